@@ -1,0 +1,62 @@
+"""What several tests use: a seeded generator, the real recordings, a torchaudio for reference."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+from tiny_audio_ssl.encoders import ENCODERS
+from tiny_audio_ssl.pretext import PRETEXTS
+
+torch.set_num_threads(1)  # two threads on a busy machine wait for each other most of the time
+
+
+@pytest.fixture(autouse=True)
+def _isolated_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    """No test reads or writes the user's own cache; all share one, since building it takes time."""
+    folder = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(folder))
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(params=sorted(PRETEXTS))
+def task_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=sorted(ENCODERS))
+def encoder_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def real_audio() -> Path:
+    """The labelled recordings beside the project, or where TINY_AUDIO_SSL_DATA points."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("TINY_AUDIO_SSL_DATA", beside))
+    if not (folder / "esc50" / "meta.csv").is_file():
+        pytest.skip(f"no recordings in {folder}; set TINY_AUDIO_SSL_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def torchaudio():
+    """torchaudio's transforms. Its compiled part wants CUDA libraries and is not needed here."""
+    extension = types.ModuleType("torchaudio._extension")
+    extension._IS_TORCHAUDIO_EXT_AVAILABLE = False
+    extension._IS_ALIGN_AVAILABLE = False
+    extension._check_cuda_version = lambda: None
+    extension.fail_if_no_align = lambda function: function
+    sys.modules.setdefault("torchaudio._extension", extension)
+    import torchaudio
+
+    return torchaudio

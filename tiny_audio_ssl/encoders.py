@@ -1,0 +1,174 @@
+"""ENCODERS: small convolutional encoders, log-mel [B, 1, bands, frames] -> embedding [B, D].
+
+Both halve bands and frames five times. To add one, write its body below and name it in ENCODERS:
+the contract test then runs over it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.frontend import LogMel
+
+Norm = Literal["batch", "group"]
+Pooling = Literal["mean_max", "max"]
+HALVINGS = 5
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Which encoder, and how large."""
+
+    name: str = "mobile"
+    """`mobile`: depthwise-separable, 2.5 M multiply-adds; `separable`: the paper's, 9 M."""
+    width: float = 1.0
+    """Factor on every layer's channels, which are rounded to a multiple of 8."""
+    pooling: Pooling = "mean_max"
+    """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
+    `max`: the paper's global maximum."""
+    embedding_dim: int | None = None
+    """Size of a linear layer behind the pooling. Left out: 128 for `max`, as in the paper; no such
+    layer for `mean_max`, whose embedding is the pooled map itself."""
+    norm: Norm = "batch"
+    """`batch` folds into the convolutions and costs nothing on the phone; `group` does not look
+    across the batch and costs time there."""
+
+    def __post_init__(self) -> None:
+        if self.name not in ENCODERS:
+            raise UserError(
+                f"encoder {self.name!r} is not known; choose from {', '.join(ENCODERS)}"
+            )
+        if not 0 < self.width <= 16:
+            raise UserError(f"encoder width {self.width}: expected more than 0 and at most 16")
+        if self.embedding_dim is not None and self.embedding_dim < 1:
+            raise UserError(f"embedding_dim {self.embedding_dim}: expected at least 1")
+
+
+class Encoder(nn.Module):
+    """A body of convolutions, a pooling over what time is left, and perhaps a linear layer.
+
+    Any number of frames from one upwards gives an embedding.
+    """
+
+    def __init__(self, config: EncoderConfig, bands: int) -> None:
+        super().__init__()
+        self.config = config
+        self.body, self.channels = ENCODERS[config.name](config)
+        self.rows = halved(bands)
+        pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
+        self.dim = config.embedding_dim or (128 if config.pooling == "max" else pooled)
+        plain = config.pooling == "mean_max" and config.embedding_dim is None
+        self.project = nn.Identity() if plain else nn.Linear(pooled, self.dim)
+
+    def forward(self, logmel: Tensor) -> Tensor:
+        """[B, 1, bands, frames] -> embedding of the whole input [B, D]."""
+        maps = self.body(logmel)
+        if self.config.pooling == "max":
+            return self.project(maps.amax(dim=(2, 3)))
+        return self.project(torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1).flatten(1))
+
+    def frames(self, logmel: Tensor) -> Tensor:
+        """[B, 1, bands, frames] -> an embedding for every 32 frames [B, ceil(frames / 32), D].
+
+        Each is what `forward` gives for that column of the last map alone; its field of view
+        reaches beyond its 32 frames.
+        """
+        maps = self.body(logmel)
+        columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
+        if self.config.pooling == "max":
+            return self.project(columns.amax(dim=3))
+        return self.project(torch.cat([columns, columns], dim=2).flatten(2))
+
+
+class WaveformEncoder(nn.Module):
+    """Front-end and encoder in one: what a phone runs. [B, N] samples -> embedding [B, D]."""
+
+    def __init__(self, frontend: LogMel, encoder: Encoder) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.encoder = encoder
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        return self.encoder(self.frontend(waveform))
+
+
+def halved(size: int, times: int = HALVINGS) -> int:
+    """What is left of so many bands or frames after the body; one is never lost."""
+    for _ in range(times):
+        size = -(-size // 2)
+    return size
+
+
+def channels(config: EncoderConfig, *wanted: int) -> list[int]:
+    """Layer sizes at the config's width, rounded to multiples of 8."""
+    return [max(8, round(c * config.width / 8) * 8) for c in wanted]
+
+
+def norm_layer(norm: Norm, size: int) -> nn.Module:
+    return nn.BatchNorm2d(size) if norm == "batch" else nn.GroupNorm(math.gcd(8, size), size)
+
+
+def convolution(norm: Norm, i: int, o: int, kernel: tuple[int, int], **kw: int) -> nn.Sequential:
+    """Convolution, normalisation, ReLU; the size is kept but for the stride."""
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    return nn.Sequential(
+        nn.Conv2d(i, o, kernel, padding=padding, bias=False, **kw), norm_layer(norm, o), nn.ReLU()
+    )
+
+
+def separable(config: EncoderConfig) -> tuple[nn.Sequential, int]:
+    """The encoder of arXiv 1905.11796, section 4.1: 3x1 then 1x3 convolutions, each pair pooled."""
+    blocks, i = [], 1
+    for o in channels(config, 8, 16, 32, 64, 128):
+        blocks.append(
+            nn.Sequential(
+                convolution(config.norm, i, o, (3, 1)),
+                convolution(config.norm, o, o, (1, 3)),
+                # Rounding up keeps short inputs alive; for even sizes it changes nothing.
+                nn.MaxPool2d(2, ceil_mode=True),
+            )
+        )
+        i = o
+    return nn.Sequential(*blocks), i
+
+
+def mobile(config: EncoderConfig) -> tuple[nn.Sequential, int]:
+    """Depthwise-separable blocks (arXiv 1704.04861), strided: every operator trains on a phone."""
+    stem, *sizes = channels(config, 16, 32, 32, 64, 64, 128, 128, 128, 128)
+    blocks: list[nn.Module] = [convolution(config.norm, 1, stem, (3, 3), stride=2)]
+    i = stem
+    for index, o in enumerate(sizes):
+        stride = 2 if index % 2 == 0 else 1
+        blocks.append(
+            nn.Sequential(
+                convolution(config.norm, i, i, (3, 3), stride=stride, groups=i),
+                convolution(config.norm, i, o, (1, 1)),
+            )
+        )
+        i = o
+    return nn.Sequential(*blocks), i
+
+
+Body = Callable[[EncoderConfig], tuple[nn.Sequential, int]]
+ENCODERS: dict[str, Body] = {"mobile": mobile, "separable": separable}
+
+
+def parameter_count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def multiply_adds(module: nn.Module, example: Tensor) -> int:
+    """Multiply-adds of one pass over `example`, counted by PyTorch (convolutions and products)."""
+    training = module.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module.eval()(example)
+    module.train(training)
+    return counter.get_total_flops() // 2

@@ -1,0 +1,94 @@
+"""Writing that is never seen half done: files and folders appear whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tiny_audio_ssl.errors import UserError
+
+
+@contextlib.contextmanager
+def explained(target: Path) -> Iterator[None]:
+    """Turn what a disk refuses (full, read-only, not permitted) into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UserError(
+                f"{target}: no space left to write it; free some or name another place with --out"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+            raise UserError(f"{target}: cannot be written ({error.strerror})") from error
+        raise
+
+
+@contextlib.contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `target`, replacing it, when the block ends well."""
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            yield work
+            for file in work.rglob("*"):
+                _sync(file)
+            work.chmod(0o755)
+            old = None
+            if target.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+                os.rename(target, old)
+            os.rename(work, target)
+            _sync(target.parent)
+            if old is not None:
+                shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """A temporary path that becomes `target`, replacing it, when the block ends well."""
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The ending stays: writers such as numpy.save go by it.
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent
+        )
+        os.close(handle)
+        work = Path(name)
+        try:
+            yield work
+            _sync(work)
+            work.chmod(0o644)
+            os.replace(work, target)
+        except BaseException:
+            work.unlink(missing_ok=True)
+            raise
+
+
+def write_json(target: Path, value: Any) -> None:
+    with atomic_file(target) as work:
+        work.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,69 @@
+"""The contract of a pretext task: all that training, resuming and federation rely on.
+
+One file a task, named in PRETEXTS (`pretext/__init__.py`); `tests/test_pretext_contract.py` then
+runs over it. The loader gives one random crop of each recording; positives come from `draw`,
+negatives from the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl.encoders import Encoder
+from tiny_audio_ssl.frontend import FrontendConfig
+
+Drawn = dict[str, Tensor]
+
+
+class Pretext(nn.Module):
+    """What one task throws away after pre-training: heads, targets, codebooks. Never the encoder.
+
+    A task must not keep the encoder (its state would hold the weights twice), and whatever holds
+    audio must be a non-persistent buffer: state is what leaves a device in federated training.
+    """
+
+    paper: ClassVar[str]
+    """Authors, year, where, and the section or equation."""
+    summary: ClassVar[str]
+    """One line for the help text."""
+    takes: ClassVar[str] = "logmel"
+    """What `draw` receives: "logmel" [B, 1, bands, frames] or "wav" [B, samples]."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Every hyper-parameter, with units in the names."""
+
+        def clip_frames(self, frontend: FrontendConfig) -> int:
+            """Log-mel frames that one clip must have."""
+            raise NotImplementedError
+
+        def shorter(self) -> str:
+            """The option that lowers `clip_frames`, for the error about short recordings."""
+            raise NotImplementedError
+
+    def __init__(self, config: Any, encoder: Encoder, frontend: FrontendConfig) -> None:
+        """Build the heads for this encoder's shapes; see the subclass for its config."""
+        super().__init__()
+        self.config = config
+        self.frontend = frontend
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+        """All randomness of a step: cut, shuffle, mask, augment. Edits nothing in place.
+
+        `rng` lives on the CPU, so that a run draws the same on every device.
+        """
+        raise NotImplementedError
+
+    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+        """{"loss": scalar to minimise, "embedding": [n, D] for the collapse meter, more to log}."""
+        raise NotImplementedError
+
+    def fit(self, clips: Tensor) -> None:
+        """Before the first step, on clips as `draw` takes them: statistics, k-means."""
+
+    def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
+        """After each optimiser step: moving averages, annealing."""

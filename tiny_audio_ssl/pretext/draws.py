@@ -1,0 +1,19 @@
+"""Drawing parts of log-mel clips: pure functions that take a generator and edit nothing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def integers(low: int, high: int, count: int, rng: torch.Generator) -> Tensor:
+    """`count` integers in low..high, both ends included."""
+    return torch.randint(low, high + 1, (count,), generator=rng)
+
+
+def cut(clips: Tensor, starts: Tensor, frames: int) -> Tensor:
+    """From each clip [B, 1, bands, T] the `frames` frames from its own start [B]."""
+    offsets = torch.arange(frames, device=clips.device)
+    index = starts.to(clips.device)[:, None] + offsets
+    index = index[:, None, None, :].expand(-1, clips.shape[1], clips.shape[2], -1)
+    return clips.gather(3, index)

@@ -1,0 +1,186 @@
+"""A run from its recordings to its last checkpoint: `pretrain` and `resume`, around the loop.
+
+```
+RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, split (train | held_out)
+      skipped.csv      every recording left out, and why
+      metrics.jsonl, tensorboard/, checkpoints/, last, best
+```
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from tiny_audio_ssl import checkpoint
+from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
+from tiny_audio_ssl.cache import Recordings, open_cache
+from tiny_audio_ssl.corpus import Corpus, Skipped, open_corpus, split
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.settings import PretrainConfig
+from tiny_audio_ssl.training import Outcome, Trainer, launch
+
+RECORDINGS, SKIPPED = "recordings.csv", "skipped.csv"
+
+
+def pretrain(
+    source: str,
+    run: Path,
+    config: PretrainConfig,
+    *,
+    group_column: str | None = None,
+    cache_dir: Path | None = None,
+    strict: bool = False,
+    progress: bool = True,
+) -> Outcome:
+    """Pre-train an encoder on a folder, a manifest or `builtin`, into the folder `run`.
+
+    Raises `UserError` when the run exists, nothing is usable, or every recording is too short.
+    """
+    if (run / "last").exists():
+        raise UserError(
+            f"{run}: holds a run already. Go on with it by `tiny-audio-ssl resume {run}`, or name "
+            "another folder with --out"
+        )
+    fabric = launch(config.training)
+    recordings = _open(fabric, open_corpus(source, strict=strict), cache_dir, strict, progress)
+    recordings = long_enough(recordings, config, strict)
+    train, held_out = split(
+        recordings.clips, config.training.held_out, config.training.seed, group_column
+    )
+    if fabric.is_global_zero:
+        _write_recordings(run / RECORDINGS, recordings, set(train))
+        _write_skipped(run / SKIPPED, recordings.skipped)
+    fabric.barrier()
+    about = {
+        "source": source,
+        "recordings": len(recordings),
+        "hours": round(recordings.total_s / 3600, 4),
+        "skipped": len(recordings.skipped),
+    }
+    trainer = Trainer(
+        config,
+        run,
+        recordings.select(train),
+        recordings.select(held_out),
+        corpus=about,
+        fabric=fabric,
+        progress=progress,
+    )
+    return trainer.run()
+
+
+def resume(
+    run: Path,
+    *,
+    steps: int | None = None,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> Outcome:
+    """Go on with a run from its last checkpoint, on the same recordings, to the same result.
+
+    Raises `UserError` when there is no checkpoint, or recordings are gone or have changed.
+    """
+    start = checkpoint.load(run)
+    config = PretrainConfig.from_dict(start.run)
+    fabric = launch(config.training)
+    corpus = open_corpus(run / RECORDINGS)
+    recordings = _open(fabric, corpus, cache_dir, strict=False, progress=progress)
+    _check_unchanged(run, corpus, recordings)
+    sides = np.array([clip.columns["split"] for clip in recordings.clips])
+    trainer = Trainer(
+        config,
+        run,
+        recordings.select(np.flatnonzero(sides == "train")),
+        recordings.select(np.flatnonzero(sides == "held_out")),
+        corpus=start.run["corpus"],
+        start=start,
+        fabric=fabric,
+        progress=progress,
+    )
+    return trainer.run()
+
+
+def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
+    """Leave out, and list, the recordings that are shorter than the task's clip.
+
+    They are never repeated to fill a clip: a loop is a pattern that a task would learn.
+    """
+    needed_s = config.crop_samples / SAMPLE_RATE_HZ
+    fits = recordings.samples >= config.crop_samples
+    short = [
+        Skipped(
+            str(recordings.clips[i].path),
+            f"{recordings.samples[i] / SAMPLE_RATE_HZ:.3f} s: "
+            f"shorter than the {needed_s:.3f} s that {config.task} needs",
+        )
+        for i in np.flatnonzero(~fits)
+    ]
+    if short and (strict or not fits.any()):
+        longest = recordings.samples.max() / SAMPLE_RATE_HZ
+        raise UserError(
+            f"{config.task} needs clips of {needed_s:.3f} s; {len(short)} of {len(recordings)} "
+            f"recordings are shorter (the longest has {longest:.3f} s). Lower the need with "
+            f"{config.pretext.shorter()}"
+        )
+    kept = recordings.select(np.flatnonzero(fits))
+    kept.skipped = [*recordings.skipped, *short]
+    return kept
+
+
+def _open(
+    fabric: Fabric, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
+) -> Recordings:
+    """The cache, built by one process of each machine while the others wait."""
+    with fabric.rank_zero_first(local=True):
+        show = progress and fabric.local_rank == 0
+        return open_cache(corpus, cache_dir, strict=strict, progress=show)
+
+
+def _check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
+    gone = [f"{s.path}: {s.reason}" for s in recordings.skipped]
+    changed = [
+        f"{clip.path}: has another length than when the run began"
+        for clip, samples in zip(recordings.clips, recordings.samples, strict=True)
+        if int(clip.columns["samples"]) != samples
+    ]
+    if gone or changed:
+        listed = "\n  ".join([*gone, *changed][:5])
+        raise UserError(
+            f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
+            f"changed, so the run can't go on as it began:\n  {listed}\nBring them back, or start "
+            "a new run with `tiny-audio-ssl pretrain`"
+        )
+
+
+def _write_recordings(path: Path, recordings: Recordings, train: set[int]) -> None:
+    rows = (
+        [
+            clip.path.absolute(),
+            clip.start_s,
+            "" if clip.end_s is None else clip.end_s,
+            samples,
+            "train" if index in train else "held_out",
+        ]
+        for index, (clip, samples) in enumerate(
+            zip(recordings.clips, recordings.samples, strict=True)
+        )
+    )
+    _write_csv(path, ["path", "start_s", "end_s", "samples", "split"], rows)
+
+
+def _write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
+    _write_csv(path, ["path", "reason"], ([s.path, s.reason] for s in skipped))
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
+    with atomic_file(path) as work, work.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
