@@ -44,7 +44,7 @@ class Pretrain(Command):
 
     task_name: ClassVar[str] = DEFAULT_TASK
 
-    source: Positional[str]
+    source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
     """A folder, a CSV manifest (column path, filename or file), or `builtin` for made-up sounds."""
     out: Path | None = None
     """The run's folder; runs/TASK-ENCODER if left out."""
@@ -103,7 +103,7 @@ def pretrain_command(task: str | None) -> type[Pretrain]:
 class Resume(Command):
     """Go on with a run that was interrupted or killed, to the same result as without a break."""
 
-    folder: Positional[Path]
+    folder: Annotated[Positional[Path], tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
     cache_dir: Path | None = None
     """Where decoded audio is kept, if not in the usual place."""
@@ -122,9 +122,9 @@ class Resume(Command):
 class Embed(Command):
     """Write the embeddings of files, folders or manifests to a .parquet or .npy file."""
 
-    run_folder: Annotated[Positional[Path], tyro.conf.arg(name="run")]
+    run_folder: Annotated[Positional[Path], tyro.conf.arg(metavar="RUN")]
     """A run's folder, or one of its checkpoints (RUN/best)."""
-    sources: Positional[tuple[str, ...]]
+    sources: Annotated[Positional[tuple[str, ...]], tyro.conf.arg(metavar="SOURCES...")]
     """Files, folders, CSV manifests or `builtin`."""
     out: Path = Path("embeddings.parquet")
     """x.parquet: path, times, manifest columns, embedding; x.npy: [rows, D] with a x.csv."""
@@ -168,9 +168,9 @@ class Probe(Command):
     that does not beat both has learned nothing worth shipping.
     """
 
-    runs: Positional[tuple[Path, ...]]
+    runs: Annotated[Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")]
     """Runs or checkpoints; all are probed on the same folds."""
-    data: Annotated[str, tyro.conf.arg(name="data")]
+    data: str
     """The CSV manifest with the labels, or `builtin`."""
     label: str = "label"
     """Column with the labels; rows without one are left out."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ MIN_STD = 1e-3  # a band that never changes must not be divided by zero
 class FrontendConfig:
     """What the log-mel is made of. It travels with the weights."""
 
-    sample_rate_hz: int = SAMPLE_RATE_HZ
+    sample_rate_hz: ClassVar[int] = SAMPLE_RATE_HZ  # what audio.py gives; not a choice
     window_ms: float = 25.0
     hop_ms: float = 10.0
     bands: int = 64
