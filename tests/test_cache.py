@@ -78,6 +78,7 @@ def test_chunk_boundaries_are_not_heard(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(cache, "SHARD_BYTES", 70_000)
     recordings = opened(folder)
     assert len(shards(folder)) > 1
+    assert recordings._store.samples.max() == 1000
     assert_same_as_read(recordings)
     rng = np.random.default_rng(0)
     for index in range(len(recordings)):
@@ -220,7 +221,7 @@ def test_a_file_that_changes_meanwhile_is_not_kept(
     assert len(opened(folder)) == 6 and decoded == ["2.flac"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "header", "foreign"])
+@pytest.mark.parametrize("damage", ["cut", "header", "foreign", "empty"])
 def test_a_damaged_shard_is_made_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str], damage: str
 ) -> None:
@@ -230,11 +231,13 @@ def test_a_damaged_shard_is_made_anew(
     decoded.clear()
     shard = shards(folder)[0]
     data = shard.read_bytes()
-    shard.write_bytes(
-        {"cut": data[:-500], "header": data[:-300] + bytes(290) + data[-10:], "foreign": b"x"}[
-            damage
-        ]
-    )
+    damaged = {
+        "cut": data[:-500],
+        "header": data[:-300] + bytes(290) + data[-10:],
+        "foreign": b"x",
+        "empty": b"",
+    }
+    shard.write_bytes(damaged[damage])
     with pytest.warns(UserWarning, match="dropped, to be made anew"):
         recordings = opened(folder)
     assert 0 < len(decoded) < 6 and len(shards(folder)) == count
@@ -276,6 +279,7 @@ def test_a_cache_that_cannot_be_written(folder: Path) -> None:
 
 
 def script(folder: Path, workers: int, before: str = "") -> list[str]:
+    cache_dir = folder.parent / "cache"
     code = f"""
 import sys
 from pathlib import Path
@@ -285,7 +289,7 @@ cache.FEW_FILES = 0
 {before}
 if __name__ == "__main__":
     try:
-        cache.open_cache(open_corpus({str(folder)!r}), Path({str(folder.parent / "cache")!r}), {workers})
+        cache.open_cache(open_corpus({str(folder)!r}), Path({str(cache_dir)!r}), {workers})
     except cache.UserError as error:
         sys.exit(str(error))
 """
@@ -342,7 +346,7 @@ def test_a_shard_being_written_is_not_swept_away(folder: Path) -> None:
 
 
 def test_two_builds_at_once(folder: Path) -> None:
-    command = script(folder, 1, SLOW)
+    command = script(folder, 1, SLOW.replace("0.25", "0.1"))
     builds = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
     assert [build.wait() for build in builds] == [0, 0]
     assert_same_as_read(opened(folder))
@@ -365,14 +369,17 @@ cache.stream = deadly
 
 
 def test_interrupting_stops_the_workers(folder: Path) -> None:
-    before = SLOW.replace("0.25", "0.6")
+    write(folder / "0-long.flac", noise(100))
+    before = SLOW.replace("0.25", "0.5") + "cache.CHUNK_SAMPLES = 16_000"
     command = script(folder, 2, before)
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as build:
         deadline = time.monotonic() + 20
-        while not shards(folder, "tmp") and time.monotonic() < deadline:
-            time.sleep(0.01)
+        while len(shards(folder, "tmp")) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)  # until both are at work
+        interrupted = time.monotonic()
         os.killpg(build.pid, signal.SIGINT)
         assert build.wait(10) != 0
+        assert time.monotonic() - interrupted < 3, "the long file alone takes 5 s"
     assert shards(folder, "tmp") == []
 
 
