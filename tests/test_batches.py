@@ -17,7 +17,7 @@ class Counting:
         return len(self.samples)
 
     def read(self, index: int, start: int, samples: int) -> np.ndarray:
-        assert 0 <= start and start + samples <= self.samples[index]
+        assert start >= 0 and start + samples <= self.samples[index]
         return (index * 1_000_000 + start + np.arange(samples)).astype(np.float32)
 
 

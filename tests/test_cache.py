@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from audio_files import noise, tone, write
 
-from tiny_audio_ssl import audio, cache
+from tiny_audio_ssl import audio, decoding
 from tiny_audio_ssl.cache import Recordings, default_cache_dir, open_cache
 from tiny_audio_ssl.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.shards import CHANGED, ShardWriter
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(Path(path).name)
         return audio.stream(path)
 
-    monkeypatch.setattr(cache, "stream", spy)
+    monkeypatch.setattr(decoding, "stream", spy)
     return seen
 
 
@@ -73,9 +74,9 @@ def test_cached_is_what_read_gives(folder: Path) -> None:
 
 
 def test_chunk_boundaries_are_not_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "CHUNK_SAMPLES", 1000)
-    monkeypatch.setattr(cache, "FLUSH_BYTES", 5000)
-    monkeypatch.setattr(cache, "SHARD_BYTES", 70_000)
+    monkeypatch.setattr(decoding, "CHUNK_SAMPLES", 1000)
+    monkeypatch.setattr("tiny_audio_ssl.shards.FLUSH_BYTES", 5000)
+    monkeypatch.setattr(decoding, "SHARD_BYTES", 70_000)
     recordings = opened(folder)
     assert len(shards(folder)) > 1
     assert recordings._store.samples.max() == 1000
@@ -173,7 +174,7 @@ def test_an_unchanged_file_is_not_even_opened(
     opened(folder)
     os.utime(folder / "1.flac")
     opened(folder)  # remembers the new time
-    monkeypatch.setattr(cache, "sha256", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(decoding, "sha256", lambda path: pytest.fail(f"read {path}"))
     assert len(opened(folder)) == 6
 
 
@@ -197,6 +198,23 @@ def test_bad_files_are_remembered_with_their_reason(folder: Path, decoded: list[
         open_cache(corpus, strict=True, **options)
 
 
+def test_a_file_that_cannot_be_read_is_tried_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(path: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    opened(folder)
+    count = len(shards(folder))
+    write(folder / "new.wav", noise(1, seed=9))
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "sha256", unreadable)
+        recordings = opened(folder)
+    assert [(e.path, e.reason) for e in recordings.skipped] == [("new.wav", "input/output error")]
+    assert len(shards(folder)) == count, "an empty shard would stay for ever"
+    assert len(opened(folder)) == 7
+
+
 def test_nothing_usable(tmp_path: Path) -> None:
     write(tmp_path / "audio/silent.wav", np.zeros(100))
     with pytest.raises(UserError, match=r"silent\.wav: silent"):
@@ -206,7 +224,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
 def test_a_file_that_changes_meanwhile_is_not_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
 ) -> None:
-    honest = cache.stream
+    honest = decoding.stream
 
     def growing(path: str) -> object:
         yield from honest(path)
@@ -214,9 +232,9 @@ def test_a_file_that_changes_meanwhile_is_not_kept(
             os.utime(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "stream", growing)
+        patch.setattr(decoding, "stream", growing)
         recordings = opened(folder)
-    assert [(e.path, e.reason) for e in recordings.skipped] == [("2.flac", cache.CHANGED)]
+    assert [(e.path, e.reason) for e in recordings.skipped] == [("2.flac", CHANGED)]
     decoded.clear()
     assert len(opened(folder)) == 6 and decoded == ["2.flac"]
 
@@ -225,7 +243,7 @@ def test_a_file_that_changes_meanwhile_is_not_kept(
 def test_a_damaged_shard_is_made_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str], damage: str
 ) -> None:
-    monkeypatch.setattr(cache, "SHARD_BYTES", 100_000)
+    monkeypatch.setattr(decoding, "SHARD_BYTES", 100_000)
     opened(folder)
     count = len(shards(folder))
     decoded.clear()
@@ -283,9 +301,9 @@ def script(folder: Path, workers: int, before: str = "") -> list[str]:
     code = f"""
 import sys
 from pathlib import Path
-from tiny_audio_ssl import cache
+from tiny_audio_ssl import cache, decoding
 from tiny_audio_ssl.corpus import open_corpus
-cache.FEW_FILES = 0
+decoding.FEW_FILES = 0
 {before}
 if __name__ == "__main__":
     try:
@@ -308,12 +326,12 @@ def test_workers_decode_the_same_and_show_progress(folder: Path) -> None:
 
 
 SLOW = """
-def slow(path, stream=cache.stream):
+def slow(path, stream=decoding.stream):
     import time
     for block in stream(path):
         time.sleep(0.25)
         yield block
-cache.stream = slow
+decoding.stream = slow
 """
 
 
@@ -321,7 +339,7 @@ cache.stream = slow
 def test_a_killed_build_is_taken_up_again(
     folder: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    before = SLOW + "cache.SHARD_BYTES = 50_000"
+    before = SLOW + "decoding.SHARD_BYTES = 50_000"
     with subprocess.Popen(script(folder, workers, before), stderr=subprocess.DEVNULL) as build:
         deadline = time.monotonic() + 20
         while not (shards(folder) and shards(folder, "tmp")) and time.monotonic() < deadline:
@@ -338,7 +356,7 @@ def test_a_killed_build_is_taken_up_again(
 
 def test_a_shard_being_written_is_not_swept_away(folder: Path) -> None:
     opened(folder)
-    shard = cache._Shard(shards(folder)[0].parent)
+    shard = ShardWriter(shards(folder)[0].parent)
     opened(folder)
     assert len(shards(folder, "tmp")) == 1
     shard.discard()
@@ -355,12 +373,12 @@ def test_two_builds_at_once(folder: Path) -> None:
 
 def test_a_worker_that_dies_names_its_file(folder: Path) -> None:
     deadly = """
-def deadly(path, stream=cache.stream):
+def deadly(path, stream=decoding.stream):
     if path.endswith("3.flac"):
         import os, signal
         os.kill(os.getpid(), signal.SIGKILL)
     return stream(path)
-cache.stream = deadly
+decoding.stream = deadly
 """
     done = subprocess.run(script(folder, 2, deadly), capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -370,7 +388,7 @@ cache.stream = deadly
 
 def test_interrupting_stops_the_workers(folder: Path) -> None:
     write(folder / "0-long.flac", noise(100))
-    before = SLOW.replace("0.25", "0.5") + "cache.CHUNK_SAMPLES = 16_000"
+    before = SLOW.replace("0.25", "0.5") + "decoding.CHUNK_SAMPLES = 16_000"
     command = script(folder, 2, before)
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as build:
         deadline = time.monotonic() + 20

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from audio_files import tone, write
 
-from tiny_audio_ssl.corpus import Clip, open_corpus, split
+from tiny_audio_ssl.corpus import Clip, open_corpora, open_corpus, split
 from tiny_audio_ssl.errors import UserError
 
 
@@ -162,6 +162,43 @@ def test_a_manifest_in_another_encoding(folder: Path) -> None:
     (folder / "latin.csv").write_bytes("path,label\na.WAV,caf\xe9\n".encode("latin-1"))
     with pytest.raises(UserError, match="not a CSV in UTF-8"):
         open_corpus(folder / "latin.csv")
+
+
+# --- several sources ------------------------------------------------------------------------
+
+
+def test_several_sources_are_one_corpus(folder: Path) -> None:
+    (folder / "b/labels.csv").write_text("path,label\n2.wav,dog\nnone.wav,cat\n")
+    corpus = open_corpora([folder / "c.ogg", str(folder / "b"), folder / "b/labels.csv"])
+    assert names(corpus.clips) == ["c.ogg", "b/10.flac", "b/2.wav", "b/2.wav"]
+    assert corpus.root == folder
+    assert all(clip.path.samefile(folder / clip.name) for clip in corpus.clips)
+    assert corpus.clips[-1].columns == {"label": "dog"}
+    assert [(s.path, s.reason) for s in corpus.skipped] == [("b/none.wav", "not there (line 3)")]
+
+
+def test_a_single_source_is_just_a_corpus(folder: Path) -> None:
+    assert open_corpora([folder]) == open_corpus(folder)
+    with pytest.raises(UserError, match=r"not there; give a folder"):
+        open_corpora([folder / "none.wav"])
+
+
+def test_bad_sources_are_skipped_where_others_are_usable(folder: Path) -> None:
+    (folder / "notes.txt").write_text("hello")
+    (folder / "table.csv").write_text("day;score\n1;2\n")
+    (folder / "empty").mkdir()
+    bad = [folder / name for name in ("notes.txt", "table.csv", "empty", "none.wav")]
+    corpus = open_corpora([*bad, folder / "c.ogg"])
+    assert names(corpus.clips) == ["c.ogg"]
+    assert [s.path for s in corpus.skipped] == [str(path) for path in bad]
+    reasons = [s.reason for s in corpus.skipped]
+    assert reasons[0].startswith("not a .csv, nor one of .aif")
+    assert reasons[1:] == ["the first line holds day;score", "no audio", "not there"]
+    for sources, strict in (([*bad, folder / "c.ogg"], True), (bad, False)):
+        with pytest.raises(UserError, match=r"4 entries can't be used\n(.*\n)*.*none\.wav: not th"):
+            open_corpora(sources, strict)
+    with pytest.raises(UserError, match="give folders, audio files"):
+        open_corpora([])
 
 
 # --- splits ---------------------------------------------------------------------------------

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from tiny_audio_ssl.commands import COMMANDS, Command, pretrain_command
 from tiny_audio_ssl.errors import UserError
+
+if TYPE_CHECKING:
+    from tiny_audio_ssl.commands import Command
 
 DESCRIPTION = """Learn audio representations with tiny encoders from unlabelled sound.
 
@@ -50,6 +52,9 @@ def run(argv: list[str]) -> int:
 
 def parse(argv: list[str]) -> Command:
     """The command that the arguments name, with its settings."""
+    # Imported here, since the processes that decode audio import this module but need no torch.
+    from tiny_audio_ssl.commands import COMMANDS, pretrain_command
+
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise UserError(f"command {argv[0]!r} is not known; choose from {', '.join(COMMANDS)}")
     commands: dict[str, Any] = dict(COMMANDS)

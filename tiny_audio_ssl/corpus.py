@@ -11,7 +11,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tiny_audio_ssl import sounds
@@ -23,6 +23,14 @@ PATH_COLUMNS = ("path", "filename", "file")
 START_COLUMNS = ("start_s", "start")
 END_COLUMNS = ("end_s", "end")
 _EXTRA = "cells beyond the last column"
+
+
+class CorpusError(UserError):
+    """A source that can't be used: its `reason`, fit for a table, and what to do instead."""
+
+    def __init__(self, source: str | Path, reason: str, advice: str) -> None:
+        super().__init__(f"{source}: {reason}; {advice}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -78,22 +86,58 @@ def open_corpus(source: str | Path, strict: bool = False) -> Corpus:
     Raises:
         UserError: not there, or nothing in it can be used.
     """
+    return _checked(_found(source), strict)
+
+
+def open_corpora(sources: Sequence[str | Path], strict: bool = False) -> Corpus:
+    """List the recordings of several sources as one corpus; see `open_corpus`.
+
+    A source that can't be used is `skipped` like any entry. Names are relative to the folder that
+    all sources share. A single source is just `open_corpus`.
+
+    Raises:
+        UserError: no source was given, or nothing in them can be used.
+    """
+    if len(sources) == 1:
+        return open_corpus(sources[0], strict)
+    if not sources:
+        raise UserError("no recordings were given; give folders, audio files or .csv manifests")
+    corpora: list[Corpus] = []
+    skipped: list[Skipped] = []
+    for source in sources:
+        try:
+            corpora.append(_found(source))
+        except CorpusError as error:
+            skipped.append(Skipped(str(source), error.reason))
+    roots = [corpus.root.absolute() for corpus in corpora]
+    shared = Path(os.path.commonpath(roots)) if roots else Path.cwd()
+    clips: list[Clip] = []
+    for corpus, root in zip(corpora, roots, strict=True):
+        inside = root.relative_to(shared)
+        clips += [replace(clip, name=(inside / clip.name).as_posix()) for clip in corpus.clips]
+        skipped += [Skipped((inside / s.path).as_posix(), s.reason) for s in corpus.skipped]
+    source = f"{sources[0]} and {len(sources) - 1} more"
+    return _checked(Corpus(source, shared, tuple(clips), tuple(skipped)), strict)
+
+
+def _found(source: str | Path) -> Corpus:
     path = Path(source).expanduser()
     if str(source).partition(":")[0] == "builtin":
-        corpus = _builtin(str(source))
-    elif path.is_dir():
-        corpus = _folder(path)
-    elif path.suffix.lower() == ".csv" and path.is_file():
-        corpus = _manifest(path)
-    elif path.is_file() and path.suffix.lower() in EXTENSIONS:
-        corpus = Corpus(str(path), path.parent, (Clip(path, name=path.name),))
-    else:
-        what = f"not a .csv, nor one of {_extensions()}" if path.is_file() else "not there"
-        raise UserError(
-            f"{source}: {what}; give a folder, an audio file, a .csv manifest, or the word builtin"
-        )
+        return _builtin(str(source))
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return _manifest(path)
+    if path.is_file() and path.suffix.lower() in EXTENSIONS:
+        return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
+    reason = f"not a .csv, nor one of {_extensions()}" if path.is_file() else "not there"
+    advice = "give a folder, an audio file, a .csv manifest, or the word builtin"
+    raise CorpusError(source, reason, advice)
+
+
+def _checked(corpus: Corpus, strict: bool) -> Corpus:
     if corpus.skipped and (strict or not corpus.clips):
-        raise UserError(f"{source}: {listing(corpus.skipped)}")
+        raise UserError(f"{corpus.source}: {listing(corpus.skipped)}")
     return corpus
 
 
@@ -164,7 +208,7 @@ def _folder(root: Path) -> Corpus:
         else:
             clips.append(Clip(path, name=name))
     if not clips and not skipped:
-        raise UserError(f"{root}: no audio; {_others(files)}")
+        raise CorpusError(root, "no audio", _others(files))
     return Corpus(str(root), root, tuple(clips), tuple(skipped))
 
 
@@ -226,9 +270,9 @@ def _manifest(path: Path) -> Corpus:
                     reason = f"{error} (line {reader.line_num})"
                     skipped.append(Skipped(row[path_column] or path.name, reason))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a CSV in UTF-8 ({error}); save it as one") from error
+        raise CorpusError(path, f"not a CSV in UTF-8 ({error})", "save it as one") from error
     if not clips and not skipped:
-        raise UserError(f"{path}: no rows below the header")
+        raise CorpusError(path, "no rows below the header", "list a recording in each")
     return Corpus(str(path), path.parent, tuple(clips), tuple(skipped))
 
 
@@ -237,9 +281,11 @@ def _path_column(path: Path, header: list[str]) -> str:
         if name in header:
             return name
     found = ", ".join(header) or "nothing"
-    raise UserError(
-        f"{path}: the first line holds {found}; expected comma-separated column names with one of "
-        f"{', '.join(PATH_COLUMNS)}. For example:\npath,label\nday1/a.wav,dog"
+    raise CorpusError(
+        path,
+        f"the first line holds {found}",
+        f"expected comma-separated column names with one of {', '.join(PATH_COLUMNS)}. "
+        "For example:\npath,label\nday1/a.wav,dog",
     )
 
 
@@ -280,8 +326,10 @@ def _builtin(source: str) -> Corpus:
 
     _, colon, count = source.partition(":")
     if colon and not (count.isdecimal() and int(count) > 0):
-        raise UserError(
-            f"{source}: expected builtin or builtin:N, e.g. builtin:{BUILTIN_PER_CLASS}"
+        raise CorpusError(
+            source,
+            "not a number of sounds",
+            f"expected builtin or builtin:N, e.g. builtin:{BUILTIN_PER_CLASS}",
         )
     per_class = int(count) if colon else BUILTIN_PER_CLASS
     folder = default_cache_dir() / f"builtin-v1-{per_class}"

@@ -70,10 +70,13 @@ class Encoder(nn.Module):
 
     def forward(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> embedding of the whole input [B, D]."""
-        maps = self.body(logmel)
+        maps: Tensor = self.body(logmel)
         if self.config.pooling == "max":
-            return self.project(maps.amax(dim=(2, 3)))
-        return self.project(torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1).flatten(1))
+            pooled = maps.amax(dim=(2, 3))
+        else:
+            pooled = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1).flatten(1)
+        embedding: Tensor = self.project(pooled)
+        return embedding
 
     def frames(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> an embedding for every 32 frames [B, ceil(frames / 32), D].
@@ -81,11 +84,14 @@ class Encoder(nn.Module):
         Each is what `forward` gives for that column of the last map alone; its field of view
         reaches beyond its 32 frames.
         """
-        maps = self.body(logmel)
+        maps: Tensor = self.body(logmel)
         columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
         if self.config.pooling == "max":
-            return self.project(columns.amax(dim=3))
-        return self.project(torch.cat([columns, columns], dim=2).flatten(2))
+            pooled = columns.amax(dim=3)
+        else:
+            pooled = torch.cat([columns, columns], dim=2).flatten(2)
+        embeddings: Tensor = self.project(pooled)
+        return embeddings
 
 
 class WaveformEncoder(nn.Module):
@@ -97,7 +103,8 @@ class WaveformEncoder(nn.Module):
         self.encoder = encoder
 
     def forward(self, waveform: Tensor) -> Tensor:
-        return self.encoder(self.frontend(waveform))
+        embedding: Tensor = self.encoder(self.frontend(waveform))
+        return embedding
 
 
 def halved(size: int, times: int = HALVINGS) -> int:
@@ -116,12 +123,13 @@ def norm_layer(norm: Norm, size: int) -> nn.Module:
     return nn.BatchNorm2d(size) if norm == "batch" else nn.GroupNorm(math.gcd(8, size), size)
 
 
-def convolution(norm: Norm, i: int, o: int, kernel: tuple[int, int], **kw: int) -> nn.Sequential:
+def convolution(
+    norm: Norm, i: int, o: int, kernel: tuple[int, int], stride: int = 1, groups: int = 1
+) -> nn.Sequential:
     """Convolution, normalisation, ReLU; the size is kept but for the stride."""
     padding = (kernel[0] // 2, kernel[1] // 2)
-    return nn.Sequential(
-        nn.Conv2d(i, o, kernel, padding=padding, bias=False, **kw), norm_layer(norm, o), nn.ReLU()
-    )
+    layer = nn.Conv2d(i, o, kernel, stride, padding, groups=groups, bias=False)
+    return nn.Sequential(layer, norm_layer(norm, o), nn.ReLU())
 
 
 def separable(config: EncoderConfig) -> tuple[nn.Sequential, int]:
@@ -171,4 +179,4 @@ def multiply_adds(module: nn.Module, example: Tensor) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module.eval()(example)
     module.train(training)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +32,8 @@ def spread(embeddings: Tensor) -> Tensor:
     "Exploring simple Siamese representation learning", Chen and He 2020, arXiv 2011.10566, 4.1.
     """
     unit = torch.nn.functional.normalize(embeddings.float(), dim=1)
-    return unit.std(dim=0, correction=0).mean() * embeddings.shape[1] ** 0.5
+    deviation = unit.std(dim=0, correction=0).mean()
+    return deviation * math.sqrt(embeddings.shape[1])
 
 
 class MetricsLog:

@@ -65,7 +65,8 @@ class Step(nn.Module):
         self.pretext = pretext
 
     def forward(self, **drawn: Tensor) -> dict[str, Tensor]:
-        return self.pretext(self.encoder, **drawn)
+        out: dict[str, Tensor] = self.pretext(self.encoder, **drawn)
+        return out
 
 
 class Trainer:
@@ -219,7 +220,8 @@ class Trainer:
         with torch.no_grad():
             taken = clips if self.pretext.takes == "wav" else self.frontend(clips)
             drawn = self.pretext.draw(taken, torch.Generator().manual_seed(seed))
-        return self.module(**drawn)
+        out: dict[str, Tensor] = self.module(**drawn)
+        return out
 
     def _log_step(self, log: MetricsLog | None, record: dict[str, Any]) -> tuple[float, float]:
         """Write this step's own numbers (not a mean: a resumed run writes the same)."""
@@ -296,8 +298,8 @@ class Trainer:
         """Whether any process was asked to stop: all must leave the loop at the same step."""
         if self.fabric.world_size == 1:
             return bool(stop)
-        asked = torch.tensor(float(len(stop)), device=self.fabric.device)
-        return bool(self.fabric.all_reduce(asked, reduce_op="sum") > 0)
+        asked = self.fabric.all_gather(torch.tensor(len(stop), device=self.fabric.device))
+        return bool(torch.as_tensor(asked).any())
 
 
 def launch(options: TrainingConfig) -> Fabric:
@@ -320,7 +322,7 @@ def _stop_signals() -> Iterator[list[int]]:
 
     def note(number: int, frame: Any) -> None:
         received.append(number)
-        signal.signal(number, previous[number])
+        signal.signal(number, previous[signal.Signals(number)])
 
     previous = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -335,4 +337,4 @@ def _prefixed(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _in_parts(module: nn.Module, batch: Tensor, size: int = 64) -> Tensor:
-    return torch.cat([module(part) for part in batch.split(size)])
+    return torch.cat([module(part) for part in torch.split(batch, size)])

@@ -35,4 +35,5 @@ class Decoder(nn.Module):
         maps = self.expand(embeddings).reshape(-1, *self.first)
         for block, shape in zip(self.blocks, self.shapes[1:], strict=True):
             maps = block(F.interpolate(maps, size=shape, mode="nearest"))
-        return self.out(maps)
+        slices: Tensor = self.out(maps)
+        return slices

@@ -1,0 +1,49 @@
+# Two commands: `make quickstart` (the main job on built-in sounds) and `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN := runs/quickstart
+
+.PHONY: quickstart test lint bench clean
+
+quickstart: $(VENV)/.run
+	rm -rf $(RUN)
+	$(BIN)/tiny-audio-ssl pretrain builtin --out $(RUN) --task audio2vec-cbow --steps 300
+	$(BIN)/tiny-audio-ssl probe $(RUN) --data builtin --group group
+	$(BIN)/tiny-audio-ssl export $(RUN)
+	$(BIN)/tiny-audio-ssl bench $(RUN)/export
+	$(BIN)/tiny-audio-ssl inspect $(RUN)
+	@echo
+	@echo "Made-up sounds are for trying out. With recordings of your own:"
+	@echo "  $(BIN)/tiny-audio-ssl pretrain FOLDER --out runs/mine"
+	@echo "  $(BIN)/tiny-audio-ssl export runs/mine"
+	@echo "The two files for a phone are in runs/mine/export, with their manifest.json"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build/typed && mkdir -p build/typed
+	cp -r tiny_audio_ssl build/typed/ && cp -r export build/typed/tiny_audio_ssl/
+	$(BIN)/mypy
+
+bench: $(VENV)/.run
+	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/quality.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+# One pip call each, so that all pins are resolved together.
+$(VENV)/.run: pyproject.toml | $(VENV)
+	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval]"
+	touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)
+	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,dev]"
+	touch $@ $(VENV)/.run
+
+$(VENV):
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,253 @@
+"""How fast does pre-training go, how much does reading slow it down, and how much memory is held?
+
+Speed: the training loop as it is, whose steps take their clips in turn from
+
+    cache    the decoded cache, as always
+    tensors  tensors that are there already: the most that quicker reading could gain
+    files    the audio files, decoding each crop at each step
+
+Memory: what a fresh process holds (anonymous pages: mapped files don't count) when it has trained
+on every one of some built-in sounds, and of ten times as many.
+
+    OMP_NUM_THREADS=1 python benchmarks/throughput.py FOLDER
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, fields
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from tiny_audio_ssl import __version__, audio, sounds
+from tiny_audio_ssl.audio import SAMPLE_RATE_HZ, Waveform
+from tiny_audio_ssl.batches import Batches
+from tiny_audio_ssl.cache import Recordings, open_cache
+from tiny_audio_ssl.corpus import open_corpus
+from tiny_audio_ssl.encoders import EncoderConfig
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.runs import long_enough
+from tiny_audio_ssl.settings import DEFAULT_TASK, PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training import Trainer
+
+RESULTS = Path(__file__).resolve().parent / "results"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+KINDS = ("cache", "tensors", "files")
+IN_MEMORY = 8  # batches, gone through again and again
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Clips per second and memory of pre-training."""
+
+    source: tyro.conf.Positional[str] = str(DATA) if DATA.is_dir() else "builtin"
+    """A folder, a CSV manifest or `builtin`."""
+    encoders: tuple[str, ...] = ("mobile", "separable")
+    task: str = DEFAULT_TASK
+    batch_size: int = 64
+    rounds: int = 40
+    """Timed steps of each kind."""
+    warm_up: int = 5
+    """Steps of each kind before those."""
+    threads: int = 1
+    memory_takes: int = 32
+    """Built-in sounds of each of eight classes to begin with; 0 leaves memory out."""
+    cache_dir: Path | None = None
+    """Where decoded audio is kept; a temporary folder if left out."""
+    out: Path = RESULTS / "throughput.csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str  # one of KINDS, or memory
+    encoder: str
+    task: str
+    corpus: str
+    clips: int
+    hours: float
+    batch_size: int
+    threads: int
+    clips_per_s: float | None = None  # median
+    ratio: float | None = None  # to `tensors`, the median over the rounds; to `memory 1x`
+    memory_mb: float | None = None  # 2^20 bytes
+    step_ms: str = ""  # every timed step, in order
+    device: str = field(default_factory=device_name)
+    torch_version: str = torch.__version__
+    version: str = __version__
+
+
+def main(options: Throughput) -> None:
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory(prefix="throughput-") as name:
+        rows = [*_speed(options, Path(name)), *_memory(options, Path(name))]
+    with atomic_file(options.out) as work, work.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [column.name for column in fields(Row)])
+        writer.writeheader()
+        writer.writerows(map(asdict, rows))
+    Console().print(_table(rows))
+
+
+def _config(options: Throughput, encoder: str, steps: int) -> PretrainConfig:
+    training = TrainingConfig(
+        steps=steps,
+        batch_size=options.batch_size,
+        log_every=steps,
+        validate_every=steps,
+        checkpoint_every=steps,
+        accelerator="cpu",
+    )
+    pretext = pretext_class(options.task).Config()
+    return PretrainConfig(options.task, pretext, EncoderConfig(encoder), training=training)
+
+
+def _about(options: Throughput, recordings: Recordings) -> dict[str, Any]:
+    return {
+        "task": options.task,
+        "clips": len(recordings),
+        "hours": round(recordings.total_s / 3600, 3),
+        "batch_size": options.batch_size,
+        "threads": options.threads,
+    }
+
+
+# --- speed ----------------------------------------------------------------------------------
+
+
+def _speed(options: Throughput, work: Path) -> Iterator[Row]:
+    cached = open_cache(open_corpus(options.source), options.cache_dir or work / "cache")
+    steps = len(KINDS) * (options.warm_up + options.rounds) + 1  # the last also saves: left out
+    for encoder in options.encoders:
+        config = _config(options, encoder, steps)
+        recordings = long_enough(cached, config)
+        trainer = Trainer(config, work / encoder, recordings, recordings.select([]), progress=False)
+        trainer.batches = turns = Turns(recordings, config)
+        trainer.run()
+        measured = slice(options.warm_up, options.warm_up + options.rounds)
+        timed = {kind: turns.seconds[kind][measured] for kind in KINDS}
+        for kind in KINDS:
+            ratios = [m / s for m, s in zip(timed["tensors"], timed[kind], strict=True)]
+            yield Row(
+                what=kind,
+                encoder=encoder,
+                corpus=Path(options.source).name,
+                clips_per_s=round(options.batch_size / median(timed[kind]), 1),
+                ratio=round(median(ratios), 3),
+                step_ms=" ".join(f"{1000 * seconds:.1f}" for seconds in timed[kind]),
+                **_about(options, recordings),
+            )
+
+
+class Turns(Batches):
+    """Gives the loop clips of each kind in turn, and notes how long a step of each takes."""
+
+    def __init__(self, recordings: Recordings, config: PretrainConfig) -> None:
+        training = config.training
+        self.like = (config.crop_samples, training.batch_size, training.seed)
+        super().__init__(recordings, *self.like)
+        self.seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
+
+    def loader(self, first_step: int, last_step: int, workers: int) -> Iterator[Tensor]:  # type: ignore[override]
+        there = [self[step] for step in range(IN_MEMORY)]
+        files = Batches(FromFiles(self.recordings), *self.like)
+        steps = range(first_step, last_step)
+        sources = {
+            "cache": iter(super().loader(first_step, last_step, workers)),
+            "tensors": (there[step % IN_MEMORY] for step in steps),
+            "files": iter(files.loader(first_step, last_step, workers)),
+        }
+        for step in steps:
+            # Each round begins with another kind, so that none always follows the same one.
+            kind = KINDS[(step + step // len(KINDS)) % len(KINDS)]
+            began = time.perf_counter()
+            yield next(sources[kind])  # the loop trains on it before it asks for the next one
+            self.seconds[kind].append(time.perf_counter() - began)
+
+
+class FromFiles(Recordings):
+    """The same recordings, but decoded from their files whenever they are read."""
+
+    def __init__(self, recordings: Recordings) -> None:
+        self.__dict__.update(recordings.__dict__)
+
+    def read(self, index: int, start: int = 0, samples: int | None = None) -> Waveform:
+        clip = self.clips[index]
+        begin = round(clip.start_s * SAMPLE_RATE_HZ) + start
+        end = None if samples is None else (begin + samples) / SAMPLE_RATE_HZ
+        return audio.read(clip.path, begin / SAMPLE_RATE_HZ, end)
+
+
+# --- memory ---------------------------------------------------------------------------------
+
+
+def _memory(options: Throughput, work: Path) -> Iterator[Row]:
+    first_mb = None
+    largest = 10 * options.memory_takes * len(sounds.SOUNDS)
+    for takes in (options.memory_takes, 10 * options.memory_takes) if largest else ():
+        manifest = sounds.write(work / f"sounds-{takes}", takes)
+        recordings = open_cache(open_corpus(manifest), work / f"cache-{takes}")
+        steps = -(-largest // options.batch_size)  # as many for both
+        config = _config(options, options.encoders[0], steps)
+        with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+            run = work / f"run-{takes}"
+            arguments = (manifest, work / f"cache-{takes}", config, run, options.threads)
+            mb = fresh.submit(_train, *arguments).result()
+        first_mb = first_mb or mb
+        yield Row(
+            what=f"memory {takes // options.memory_takes}x",
+            encoder=options.encoders[0],
+            corpus="builtin",
+            ratio=round(mb / first_mb, 3),
+            memory_mb=round(mb, 1),
+            **_about(options, recordings),
+        )
+
+
+def _train(
+    manifest: Path, cache_dir: Path, config: PretrainConfig, run: Path, threads: int
+) -> float:
+    """MB that this process holds at the end."""
+    torch.set_num_threads(threads)
+    recordings = long_enough(open_cache(open_corpus(manifest), cache_dir), config)
+    trainer = Trainer(config, run, recordings, recordings.select([]), progress=False)
+    trainer.run()
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1024
+
+
+def _table(rows: list[Row]) -> Table:
+    first = rows[0]
+    title = f"{first.task}, batch {first.batch_size}, threads: {first.threads}, {first.device}"
+    made = Table(title=title)
+    for name in ("what", "encoder", "corpus"):
+        made.add_column(name)
+    for name in ("clips", "hours", "clips/s", "ratio", "MB"):
+        made.add_column(name, justify="right")
+    for row in rows:
+        numbers = (row.clips, row.hours, row.clips_per_s, row.ratio, row.memory_mb)
+        texts = ("" if number is None else f"{number:g}" for number in numbers)
+        made.add_row(row.what, row.encoder, row.corpus, *texts)
+    return made
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Throughput, description=__doc__))
+    except UserError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,80 @@
+"""FORMATS and Form: what an encoder can be exported as. One table drives names, checks and help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+
+from tiny_audio_ssl.encoders import WaveformEncoder
+from tiny_audio_ssl.errors import UserError
+
+FormatName = Literal["executorch", "onnx"]
+Precision = Literal["fp32", "int8"]
+Input = Literal["waveform", "mel"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: its ending, the extra that brings its packages, and what must import."""
+
+    suffix: str
+    extra: str
+    modules: tuple[str, ...]  # the first is the runtime
+    packages: tuple[str, ...]  # whose versions are recorded
+
+
+FORMATS: dict[FormatName, Format] = {
+    "executorch": Format(".pte", "executorch", ("executorch.runtime", "torchao"),
+                         ("executorch", "torchao")),
+    "onnx": Format(".onnx", "onnx", ("onnxruntime", "onnx", "onnxscript"),
+                   ("onnxruntime", "onnx", "onnxscript")),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Form:
+    """One artifact: a format, a precision, and where on the way from sound its input is taken."""
+
+    format: FormatName
+    precision: Precision
+    input: Input
+
+    @property
+    def file(self) -> str:
+        """`encoder.waveform.int8.pte`"""
+        return f"encoder.{self.input}.{self.precision}{FORMATS[self.format].suffix}"
+
+    @property
+    def input_name(self) -> str:
+        return "waveform" if self.input == "waveform" else "logmel"
+
+
+def choose(
+    formats: tuple[str, ...], precisions: tuple[str, ...], inputs: tuple[str, ...]
+) -> list[Form]:
+    """Every combination, checked against what there is. Raises `UserError`."""
+    for option, given, known in (
+        ("--formats", formats, get_args(FormatName)),
+        ("--precisions", precisions, get_args(Precision)),
+        ("--inputs", inputs, get_args(Input)),
+    ):
+        if not given or set(given) - set(known):
+            raise UserError(
+                f"{option} {' '.join(given) or '(nothing)'}: expected one or more of "
+                f"{', '.join(known)}"
+            )
+    combinations: Any = product(formats, precisions, inputs)
+    return list(dict.fromkeys(Form(*combination) for combination in combinations))
+
+
+def network(model: WaveformEncoder, taken: Input) -> nn.Module:
+    """The part of the model that an artifact with this input holds."""
+    return model if taken == "waveform" else model.encoder
+
+
+def as_input(model: WaveformEncoder, taken: Input, waveforms: Tensor) -> Tensor:
+    """What that part is fed, from waveforms [B, N]: themselves, or log-mel [B, 1, bands, T]."""
+    return waveforms if taken == "waveform" else model.frontend(waveforms).contiguous()

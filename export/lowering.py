@@ -1,0 +1,77 @@
+"""From eager module to a graph that a mobile runtime takes whole.
+
+Batch normalisation is folded into the convolutions, and a few operators that XNNPACK does not take
+are written as others that it does. The eager model keeps the first form: on a phone, training
+has gradients for `amax` and `mean`, but not for pooling layers.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+aten = torch.ops.aten
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def folded(model: Module) -> Module:
+    """A copy in eval mode whose batch normalisations are part of the convolutions before them."""
+    model = copy.deepcopy(model).eval()
+    for layers in [m for m in model.modules() if isinstance(m, nn.Sequential) and len(m) > 1]:
+        if isinstance(layers[0], nn.Conv2d) and isinstance(layers[1], nn.BatchNorm2d):
+            layers[0] = fuse_conv_bn_eval(layers[0], layers[1])
+            layers[1] = nn.Identity()
+    return model
+
+
+def program(network: nn.Module, example: Tensor, any_batch: bool = False) -> ExportedProgram:
+    """`network` as a graph for inputs shaped like `example`, or of any batch size (then give 2)."""
+    shapes = ({0: Dim("batch", min=1, max=4096)},) if any_batch else None
+    exported: ExportedProgram = torch.export.export(
+        network, (example,), dynamic_shapes=shapes, strict=False
+    )
+    lowered: ExportedProgram = exported.run_decompositions(_DELEGABLE)
+    return lowered
+
+
+def _unsqueeze(x: Tensor, dim: int) -> Tensor:
+    shape = list(x.shape)
+    shape.insert(dim % (x.dim() + 1), 1)
+    return x.view(shape)
+
+
+def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
+    return [
+        x.narrow(dim, start, min(size, x.shape[dim] - start))
+        for start in range(0, x.shape[dim], size)
+    ]
+
+
+def _pooled(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A reduction over rows or columns of maps [B, C, R, T] as a pooling layer."""
+
+    def reduce(maps: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> Tensor:
+        dims = {d % maps.dim() for d in dim}
+        window = [maps.shape[d] if d in dims else 1 for d in (2, 3)]
+        if window != [1, 1]:  # which XNNPACK would refuse
+            maps = pool(maps, window)
+        if not keepdim:
+            maps = maps.view([size for d, size in enumerate(maps.shape) if d not in dims])
+        return maps
+
+    return reduce
+
+
+_DELEGABLE: dict[torch._ops.OperatorBase, Callable[..., object]] = {
+    aten.unsqueeze.default: _unsqueeze,
+    aten.split.Tensor: _split,
+    aten.amax.default: _pooled(F.max_pool2d),
+    aten.mean.dim: _pooled(F.avg_pool2d),
+}

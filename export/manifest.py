@@ -1,0 +1,163 @@
+"""manifest.json: what an app has to know of the artifacts beside it, and what they came from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import tiny_audio_ssl
+from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
+from tiny_audio_ssl.checkpoint import Checkpoint
+from tiny_audio_ssl.encoders import WaveformEncoder, multiply_adds, parameter_count
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.forms import FORMATS, Form, as_input
+from tiny_audio_ssl.export.windows import Window
+from tiny_audio_ssl.files import sha256
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+_MEANINGS = {
+    "waveform": ([-1.0, 1.0], "mono samples at sample_rate_hz; 16-bit PCM divided by 32768"),
+    "mel": (None, "natural-log mel power, each band normalised: what the front-end makes"),
+}
+
+
+class ManifestError(UserError):
+    """A manifest, or an artifact beside it, that is absent, altered or of another version."""
+
+
+def describe(
+    checkpoint: Checkpoint,
+    samples: int,
+    calibration: Sequence[Window],
+    compared: Sequence[Window],
+    forms: Sequence[Form],
+) -> dict[str, Any]:
+    """What all artifacts have in common."""
+    model = checkpoint.model
+    frontend, encoder = model.frontend.config, model.encoder
+    mel = as_input(model, "mel", _silence(samples))
+    root = _common_folder([*calibration, *compared])
+    return {
+        "format_version": FORMAT_VERSION,
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "window_ms": 1000 * samples / SAMPLE_RATE_HZ,
+        "window_samples": samples,
+        "frames": frontend.frames(samples),
+        "hop_samples": frontend.hop,
+        "embedding_dim": encoder.dim,
+        "frontend": asdict(frontend),
+        "encoder": asdict(encoder.config)
+        | {"parameters": parameter_count(encoder), "multiply_adds": multiply_adds(encoder, mel)},
+        "checkpoint": {
+            "model_sha256": checkpoint.sha256,
+            "task": checkpoint.run.get("task"),
+            "progress": checkpoint.progress,
+        },
+        "versions": versions(forms),
+        "calibration": _where(calibration, root),
+        "compared_on": _where(compared, root),
+    }
+
+
+def entry(form: Form, model: WaveformEncoder, samples: int, file: Path) -> dict[str, Any]:
+    """What one artifact is and takes."""
+    batch = 1 if form.format == "executorch" else "batch"
+    shape = as_input(model, form.input, _silence(samples)).shape[1:]
+    span, meaning = _MEANINGS[form.input]
+    return {
+        "file": file.name,
+        "sha256": sha256(file),
+        "bytes": file.stat().st_size,
+        "format": form.format,
+        "precision": form.precision,
+        "input": {"kind": form.input, "name": form.input_name, "shape": [batch, *shape],
+                  "dtype": "float32", "range": span, "meaning": meaning},
+        "output": {"name": "embedding", "shape": [batch, model.encoder.dim], "dtype": "float32"},
+    }  # fmt: skip
+
+
+def versions(forms: Sequence[Form]) -> dict[str, str]:
+    """Of every package that had a hand in it."""
+    packages = {"torch", "numpy"}.union(*(FORMATS[form.format].packages for form in forms))
+    return {"tiny-audio-ssl": tiny_audio_ssl.__version__} | {
+        package: metadata.version(package) for package in sorted(packages)
+    }
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read the manifest of an export folder (or the file itself) and check every artifact.
+
+    Raises `ManifestError`: none there, damaged, another format version, an artifact that is
+    absent, truncated or altered.
+    """
+    path = Path(path)
+    file = path / MANIFEST if path.is_dir() else path
+    content = _parsed(file)
+    for artifact in content["artifacts"]:
+        _check(file.parent / artifact["file"], artifact)
+    return content
+
+
+def is_export(folder: Path) -> bool:
+    """Whether an earlier export made this folder, so that another may replace it."""
+    try:
+        return "artifacts" in json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text())
+        version = content["format_version"]
+    except FileNotFoundError as error:
+        raise ManifestError(
+            f"{file}: not there; expected the folder that `tiny-audio-ssl export RUN` makes"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManifestError(f"{file}: not a manifest ({error}); export again") from error
+    if version != FORMAT_VERSION:
+        raise ManifestError(
+            f"{file}: format version {version}, this tiny-audio-ssl reads {FORMAT_VERSION}; "
+            "export again, or install the version that wrote it"
+        )
+    return dict(content)
+
+
+def _check(path: Path, artifact: dict[str, Any]) -> None:
+    if not path.is_file():
+        raise ManifestError(f"{path}: not there, but in {MANIFEST}; copy the whole folder again")
+    size = path.stat().st_size
+    if size != artifact["bytes"] or sha256(path) != artifact["sha256"]:
+        raise ManifestError(
+            f"{path}: truncated or altered ({size} bytes; {MANIFEST} says {artifact['bytes']} and "
+            "another sha256); copy the folder again, or export again"
+        )
+
+
+def _common_folder(windows: Sequence[Window]) -> str:
+    return os.path.commonpath([os.path.dirname(window.path) for window in windows] or [""])
+
+
+def _where(windows: Sequence[Window], root: str) -> list[dict[str, Any]]:
+    """Paths within the corpus: an artifact's manifest goes public, one's folders do not."""
+    return [
+        {
+            "path": os.path.relpath(window.path, root),
+            "start_sample": window.start_sample,
+            "samples": window.samples,
+        }
+        for window in windows
+    ]
+
+
+def _silence(samples: int) -> torch.Tensor:
+    return torch.zeros(1, samples)

@@ -1,0 +1,123 @@
+"""Static int8: PT2E with the XNNPACK quantiser for .pte, ONNX Runtime's QDQ for .onnx.
+
+Weights a scale per channel, activations a scale per tensor, from real windows. Two parts stay
+float32. The front-end: a power spectrum spans eight decades and int8 two, so its embedding would
+be destroyed. And the encoder's first two blocks: they have under 2 % of the weights and the
+largest maps, and their rounding errors pass through all that follows; leaving them out raises the
+embedding's signal-to-noise ratio by 4 to 5 dB and costs under 10 % of the time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.export.lowering import program
+from tiny_audio_ssl.extras import require
+
+FLOAT_BLOCKS = 2
+SMALLEST_SCALE = 2**-12  # XNNPACK's requantisation loses precision below
+_STAYS_FLOAT = re.compile(rf"(^|\.)(frontend|body\.[0-{FLOAT_BLOCKS - 1}])(\.|$)")
+
+
+def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
+    """`network` (batch norm folded) with quantisers in its graph, by inputs [B, ...]."""
+    require("executorch.exir", "executorch")
+    from executorch.backends.xnnpack.quantizer import xnnpack_quantizer as xnnpack
+    from torchao.quantization.pt2e.observer import MinMaxObserver
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    config = xnnpack.get_symmetric_quantization_config(is_per_channel=True)
+    # The default's histograms clip what is rare, so that loud windows come out wrong: with the
+    # whole range the worst window's cosine rises from 0.96 to 0.99.
+    activation = replace(
+        config.input_activation,
+        observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=SMALLEST_SCALE),
+    )
+    config = replace(config, input_activation=activation, output_activation=activation)
+    quantiser = xnnpack.XNNPACKQuantizer().set_global(config)
+    quantiser.set_filter_function(lambda node: not _stays_float(node))
+    graph = program(network, calibration[:2], any_batch=True).module()
+    observed = prepare_pt2e(graph, quantiser)
+    with torch.no_grad():
+        observed(calibration)
+    return _without_unused(convert_pt2e(observed))
+
+
+def _stays_float(node: torch.fx.Node) -> bool:
+    stack = node.meta.get("nn_module_stack") or {}
+    return any(_STAYS_FLOAT.search(path) for path, _ in stack.values())
+
+
+def _without_unused(graph: Any) -> nn.Module:
+    """Float weights that int8 ones replaced would stay in the artifact."""
+    used = {node.target for node in graph.graph.nodes if node.op == "get_attr"}
+    for name in [n for n, _ in (*graph.named_parameters(), *graph.named_buffers())]:
+        if name not in used:
+            owner, _, leaf = name.rpartition(".")
+            delattr(graph.get_submodule(owner), leaf)
+    return graph  # type: ignore[no-any-return]
+
+
+def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibration: Tensor) -> None:
+    """Write an int8 copy of an .onnx of `network`, by inputs [B, ...]."""
+    require("onnxruntime", "onnx")
+    import onnx
+    from onnxruntime.quantization import (  # type: ignore[import-untyped]
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+    from onnxruntime.quantization.shape_inference import (  # type: ignore[import-untyped]
+        quant_pre_process,
+    )
+
+    class Windows(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.batches: Iterator[Tensor] = iter(torch.split(calibration, 16))
+
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(self.batches, None)
+            return None if batch is None else {name: batch.numpy()}
+
+    with TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        # The exporter wrote the shapes; symbolic inference stumbles over its concatenation.
+        quant_pre_process(float_model, prepared, skip_symbolic_shape=True)
+        graph = onnx.load(prepared).graph
+        name = graph.input[0].name
+        quantize_static(
+            prepared,
+            target,
+            Windows(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
+            nodes_to_exclude=_before_convolution(graph, _float_convolutions(network)),
+        )
+
+
+def _float_convolutions(network: nn.Module) -> int:
+    """How many convolutions come before the first one that is quantised."""
+    encoder = network.encoder if isinstance(network, WaveformEncoder) else network
+    assert isinstance(encoder, Encoder)
+    blocks = encoder.body[:FLOAT_BLOCKS]
+    in_frontend = 2 if isinstance(network, WaveformEncoder) else 0  # transform, mel filters
+    return in_frontend + sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
+
+
+def _before_convolution(graph: Any, count: int) -> list[str]:
+    """Nodes before convolution number `count`, in the graph's order; the encoders are chains."""
+    convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
+    return [node.name for node in graph.node[: convolutions[count]]]

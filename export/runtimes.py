@@ -1,0 +1,79 @@
+"""Artifacts run as a phone would run them: read from disk by the format's own runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.forms import FORMATS, FormatName
+from tiny_audio_ssl.extras import require
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def open_artifact(path: Path, threads: int | None = None) -> Run:
+    """A function from the artifact's input (float32, C order) to embeddings [B, D].
+
+    `threads`: None leaves the runtime's own choice.
+
+    Raises `UserError`: an unknown ending, a missing extra, a file that its runtime refuses.
+    """
+    name = next((name for name, f in FORMATS.items() if f.suffix == path.suffix), None)
+    if name is None:
+        endings = ", ".join(f.suffix for f in FORMATS.values())
+        raise UserError(f"{path}: not an artifact; expected one of {endings}")
+    prepare_runtime(name, threads)
+    try:
+        return _open_executorch(path) if name == "executorch" else _open_onnx(path, threads)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{path}: its runtime can't load it ({error}); export it again") from error
+
+
+def prepare_runtime(name: FormatName, threads: int | None) -> None:
+    """Import the runtime, which takes seconds, and set ExecuTorch's threads, which are global."""
+    require(FORMATS[name].modules[0], FORMATS[name].extra)
+    if name == "executorch" and threads is not None:
+        from executorch.extension.pybindings import portable_lib
+
+        portable_lib._unsafe_reset_threadpool(threads)
+
+
+def _open_executorch(path: Path) -> Run:
+    from executorch.runtime import Runtime
+
+    program = Runtime.get().load_program(path)
+    method = program.load_method("forward")
+    if method is None:
+        raise ValueError("it has no method `forward`")
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        (embedding,) = method.execute([torch.from_numpy(inputs)])
+        # The runtime reuses the memory, and frees it with the program.
+        return np.array(embedding.numpy())
+
+    run.program = program  # type: ignore[attr-defined]
+    return run
+
+
+def _open_onnx(path: Path, threads: int | None) -> Run:
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session: Any = onnxruntime.InferenceSession(
+        str(path), options, providers=["CPUExecutionProvider"]
+    )
+    name = session.get_inputs()[0].name
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        (embedding,) = session.run(None, {name: inputs})
+        return np.asarray(embedding)
+
+    return run

@@ -1,0 +1,72 @@
+"""To ExecuTorch's .pte through XNNPACK: one shape, batch 1, in one delegate where possible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl.export.lowering import folded, program
+from tiny_audio_ssl.export.quantise import quantised_graph
+from tiny_audio_ssl.extras import require
+
+
+@dataclass(frozen=True)
+class Operators:
+    """How many of each operator a runtime's fast path took, and how many it left."""
+
+    delegates: int
+    delegated: dict[str, int]
+    portable: dict[str, int]
+
+
+def to_executorch(
+    network: nn.Module, example: Tensor, target: Path, calibration: Tensor | None = None
+) -> Operators:
+    """Write `network` as a .pte.
+
+    Args:
+        network: in eval mode; takes one tensor, gives one.
+        example: an input with batch 1; the artifact takes this shape only.
+        calibration: inputs [B, ...] to quantise by; None keeps float32.
+
+    Raises `UserError` without the extra `executorch`.
+    """
+    require("executorch.exir", "executorch")
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    network = folded(network)
+    if calibration is not None:
+        network = quantised_graph(network, calibration)
+    edge = to_edge_transform_and_lower(
+        program(network, example), partitioner=[XnnpackPartitioner()]
+    )
+    operators = _operators(edge.exported_program().graph_module)
+    with target.open("wb") as file:
+        edge.to_executorch().write_to_file(file)
+    return operators
+
+
+def _operators(graph: torch.fx.GraphModule) -> Operators:
+    delegates = [
+        getattr(graph, node.args[0].target).original_module.graph.nodes
+        for node in graph.graph.nodes
+        if "call_delegate" in str(node.target)
+    ]
+    inside = (node for nodes in delegates for node in nodes)
+    return Operators(len(delegates), _count(inside), _count(graph.graph.nodes))
+
+
+def _count(nodes: Iterable[torch.fx.Node]) -> dict[str, int]:
+    """Names such as `convolution`; what only picks a result or enters a delegate is no operator."""
+    names = (
+        node.target._op.__name__.partition(".")[0]  # type: ignore[union-attr]
+        for node in nodes
+        if node.op == "call_function" and hasattr(node.target, "_op")
+    )
+    return dict(sorted(Counter(names).items()))

@@ -1,0 +1,23 @@
+"""COMMANDS: what `tiny-audio-ssl` can do, one file a command."""
+
+from __future__ import annotations
+
+from tiny_audio_ssl.commands.base import Command
+from tiny_audio_ssl.commands.bench import Bench
+from tiny_audio_ssl.commands.embed import Embed
+from tiny_audio_ssl.commands.export import Export
+from tiny_audio_ssl.commands.inspect import Inspect
+from tiny_audio_ssl.commands.pretrain import Resume, pretrain_command
+from tiny_audio_ssl.commands.probe import Probe
+
+COMMANDS: dict[str, type[Command]] = {
+    "pretrain": pretrain_command(None),
+    "resume": Resume,
+    "embed": Embed,
+    "probe": Probe,
+    "export": Export,
+    "bench": Bench,
+    "inspect": Inspect,
+}
+
+__all__ = ["COMMANDS", "Command", "pretrain_command"]

@@ -1,0 +1,54 @@
+"""embed: embeddings of files, folders and manifests, in a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from tiny_audio_ssl import embedding
+from tiny_audio_ssl.cache import open_cache
+from tiny_audio_ssl.commands.base import Command, out, progress, report_skipped
+from tiny_audio_ssl.corpus import open_corpora
+
+
+@dataclass
+class Embed(Command):
+    """Write the embeddings of files, folders or manifests to a .parquet or .npy file."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """A run's folder, or one of its checkpoints (RUN/best)."""
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCES...")]
+    """Files, folders, CSV manifests or `builtin`."""
+    out: Path = Path("embeddings.parquet")
+    """x.parquet: path, times, manifest columns, embedding; x.npy: [rows, D] with a x.csv."""
+    window_s: float | None = None
+    """Length of a window, e.g. 0.975; one embedding of each whole recording if left out."""
+    hop_s: float | None = None
+    """From one window to the next; the window's length if left out."""
+    cache_dir: Path | None = None
+    """Where decoded audio is kept."""
+    strict: bool = False
+    """Stop at the first recording that can't be used, instead of listing it."""
+    json: bool = False
+    """Print the outcome as JSON."""
+
+    def run(self) -> int:
+
+        embedder = embedding.load(self.run_folder)
+        corpus = open_corpora(self.sources, strict=self.strict)
+        recordings = open_cache(corpus, self.cache_dir, strict=self.strict)
+        wanted = embedding.spans(recordings, self.window_s, self.hop_s)
+        with progress("embedding", len(wanted)) as done:
+            embedding.write(self.out, embedder, recordings, wanted, done=done)
+        report_skipped(recordings.skipped)
+        if self.json:
+            skipped = [asdict(s) for s in recordings.skipped]
+            about = {"out": str(self.out), "rows": len(wanted), "dim": embedder.dim}
+            print(json.dumps({**about, "skipped": skipped}))
+        else:
+            out.print(f"{self.out}: {len(wanted)} embeddings of size {embedder.dim}")
+        return 0

@@ -1,0 +1,127 @@
+"""inspect: what is this run, export or corpus?"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import tyro
+from rich.table import Table
+
+from tiny_audio_ssl import checkpoint
+from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
+from tiny_audio_ssl.cache import open_cache
+from tiny_audio_ssl.commands.base import Command, out
+from tiny_audio_ssl.corpus import open_corpus
+from tiny_audio_ssl.encoders import multiply_adds, parameter_count
+from tiny_audio_ssl.export import manifest
+
+ONE_SECOND = 15_600  # samples of 96 frames, the window that costs are quoted for
+
+
+@dataclass
+class Inspect(Command):
+    """Say what a run, a checkpoint, an export folder or a corpus is.
+
+    A corpus is read through once, so that every recording that can't be used is named.
+    """
+
+    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
+    """A run or checkpoint, an export folder or artifact, or recordings as for `pretrain`."""
+    cache_dir: Path | None = None
+    """Where decoded audio is kept."""
+    json: bool = False
+    """Print it as JSON."""
+
+    def run(self) -> int:
+        about = self._about()
+        if self.json:
+            print(json.dumps(about))
+            return 0
+        table = Table(show_header=False)
+        for name, value in _flat(about):
+            table.add_row(name, value)
+        out.print(table)
+        return 0
+
+    def _about(self) -> dict[str, Any]:
+        path = Path(self.what)
+        if (path / checkpoint.CONFIG).is_file() or (path / "checkpoints").is_dir():
+            return about_checkpoint(path)
+        if (path if path.is_dir() else path.parent).joinpath(manifest.MANIFEST).is_file():
+            return about_export(path)
+        return about_corpus(self.what, self.cache_dir)
+
+
+def about_checkpoint(path: Path) -> dict[str, Any]:
+    found = checkpoint.load(path)
+    encoder, run = found.model.encoder, found.run
+    window = torch.zeros(1, ONE_SECOND)
+    return {
+        "checkpoint": str(found.folder),
+        "step": f"{found.progress.get('step')} of {run.get('training', {}).get('steps')}",
+        "task": {"name": run.get("task"), **run.get("pretext", {})},
+        "encoder": asdict(encoder.config),
+        "embedding size": encoder.dim,
+        "parameters": parameter_count(encoder),
+        "multiply-adds of 0.975 s": {
+            "encoder": multiply_adds(encoder, found.model.frontend(window)),
+            "front-end": multiply_adds(found.model.frontend, window),
+        },
+        "front-end": asdict(found.model.frontend.config),
+        "trained on": run.get("corpus", {}),
+        "best": found.progress.get("best", {}),
+        "sha256": found.sha256,
+    }
+
+
+def about_export(path: Path) -> dict[str, Any]:
+    folder = path if path.is_dir() else path.parent
+    content = manifest.read(folder)
+    wanted = [a for a in content["artifacts"] if path.is_dir() or a["file"] == path.name]
+    return {
+        "export": str(folder),
+        "window": f"{content['window_ms']:g} ms",
+        "embedding size": content["embedding_dim"],
+        "task": content["checkpoint"]["task"],
+        "encoder": content["encoder"],
+        "versions": content["versions"],
+        **{a["file"]: {k: v for k, v in a.items() if k != "file"} for a in wanted},
+    }
+
+
+def about_corpus(source: str, cache_dir: Path | None) -> dict[str, Any]:
+    recordings = open_cache(open_corpus(source), cache_dir)
+    seconds = recordings.samples / SAMPLE_RATE_HZ
+    names = list(dict.fromkeys(name for clip in recordings.clips for name in clip.columns))
+    shortest, middle, longest = np.percentile(seconds, [0, 50, 100]).round(3).tolist()
+    return {
+        "recordings": len(recordings),
+        "hours": round(recordings.total_s / 3600, 4),
+        "seconds": {"shortest": shortest, "median": middle, "longest": longest},
+        "formats": dict(Counter(clip.path.suffix.lower() for clip in recordings.clips)),
+        "columns": {n: _values([c.columns.get(n, "") for c in recordings.clips]) for n in names},
+        "skipped": {skipped.path: skipped.reason for skipped in recordings.skipped},
+    }
+
+
+def _values(texts: list[str]) -> str:
+    counts = Counter(texts)
+    most = ", ".join(f"{text or '(empty)'}: {n}" for text, n in counts.most_common(5))
+    return f"{len(counts)} values; {most}" + (", ..." if len(counts) > 5 else "")
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, item in value.items():
+        if isinstance(item, dict):
+            rows += _flat(item, f"{prefix}{name}: ") or [(f"{prefix}{name}", "none")]
+        else:
+            shown = f"{item:,}" if isinstance(item, int) else str(item)
+            rows.append((f"{prefix}{name}", shown))
+    return rows

@@ -1,0 +1,192 @@
+"""Shards: the files of the decoded cache, in the ordinary Arrow IPC format.
+
+Audio lies in them as 16-bit PCM. A row holds at most a minute of one file; a file's rows are
+consecutive, and all but its last are a full minute:
+
+    path, size, mtime_ns, ctime_ns   the file as it was found
+    sha256                           of its content
+    chunk                            0, 1, ...: which minute
+    reason                           on the last row of a file that can't be used: why
+    pcm                              16-bit samples, mono, 16 kHz
+
+A shard appears complete or not at all, is never changed, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tiny_audio_ssl.errors import UserError
+
+FLUSH_BYTES = 8 * 2**20  # what a writer holds in memory
+CHANGED = "changed while it was read"  # the reason that is forgotten: the file is tried again
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("ctime_ns", pa.int64()),
+        ("sha256", pa.string()),
+        ("chunk", pa.int32()),
+        ("reason", pa.string()),
+        ("pcm", pa.large_list(pa.int16())),
+    ]
+)
+ABOUT = SCHEMA.remove(SCHEMA.get_field_index("pcm"))
+
+Pcm = npt.NDArray[np.int16]
+Ints = npt.NDArray[np.int64]
+NO_SAMPLES: Pcm = np.zeros(0, np.int16)
+
+
+class Stat(NamedTuple):
+    """A file as it was found: while this stays, so does its content."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> Stat:
+        status = os.stat(path)
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def in_words(error: OSError) -> str:
+    """Why a file could not be read, fit for a table."""
+    missing = isinstance(error, FileNotFoundError)
+    return "not there" if missing else (error.strerror or str(error)).lower()
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+class ShardWriter:
+    """A shard being written: complete when the `with` block ends well, else gone.
+
+    Locked while it lasts, so that `sweep` knows it from leftovers. `bytes`: samples so far.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.bytes = 0
+        self._is_empty = True
+        self._rows: list[tuple[Any, ...]] = []
+        self._held_bytes = 0
+        self._file = _locked_file(folder)
+        self._writer = pa.ipc.new_file(self._file, SCHEMA)
+
+    def add(self, stat: Stat, digest: str, chunk: int, pcm: Pcm, reason: str | None = None) -> None:
+        self._is_empty = False
+        self._rows.append((*stat, digest, chunk, reason, pcm))
+        self.bytes += pcm.nbytes
+        self._held_bytes += pcm.nbytes
+        if self._held_bytes >= FLUSH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        *columns, pcm = zip(*self._rows, strict=True)
+        edges = np.cumsum([0, *map(len, pcm)])
+        samples = pa.LargeListArray.from_arrays(pa.array(edges), pa.array(np.concatenate(pcm)))
+        arrays = [pa.array(column, ABOUT.field(i).type) for i, column in enumerate(columns)]
+        self._writer.write_batch(pa.record_batch([*arrays, samples], schema=SCHEMA))
+        self._rows, self._held_bytes = [], 0
+
+    def finish(self) -> None:
+        if self._rows:
+            self._flush()
+        self._writer.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        os.rename(self._file.name, self._file.name.removesuffix(".tmp"))
+        self._file.close()
+
+    def discard(self) -> None:
+        Path(self._file.name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None and not self._is_empty:
+                self.finish()
+        finally:
+            self.discard()  # of a finished shard, nothing is left to discard
+
+
+def _locked_file(folder: Path) -> BinaryIO:
+    while True:
+        file = (folder / f"shard-{secrets.token_hex(8)}.arrow.tmp").open("xb")
+        with contextlib.suppress(OSError):  # a file system without locks is not swept either
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.path.exists(file.name):  # else a sweep was quicker
+            return file
+        file.close()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed builds left behind."""
+    for path in folder.glob("shard-*.arrow.tmp"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+class Shard(NamedTuple):
+    """What a shard holds, a row each: `about` it, and where its samples are."""
+
+    path: Path
+    about: pa.Table  # all columns but `pcm`
+    offset: Ints  # [rows] bytes from the beginning of the shard
+    samples: Ints  # [rows]
+
+
+def describe(path: Path) -> Shard:
+    """Raises pa.ArrowException, ValueError or an OSError without errno if it is damaged."""
+    buffer = mapped(path)
+    reader = pa.ipc.open_file(pa.BufferReader(buffer))
+    if reader.schema != SCHEMA:
+        raise ValueError("other columns than expected")
+    batches, offsets, counts = [], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        batch.validate(full=True)
+        pcm = batch["pcm"]
+        edges = pcm.offsets.to_numpy()
+        data = pcm.values.buffers()[1]
+        offsets.append((data.address - buffer.address if data else 0) + 2 * edges[:-1])
+        counts.append(np.diff(edges))
+        batches.append(batch.drop_columns(["pcm"]))
+    about = pa.Table.from_batches(batches, ABOUT)
+    return Shard(path, about, np.concatenate(offsets), np.concatenate(counts))
+
+
+def mapped(path: Path) -> pa.Buffer:
+    """A shard's bytes, memory-mapped. Raises UserError if it was deleted."""
+    try:
+        with pa.memory_map(str(path)) as file:  # the map outlives the file, which takes no handle
+            return file.read_buffer()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: the cache was deleted while in use; start again") from error
