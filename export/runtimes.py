@@ -12,6 +12,7 @@ import torch
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.forms import FORMATS, FormatName
 from tiny_audio_ssl.extras import require
+from tiny_audio_ssl.quiet import native_stderr_hidden
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -36,11 +37,13 @@ def open_artifact(path: Path, threads: int | None = None) -> Run:
 
 def prepare_runtime(name: FormatName, threads: int | None) -> None:
     """Import the runtime, which takes seconds, and set ExecuTorch's threads, which are global."""
-    require(FORMATS[name].modules[0], FORMATS[name].extra)
-    if name == "executorch" and threads is not None:
-        from executorch.extension.pybindings import portable_lib
+    with native_stderr_hidden():  # ExecuTorch's C++ tells of every CPU file that it looks for
+        require(FORMATS[name].modules[0], FORMATS[name].extra)
+        if name == "executorch" and threads is not None:
+            from executorch.extension.pybindings import portable_lib
 
-        portable_lib._unsafe_reset_threadpool(threads)
+            if portable_lib._threadpool_get_thread_count() != threads:
+                portable_lib._unsafe_reset_threadpool(threads)
 
 
 def _open_executorch(path: Path) -> Run:

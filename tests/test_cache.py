@@ -386,6 +386,18 @@ decoding.stream = deadly
     assert "Traceback" not in done.stderr
 
 
+def test_a_script_without_a_guard_is_told_so(folder: Path) -> None:
+    for n in range(1500):  # so much is known that sending it would fill a pipe
+        write(folder / f"short-{n}.wav", noise(0.01, seed=n))
+    opened(folder)
+    write(folder / "new.wav", noise(1, seed=9))
+    command = script(folder, 2)
+    path = Path(command[1])
+    path.write_text(path.read_text().replace('__name__ == "__main__"', "True"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1 and 'under `if __name__ == "__main__":`' in done.stderr
+
+
 def test_interrupting_stops_the_workers(folder: Path) -> None:
     write(folder / "0-long.flac", noise(100))
     before = SLOW.replace("0.25", "0.5") + "decoding.CHUNK_SAMPLES = 16_000"

@@ -10,9 +10,6 @@ import contextlib
 import io
 import math
 import os
-import struct
-import sys
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,7 +19,9 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from tiny_audio_ssl import containers
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.quiet import native_stderr_hidden
 
 Waveform = npt.NDArray[np.float32]
 
@@ -235,7 +234,7 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
     def quiet(self) -> contextlib.AbstractContextManager[None]:
-        return _quiet() if self.is_mp3 else contextlib.nullcontext()
+        return native_stderr_hidden() if self.is_mp3 else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -244,19 +243,21 @@ def _opened(path: Path) -> Iterator[_Sequential]:
         if not (size := os.fstat(raw.fileno()).st_size):
             raise AudioError(path, "empty")
         head = raw.read(12)
-        is_mp3 = path.suffix.lower() == ".mp3" or head[:3] == b"ID3" or _is_mp3_frame(head)
+        is_mp3 = (
+            path.suffix.lower() == ".mp3" or head[:3] == b"ID3" or containers.is_mp3_frame(head)
+        )
         source: Any = os.fsencode(path)
         guessed_from = None
-        if head[:4] in _CHUNKED:
-            size_at, declared = _data_chunk(raw, _CHUNKED[head[:4]])
+        if head[:4] in containers.CHUNKED:
+            size_at, declared = containers.data_chunk(raw, containers.CHUNKED[head[:4]])
             if declared == 0 and size_at and head[:4] == b"RIFF":
-                source = _Unfinished(path, size_at)
-            elif not _is_unknown(declared) and size_at + 4 + declared > size:
+                source = containers.Unfinished(path, size_at)
+            elif not containers.is_unknown(declared) and size_at + 4 + declared > size:
                 raise AudioError(path, _cut_short(size_at + 4 + declared, size))
-        elif head[:4] == b"OggS" and not _ogg_ends(raw, size):
+        elif head[:4] == b"OggS" and not containers.ogg_ends(raw, size):
             raise AudioError(path, "cut short: the last page is missing")
         elif is_mp3:
-            expected = _mp3_size(raw)
+            expected = containers.mp3_size(raw)
             if expected is None:
                 source = guessed_from = io.FileIO(path)
             elif expected > size:
@@ -265,7 +266,7 @@ def _opened(path: Path) -> Iterator[_Sequential]:
         if isinstance(source, io.FileIO):
             stack.enter_context(source)
         try:
-            with _quiet() if is_mp3 else contextlib.nullcontext():
+            with native_stderr_hidden() if is_mp3 else contextlib.nullcontext():
                 file = stack.enter_context(_Sequential(source))
         except soundfile.LibsndfileError as error:
             raise AudioError(path, f"unreadable: {_in_words(error)}") from error
@@ -297,101 +298,3 @@ def _in_words(error: soundfile.LibsndfileError) -> str:
 
 def _cut_short(expected_bytes: int, size_bytes: int) -> str:
     return f"cut short: {size_bytes:,} of {expected_bytes:,} bytes are there"
-
-
-_stderr_lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """mpg123 writes its warnings straight to file descriptor 2."""
-    if sys.__stderr__ is None:  # then 2 is any file, even the one about to be read
-        yield
-        return
-    with _stderr_lock:
-        kept = os.dup(2)
-        try:
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-# --- is all of the file there? libsndfile reads what remains of a cut file without a word ------
-
-_CHUNKED = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">", b"FORM": ">"}  # WAV, AIFF: byte order
-
-
-def _data_chunk(file: BinaryIO, order: str) -> tuple[int, int]:
-    """Where the size of a WAV's or AIFF's samples stands, and that size in bytes; (0, 0): none."""
-    at, size64 = 12, None
-    while True:
-        file.seek(at)
-        header = file.read(32)
-        if len(header) < 8:
-            return 0, 0
-        name, size = struct.unpack(f"{order}4sI", header[:8])
-        if name == b"ds64" and len(header) >= 24:  # RF64: the true size of `data`
-            size64 = struct.unpack("<Q", header[16:24])[0]
-        if name in (b"data", b"SSND"):
-            return at + 4, size64 if size64 is not None and size == 0xFFFFFFFF else size
-        at += 8 + size + size % 2
-
-
-def _is_unknown(size: int) -> bool:
-    """Programs that write to a pipe leave 0 or about the largest 31- or 32-bit number."""
-    return size == 0 or 0x7FFFF000 <= size <= 0x7FFFFFFF or 0xFFFFF000 <= size <= 0xFFFFFFFF
-
-
-class _Unfinished(io.FileIO):
-    """A WAV whose writer never came back to fill in the size: shows libsndfile "until the end"."""
-
-    def __init__(self, path: Path, size_at: int) -> None:
-        super().__init__(path)
-        self._size_at = size_at
-
-    def readinto(self, buffer: Any) -> int:
-        begin = self.tell()
-        count = super().readinto(buffer) or 0
-        for at in range(max(begin, self._size_at), min(begin + count, self._size_at + 4)):
-            buffer[at - begin : at - begin + 1] = b"\xff"
-        return count
-
-
-def _ogg_ends(file: BinaryIO, size: int) -> bool:
-    """Whether the last page is complete and marked as the end of the stream."""
-    file.seek(max(0, size - 65_536))  # a page has at most 65,307 bytes
-    tail = file.read()
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) < 27 or not page[5] & 4:
-        return False
-    segments = page[27 : 27 + page[26]]
-    return len(segments) == page[26] and len(page) >= 27 + len(segments) + sum(segments)
-
-
-def _is_mp3_frame(head: bytes) -> bool:
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
-
-
-def _mp3_size(file: BinaryIO) -> int | None:
-    """The file size that the Xing/Info header implies; None without one.
-
-    Nearly every encoder writes this header. Without it a cut can't be told, and libsndfile guesses
-    the length from the first bit rate, then reads no further: too short if the rate varies.
-    """
-    file.seek(0)
-    tag = file.read(10)
-    at = 0
-    if tag[:3] == b"ID3" and len(tag) == 10:
-        at = 10 + sum(byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
-    file.seek(at)
-    frame = file.read(4096)
-    found = max(frame.find(b"Xing"), frame.find(b"Info"))
-    flags = frame[found + 7] if 0 <= found < len(frame) - 16 else 0
-    if not flags & 2:
-        return None
-    count_at = found + (12 if flags & 1 else 8)
-    (count,) = struct.unpack(">I", frame[count_at : count_at + 4])
-    return int(at + max(0, found - 36) + count)  # the header lies 13 to 36 bytes into its frame

@@ -59,7 +59,7 @@ def open_cache(
         paths = list(dict.fromkeys(str(clip.path.absolute()) for clip in corpus.clips))
         usable, unusable, new = index.find(paths)
         if new:
-            gone = decode(new, folder, set(index.contents), workers, progress)
+            gone = decode(new, folder, workers, progress)
             index = Index(folder)
             usable, unusable, missed = index.find(paths)
             unusable |= dict.fromkeys(missed, CHANGED) | gone

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ, AudioError, stream, to_int16
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.files import sha256
+from tiny_audio_ssl.shard_index import Index
 from tiny_audio_ssl.shards import CHANGED, NO_SAMPLES, Pcm, ShardWriter, Stat, in_words
 
 CHUNK_SAMPLES = 60 * SAMPLE_RATE_HZ
@@ -32,13 +33,11 @@ Report = Callable[[int, float], None]  # so many files and seconds of audio: mor
 
 
 def decode(
-    sizes: Mapping[str, int], folder: Path, known: set[str], workers: int | None, progress: bool
+    sizes: Mapping[str, int], folder: Path, workers: int | None, progress: bool
 ) -> dict[str, str]:
-    """Write shards of files that are not known yet.
+    """Write shards of files whose stat is not known yet; `sizes` in bytes, by path.
 
-    Args:
-        sizes: the files' sizes in bytes, by path.
-        known: sha256 of what the shards hold already; such content gets a row without samples.
+    Content that the shards hold already gets a row without samples.
 
     Returns:
         The reasons of files that could not even be hashed: nothing is remembered of them.
@@ -46,8 +45,8 @@ def decode(
     workers = workers or _cores()
     with _display(len(sizes), progress) as show:
         if workers == 1 or (len(sizes) < FEW_FILES and sum(sizes.values()) < BATCH_BYTES):
-            return _decode_here(sizes, folder, known, show)
-        return _decode_in_pool(_batches(sizes, workers), folder, known, workers, show)
+            return _decode_here(sizes, folder, show)
+        return _decode_in_pool(_batches(sizes, workers), folder, workers, show)
 
 
 def _cores() -> int:
@@ -74,9 +73,7 @@ def _display(files: int, progress: bool) -> Iterator[Report]:
 # --- in one process -------------------------------------------------------------------------
 
 
-def _decode_here(
-    paths: Iterable[str], folder: Path, known: set[str], show: Report
-) -> dict[str, str]:
+def _decode_here(paths: Iterable[str], folder: Path, show: Report) -> dict[str, str]:
     files, seconds = 0, 0.0
 
     def report(more_files: int, more_seconds: float) -> None:
@@ -84,13 +81,15 @@ def _decode_here(
         files, seconds = files + more_files, seconds + more_seconds
         show(files, seconds)
 
-    return _write_shards(paths, folder, known, report)
+    return _write_shards(paths, folder, set(Index(folder).contents), report)
 
 
 def _write_shards(
     paths: Iterable[str], folder: Path, known: set[str], report: Report
 ) -> dict[str, str]:
-    """Calls `report` with what is done since it was called last; it may raise, to stop."""
+    """`known`: sha256 of what the shards hold, to be added to.
+
+    Calls `report` with what is done since it was called last; it may raise, to stop."""
     gone: dict[str, str] = {}
     left = deque(paths)
     while left:
@@ -178,9 +177,10 @@ class _Tally:
 _worker: tuple[Path, set[str], _Tally]
 
 
-def _start_worker(folder: Path, known: set[str], tally: _Tally) -> None:
+def _start_worker(folder: Path, tally: _Tally, x) -> None:
     global _worker
-    _worker = folder, known, tally
+    # Read here, not sent: starting a process blocks for ever on a large argument if it dies early.
+    _worker = folder, set(Index(folder).contents), tally
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and sets `stopped`
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -206,13 +206,13 @@ def _work(batch: int, paths: list[str]) -> dict[str, str]:
 
 
 def _decode_in_pool(
-    batches: list[list[str]], folder: Path, known: set[str], workers: int, show: Report
+    batches: list[list[str]], folder: Path, workers: int, show: Report
 ) -> dict[str, str]:
     tally = _Tally(len(batches))
     gone: dict[str, str] = {}
     # A fork beside the threads of torch or of a progress bar may hang; spawn is safe.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (folder, known, tally)) as pool:
+    with ProcessPoolExecutor(workers, context, _start_worker, (folder, tally, set(Index(folder).contents))) as pool:
         pending = {pool.submit(_work, *item) for item in enumerate(batches)}
         try:
             while pending:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from rich import box
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, err, out
@@ -63,17 +64,17 @@ def write_csv(target: Path, rows: Sequence[Row]) -> None:
 
 def table(rows: Sequence[Row]) -> Table:
     first = rows[0]
-    made = Table(title=f"{first.device}, threads: {first.threads}, {first.runs} runs each")
-    for name in ("form", "runtime", "kB", "load ms", "first ms", "p50 ms", "p90 ms", "min ms"):
-        made.add_column(name, justify="left" if name in ("form", "runtime") else "right")
-    made.add_column("x eager", justify="right")
+    title = f"Milliseconds; {first.device}, threads: {first.threads}, {first.runs} runs each"
+    made = Table(title=title, box=box.SIMPLE_HEAD)
+    made.add_column("form", no_wrap=True)
+    for name in ("kB", "load", "first", "p50", "p90", "x eager"):
+        made.add_column(name, justify="right")
     for row in rows:
         made.add_row(
             row.artifact,
-            f"{row.runtime} {row.version}",
             f"{row.bytes / 1000:.0f}" if row.bytes else "",
             f"{row.load_ms:.2f}" if row.load_ms else "",
-            *(f"{ms:.3f}" for ms in (row.first_run_ms, row.p50_ms, row.p90_ms, row.min_ms)),
+            *(f"{ms:.3f}" for ms in (row.first_run_ms, row.p50_ms, row.p90_ms)),
             f"{row.speedup:.1f}",
         )
     return made

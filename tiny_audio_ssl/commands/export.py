@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+from rich import box
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, err, out
@@ -72,6 +73,7 @@ class Export(Command):
             print(json.dumps(_as_json(result)))
         else:
             out.print(_table(result))
+            out.print("SNR, cosine: of the embeddings; portable: operators outside the fast path")
             out.print(f"{result.folder}: with {result.manifest.name}", markup=False)
         if not result.ok:
             err.print("[bold red]error:[/] an artifact is too far from the model (exit code 1)")
@@ -94,9 +96,12 @@ def _as_json(result: ExportResult) -> dict[str, object]:
 
 def _table(result: ExportResult) -> Table:
     compared = next((a.parity.windows for a in result.artifacts if a.parity), 0)
-    table = Table(title=f"Artifacts, compared with the model on {compared} windows")
-    for name in ("file", "kB", "SNR dB", "mean cosine", "portable operators", "agrees"):
-        table.add_column(name, justify="left" if name == "file" else "right")
+    table = Table(
+        box=box.SIMPLE_HEAD, title=f"Artifacts, compared with the model on {compared} windows"
+    )
+    table.add_column("file", no_wrap=True)
+    for name in ("kB", "SNR dB", "cosine", "portable", "agrees"):
+        table.add_column(name, justify="right")
     for artifact in result.artifacts:
         table.add_row(*_cells(artifact))
     return table
