@@ -145,7 +145,7 @@ def _speed(options: Throughput, work: Path) -> Iterator[Row]:
             yield Row(
                 what=kind,
                 encoder=encoder,
-                corpus=Path(options.source).name,
+                corpus="/".join(Path(options.source).parts[-2:]),
                 clips_per_s=round(options.batch_size / median(timed[kind]), 1),
                 ratio=round(median(ratios), 3),
                 step_ms=" ".join(f"{1000 * seconds:.1f}" for seconds in timed[kind]),
@@ -211,7 +211,7 @@ def _memory(options: Throughput, work: Path) -> Iterator[Row]:
         yield Row(
             what=f"memory {takes // options.memory_takes}x",
             encoder=options.encoders[0],
-            corpus="builtin",
+            corpus=f"builtin:{takes}",
             ratio=round(mb / first_mb, 3),
             memory_mb=round(mb, 1),
             **_about(options, recordings),

@@ -49,8 +49,9 @@ def prepare_runtime(name: FormatName, threads: int | None) -> None:
 def _open_executorch(path: Path) -> Run:
     from executorch.runtime import Runtime
 
-    program = Runtime.get().load_program(path)
-    method = program.load_method("forward")
+    with native_stderr_hidden():
+        program = Runtime.get().load_program(path)
+        method = program.load_method("forward")
     if method is None:
         raise ValueError("it has no method `forward`")
 

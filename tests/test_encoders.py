@@ -46,9 +46,9 @@ def test_frames_of_one_column_are_the_embedding(encoder, rng):
 
 
 def test_about_a_tenth_of_a_million_parameters(encoder, encoder_name, rng):
-    assert 70_000 < parameter_count(encoder) < 130_000
+    assert 60_000 < parameter_count(encoder) < 130_000
     counted = multiply_adds(encoder, torch.randn(1, 1, BANDS, 96, generator=rng))
-    assert counted < {"mobile": 3e6, "separable": 10e6}[encoder_name]
+    assert counted < {"mobile": 3.2e6, "separable": 10e6}[encoder_name]
 
 
 def test_multiply_adds_of_a_known_layer(rng):

@@ -95,7 +95,7 @@ def load(path: str | Path) -> Checkpoint:
         version = config.get("versions", {}).get("tiny-audio-ssl", "unknown")
         raise CheckpointError(
             f"{folder}: does not fit this version ({tiny_audio_ssl.__version__}); it was written "
-            f"by {version}: {error}"
+            f"by {version}: {str(error)[:200]}"
         ) from error
     return Checkpoint(
         folder, model.eval(), config["run"], config["progress"], config["sha256"][MODEL]

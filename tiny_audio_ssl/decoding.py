@@ -177,7 +177,7 @@ class _Tally:
 _worker: tuple[Path, set[str], _Tally]
 
 
-def _start_worker(folder: Path, tally: _Tally, x) -> None:
+def _start_worker(folder: Path, tally: _Tally) -> None:
     global _worker
     # Read here, not sent: starting a process blocks for ever on a large argument if it dies early.
     _worker = folder, set(Index(folder).contents), tally
@@ -212,7 +212,7 @@ def _decode_in_pool(
     gone: dict[str, str] = {}
     # A fork beside the threads of torch or of a progress bar may hang; spawn is safe.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (folder, tally, set(Index(folder).contents))) as pool:
+    with ProcessPoolExecutor(workers, context, _start_worker, (folder, tally)) as pool:
         pending = {pool.submit(_work, *item) for item in enumerate(batches)}
         try:
             while pending:
