@@ -74,10 +74,11 @@ def times(row: Row) -> dict[str, Any]:
 def show(rows: list[dict[str, Any]]) -> None:
     table = Table(title="Artifacts")
     columns = ("task", "encoder", "artifact", "bytes", "snr_db", "mean_cosine", "p50_ms")
-    for name in (*columns, "times_faster_than_eager"):
+    names = (*columns, "times_faster_than_eager")
+    for name in names:
         table.add_column(name, no_wrap=True)
     for row in rows:
-        table.add_row(*(str(row[column.header]) for column in table.columns))
+        table.add_row(*(str(row[name]) for name in names))
     Console(width=140).print(table)
 
 
