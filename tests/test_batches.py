@@ -66,7 +66,7 @@ def test_the_loader_keeps_the_order():
 
 
 def test_validation_looks_at_the_middle():
-    batches = sequential(Counting(100, 300, 500), 100, batch_size=2)
+    batches = list(sequential(Counting(100, 300, 500), 100, batch_size=2))
     assert [len(batch) for batch in batches] == [2, 1]
     assert [int(row[0]) % 1_000_000 for batch in batches for row in batch] == [0, 100, 200]
 

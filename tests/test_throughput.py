@@ -21,7 +21,8 @@ def test_a_row_for_each_measurement(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         *("what", "encoder", "task", "corpus", "clips", "hours", "batch_size", "threads"),
-        *("clips_per_s", "ratio", "memory_mb", "step_ms", "device", "torch_version", "version"),
+        *("clips_per_s", "ratio", "memory_mb", "peak_mb", "step_ms"),
+        *("device", "torch_version", "version"),
     ]
     whats = ["cache", "tensors", "files", "memory 1x", "memory 10x"]
     assert [row["what"] for row in rows] == whats

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -77,14 +79,12 @@ class Batches(Dataset[Tensor]):
         )
 
 
-def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> list[Tensor]:
+def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> Iterator[Tensor]:
     """The middle crop of each recording, in order, in batches: what validation and fits look at."""
-    batches = []
     for first in range(0, len(recordings), batch_size):
         clips = range(first, min(first + batch_size, len(recordings)))
         crops = [
             recordings.read(i, int(recordings.samples[i] - crop_samples) // 2, crop_samples)
             for i in clips
         ]
-        batches.append(torch.from_numpy(np.stack(crops)))
-    return batches
+        yield torch.from_numpy(np.stack(crops))

@@ -143,15 +143,15 @@ class Trainer:
         self.module, self.optimizer = self.fabric.setup(module, adamw)
         optimiser.load_state(self.optimizer, self.names, _prefixed(training, "optimiser."))
 
+    @torch.no_grad()
     def _fit(self, train: Recordings) -> None:
         """Front-end statistics, then the task's, from middle crops of at most 2,000 recordings."""
-        every = max(1, len(train) // 2000)
-        crops = sequential(train.select(range(0, len(train), every)), self.config.crop_samples, 64)
-        self.model.frontend.fit(crops)
-        with torch.no_grad():
-            wave = torch.cat(crops)
-            takes_wave = self.pretext.takes == "wav"
-            self.pretext.fit(wave if takes_wave else _in_parts(self.model.frontend, wave))
+        chosen = train.select(range(0, len(train), -(-len(train) // 2000)))
+        frontend, samples = self.model.frontend, self.config.crop_samples
+        frontend.fit(sequential(chosen, samples, 64))
+        crops = sequential(chosen, samples, 64)
+        taken = crops if self.pretext.takes == "wav" else map(frontend, crops)
+        self.pretext.fit(torch.cat(list(taken)))
 
     def run(self) -> Outcome:
         """Train up to the last step.
@@ -334,7 +334,3 @@ def _stop_signals() -> Iterator[list[int]]:
 
 def _prefixed(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _in_parts(module: nn.Module, batch: Tensor, size: int = 64) -> Tensor:
-    return torch.cat([module(part) for part in torch.split(batch, size)])
