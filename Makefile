@@ -8,7 +8,7 @@ RUN := runs/quickstart
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
-	$(BIN)/tiny-audio-ssl pretrain builtin --out $(RUN) --task audio2vec-cbow --steps 300
+	$(BIN)/tiny-audio-ssl pretrain builtin --out $(RUN) --steps 300
 	$(BIN)/tiny-audio-ssl probe $(RUN) --data builtin --group group
 	$(BIN)/tiny-audio-ssl export $(RUN)
 	$(BIN)/tiny-audio-ssl bench $(RUN)/export

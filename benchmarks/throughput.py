@@ -8,7 +8,7 @@ Speed: the training loop as it is, whose steps take their clips in turn from
 
 Memory: what a fresh process holds (anonymous pages: mapped files don't count) when it has trained
 on every one of some built-in sounds, and of ten times as many; and the most it had on the way,
-mainly in fitting the front-end and the task to up to 4,000 clips. Only on Linux.
+mainly in fitting the task to up to 2,000 clips. Only on Linux.
 
     OMP_NUM_THREADS=1 python benchmarks/throughput.py FOLDER
 """

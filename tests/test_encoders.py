@@ -45,6 +45,23 @@ def test_frames_of_one_column_are_the_embedding(encoder, rng):
     torch.testing.assert_close(encoder.frames(logmel)[:, 0], encoder(logmel))
 
 
+def test_a_long_input_is_encoded_in_slices(encoder_name, pooling, rng):
+    torch.manual_seed(0)
+    plain = Encoder(EncoderConfig(encoder_name, pooling=pooling), BANDS).eval()
+    sliced = Encoder(EncoderConfig(encoder_name, pooling=pooling, slice_frames=32), BANDS).eval()
+    sliced.load_state_dict(plain.state_dict())
+    logmel = torch.randn(2, 1, BANDS, 80, generator=rng)
+    one = logmel[..., :32]
+    torch.testing.assert_close(sliced(one), plain(one))
+    torch.testing.assert_close(sliced(one[..., :20]), plain(one[..., :20]))
+    # 80 frames: 0..31, 32..63, and the last 32
+    slices = [logmel[..., start : start + 32] for start in (0, 32, 48)]
+    columns = torch.cat([plain.body(piece) for piece in slices], dim=3)
+    torch.testing.assert_close(sliced.maps(logmel), columns, rtol=1e-4, atol=1e-5)
+    frames = torch.cat([plain.frames(piece) for piece in slices], dim=1)
+    torch.testing.assert_close(sliced.frames(logmel), frames, rtol=1e-4, atol=1e-5)
+
+
 def test_about_a_tenth_of_a_million_parameters(encoder, encoder_name, rng):
     assert 60_000 < parameter_count(encoder) < 130_000
     counted = multiply_adds(encoder, torch.randn(1, 1, BANDS, 96, generator=rng))
@@ -74,7 +91,9 @@ def test_waveform_in(encoder, rng):
     assert model(0.1 * torch.randn(2, 400, generator=rng)).shape == (2, encoder.dim)
 
 
-@pytest.mark.parametrize("wrong", [{"name": "resnet"}, {"width": 0.0}, {"embedding_dim": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"name": "resnet"}, {"width": 0.0}, {"embedding_dim": 0}, {"slice_frames": 0}]
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(UserError):
         EncoderConfig(**wrong)

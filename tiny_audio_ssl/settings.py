@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tiny_audio_ssl.encoders import EncoderConfig
@@ -74,10 +74,17 @@ class PretrainConfig:
     """All that defines a run, but the recordings."""
 
     task: str = DEFAULT_TASK
-    pretext: Any = None  # the task's Config
+    pretext: Any = None  # the task's Config; its defaults if left out
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if self.pretext is None:
+            object.__setattr__(self, "pretext", pretext_class(self.task).Config())
+        if self.encoder.slice_frames is None:
+            frames = self.pretext.slice_frames(self.frontend)
+            object.__setattr__(self, "encoder", replace(self.encoder, slice_frames=frames))
 
     @property
     def crop_samples(self) -> int:

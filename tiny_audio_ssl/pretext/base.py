@@ -41,6 +41,10 @@ class Pretext(nn.Module):
             """Log-mel frames that one clip must have."""
             raise NotImplementedError
 
+        def slice_frames(self, frontend: FrontendConfig) -> int:
+            """Log-mel frames that the encoder is given at a time."""
+            raise NotImplementedError
+
         def shorter(self) -> str:
             """The option that lowers `clip_frames`, for the error about short recordings."""
             raise NotImplementedError
