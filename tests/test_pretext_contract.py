@@ -72,6 +72,14 @@ def test_needs_no_more_than_it_says(task_name):
     assert torch.isfinite(task(encoder, **drawn)["loss"])
 
 
+def test_the_encoder_is_given_slices_of_the_length_it_says(task_name):
+    task, encoder = make(task_name)
+    seen = []
+    encoder.register_forward_pre_hook(lambda module, args: seen.append(args[0].shape[3]))
+    task(encoder, **draw(task))
+    assert set(seen) == {task.config.slice_frames(FRONTEND)}
+
+
 def test_forward_is_deterministic_and_gives_loss_and_embedding(task_name):
     task, encoder = make(task_name)
     task.eval(), encoder.eval()
