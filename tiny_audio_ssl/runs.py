@@ -79,7 +79,6 @@ def pretrain(
 def resume(
     run: Path,
     *,
-    steps: int | None = None,
     cache_dir: Path | None = None,
     progress: bool = True,
 ) -> Outcome:

@@ -49,7 +49,7 @@ class Interrupted(Exception):
 @dataclass(frozen=True)
 class Outcome:
     step: int
-    loss: float
+    loss: float | None  # of the last step; None if the run was finished already
     validation_loss: float | None
     best_step: int | None
     clips_per_s: float
@@ -160,7 +160,7 @@ class Trainer:
         embedding has become useless; what was saved before stays.
         """
         options = self.options
-        loss, validation, rate = math.nan, None, 0.0
+        loss, validation, rate = None, None, 0.0
         if self.step == 0:
             self._save()
         loader = self.batches.loader(self.step, options.steps, options.workers)

@@ -123,6 +123,9 @@ def _report_run(folder: Path, outcome: Any, as_json: bool) -> int:
     if as_json:
         print(json.dumps({**asdict(outcome), "folder": str(outcome.folder), "run": str(folder)}))
         return 0
+    if outcome.loss is None:
+        out.print(f"{folder}: was finished already, {outcome.step} steps")
+        return 0
     held_out = outcome.validation_loss
     out.print(
         f"{folder}: {outcome.step} steps, loss {outcome.loss:.4f}"
