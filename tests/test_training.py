@@ -264,7 +264,7 @@ def test_a_collapsed_embedding_stops(tmp_path):
         pretrain(tmp_path / "run", config(steps=12), source=str(tmp_path))
 
 
-def test_recordings_too_short_for_the_task(tmp_path, task_name):
+def test_recordings_too_short_for_the_task(tmp_path, task_name, caplog):
     noise = 0.1 * np.random.default_rng(0).standard_normal(8_000)
     soundfile.write(tmp_path / "short.wav", noise, 16_000)
     with pytest.raises(UserError, match=r"needs clips of 0\.8.*--pretext\."):
@@ -272,6 +272,7 @@ def test_recordings_too_short_for_the_task(tmp_path, task_name):
     soundfile.write(tmp_path / "long.wav", np.tile(noise, 4), 16_000)
     soundfile.write(tmp_path / "longer.wav", np.tile(noise, 5), 16_000)
     pretrain(tmp_path / "run", config(task_name, steps=2), source=str(tmp_path))
+    assert "1 are shorter than the 0.8" in caplog.text and "--pretext." in caplog.text
     assert "short.wav,0.500 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
 
 

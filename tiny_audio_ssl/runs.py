@@ -10,6 +10,7 @@ RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, spli
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from tiny_audio_ssl.settings import PretrainConfig
 from tiny_audio_ssl.training import Outcome, Trainer, launch
 
 RECORDINGS, SKIPPED = "recordings.csv", "skipped.csv"
+TOO_SHORT = "shorter than the"
+logger = logging.getLogger(__name__)
 
 
 def pretrain(
@@ -57,6 +60,7 @@ def pretrain(
     if fabric.is_global_zero:
         _write_recordings(run / RECORDINGS, recordings, set(train))
         _write_skipped(run / SKIPPED, recordings.skipped)
+        _tell_skipped(run / SKIPPED, recordings, config)
     fabric.barrier()
     about = {
         "source": source,
@@ -117,7 +121,7 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
         Skipped(
             str(recordings.clips[i].path),
             f"{recordings.samples[i] / SAMPLE_RATE_HZ:.3f} s: "
-            f"shorter than the {needed_s:.3f} s that {config.task} needs",
+            f"{TOO_SHORT} {needed_s:.3f} s that {config.task} needs",
         )
         for i in np.flatnonzero(~fits)
     ]
@@ -176,6 +180,23 @@ def _write_recordings(path: Path, recordings: Recordings, train: set[int]) -> No
 
 def _write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
     _write_csv(path, ["path", "reason"], ([s.path, s.reason] for s in skipped))
+
+
+def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) -> None:
+    if not recordings.skipped:
+        return
+    short = [s for s in recordings.skipped if TOO_SHORT in s.reason]
+    others = [s for s in recordings.skipped if TOO_SHORT not in s.reason]
+    told = [f"{len(recordings.skipped)} recordings are left out, each with its reason in {path}"]
+    if short:
+        told.append(
+            f"{len(short)} are {TOO_SHORT} {config.crop_samples / SAMPLE_RATE_HZ:.3f} s that "
+            f"{config.task} needs; lower that with {config.pretext.shorter()}"
+        )
+    told += [f"{s.path}: {s.reason}" for s in others[:5]]
+    if len(others) > 5:
+        told.append(f"and {len(others) - 5} more")
+    logger.warning("\n  ".join(told))
 
 
 def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:

@@ -298,8 +298,8 @@ class Trainer:
         """Whether any process was asked to stop: all must leave the loop at the same step."""
         if self.fabric.world_size == 1:
             return bool(stop)
-        asked = self.fabric.all_gather(torch.tensor(len(stop), device=self.fabric.device))
-        return bool(torch.as_tensor(asked).any())
+        asked = torch.tensor(float(len(stop)), device=self.fabric.device)
+        return bool(torch.as_tensor(self.fabric.all_reduce(asked, reduce_op="sum")).any())
 
 
 def launch(options: TrainingConfig) -> Fabric:
