@@ -8,14 +8,14 @@ RUN := runs/quickstart
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
-	$(BIN)/tiny-audio-ssl pretrain builtin --out $(RUN) --steps 300
+	$(BIN)/tiny-audio-ssl pretrain builtin --out $(RUN) --task audio2vec-cbow --steps 300
 	$(BIN)/tiny-audio-ssl probe $(RUN) --data builtin --group group
 	$(BIN)/tiny-audio-ssl export $(RUN)
 	$(BIN)/tiny-audio-ssl bench $(RUN)/export
 	$(BIN)/tiny-audio-ssl inspect $(RUN)
 	@echo
 	@echo "Made-up sounds are for trying out. With recordings of your own:"
-	@echo "  $(BIN)/tiny-audio-ssl pretrain FOLDER --out runs/mine"
+	@echo "  $(BIN)/tiny-audio-ssl pretrain FOLDER --out runs/mine --task audio2vec-cbow"
 	@echo "  $(BIN)/tiny-audio-ssl export runs/mine"
 	@echo "The two files for a phone are in runs/mine/export, with their manifest.json"
 

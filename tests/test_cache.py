@@ -426,3 +426,11 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_cache_dir() == Path("/xdg/tiny-audio-ssl")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_cache_dir() == Path.home() / ".cache/tiny-audio-ssl"
+
+
+def test_the_number_of_workers_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("TINY_AUDIO_SSL_WORKERS", "3")
+    assert decoding.default_workers() == 3
+    monkeypatch.setenv("TINY_AUDIO_SSL_WORKERS", "many")
+    with pytest.raises(UserError, match="expected a number"):
+        decoding.default_workers()

@@ -44,7 +44,8 @@ def open_cache(
 
     Args:
         cache_dir: where decoded audio is kept, about 115 MB an hour; `default_cache_dir()` if None.
-        workers: processes that decode; the number of cores if None; 1 means this process.
+        workers: processes that decode; $TINY_AUDIO_SSL_WORKERS or the number
+            of cores if None; 1 means this process.
         strict: let a file that can't be used be an error instead of `Recordings.skipped`.
         progress: show files, hours and time left on stderr while decoding.
 

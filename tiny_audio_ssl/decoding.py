@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,15 +41,21 @@ def decode(
     Returns:
         The reasons of files that could not even be hashed: nothing is remembered of them.
     """
-    workers = workers or _cores()
+    workers = workers or default_workers()
     with _display(len(sizes), progress) as show:
         if workers == 1 or (len(sizes) < FEW_FILES and sum(sizes.values()) < BATCH_BYTES):
             return _decode_here(sizes, folder, show)
         return _decode_in_pool(_batches(sizes, workers), folder, workers, show)
 
 
-def _cores() -> int:
-    if sys.platform == "linux":
+def default_workers() -> int:
+    """$TINY_AUDIO_SSL_WORKERS, or as many as this process may use cores."""
+    wanted = os.environ.get("TINY_AUDIO_SSL_WORKERS", "")
+    if wanted and not (wanted.isdecimal() and int(wanted) > 0):
+        raise UserError(f"TINY_AUDIO_SSL_WORKERS is {wanted!r}; expected a number such as 1")
+    if wanted:
+        return int(wanted)
+    if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -233,11 +238,11 @@ def _who_killed(batches: list[list[str]], tally: _Tally) -> str:
     if not begun:
         return (
             "the worker processes did not start. In a script, put the call under "
-            '`if __name__ == "__main__":`, or use workers=1 (--workers 1)'
+            '`if __name__ == "__main__":`, or use workers=1 (or TINY_AUDIO_SSL_WORKERS=1)'
         )
     suspects = [batch[done] for batch, done in begun if done < len(batch)]
     return (
         "a worker process was killed (out of memory?) while decoding one of these:\n  "
         + "\n  ".join(suspects)
-        + "\nTake the file out, or try again with fewer workers (--workers 1)"
+        + "\nTake the file out, or try again with one worker: TINY_AUDIO_SSL_WORKERS=1"
     )
