@@ -173,8 +173,8 @@ def separable(config: EncoderConfig) -> tuple[nn.Sequential, int]:
 def mobile(config: EncoderConfig) -> tuple[nn.Sequential, int]:
     """Depthwise-separable blocks (arXiv 1704.04861), strided: every operator trains on a phone.
 
-    Few blocks with large kernels and nothing between depthwise and pointwise: with more, smaller
-    and rectified ones (as in the paper) half of what a probe finds was lost at this size.
+    Few blocks with large kernels and no ReLU between depthwise and pointwise: stacks of more,
+    smaller and rectified ones probed worse (compared before long inputs were sliced).
     """
     stem, *sizes = channels(config, 24, 48, 96, 128, 128, 128)
     blocks: list[nn.Module] = [convolution(config.norm, 1, stem, (5, 5), stride=2)]
