@@ -218,8 +218,7 @@ class Trainer:
         torch.manual_seed(seed)  # for what draws inside the forward pass, such as dropout
         clips = clips.to(self.fabric.device, non_blocking=True)
         with torch.no_grad():
-            taken = clips if self.pretext.takes == "wav" else self.frontend(clips)
-            drawn = self.pretext.draw(taken, torch.Generator().manual_seed(seed))
+            drawn = self.pretext.drawn(self.frontend, clips, torch.Generator().manual_seed(seed))
         out: dict[str, Tensor] = self.module(**drawn)
         return out
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.encoders import Encoder
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.frontend import FrontendConfig, LogMel
 
 Drawn = dict[str, Tensor]
 
@@ -31,7 +31,8 @@ class Pretext(nn.Module):
     summary: ClassVar[str]
     """One line for the help text."""
     takes: ClassVar[str] = "logmel"
-    """What `draw` receives: "logmel" [B, 1, bands, frames] or "wav" [B, samples]."""
+    """What `draw` receives: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
+    waveforms draws a "wav" [n, samples], of which `forward` is given the log-mel as "logmel"."""
 
     @dataclass(frozen=True)
     class Config:
@@ -65,6 +66,14 @@ class Pretext(nn.Module):
     def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
         """{"loss": scalar to minimise, "embedding": [n, D] for the collapse meter, more to log}."""
         raise NotImplementedError
+
+    def drawn(self, frontend: LogMel, clips: Tensor, rng: torch.Generator) -> Drawn:
+        """From waveforms [B, samples] to what `forward` takes: front-end and `draw`, in the order
+        that the task wants."""
+        if self.takes == "logmel":
+            return self.draw(frontend(clips), rng)
+        drawn = self.draw(clips, rng)
+        return {**drawn, "logmel": frontend(drawn.pop("wav"))}
 
     def fit(self, clips: Tensor) -> None:
         """Before the first step, on clips as `draw` takes them: statistics, k-means."""
