@@ -137,7 +137,8 @@ def test_state_holds_neither_encoder_nor_audio(task_name):
     task.fit(clips)
     task(encoder, **draw(task))["loss"].backward()
     task.after_step(encoder, 1, 10)
-    shared = {p.data_ptr() for p in encoder.parameters()} & {p.data_ptr() for p in task.parameters()}
+    own = {p.data_ptr() for p in task.parameters()}
+    shared = own & {p.data_ptr() for p in encoder.parameters()}
     assert not shared  # a moving average of the encoder is the task's own
     planted = triples(clips)
     assert planted & triples(clips[2:4])  # the test itself finds what was planted
