@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
-from tiny_audio_ssl.encoders import WaveformEncoder
+from tiny_audio_ssl.encoders import LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.errors import UserError
 
 FormatName = Literal["executorch", "onnx"]
@@ -72,7 +72,7 @@ def choose(
 
 def network(model: WaveformEncoder, taken: Input) -> nn.Module:
     """The part of the model that an artifact with this input holds."""
-    return model if taken == "waveform" else model.encoder
+    return model if taken == "waveform" else LogMelEncoder(model.encoder)
 
 
 def as_input(model: WaveformEncoder, taken: Input, waveforms: Tensor) -> Tensor:

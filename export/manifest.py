@@ -52,7 +52,7 @@ def describe(
         "window_samples": samples,
         "frames": frontend.frames(samples),
         "hop_samples": frontend.hop,
-        "embedding_dim": encoder.dim,
+        "embedding_dim": encoder.read_dim,
         "frontend": asdict(frontend),
         "encoder": asdict(encoder.config)
         | {"parameters": parameter_count(encoder), "multiply_adds": multiply_adds(encoder, mel)},
@@ -80,7 +80,8 @@ def entry(form: Form, model: WaveformEncoder, samples: int, file: Path) -> dict[
         "precision": form.precision,
         "input": {"kind": form.input, "name": form.input_name, "shape": [batch, *shape],
                   "dtype": "float32", "range": span, "meaning": meaning},
-        "output": {"name": "embedding", "shape": [batch, model.encoder.dim], "dtype": "float32"},
+        "output": {"name": "embedding", "shape": [batch, model.encoder.read_dim],
+                   "dtype": "float32"},
     }  # fmt: skip
 
 

@@ -19,13 +19,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.encoders import LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.export.lowering import program
 from tiny_audio_ssl.extras import require
 
 FLOAT_BLOCKS = 2
 SMALLEST_SCALE = 2**-12  # XNNPACK's requantisation loses precision below
-_STAYS_FLOAT = re.compile(rf"(^|\.)(frontend|body\.[0-{FLOAT_BLOCKS - 1}])(\.|$)")
+_STAYS_FLOAT = re.compile(rf"(^|\.)(frontend|readout|body\.[0-{FLOAT_BLOCKS - 1}])(\.|$)")
 
 
 def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
@@ -104,20 +104,22 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
-            nodes_to_exclude=_before_convolution(graph, _float_convolutions(network)),
+            nodes_to_exclude=_float_nodes(graph, _float_convolutions(network)),
         )
 
 
 def _float_convolutions(network: nn.Module) -> int:
     """How many convolutions come before the first one that is quantised."""
-    encoder = network.encoder if isinstance(network, WaveformEncoder) else network
-    assert isinstance(encoder, Encoder)
-    blocks = encoder.body[:FLOAT_BLOCKS]
+    assert isinstance(network, WaveformEncoder | LogMelEncoder)
+    blocks = network.encoder.body[:FLOAT_BLOCKS]
     in_frontend = 2 if isinstance(network, WaveformEncoder) else 0  # transform, mel filters
     return in_frontend + sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
 
 
-def _before_convolution(graph: Any, count: int) -> list[str]:
-    """Nodes before convolution number `count`, in the graph's order; the encoders are chains."""
+def _float_nodes(graph: Any, count: int) -> list[str]:
+    """Nodes before convolution number `count`, in the graph's order, and the pooling after the
+    last one; the encoders are chains."""
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
-    return [node.name for node in graph.node[: convolutions[count]]]
+    behind = graph.node[convolutions[-1] :]
+    pooling = [node for node in behind if node.op_type in ("MaxPool", "AveragePool")]
+    return [node.name for node in (*graph.node[: convolutions[count]], *pooling)]

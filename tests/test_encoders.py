@@ -57,7 +57,7 @@ def test_a_long_input_is_encoded_in_slices(encoder_name, pooling, rng):
     # 80 frames: 0..31, 32..63, and the last 32
     slices = [logmel[..., start : start + 32] for start in (0, 32, 48)]
     columns = torch.cat([plain.body(piece) for piece in slices], dim=3)
-    torch.testing.assert_close(sliced.maps(logmel), columns, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(sliced.maps(logmel)[1], columns, rtol=1e-4, atol=1e-5)
     frames = torch.cat([plain.frames(piece) for piece in slices], dim=1)
     torch.testing.assert_close(sliced.frames(logmel), frames, rtol=1e-4, atol=1e-5)
 
@@ -88,11 +88,41 @@ def test_group_norm_does_not_look_across_the_batch(encoder_name, rng):
 
 def test_waveform_in(encoder, rng):
     model = WaveformEncoder(LogMel(), encoder).eval()
-    assert model(0.1 * torch.randn(2, 400, generator=rng)).shape == (2, encoder.dim)
+    assert model(0.1 * torch.randn(2, 400, generator=rng)).shape == (2, encoder.read_dim)
+
+
+def test_the_readout_joins_what_is_known_already(encoder_name, rng):
+    parts = ("mel", "last", "middle")  # in any order
+    encoder = Encoder(EncoderConfig(encoder_name, readout=parts, slice_frames=32), BANDS).eval()
+    logmel = torch.randn(2, 1, BANDS, 70, generator=rng)
+    embedding = encoder.read(logmel)
+    assert embedding.shape == (2, encoder.read_dim)
+    last, rest = embedding[:, : encoder.dim], embedding[:, encoder.dim :]
+    torch.testing.assert_close(last, encoder(logmel))
+    x = logmel[:, 0].double()
+    change = (x[..., 1:] - x[..., :-1]).abs().mean(2)
+    mel = torch.cat([x.mean(2), x.std(2, correction=0), x.max(2).values, change], dim=1)
+    torch.testing.assert_close(rest[:, -4 * BANDS :].double(), mel, rtol=1e-4, atol=1e-5)
+    slices = torch.cat([encoder.body[:2](logmel[..., s : s + 32]) for s in (0, 32, 38)], dim=3)
+    middle = slices.mean(dim=3).flatten(1)
+    torch.testing.assert_close(rest[:, : -4 * BANDS], middle, rtol=1e-4, atol=1e-5)
+
+
+def test_a_single_frame_can_be_read(encoder_name, rng):
+    encoder = Encoder(EncoderConfig(encoder_name), BANDS).eval()
+    assert encoder.read(torch.randn(1, 1, BANDS, 1, generator=rng)).isfinite().all()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": "resnet"}, {"width": 0.0}, {"embedding_dim": 0}, {"slice_frames": 0}]
+    "wrong",
+    [
+        {"name": "resnet"},
+        {"readout": ()},
+        {"readout": ("first",)},
+        {"width": 0.0},
+        {"embedding_dim": 0},
+        {"slice_frames": 0},
+    ],
 )
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(UserError):

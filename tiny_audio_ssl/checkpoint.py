@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tiny_audio_ssl.encoders import Encoder, EncoderConfig, WaveformEncoder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.files import atomic_folder, sha256
 from tiny_audio_ssl.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.readout import checked
 
 FORMAT = 1
 MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
@@ -77,8 +79,10 @@ def save(
         (work / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
 
-def load(path: str | Path) -> Checkpoint:
+def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
     """Load a run's last checkpoint, or the checkpoint folder itself (`RUN/best`, a step's).
+
+    `readout` makes the embedding of other parts than the checkpoint says; the weights are the same.
 
     Raises `CheckpointError`: no checkpoint there, a file absent or not what its hash says, a
     format or a setting of another version.
@@ -87,9 +91,11 @@ def load(path: str | Path) -> Checkpoint:
     config = _read_config(folder)
     _check_hash(folder, MODEL, config)
     try:
-        model = build_model(
-            FrontendConfig(**config["frontend"]), EncoderConfig(**config["encoder"])
-        )
+        # Before there was a choice, the last layer was all: an old embedding stays what it was.
+        encoder = EncoderConfig(**{"readout": ("last",), **config["encoder"]})
+        if readout:
+            encoder = replace(encoder, readout=checked(readout))
+        model = build_model(FrontendConfig(**config["frontend"]), encoder)
         model.load_state_dict(load_file(folder / MODEL))
     except (TypeError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
         version = config.get("versions", {}).get("tiny-audio-ssl", "unknown")

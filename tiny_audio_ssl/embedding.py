@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +18,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+import tiny_audio_ssl
 from tiny_audio_ssl import audio, checkpoint
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.cache import Recordings
@@ -26,22 +30,54 @@ LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean 
 Floats = NDArray[np.float32]
 
 
+class Embeds(Protocol):
+    """Whatever turns waveforms into embeddings: our checkpoints, log-mel statistics, peers."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in tables."""
+
+    @property
+    def dim(self) -> int:
+        """Size of an embedding."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that decides on the embedding; embeddings are kept under it."""
+
+    def embed(self, waves: Floats, /) -> Floats:
+        """float32 [B, N], mono, -1..1, 16 kHz -> float32 [B, dim]."""
+
+
 def load(run: str | Path) -> Embedder:
     """The embedder of a run's last checkpoint, or of a checkpoint folder (`RUN/best`).
 
     Raises `CheckpointError` when there is none, or it is truncated or altered.
     """
     found = checkpoint.load(run)
-    return Embedder(found.model, found.sha256)
+    return Embedder(found.model, found.sha256, str(run))
 
 
 class Embedder:
     """Waveforms -> embeddings, frozen. `dim` is the embedding's size."""
 
-    def __init__(self, model: WaveformEncoder, sha256: str = "") -> None:
+    def __init__(self, model: WaveformEncoder, sha256: str = "", name: str = "") -> None:
         self.model = model.eval()
-        self.dim = model.encoder.dim
+        self.dim = model.encoder.read_dim
         self.sha256 = sha256
+        self.name = name
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of settings and weights: with other settings (`slice_frames`) the same weights give
+        other embeddings."""
+        configs = [asdict(self.model.frontend.config), asdict(self.model.encoder.config)]
+        about = json.dumps([tiny_audio_ssl.__version__, *configs], sort_keys=True)
+        digest = hashlib.sha256(about.encode())
+        for key, tensor in sorted(self.model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     @torch.no_grad()
     def embed(self, waveform: ArrayLike, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Floats:
@@ -91,7 +127,7 @@ def spans(
 
 
 def embed_spans(
-    embedder: Embedder,
+    embedder: Embeds,
     recordings: Recordings,
     wanted: Sequence[Span],
     done: Callable[[int], Any] = lambda count: None,
@@ -108,9 +144,22 @@ def embed_spans(
         done(len(batch))
 
 
-def embed_all(embedder: Embedder, recordings: Recordings, **kw: Any) -> Floats:
-    """One embedding of each whole recording: [recordings, D]."""
-    return np.concatenate(list(embed_spans(embedder, recordings, spans(recordings), **kw)))
+def embed_all(
+    embedder: Embeds, recordings: Recordings, window_s: float | None = None, **kw: Any
+) -> Floats:
+    """One embedding of each recording: [recordings, D], float32.
+
+    With `window_s` it is the mean over windows of that length, the last of which ends with the
+    recording; without, of the whole recording (or of equal parts of at most `LONGEST_PASS_S`).
+    """
+    wanted = spans(recordings, window_s)
+    totals = np.zeros((len(recordings), embedder.dim))
+    first = 0
+    for rows in embed_spans(embedder, recordings, wanted, **kw):
+        np.add.at(totals, [span.clip for span in wanted[first : first + len(rows)]], rows)
+        first += len(rows)
+    windows = np.bincount([span.clip for span in wanted], minlength=len(recordings))
+    return (totals / windows[:, None]).astype(np.float32)
 
 
 def write(
@@ -198,15 +247,14 @@ def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[
         yield batch
 
 
-def _embed_long(embedder: Embedder, recordings: Recordings, span: Span, longest: int) -> Floats:
+def _embed_long(embedder: Embeds, recordings: Recordings, span: Span, longest: int) -> Floats:
     """The mean over equal parts, each at most `longest` samples: memory stays flat."""
     parts = -(-span.samples // longest)
     edges = np.linspace(0, span.samples, parts + 1).astype(int)
     total = np.zeros(embedder.dim)
     for start, end in pairwise(edges):
-        total += embedder.embed(
-            recordings.read(span.clip, span.start + int(start), int(end - start))
-        )
+        wave = recordings.read(span.clip, span.start + int(start), int(end - start))
+        total += embedder.embed(wave[None])[0]
     return (total / parts).astype(np.float32)
 
 

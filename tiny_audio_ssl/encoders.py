@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.frontend import LogMel
+from tiny_audio_ssl.readout import Part, Readout, checked
 
 Norm = Literal["batch", "group"]
 Pooling = Literal["mean_max", "max"]
 HALVINGS = 5
+MIDDLE = 1  # index of the block whose maps are the readout's "middle": a quarter of the bands
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class EncoderConfig:
     """A longer input is encoded in slices of so many frames, which do not see each other, and
     pooled over all. Left out: as long as the task's slices, so that the encoder never sees more
     at a time than it was trained on."""
+    readout: tuple[Part, ...] = ("last", "mel")
+    """What the embedding is made of. `last`: the last layer, which alone is trained; `middle`: an
+    early layer's mean over time; `mel`: mean, deviation, maximum and change of the log-mel."""
     norm: Norm = "batch"
     """`batch` folds into the convolutions and costs nothing on the phone; `group` does not look
     across the batch and costs time there."""
@@ -56,12 +61,14 @@ class EncoderConfig:
             raise UserError(f"embedding_dim {self.embedding_dim}: expected at least 1")
         if self.slice_frames is not None and self.slice_frames < 1:
             raise UserError(f"slice_frames {self.slice_frames}: expected at least 1")
+        object.__setattr__(self, "readout", checked(self.readout))
 
 
 class Encoder(nn.Module):
     """A body of convolutions, a pooling over what time is left, and perhaps a linear layer.
 
-    Any number of frames from one upwards gives an embedding.
+    Any number of frames from one upwards gives an embedding. Tasks train `forward`, of size `dim`;
+    the embedding that leaves the model is `read`, of size `read_dim`.
     """
 
     def __init__(self, config: EncoderConfig, bands: int) -> None:
@@ -73,10 +80,22 @@ class Encoder(nn.Module):
         self.dim = config.embedding_dim or (128 if config.pooling == "max" else pooled)
         plain = config.pooling == "mean_max" and config.embedding_dim is None
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.dim)
+        self.readout = Readout(config.readout)
+        middle_channels = [m.out_channels for m in self.body[MIDDLE].modules() if is_conv(m)][-1]
+        middle = middle_channels * halved(bands, MIDDLE + 1)
+        self.read_dim = self.readout.dim(bands, middle, self.dim)
 
     def forward(self, logmel: Tensor) -> Tensor:
-        """[B, 1, bands, frames] -> embedding of the whole input [B, D]."""
-        maps = self.maps(logmel)
+        """[B, 1, bands, frames] -> last layer's embedding of the whole input [B, dim]."""
+        return self.pooled(self.maps(logmel)[1])
+
+    def read(self, logmel: Tensor) -> Tensor:
+        """[B, 1, bands, frames] -> embedding with all that the readout takes [B, read_dim]."""
+        middle, last = self.maps(logmel)
+        embedding: Tensor = self.readout(logmel, middle, self.pooled(last))
+        return embedding
+
+    def pooled(self, maps: Tensor) -> Tensor:
         if self.config.pooling == "max":
             pooled = maps.amax(dim=(2, 3))
         else:
@@ -84,8 +103,8 @@ class Encoder(nn.Module):
         embedding: Tensor = self.project(pooled)
         return embedding
 
-    def maps(self, logmel: Tensor) -> Tensor:
-        """[B, 1, bands, frames] -> last maps [B, C, rows, T'], slice after slice.
+    def maps(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 1, bands, frames] -> middle and last maps [B, C, rows, T'], slice after slice.
 
         At a slice's edge a convolution sees zeros, and short slices are nearly all edge: an
         encoder that learned on them does not know what to do with neighbours. Slices keep it to
@@ -93,12 +112,13 @@ class Encoder(nn.Module):
         """
         size, frames = self.config.slice_frames, logmel.shape[3]
         if size is None or frames <= size:
-            maps: Tensor = self.body(logmel)
-            return maps
+            middle = self.body[: MIDDLE + 1](logmel)
+            return middle, self.body[MIDDLE + 1 :](middle)
         starts = [*range(0, frames - size, size), frames - size]  # the last ends with the input
         slices = torch.stack([logmel[..., start : start + size] for start in starts], dim=1)
-        maps = self.body(slices.flatten(0, 1)).unflatten(0, (-1, len(starts)))
-        return maps.permute(0, 2, 3, 1, 4).flatten(3)
+        middle = self.body[: MIDDLE + 1](slices.flatten(0, 1))
+        last = self.body[MIDDLE + 1 :](middle)
+        return _joined(middle, len(starts)), _joined(last, len(starts))
 
     def frames(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> an embedding for every column of the last maps [B, T', D].
@@ -106,7 +126,7 @@ class Encoder(nn.Module):
         Each is what `forward` gives for that column alone. A column stands for 32 frames, or for
         a slice if that is shorter.
         """
-        maps = self.maps(logmel)
+        _, maps = self.maps(logmel)
         columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
         if self.config.pooling == "max":
             pooled = columns.amax(dim=3)
@@ -125,8 +145,23 @@ class WaveformEncoder(nn.Module):
         self.encoder = encoder
 
     def forward(self, waveform: Tensor) -> Tensor:
-        embedding: Tensor = self.encoder(self.frontend(waveform))
-        return embedding
+        return self.encoder.read(self.frontend(waveform))
+
+
+class LogMelEncoder(nn.Module):
+    """What a phone runs that has made the log-mel. [B, 1, bands, frames] -> embedding [B, D]."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, logmel: Tensor) -> Tensor:
+        return self.encoder.read(logmel)
+
+
+def _joined(maps: Tensor, slices: int) -> Tensor:
+    """Maps of slices [B * slices, C, R, T] -> of the inputs that they were cut from, in time."""
+    return maps.unflatten(0, (-1, slices)).permute(0, 2, 3, 1, 4).flatten(3)
 
 
 def halved(size: int, times: int = HALVINGS) -> int:
@@ -139,6 +174,10 @@ def halved(size: int, times: int = HALVINGS) -> int:
 def channels(config: EncoderConfig, *wanted: int) -> list[int]:
     """Layer sizes at the config's width, rounded to multiples of 8."""
     return [max(8, round(c * config.width / 8) * 8) for c in wanted]
+
+
+def is_conv(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    return isinstance(module, nn.Conv2d)
 
 
 def norm_layer(norm: Norm, size: int) -> nn.Module:

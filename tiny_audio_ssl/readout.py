@@ -1,0 +1,70 @@
+"""Readout: what of a frozen encoder becomes the embedding; it has no weights.
+
+A task trains the last layer. What the last layer has pooled away for that task's sake is still to
+be had on the way there, at no cost: pitch and voice from the log-mel and the early maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl.errors import UserError
+
+Part = Literal["last", "middle", "mel"]
+PARTS: tuple[Part, ...] = ("last", "middle", "mel")
+MEL_STATISTICS = 4
+
+
+def checked(parts: Sequence[str]) -> tuple[Part, ...]:
+    """The parts without repetition, in their fixed order. Raises `UserError`."""
+    if not parts or set(parts) - set(PARTS):
+        raise UserError(
+            f"readout {' '.join(parts) or '(nothing)'}: expected one or more of {', '.join(PARTS)}"
+        )
+    return tuple(part for part in PARTS if part in parts)
+
+
+class Readout(nn.Module):
+    """The chosen parts, one behind the other: [B, D].
+
+    A module, so that export can tell its operators from the encoder's and keep them in float.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__()
+        self.parts = tuple(parts)
+
+    def forward(self, logmel: Tensor, middle: Tensor, last: Tensor) -> Tensor:
+        """logmel [B, 1, bands, frames], middle maps [B, C, R, T'], last embedding [B, D']."""
+        found: list[Tensor] = []
+        for part in self.parts:
+            if part == "last":
+                found.append(last)
+            elif part == "middle":
+                found.append(middle.mean(dim=3).flatten(1))
+            else:
+                found.append(mel_statistics(logmel))
+        return found[0] if len(found) == 1 else torch.cat(found, dim=1)
+
+    def dim(self, bands: int, middle: int, last: int) -> int:
+        """Size of the embedding, from the channels times rows of the middle maps and the size of
+        the last embedding."""
+        sizes = {"last": last, "middle": middle, "mel": MEL_STATISTICS * bands}
+        return sum(sizes[part] for part in self.parts)
+
+
+def mel_statistics(logmel: Tensor) -> Tensor:
+    """Log-mel [B, 1, bands, frames] -> over time: mean, standard deviation, maximum, and mean of
+    the absolute difference between neighbouring frames: [B, 4 * bands]."""
+    mean = logmel.mean(dim=3)
+    deviation = logmel - mean.unsqueeze(3)
+    std = (deviation * deviation).mean(dim=3).sqrt()
+    if logmel.shape[3] > 1:
+        change = (logmel[..., 1:] - logmel[..., :-1]).abs().mean(dim=3)
+    else:
+        change = torch.zeros_like(std)
+    return torch.cat([mean, std, logmel.amax(dim=3), change], dim=1).flatten(1)
