@@ -1,80 +1,107 @@
-"""Pre-train every task with both encoders on one folder, then probe each on labelled recordings.
+"""Pre-train by every method with both encoders on one folder, then judge each on ten tasks.
 
-python benchmarks/quality.py ../shared/data --out runs/quality
+PYTHONPATH=benchmarks/peers python benchmarks/quality.py DATA --out runs/quality
 
-A run that is there already is gone on with, or left as it is when finished.
+What is there already, runs and scores, is gone on with or left as it is, so that it may be stopped
+and started again at any time. DATA is laid out as `suites/small.toml` says.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 import tiny_audio_ssl
-from tiny_audio_ssl import checkpoint, embedding, probing, runs
-from tiny_audio_ssl.cache import open_cache
-from tiny_audio_ssl.corpus import open_corpus
+from tiny_audio_ssl import checkpoint, finetuning, runs
+from tiny_audio_ssl.downstream.suite import read_suite
+from tiny_audio_ssl.embedding import Embedder, Embeds
 from tiny_audio_ssl.encoders import ENCODERS, EncoderConfig
 from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.finetuning import FinetuneConfig
 from tiny_audio_ssl.latency import device_name
-from tiny_audio_ssl.pretext import PRETEXTS
+from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.probing import scores
+from tiny_audio_ssl.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.probing.models import open_model, random_weights
+from tiny_audio_ssl.probing.protocols import evaluate
+from tiny_audio_ssl.probing.scores import Score
 from tiny_audio_ssl.settings import PretrainConfig, TrainingConfig
 
-RESULTS = Path(__file__).parent / "results" / "quality.csv"
+HERE = Path(__file__).parent
+AVERAGE = "average"
+TEACHER = "openwakeword_embedding"
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """A probe: which manifest of the data folder, which column, how it is split."""
+class Method:
+    """A row of the table: a pretext task and its settings, defaults but for those named."""
 
-    manifest: str
-    label: str
-    fold: str | None = None
-    group: str | None = None
-    where: tuple[str, ...] = ()
+    task: str
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
-PROBES = {
-    "ESC-10": Labelled("esc50/meta.csv", "category", fold="fold", where=("esc10=TRUE",)),
-    "speech commands": Labelled(
-        "keywords/meta.csv", "word", group="speaker", where=("corpus=speech_commands",)
+METHODS = {
+    "temporal-gap": Method("temporal-gap"),
+    "audio2vec-cbow": Method("audio2vec-cbow"),
+    "audio2vec-skipgram": Method("audio2vec-skipgram"),
+    "autoencoder": Method("autoencoder"),
+    "triplet": Method("triplet"),
+    "cola": Method("cola"),
+    "cola-augmented": Method(
+        "cola", {"clip_ms": 975.0, "slice_ms": 675.0, "mixup": 0.4, "resize": True}
     ),
+    "byol-a": Method("byol-a"),
+    "combined": Method("combined"),
+    "distillation": Method("distillation", {"teacher": TEACHER}),
+}
+PEERS = {
+    "openWakeWord embedding": f"hear:{TEACHER}",
+    "Resemblyzer": "hear:resemblyzer_embedding",
 }
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Pre-train, probe, write one row for each embedding and probe."""
+    """Pre-train, judge, write one row for each embedding and task."""
 
     data: Annotated[Path, tyro.conf.Positional]
     """The folder with all recordings, and the labelled manifests in it."""
     out: Path = Path("runs/quality")
-    """Where the runs go."""
-    csv: Path = RESULTS
-    tasks: tuple[str, ...] = tuple(PRETEXTS)
+    """Where runs and scores go."""
+    csv: Path = HERE / "results" / "quality.csv"
+    suite: Path = HERE / "suites" / "small.toml"
+    methods: tuple[str, ...] = tuple(METHODS)
     encoders: tuple[str, ...] = tuple(ENCODERS)
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
-        default_factory=TrainingConfig
+        default_factory=lambda: TrainingConfig(steps=1500)
     )
-    probe_only: bool = False
-    """Probe the runs that are there; train nothing."""
+    supervised_folds: int = 2
+    """Folds in which the supervised baselines are trained, which takes longest; 0: none are."""
+    peers: bool = True
+    """Judge the peers too; they need the packages openwakeword and resemblyzer."""
+    score_only: bool = False
+    """Judge the runs that are there; train nothing new."""
 
 
 def main(quality: Quality) -> None:
-    names = [(task, encoder) for encoder in quality.encoders for task in quality.tasks]
-    if not quality.probe_only:
-        for task, encoder in names:
-            train(quality, task, encoder)
-    found = [n for n in names if (quality.out / "-".join(n) / "last").exists()]
-    rows = [row for name in PROBES for row in probe(quality, name, found)]
+    if not quality.score_only:
+        for encoder in quality.encoders:
+            for method in quality.methods:
+                train(quality, method, encoder)
+    tasks = [open_task(task) for task in read_suite(quality.suite, quality.data)]
+    rows = with_averages([row for row in judged(quality, tasks)])
     with atomic_file(quality.csv) as work, work.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -82,66 +109,136 @@ def main(quality: Quality) -> None:
     show(rows)
 
 
-def train(quality: Quality, task: str, encoder: str) -> None:
-    run = quality.out / f"{task}-{encoder}"
+def train(quality: Quality, method: str, encoder: str) -> None:
+    run, chosen = quality.out / f"{method}-{encoder}", METHODS[method]
     if not (run / "last").exists():
+        pretext = pretext_class(chosen.task).Config(**chosen.settings)
         config = PretrainConfig(
-            task, PRETEXTS[task].Config(), EncoderConfig(encoder), training=quality.training
+            chosen.task, pretext, EncoderConfig(encoder), training=quality.training
         )
         runs.pretrain(str(quality.data), run, config)
     elif checkpoint.load(run).progress["step"] < quality.training.steps:
         runs.resume(run)
 
 
-def probe(quality: Quality, name: str, found: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """A row for each run, and for the floors of each encoder."""
-    labelled = PROBES[name]
-    recordings = open_cache(open_corpus(quality.data / labelled.manifest))
-    chosen = probing.labelled(recordings, labelled.label, labelled.where)
-    folds = probing.splits(chosen, labelled.label, labelled.fold, labelled.group)
-    for encoder in dict.fromkeys(encoder for _, encoder in found):
-        tasks = [task for task, e in found if e == encoder]
-        folders = [quality.out / f"{task}-{encoder}" for task in tasks]
-        models = [(t, embedding.load(f)) for t, f in zip(tasks, folders, strict=True)]
-        for result in probing.compare(models, chosen, labelled.label, folds):
-            own = result.model in tasks
-            yield {
-                "probe": name,
-                "encoder": encoder,
-                "embedding": result.model,
-                "accuracy": round(result.accuracy, 4),
-                "std_over_folds": round(result.std, 4),
-                "clips": result.clips,
-                "classes": result.classes,
-                "folds": len(result.folds),
-                **about(quality.out / f"{result.model}-{encoder}" if own else None),
-                "device": device_name(),
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
-                "tiny_audio_ssl": tiny_audio_ssl.__version__,
-            }
+def judged(quality: Quality, tasks: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
+    """A row for each embedding and task: of each encoder, then of what has no encoder of ours."""
+    found: list[Embeds] = [open_model("logmel"), open_model("logmel:all")]
+    found += [open_model(spec) for spec in PEERS.values()] if quality.peers else []
+    for model, name in zip(found, ["log-mel mean and deviation", "log-mel statistics", *PEERS]):
+        for task in tasks:
+            yield row(name, "", probe(quality, model, task), None)
+    for encoder in quality.encoders:
+        folders = {m: quality.out / f"{m}-{encoder}" for m in quality.methods}
+        folders = {m: folder for m, folder in folders.items() if (folder / "last").exists()}
+        opened: dict[str, Embedder] = {m: open_model(f) for m, f in folders.items()}  # type: ignore[misc]
+        if not opened:
+            continue
+        any_run = next(iter(opened.values()))
+        untrained = random_weights(any_run)
+        for task in tasks:
+            yield row("random weights", encoder, probe(quality, untrained, task), None)
+            for method, model in opened.items():
+                yield row(method, encoder, probe(quality, model, task), folders[method])
+        for score in supervised(quality, any_run, tasks):
+            yield row(score.protocol, encoder, score, None)
 
 
-def about(run: Path | None) -> dict[str, Any]:
-    """How long it was trained, on how much."""
+def probe(quality: Quality, model: Embeds, task: Labelled) -> Score:
+    def measured() -> list[Score]:
+        return [evaluate(model, task, "linear")]
+
+    return kept(quality, ["linear", model.identity, asdict(task.task)], measured)[0]
+
+
+def supervised(quality: Quality, model: Embedder, tasks: Sequence[Labelled]) -> Iterator[Score]:
+    """Each task by itself from random weights, then one encoder for as many as can share it."""
+    if not quality.supervised_folds:
+        return
+    config = FinetuneConfig(max_folds=quality.supervised_folds)
+    alone: list[tuple[finetuning.Protocol, list[Labelled]]] = [("supervised", [t]) for t in tasks]
+    shared = [("multi-head", group) for group in finetuning.compatible(tasks)]
+    for protocol, group in [*alone, *shared]:
+        names = [asdict(task.task) for task in group]
+        settings = [asdict(model.model.encoder.config), asdict(config), names]
+
+        def measured(protocol=protocol, group=group) -> list[Score]:  # type: ignore[no-untyped-def]
+            return finetuning.evaluate(model, group, protocol, config)
+
+        yield from kept(quality, [protocol, *settings], measured)
+
+
+def kept(quality: Quality, what: Any, measure: Any) -> list[Score]:
+    """The scores of an earlier start, or measured now and kept."""
+    key = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    file = quality.out / "scores" / f"{what[0]}-{key}.json"
+    if not file.exists():
+        scores.write(file, measure())
+    return scores.read(file)
+
+
+def row(name: str, encoder: str, score: Score, run: Path | None) -> dict[str, Any]:
     found = checkpoint.load(run).run if run else {"training": {}, "corpus": {}}
-    steps, size = found["training"].get("steps", 0), found["training"].get("batch_size", 0)
+    low, high = score.interval
     return {
-        "steps": steps,
-        "batch_size": size,
+        "task": score.task,
+        "encoder": encoder,
+        "embedding": name,
+        "protocol": score.protocol,
+        "accuracy": round(score.accuracy, 4),
+        "low_95": rounded(low),
+        "high_95": rounded(high),
+        "interval_is": score.interval_is,
+        "recovery": "",
+        "clips": len(score.truth),
+        "classes": len(score.classes),
+        "folds": len(score.folds),
+        "steps": found["training"].get("steps", score.details.get("steps", 0)),
+        "batch_size": found["training"].get("batch_size", 0),
         "recordings": found["corpus"].get("recordings", 0),
         "hours": found["corpus"].get("hours", 0),
+        "device": device_name(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "tiny_audio_ssl": tiny_audio_ssl.__version__,
     }
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    table = Table(title="Accuracy of a linear probe")
-    for name in ("probe", "encoder", "embedding", "accuracy", "std"):
-        table.add_column(name, no_wrap=True)
-    for row in rows:
-        figures = (f"{row['accuracy']:.3f}", f"{row['std_over_folds']:.3f}")
-        table.add_row(row["probe"], row["encoder"], row["embedding"], *figures)
-    Console().print(table)
+def with_averages(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Recovery in each row, and behind all a row with the mean over the tasks of each embedding.
+
+    The recovery of an average is that of the averages, not the mean of the tasks' recoveries: one
+    task with little to recover would outweigh all others.
+    """
+    methods = dict.fromkeys((r["encoder"], r["embedding"]) for r in rows)
+    averages = []
+    for encoder, name in methods:
+        own = [r for r in rows if (r["encoder"], r["embedding"]) == (encoder, name)]
+        mean = round(float(np.mean([r["accuracy"] for r in own])), 4)
+        blank = dict.fromkeys(("low_95", "high_95", "interval_is", "clips", "classes", "folds"), "")
+        averages.append({**own[0], "task": AVERAGE, "accuracy": mean, **blank})
+    rows = [*rows, *averages]
+    at = {(r["task"], r["encoder"], r["embedding"]): r["accuracy"] for r in rows}
+    for r in rows:
+        floor = at.get((r["task"], r["encoder"], "random weights"), math.nan)
+        ceiling = at.get((r["task"], r["encoder"], "supervised"), math.nan)
+        r["recovery"] = rounded(scores.recovery(r["accuracy"], floor, ceiling))
+    return rows
+
+
+def rounded(figure: float) -> float | str:
+    return "" if math.isnan(figure) else round(figure, 4)
+
+
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    tasks = list(dict.fromkeys(r["task"] for r in rows))
+    table = Table(title="Accuracy (supervised, multi-head: trained; the rest: linear probe)")
+    for name in ("encoder", "embedding", *tasks):
+        table.add_column(name)
+    for encoder, name in dict.fromkeys((r["encoder"], r["embedding"]) for r in rows):
+        own = {r["task"]: r for r in rows if (r["encoder"], r["embedding"]) == (encoder, name)}
+        table.add_row(encoder, name, *(f"{own[t]['accuracy']:.3f}" if t in own else "" for t in tasks))
+    Console(width=200).print(table)
 
 
 if __name__ == "__main__":

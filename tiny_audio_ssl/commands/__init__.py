@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tiny_audio_ssl.commands.base import Command
 from tiny_audio_ssl.commands.bench import Bench
+from tiny_audio_ssl.commands.datasets import Datasets
 from tiny_audio_ssl.commands.embed import Embed
 from tiny_audio_ssl.commands.export import Export
 from tiny_audio_ssl.commands.inspect import Inspect
@@ -15,6 +16,7 @@ COMMANDS: dict[str, type[Command]] = {
     "resume": Resume,
     "embed": Embed,
     "probe": Probe,
+    "datasets": Datasets,
     "export": Export,
     "bench": Bench,
     "inspect": Inspect,

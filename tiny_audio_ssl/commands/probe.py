@@ -1,86 +1,162 @@
-"""probe: how good is a frozen embedding?"""
+"""probe: how good is an embedding?"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.table import Table
 
-from tiny_audio_ssl import embedding, probing
-from tiny_audio_ssl.cache import open_cache
 from tiny_audio_ssl.commands.base import Command, out, progress, report_skipped
-from tiny_audio_ssl.corpus import open_corpus
+from tiny_audio_ssl.downstream.base import Task
+from tiny_audio_ssl.downstream.suite import read_suite
+from tiny_audio_ssl.embedding import Embedder, Embeds
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.probing import scores
+from tiny_audio_ssl.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.probing.models import LogMelStatistics, open_model, random_weights
+from tiny_audio_ssl.probing.protocols import PROTOCOLS, evaluate
+from tiny_audio_ssl.probing.scores import Score
+from tiny_audio_ssl.probing.store import Store
+from tiny_audio_ssl.probing.tables import class_table, confusion_table, mean_table, task_table
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked: one task (a manifest or a dataset), or the tasks of a suite."""
+
+    data: str | None = None
+    """The CSV manifest with the labels, or `builtin`; with --dataset, the folder of that."""
+    dataset: str | None = None
+    """A published dataset in its own layout; `tiny-audio-ssl datasets` lists them."""
+    suite: Path | None = None
+    """A TOML file of [[task]] tables, instead of --data."""
+    root: Path | None = None
+    """The folder that the sources of a suite are relative to; the suite's own if left out."""
+    label: str = Task.label
+    """Column with the labels; rows without one are left out."""
+    fold: str | None = None
+    """Column with official folds: each is tested once."""
+    split: str | None = None
+    """Column with an official split: train, validation (may be absent), test."""
+    group: str | None = None
+    """Column whose groups (speakers) never stand on both sides."""
+    where: tuple[str, ...] = ()
+    """Only rows with COLUMN=VALUE (all of them)."""
+    folds: int = Task.folds
+    """How many folds are drawn, if none are official."""
+    seed: int = Task.seed
+    """Of the drawn folds."""
+
+    def tasks(self) -> list[Task]:
+        if (self.suite is None) == (self.data is None):
+            raise UserError("expected either --data LABELS.csv or --suite tasks.toml")
+        if self.suite is not None:
+            return read_suite(self.suite, self.root)
+        own = ("dataset", "label", "fold", "split", "group", "where", "folds", "seed")
+        name = self.dataset or f"{self.label} in {Path(str(self.data)).name}"
+        return [Task(name, str(self.data), **{key: getattr(self, key) for key in own})]
 
 
 @dataclass
 class Probe(Command):
-    """Judge frozen embeddings by a linear probe on a manifest's label column.
+    """Judge embeddings by what can be read from them: labels, by several protocols.
 
     Beside the runs: the same encoder with random weights, and log-mel statistics. An embedding
     that does not beat both has learned nothing worth shipping.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Runs or checkpoints; all are probed on the same folds."""
-    data: str
-    """The CSV manifest with the labels, or `builtin`."""
-    label: str = "label"
-    """Column with the labels; rows without one are left out."""
-    fold: str | None = None
-    """Column with official folds: each is tested once."""
-    group: str | None = None
-    """Column whose groups (speakers) never stand on both sides."""
-    where: tuple[str, ...] = ()
-    """Only rows with COLUMN=VALUE (all of them)."""
-    folds: int = 5
-    """How many folds, if the manifest has none."""
-    seed: int = 0
-    """Of the drawn folds."""
+    """Runs or checkpoints."""
+    model: tuple[str, ...] = ()
+    """Other models beside them: hear:package.module (any with the HEAR API), random:RUN, logmel."""
+    weights: tuple[str, ...] = ()
+    """What each hear: model loads, in their order; left out, they load none."""
+    questions: Annotated[Questions, tyro.conf.OmitArgPrefixes] = field(default_factory=Questions)
+    protocols: tuple[str, ...] = ("linear",)
+    """Of linear, knn, few-shot-1, few-shot-5, few-shot-20, fine-tuning ..."""
     baselines: bool = True
     """Probe random weights and log-mel statistics too."""
+    window_s: float | None = None
+    """Embed windows of that length and average them; whole recordings if left out."""
+    allow_missing: bool = False
+    """Go on without recordings that are absent or can't be decoded."""
     cache_dir: Path | None = None
-    """Where decoded audio is kept."""
+    """Where decoded audio and embeddings are kept."""
+    out: Path | None = None
+    """A .json file for every prediction; `tiny-audio-ssl report` reads it."""
+    per_class: bool = False
+    """Print precision, recall and F1 of each class, and the confusion matrix."""
     json: bool = False
     """Print the results as JSON."""
 
     def run(self) -> int:
 
-        if not self.runs:
-            raise UserError("no run given; e.g. tiny-audio-ssl probe RUN --data labels.csv")
-        recordings = open_cache(open_corpus(self.data), self.cache_dir)
-        report_skipped(recordings.skipped)
-        chosen = probing.labelled(recordings, self.label, self.where)
-        folds = probing.splits(chosen, self.label, self.fold, self.group, self.folds, self.seed)
-        models = [(str(run), embedding.load(run)) for run in self.runs]
-        total = (len(models) + 2 * self.baselines) * len(chosen)
-        with progress("probing", total) as done:
-            results = list(
-                probing.compare(models, chosen, self.label, folds, self.baselines, done=done)
-            )
+        self._check()
+        models = self._models()
+        labelled = [self._opened(task) for task in self.questions.tasks()]
+        store = Store(self.cache_dir, self.window_s)
+        results: list[Score] = []
+        with progress("probing", len(labelled) * len(self.protocols) * len(models)) as done:
+            for task in labelled:
+                for protocol in self.protocols:
+                    for model in models:
+                        results.append(evaluate(model, task, protocol, store))
+                        done(1)
+        if self.out:
+            scores.write(self.out, results)
         if self.json:
-            print(
-                json.dumps([{**asdict(r), "accuracy": r.accuracy, "std": r.std} for r in results])
-            )
+            print(json.dumps([score.summary() for score in results]))
         else:
-            out.print(_probe_table(results))
+            self._print(results)
         return 0
 
+    def _check(self) -> None:
+        """What can be known to be wrong before anything is computed."""
+        if not self.runs and not self.model:
+            raise UserError("no run given; e.g. tiny-audio-ssl probe RUN --data labels.csv")
+        if unknown := [name for name in self.protocols if name not in PROTOCOLS]:
+            raise UserError(
+                f"protocol {', '.join(unknown)} is not known; choose from {', '.join(PROTOCOLS)}"
+            )
 
-def _probe_table(results: Sequence[probing.ProbeResult]) -> Table:
-    first = results[0]
-    table = Table(
-        title=f"Linear probe: {first.clips} clips, {first.classes} classes, "
-        f"{len(first.folds)} folds"
-    )
-    table.add_column("embedding")
-    table.add_column("accuracy", justify="right")
-    table.add_column("std over folds", justify="right")
-    for result in results:
-        table.add_row(result.model, f"{result.accuracy:.3f}", f"{result.std:.3f}")
-    return table
+    def _models(self) -> list[Embeds]:
+        runs = [open_model(run) for run in self.runs]
+        peers = [spec for spec in self.model if spec.startswith("hear:")]
+        if self.weights and len(self.weights) != len(peers):
+            raise UserError(
+                f"{len(self.weights)} --weights for {len(peers)} hear: models; give one for each"
+            )
+        weights = dict(zip(peers, self.weights, strict=False))
+        others = [open_model(spec, weights.get(spec)) for spec in self.model]
+        own = [run for run in runs if isinstance(run, Embedder)]
+        return [*runs, *others, *(_floors(own) if self.baselines else ())]
+
+    def _opened(self, task: Task) -> Labelled:
+        found = open_task(task, self.cache_dir, self.allow_missing)
+        report_skipped(found.skipped)
+        return found
+
+    def _print(self, results: Sequence[Score]) -> None:
+        tasks = list(dict.fromkeys(score.task for score in results))
+        for task in tasks:
+            out.print(task_table([score for score in results if score.task == task]))
+        if len(tasks) > 1:
+            out.print(mean_table(results))
+        for score in results if self.per_class else ():
+            out.print(class_table(score), confusion_table(score))
+
+
+def _floors(runs: Sequence[Embedder]) -> list[Embeds]:
+    """Random weights once for each encoder there is, and log-mel statistics."""
+    untrained = {}
+    for run in runs:
+        model = random_weights(run)
+        untrained.setdefault(model.identity, (run.name, model))
+    if len(untrained) > 1:
+        for name, model in untrained.values():
+            model.name = f"random weights of {name}"
+    return [*(model for _, model in untrained.values()), LogMelStatistics()]

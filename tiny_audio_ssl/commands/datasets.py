@@ -1,0 +1,116 @@
+"""datasets: what can be probed, how to get it, and whether it is all there."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.table import Table
+
+from tiny_audio_ssl.commands.base import Command, out
+from tiny_audio_ssl.corpus import Corpus
+from tiny_audio_ssl.downstream import DATASETS, Dataset, dataset_named
+from tiny_audio_ssl.errors import UserError
+
+
+@dataclass
+class Datasets(Command):
+    """List the published datasets that can be probed; with a name, say how to get that one."""
+
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
+    """One of them; all are listed if left out."""
+    download: Path | None = None
+    """Let torchaudio put it into this folder; needs a torchaudio that can be imported."""
+    check: Path | None = None
+    """Say what is found in this folder: recordings, classes, sizes of the parts."""
+    json: bool = False
+    """Print it as JSON."""
+
+    def run(self) -> int:
+        if self.name is None:
+            if self.download or self.check:
+                raise UserError(
+                    "which dataset? e.g. tiny-audio-ssl datasets speech-commands "
+                    f"{'--download' if self.download else '--check'} DIR"
+                )
+            self._show([about(dataset) for dataset in DATASETS.values()], _overview())
+            return 0
+        dataset = dataset_named(self.name)
+        if self.download:
+            fetch(dataset, self.download)
+        if place := self.check or self.download:
+            found = contents(dataset, dataset.corpus(place))
+            self._show(found, _rows(found))
+        else:
+            self._show({**about(dataset), "layout": dataset.layout}, dataset.guide())
+        return 0
+
+    def _show(self, value: Any, shown: Table | str) -> None:
+        if self.json:
+            print(json.dumps(value))
+        elif isinstance(shown, str):
+            out.print(shown, markup=False)
+        else:
+            out.print(shown)
+
+
+def fetch(dataset: Dataset, root: Path) -> None:
+    """Download by torchaudio. Raises `UserError` with the way by hand if it has no such dataset."""
+    if dataset.download is None:
+        raise UserError(f"torchaudio does not have {dataset.name}.\n\n{dataset.guide(root)}")
+    dataset.download(root)
+
+
+def about(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "task": dataset.summary,
+        "classes": dataset.classes,
+        "size": dataset.size,
+        "parted": dataset.protocol,
+        "licence": dataset.licence,
+        "url": dataset.url,
+    }
+
+
+def contents(dataset: Dataset, corpus: Corpus) -> dict[str, Any]:
+    """Counts of what a folder holds."""
+    labels = Counter(corpus.column(dataset.label))
+    parts = dataset.split or dataset.fold
+    rarest, count = labels.most_common()[-1]
+    return {
+        "found": corpus.source,
+        "recordings": len(corpus.clips),
+        "published": dataset.size,
+        "classes": len(labels),
+        "rarest class": f"{rarest} ({count})",
+        "groups": len(set(corpus.column(dataset.group))) if dataset.group else None,
+        "parts": dict(sorted(Counter(corpus.column(parts)).items())) if parts else None,
+    }
+
+
+def _overview() -> Table:
+    table = Table(caption="tiny-audio-ssl datasets NAME says how to get one")
+    keys = ("name", "classes", "size", "parted", "licence")
+    for key in keys:
+        table.add_column(
+            key, no_wrap=key == "name", justify="right" if key == "classes" else "left"
+        )
+    for dataset in DATASETS.values():
+        row = about(dataset)
+        table.add_row(*(str(row[key]) for key in keys))
+    return table
+
+
+def _rows(found: dict[str, Any]) -> Table:
+    table = Table(show_header=False)
+    for name, value in found.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {count:,}" for key, count in value.items())
+        if value is not None:
+            table.add_row(name, f"{value:,}" if isinstance(value, int) else value)
+    return table

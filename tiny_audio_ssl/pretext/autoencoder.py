@@ -1,0 +1,60 @@
+"""Autoencoder: give a slice of the log-mel back from its own embedding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tiny_audio_ssl.encoders import Encoder
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.pretext import draws
+from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext.decoder import Decoder
+
+
+class Autoencoder(Pretext):
+    """A slice of N frames is encoded, and decoded again: mean squared error with itself.
+
+    The bottleneck is the embedding alone, and so is all that makes this harder than copying.
+    """
+
+    paper = "Tagliasacchi, Gfeller, de Chaumont Quitry, Roblek 2019, arXiv 1905.11796, baseline"
+    summary = "a slice from its own embedding, the paper's baseline"
+
+    @dataclass(frozen=True)
+    class Config(Pretext.Config):
+        slice_ms: float = 335.0
+        """Length N of a slice, and of the clip that it comes from."""
+
+        def __post_init__(self) -> None:
+            if self.slice_ms <= 0:
+                raise UserError(f"autoencoder: slice_ms {self.slice_ms}; expected more than 0")
+
+        def slice_frames(self, frontend: FrontendConfig) -> int:
+            return frontend.frames_of_ms(self.slice_ms)
+
+        def clip_frames(self, frontend: FrontendConfig) -> int:
+            return self.slice_frames(frontend)
+
+        def shorter(self) -> str:
+            return "--pretext.slice-ms"
+
+    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+        super().__init__(config, encoder, frontend)
+        frames = config.slice_frames(frontend)
+        self.decoder = Decoder(encoder, 1, frontend.bands, frames, slices=1)
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+        frames = self.config.slice_frames(self.frontend)
+        start = draws.integers(0, clips.shape[3] - frames, len(clips), rng)
+        return {"slice": draws.cut(clips, start, frames)}
+
+    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(drawn["slice"])
+        reconstruction = self.decoder(embedding)
+        loss = F.mse_loss(reconstruction, drawn["slice"].to(reconstruction.dtype))
+        return {"loss": loss, "embedding": embedding}

@@ -1,0 +1,130 @@
+"""BYOL-A: predict how a slow copy of the encoder sees another version of the same sound."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tiny_audio_ssl.encoders import Encoder, Norm
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.pretext import augment, draws
+from tiny_audio_ssl.pretext.base import Drawn, Pretext
+
+
+class ByolA(Pretext):
+    """Two augmented views of one slice; there are no negatives.
+
+    Online (encoder, projector, predictor) learns to give for one view what the target (encoder and
+    projector) gives for the other. The target is a moving average of the online weights and gets
+    no gradient; its batch normalisation has statistics of its own, of the batch that it sees.
+    """
+
+    paper = (
+        "Niizumi, Takeuchi, Ohishi, Harada, Kashino 2021, arXiv 2103.06695, section III, with the "
+        "augmentations of arXiv 2204.07402; Grill et al. 2020, arXiv 2006.07733, equations 1 and 2"
+    )
+    summary = "another augmented view of the same slice, as a moving average sees it"
+
+    @dataclass(frozen=True)
+    class Config(Pretext.Config):
+        slice_ms: float = 975.0
+        """Length of the slice that both views are made of."""
+        mixup: float = 0.2
+        """Largest share of another clip of the batch that is mixed in as background."""
+        smallest_crop: float = 0.6
+        """Least height and width of the random crop that is resized, as a factor on the slice's."""
+        largest_crop: float = 1.5
+        """Greatest height and width; what lies outside of the slice is empty."""
+        fade: float = 1.0
+        """Most that a line over time adds at its ends, in standard deviations of the log-mel."""
+        hidden: int = 512
+        """Hidden units of projector and predictor (4096 in the paper, for a far larger encoder)."""
+        projection: int = 128
+        """Outputs of projector and predictor (256 in the paper)."""
+        momentum: float = 0.99
+        """What the moving average keeps at each step, at the start; rises to 1 along a cosine."""
+
+        def __post_init__(self) -> None:
+            if self.slice_ms <= 0 or self.hidden < 1 or self.projection < 1:
+                raise UserError(
+                    f"byol-a: slice_ms {self.slice_ms}, hidden {self.hidden}, projection "
+                    f"{self.projection}; each must be positive"
+                )
+            if not (0 <= self.mixup <= 1 and self.fade >= 0 and 0 <= self.momentum <= 1):
+                raise UserError(
+                    f"byol-a: mixup {self.mixup}, fade {self.fade}, momentum {self.momentum}; "
+                    "expected mixup and momentum in 0..1, fade >= 0"
+                )
+            if not 0 < self.smallest_crop <= self.largest_crop:
+                raise UserError(
+                    f"byol-a: crops from {self.smallest_crop} to {self.largest_crop} of a slice; "
+                    "expected 0 < smallest_crop <= largest_crop"
+                )
+
+        def clip_frames(self, frontend: FrontendConfig) -> int:
+            return self.slice_frames(frontend)
+
+        def slice_frames(self, frontend: FrontendConfig) -> int:
+            return frontend.frames_of_ms(self.slice_ms)
+
+        def shorter(self) -> str:
+            return "--pretext.slice-ms"
+
+    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+        super().__init__(config, encoder, frontend)
+        hidden, size, norm = config.hidden, config.projection, encoder.config.norm
+        self.projector = perceptron(encoder.dim, hidden, size, norm)
+        self.predictor = perceptron(size, hidden, size, norm)
+        online = nn.Sequential(encoder, self.projector)
+        self.target = copy.deepcopy(online).requires_grad_(False)
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+        frames = self.config.slice_frames(self.frontend)
+        starts = draws.integers(0, clips.shape[3] - frames, len(clips), rng)
+        cut = draws.cut(clips, starts, frames)
+        views = torch.cat([self.view(cut, rng), self.view(cut, rng)])
+        first, second = augment.normalise(views).chunk(2)
+        return {"first": first, "second": second}
+
+    def view(self, logmel: Tensor, rng: torch.Generator) -> Tensor:
+        """One random version of each clip [B, 1, bands, frames]."""
+        config = self.config
+        mixed = augment.mixup(logmel, rng, config.mixup)
+        crop = augment.random_resize_crop(mixed, rng, config.smallest_crop, config.largest_crop)
+        return augment.random_linear_fader(crop, rng, config.fade)
+
+    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+        views = torch.cat([drawn["first"], drawn["second"]])
+        embedding = encoder(views)
+        predicted = self.predictor(self.projector(embedding))
+        with torch.no_grad():
+            first, second = self.target(views).chunk(2)
+        cosine = F.cosine_similarity(predicted, torch.cat([second, first]), dim=1)
+        # Both directions are added: twice the mean over the 2 B rows.
+        return {"loss": 2 * (2 - 2 * cosine).mean(), "embedding": embedding}
+
+    @torch.no_grad()
+    def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
+        keep = momentum(self.config.momentum, step, total_steps)
+        online = chain(encoder.parameters(), self.projector.parameters())
+        for average, new in zip(self.target.parameters(), online, strict=True):
+            average.lerp_(new, 1 - keep)
+
+
+def momentum(base: float, step: int, total_steps: int) -> float:
+    """BYOL's tau of a step: 1 - (1 - base) (cos(pi k / K) + 1) / 2 (arXiv 2006.07733, 3.2)."""
+    return 1 - (1 - base) * (math.cos(math.pi * step / total_steps) + 1) / 2
+
+
+def perceptron(inputs: int, hidden: int, outputs: int, norm: Norm) -> nn.Sequential:
+    """Linear, normalisation (the encoder's kind), ReLU, linear."""
+    layer = nn.BatchNorm1d(hidden) if norm == "batch" else nn.GroupNorm(1, hidden)
+    first = nn.Linear(inputs, hidden, bias=False)
+    return nn.Sequential(first, layer, nn.ReLU(), nn.Linear(hidden, outputs))

@@ -1,0 +1,155 @@
+"""Combined: several pretext tasks at once on one encoder, their losses added with weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor, nn
+from tyro.constructors import PrimitiveConstructorSpec
+
+from tiny_audio_ssl import pretext  # its PRETEXTS names this task too: read at run time only
+from tiny_audio_ssl.encoders import Encoder
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.pretext import draws
+from tiny_audio_ssl.pretext.base import Drawn, Pretext
+
+Weights = dict[str, float]
+
+
+def parse_weights(words: Sequence[str]) -> Weights:
+    """TASK WEIGHT pairs, as typed; a `UserError` when they are not pairs."""
+    try:
+        return {task: float(w) for task, w in zip(words[::2], words[1::2], strict=True)}
+    except ValueError:
+        raise UserError(
+            f"weights {' '.join(words)!r}: expected pairs of a task and a number, "
+            "e.g. temporal-gap 1 audio2vec-cbow 0.5"
+        ) from None
+
+
+def format_weights(weights: Mapping[str, float]) -> list[str]:
+    """What to type for them."""
+    return [word for task, weight in weights.items() for word in (task, f"{weight:g}")]
+
+
+AS_PAIRS = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="TASK WEIGHT [TASK WEIGHT ...]",
+    instance_from_str=lambda words: parse_weights(words),
+    is_instance=lambda value: isinstance(value, dict),
+    str_from_instance=format_weights,
+)
+
+
+class Combined(Pretext):
+    """Each task learns on its own random cut of the same clips; loss = sum of weight x its loss.
+
+    The weights are fixed and the losses as they are: how large a loss is says little of how hard
+    it pulls at the encoder (temporal gap's ends at its target's entropy, not at zero), and plain
+    sums do as well as learned weights (Kurin et al. 2022, arXiv 2201.04122). `search` finds them.
+    """
+
+    paper = "Pascual, Ravanelli, Serra, Bonafonte, Bengio 2019 (PASE), arXiv 1904.03416, section 2"
+    summary = "several of the other tasks at once, weighted"
+
+    @dataclass(frozen=True)
+    class Config(Pretext.Config):
+        weights: Annotated[Weights, AS_PAIRS] = field(
+            default_factory=lambda: {"temporal-gap": 1.0, "audio2vec-cbow": 1.0}
+        )
+        """Which tasks, with their default settings, and how much the loss of each counts."""
+        slice_ms: float | None = None
+        """Length of the slices of all tasks; left out: each task's own."""
+
+        def __post_init__(self) -> None:
+            check_weights(self.weights)
+            self.configs()  # which say what is wrong with slice_ms
+
+        def configs(self) -> dict[str, Any]:
+            """The tasks' own settings."""
+            return {name: _config(name, self.slice_ms) for name in self.weights}
+
+        def clip_frames(self, frontend: FrontendConfig) -> int:
+            return max(config.clip_frames(frontend) for config in self.configs().values())
+
+        def slice_frames(self, frontend: FrontendConfig) -> int:
+            return max(config.slice_frames(frontend) for config in self.configs().values())
+
+        def shorter(self) -> str:
+            return "--pretext.slice-ms, or --pretext.weights without the task of the longest clip"
+
+    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+        super().__init__(config, encoder, frontend)
+        self.tasks = nn.ModuleDict(
+            {
+                name: pretext.pretext_class(name)(own, encoder, frontend)
+                for name, own in config.configs().items()
+            }
+        )
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+        """Each task's own, as TASK/KEY."""
+        drawn: Drawn = {}
+        for name, task in self.tasks.items():
+            frames = task.config.clip_frames(self.frontend)
+            start = draws.integers(0, clips.shape[3] - frames, len(clips), rng)
+            own = task.draw(draws.cut(clips, start, frames), rng)
+            drawn |= {f"{name}/{key}": value for key, value in own.items()}
+        return drawn
+
+    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+        """What a task logs as QUANTITY is logged as QUANTITY/TASK, its loss among it."""
+        loss, embeddings, logged = torch.zeros(()), [], {}
+        for name, task in self.tasks.items():
+            prefix = f"{name}/"
+            own = {k.removeprefix(prefix): v for k, v in drawn.items() if k.startswith(prefix)}
+            out = task(encoder, **own)
+            loss = loss.to(out["loss"]) + self.config.weights[name] * out["loss"]
+            embeddings.append(out.pop("embedding"))
+            logged |= {f"{quantity}/{name}": value for quantity, value in out.items()}
+        # Of one task alone: slices of two lengths would look spread when each had collapsed.
+        return {"loss": loss, "embedding": embeddings[0], **logged}
+
+    def fit(self, clips: Tensor) -> None:
+        for task in self.tasks.values():
+            task.fit(clips)
+
+    def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
+        for task in self.tasks.values():
+            task.after_step(encoder, step, total_steps)
+
+
+def combinable() -> list[str]:
+    """The tasks that can be combined: all that learn from the log-mel."""
+    kinds = pretext.PRETEXTS.items()
+    return [name for name, kind in kinds if kind is not Combined and kind.takes == "logmel"]
+
+
+def check_weights(weights: object) -> None:
+    """Raises `UserError` unless they are positive numbers by the names of tasks."""
+    known = ", ".join(combinable())
+    if not isinstance(weights, dict) or not weights:
+        raise UserError(f"weights {weights!r}: expected a weight for each of some of {known}")
+    unknown = [name for name in weights if name not in combinable()]
+    if unknown:
+        raise UserError(f"can't combine {', '.join(map(repr, unknown))}; choose from {known}")
+    for name, weight in weights.items():
+        if not (isinstance(weight, int | float) and 0 < weight < math.inf):
+            raise UserError(
+                f"the weight of {name} is {weight}; expected more than 0 (leave out a task that "
+                f"is not to count; known are {known})"
+            )
+
+
+def _config(name: str, slice_ms: float | None) -> Any:
+    config = pretext.pretext_class(name).Config()
+    if slice_ms is None:
+        return config
+    if "slice_ms" not in {f.name for f in fields(config)}:
+        raise UserError(f"slice_ms {slice_ms}: {name} has no slices whose length can be set")
+    return replace(config, slice_ms=slice_ms)

@@ -1,0 +1,108 @@
+"""Distillation: say what a larger model, the teacher, would say of the same sound. No labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tiny_audio_ssl.encoders import Encoder
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.peers import HearModel
+from tiny_audio_ssl.pretext import draws
+from tiny_audio_ssl.pretext.base import Drawn, Pretext
+
+FIT_BATCH = 64  # clips that the teacher is given at a time
+SMALLEST_STD = 0.1  # of the mean over dimensions: one that hardly varies is not blown up
+
+
+class Distillation(Pretext):
+    """The embedding, projected to the teacher's size, points where the teacher's points.
+
+    With s the projected and t the teacher's embedding, standardised, the loss is
+    |s/|s| - t/|t||^2 = 2 - 2 cos(s, t). A share of the clips is mixed with another of the batch as
+    waveforms, w a + (1 - w) b (arXiv 1710.09412, equation 1), and the teacher hears the mixture:
+    more sounds than there are recordings.
+
+    The teacher is no part of the task's state: a checkpoint holds its name, and the statistics.
+    """
+
+    paper = (
+        "Romero, Ballas, Kahou, Chassang, Gatta, Bengio, FitNets, ICLR 2015, arXiv 1412.6550, "
+        "equation 3 (features through a regressor), on unit vectors; after Hinton, Vinyals, Dean, "
+        "arXiv 1503.02531"
+    )
+    summary = "the embedding of a larger model (--pretext.teacher)"
+    takes = "wav"
+
+    mean: Tensor
+    inverse_std: Tensor
+
+    @dataclass(frozen=True)
+    class Config(Pretext.Config):
+        teacher: str = "tiny_audio_ssl.mel_statistics"
+        """Any module with the HEAR API that can be imported (PYTHONPATH=FOLDER for one that is not
+        installed). The one left out for needs no weights, and teaches little."""
+        weights: str | None = None
+        """The path that the teacher's `load_model` is given, if it wants one."""
+        clip_ms: float = 975.0
+        """Length of what teacher and encoder hear."""
+        mix: float = 0.5
+        """Share of the clips that are mixed with another."""
+
+        def __post_init__(self) -> None:
+            if self.clip_ms <= 0 or not 0 <= self.mix <= 1:
+                raise UserError(
+                    f"distillation: clip_ms {self.clip_ms}, mix {self.mix}; expected clip_ms > 0 "
+                    "and mix in 0..1"
+                )
+
+        def clip_frames(self, frontend: FrontendConfig) -> int:
+            return frontend.frames_of_ms(self.clip_ms)
+
+        def slice_frames(self, frontend: FrontendConfig) -> int:
+            return self.clip_frames(frontend)
+
+        def shorter(self) -> str:
+            return "--pretext.clip-ms"
+
+    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+        super().__init__(config, encoder, frontend)
+        self.teacher = HearModel(config.teacher, config.weights)
+        self.head = nn.Linear(encoder.dim, self.teacher.dim)
+        self.register_buffer("mean", torch.zeros(self.teacher.dim))
+        self.register_buffer("inverse_std", torch.ones(self.teacher.dim))
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+        wav = self._mixed(self._cut(clips, rng), rng)
+        target = (self.teacher(wav) - self.mean) * self.inverse_std
+        return {"wav": wav, "target": target}
+
+    def _cut(self, clips: Tensor, rng: torch.Generator) -> Tensor:
+        samples = self.frontend.samples(self.config.clip_frames(self.frontend))
+        starts = draws.integers(0, clips.shape[1] - samples, len(clips), rng)
+        return draws.cut(clips[:, None, None, :], starts, samples)[:, 0, 0]
+
+    def _mixed(self, wav: Tensor, rng: torch.Generator) -> Tensor:
+        mixes = torch.rand(len(wav), generator=rng) < self.config.mix
+        weight = torch.rand(len(wav), generator=rng).where(mixes, 1.0).to(wav.device)[:, None]
+        other = torch.randperm(len(wav), generator=rng).to(wav.device)
+        return weight * wav + (1 - weight) * wav[other]
+
+    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(drawn["logmel"])
+        cosine = F.cosine_similarity(self.head(embedding), drawn["target"], dim=1).mean()
+        return {"loss": 2 - 2 * cosine, "embedding": embedding}
+
+    @torch.no_grad()
+    def fit(self, clips: Tensor) -> None:
+        """Mean and standard deviation of each dimension of the teacher's embeddings."""
+        samples = self.frontend.samples(self.config.clip_frames(self.frontend))
+        parts = clips[:, :samples].split(FIT_BATCH)
+        target = torch.cat([self.teacher(part) for part in parts])
+        std = target.std(dim=0, correction=0)
+        self.mean.copy_(target.mean(dim=0))
+        self.inverse_std.copy_(1 / std.clamp_min((SMALLEST_STD * std.mean()).clamp_min(1e-6)))

@@ -1,0 +1,52 @@
+"""What tasks share that tell two slices of one recording from slices of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.pretext import draws
+from tiny_audio_ssl.pretext.base import Drawn, Pretext
+
+
+class Pairs(Pretext):
+    """Anchor and positive: two slices from random places of one clip. They may overlap.
+
+    Negatives are the positives of the batch's other clips, so that more clips in a micro-batch
+    make a harder task.
+    """
+
+    @dataclass(frozen=True)
+    class Config(Pretext.Config):
+        clip_ms: float = 875.0
+        """Length of the clip that both slices come from: how near in time they are."""
+        slice_ms: float = 335.0
+        """Length of a slice."""
+
+        def __post_init__(self) -> None:
+            if not 0 < self.slice_ms < self.clip_ms:
+                raise UserError(
+                    f"slice_ms {self.slice_ms} of clip_ms {self.clip_ms}; a slice must be shorter "
+                    "than its clip, or both slices of a clip are the same"
+                )
+
+        def clip_frames(self, frontend: FrontendConfig) -> int:
+            return max(self.slice_frames(frontend) + 1, frontend.frames_of_ms(self.clip_ms))
+
+        def slice_frames(self, frontend: FrontendConfig) -> int:
+            return frontend.frames_of_ms(self.slice_ms)
+
+        def shorter(self) -> str:
+            return "--pretext.clip-ms (and --pretext.slice-ms below it)"
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+        frames = self.config.slice_frames(self.frontend)
+        starts = draws.integers(0, clips.shape[3] - frames, 2 * len(clips), rng).reshape(2, -1)
+        return {
+            "anchor": draws.cut(clips, starts[0], frames),
+            "positive": draws.cut(clips, starts[1], frames),
+        }

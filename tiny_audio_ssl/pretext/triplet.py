@@ -1,0 +1,64 @@
+"""Triplet loss: two slices of one recording are nearer to each other than to other recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tiny_audio_ssl.encoders import Encoder
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.pretext.pairs import Pairs
+
+
+class Triplet(Pairs):
+    """Hinge loss [|a - p|^2 - |a - n|^2 + margin]_+ on embeddings of length one.
+
+    Positives by temporal proximity. Of an anchor's negatives in the batch the nearest that is
+    further away than the positive counts (semi-hard; Schroff et al. 2015, arXiv 1503.03832,
+    section 3.2), and where none is, the furthest.
+    """
+
+    paper = "Jansen et al. 2018, arXiv 1711.02209, temporal proximity; baseline of 1905.11796"
+    summary = "slices of one recording nearer to each other than to others, the paper's baseline"
+
+    @dataclass(frozen=True)
+    class Config(Pairs.Config):
+        margin: float = 0.2
+        """By how much more the squared distance to the negative must be, of at most 4."""
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if not 0 < self.margin < 4:
+                raise UserError(f"triplet: margin {self.margin}; expected more than 0, less than 4")
+
+    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(torch.cat([drawn["anchor"], drawn["positive"]]))
+        anchor, positive = F.normalize(embedding.float(), dim=1).chunk(2)
+        distance = 2 - 2 * anchor @ positive.T  # squared, [anchors, positives]
+        near = distance.diagonal()
+        violation = near - distance.gather(1, semi_hard(distance)[:, None])[:, 0]
+        loss = F.relu(violation + self.config.margin).mean()
+        return {"loss": loss, "embedding": embedding, "nearest": nearest(distance)}
+
+
+@torch.no_grad()
+def semi_hard(distance: Tensor) -> Tensor:
+    """Index [B] of each anchor's negative, from its distances to all positives [B, B].
+
+    The nearest that is further than the anchor's own positive, else the furthest of all.
+    """
+    own = torch.eye(len(distance), dtype=torch.bool, device=distance.device)
+    further = (distance > distance.diagonal()[:, None]) & ~own
+    nearest_further = distance.masked_fill(~further, float("inf")).argmin(dim=1)
+    furthest = distance.masked_fill(own, float("-inf")).argmax(dim=1)
+    return torch.where(further.any(dim=1), nearest_further, furthest)
+
+
+@torch.no_grad()
+def nearest(distance: Tensor) -> Tensor:
+    """Share of the anchors that have no other clip's slice nearer than their positive."""
+    own = torch.arange(len(distance), device=distance.device)
+    return (distance.argmin(dim=1) == own).float().mean()

@@ -1,0 +1,74 @@
+"""What can be probed: a run, its encoder with random weights, log-mel statistics, a HEAR module."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tiny_audio_ssl import embedding
+from tiny_audio_ssl.checkpoint import build_model
+from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.frontend import FrontendConfig, LogMel
+
+__all__ = ["Embeds", "LogMelStatistics", "open_model", "random_weights"]
+
+
+def open_model(spec: str | Path, weights: str | Path | None = None) -> Embeds:
+    """The model that a word on the command line means.
+
+    Args:
+        spec: a run or checkpoint folder; `random:RUN`, the same encoder and front-end statistics
+            with random weights; `logmel`; or `hear:package.module`, any module with the HEAR API.
+        weights: of a `hear:` module.
+
+    Raises `UserError`: no such run or module, weights that nobody asked for.
+    """
+    kind, colon, rest = str(spec).partition(":")
+    if kind == "hear" and colon:
+        from tiny_audio_ssl.peers import HearModel
+
+        return HearModel(rest, weights)
+    if weights is not None:
+        raise UserError(f"{spec}: --weights are for hear:package.module only; leave them out")
+    if str(spec) == "logmel":
+        return LogMelStatistics()
+    if kind == "random" and colon:
+        return random_weights(embedding.load(rest))
+    return embedding.load(spec)
+
+
+def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:
+    """The same settings and front-end statistics, encoder weights as they are drawn."""
+    model = embedder.model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        untrained = build_model(model.frontend.config, model.encoder.config)
+    untrained.frontend.load_state_dict(model.frontend.state_dict())
+    return Embedder(untrained, name="random weights")
+
+
+class LogMelStatistics:
+    """Mean and standard deviation over time of each band of the log-mel: [B, N] -> [B, 2 bands]."""
+
+    name = "log-mel statistics"
+
+    def __init__(self, config: FrontendConfig | None = None) -> None:
+        self.frontend = LogMel(config)
+        self.dim = 2 * self.frontend.config.bands
+        settings = json.dumps(asdict(self.frontend.config), sort_keys=True)
+        self.identity = "logmel-" + hashlib.sha256(settings.encode()).hexdigest()
+
+    @torch.no_grad()
+    def embed(self, waves: Floats) -> Floats:
+        """float32 [B, N], -1..1, 16 kHz -> float32 [B, dim]; short waves are padded with zeros."""
+        missing = max(0, self.frontend.config.window - waves.shape[1])
+        logmel = self.frontend(torch.from_numpy(np.pad(waves, ((0, 0), (0, missing)))))[:, 0]
+        statistics = torch.cat([logmel.mean(dim=2), logmel.std(dim=2, correction=0)], dim=1)
+        found: Floats = statistics.numpy()
+        return found

@@ -1,0 +1,83 @@
+"""Sounds within the page: MP3 in base64, since every browser plays it, under a limit for all."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+
+import numpy as np
+import soundfile
+
+from tiny_audio_ssl.audio import SAMPLE_RATE_HZ, Waveform
+from tiny_audio_ssl.cache import Recordings
+
+KILOBITS_PER_S = 24
+MP3_QUALITY = 0.9  # libsndfile's compression level for that rate at 16 kHz mono
+LOOKED_AT_S = 60.0  # the loudest part is sought in the first minute of a recording
+SHORTEST_S = 1.0  # rather leave sounds out than cut them shorter
+PAGE_BYTES_PER_S = KILOBITS_PER_S * 1000 / 8 * 4 / 3  # base64 takes 4 characters for 3 bytes
+
+
+@dataclass
+class Sounds:
+    """What can be played. A recording that several tasks share is there once."""
+
+    seconds: float  # of each, at most
+    limit_bytes: int  # of all, in the page
+    encoded: list[str] = field(default_factory=list)
+    cut: int = 0  # sounds that are only the loudest part of their recording
+    left_out: int = 0  # sounds beyond the limit
+    _known: dict[str, int | None] = field(default_factory=dict)
+
+    @classmethod
+    def for_clips(cls, clips: int, seconds: float, limit_mb: float) -> Sounds:
+        """Cut as short as it takes, not below a second, for all clips to fit."""
+        fit_s = limit_mb * 1e6 / PAGE_BYTES_PER_S / max(1, clips)
+        return cls(min(seconds, max(SHORTEST_S, fit_s)), round(limit_mb * 1e6))
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.encoded))
+
+    def add(self, content: str, recordings: Recordings, index: int) -> int | None:
+        """Where in `encoded` the recording is; None if it has no room. `content` is its hash."""
+        if content not in self._known:
+            self._known[content] = self._encode(recordings, index)
+        return self._known[content]
+
+    def _encode(self, recordings: Recordings, index: int) -> int | None:
+        samples = int(recordings.samples[index])
+        wave = recordings.read(index, 0, min(samples, round(LOOKED_AT_S * SAMPLE_RATE_HZ)))
+        part = loudest(wave, round(self.seconds * SAMPLE_RATE_HZ))
+        text = base64.b64encode(mp3(part)).decode()
+        if self.bytes + len(text) > self.limit_bytes:
+            self.left_out += 1
+            return None
+        self.cut += len(part) < samples
+        self.encoded.append(text)
+        return len(self.encoded) - 1
+
+
+def loudest(wave: Waveform, samples: int) -> Waveform:
+    """The part of so many samples with the most energy; all of a shorter waveform."""
+    if len(wave) <= samples:
+        return wave
+    energy = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
+    start = int(np.argmax(energy[samples:] - energy[:-samples]))
+    return wave[start : start + samples]
+
+
+def mp3(wave: Waveform) -> bytes:
+    """float32 [samples], -1..1, 16 kHz -> a file of 24 kbit/s."""
+    file = io.BytesIO()
+    soundfile.write(
+        file,
+        wave,
+        SAMPLE_RATE_HZ,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="CONSTANT",
+        compression_level=MP3_QUALITY,
+    )
+    return file.getvalue()

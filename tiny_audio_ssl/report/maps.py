@@ -1,0 +1,83 @@
+"""From embeddings to a picture: two dimensions, and the nearest neighbours in all of them."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiny_audio_ssl.embedding import Floats
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.extras import require
+
+FEWEST_FOR_UMAP = 15  # its neighbourhood; with fewer sounds there is no structure to find
+SEED = 0
+Ints = NDArray[np.int64]
+
+
+def choose(truth: Ints, count: int, seed: int = SEED) -> Ints:
+    """At most `count` recordings, drawn evenly from the classes, one class after the other: the
+    first n of them are even too."""
+    order = np.random.default_rng(seed).permutation(len(truth))
+    turn = np.zeros(len(truth), np.int64)
+    for name in np.unique(truth):
+        of_class = order[truth[order] == name]
+        turn[of_class] = np.arange(len(of_class))
+    chosen: Ints = np.lexsort((truth, turn))[:count]
+    return chosen
+
+
+def directions(embeddings: Floats) -> Floats:
+    """[n, D] -> standardised as the linear probe does, then of unit length [n, D].
+
+    What all embeddings have in common makes any two of them alike: without it, a cosine of 0 is
+    what unrelated sounds have. Raises `UserError` on NaN or infinite values.
+    """
+    if not np.isfinite(embeddings).all():
+        raise UserError("the embeddings have NaN or infinite values; there is no map of them")
+    deviation = embeddings.std(axis=0)
+    standard = (embeddings - embeddings.mean(axis=0)) / np.where(deviation > 1e-6, deviation, 1)
+    length = np.linalg.norm(standard, axis=1, keepdims=True)
+    unit: Floats = (standard / np.maximum(length, 1e-12)).astype(np.float32)
+    return unit
+
+
+def neighbours(unit: Floats, count: int) -> tuple[Ints, Floats]:
+    """Indices and cosines [n, count] of the nearest others, nearest first."""
+    cosine = unit @ unit.T
+    np.fill_diagonal(cosine, -np.inf)
+    nearest = np.argsort(-cosine, axis=1, kind="stable")[:, : min(count, len(unit) - 1)]
+    return nearest, np.take_along_axis(cosine, nearest, axis=1)
+
+
+def layout(unit: Floats) -> tuple[Floats, str]:
+    """[n, D] -> places [n, 2] within 0..1 in one scale, and how they were found, in words."""
+    if len(unit) < FEWEST_FOR_UMAP:
+        return _fitted(_principal(unit)), (
+            f"the first two principal components, as {len(unit)} sounds are too few for UMAP"
+        )
+    if np.linalg.matrix_rank(unit) < 2:
+        return _fitted(_principal(unit)), (
+            "the first two principal components, as all embeddings lie on one line: the encoder "
+            "has collapsed"
+        )
+    umap = require("umap", "eval")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a seed means one thread
+        model = umap.UMAP(n_neighbors=FEWEST_FOR_UMAP, metric="cosine", random_state=SEED)
+        return _fitted(model.fit_transform(unit)), f"UMAP, {FEWEST_FOR_UMAP} neighbours"
+
+
+def _principal(unit: Floats) -> Floats:
+    centred = unit - unit.mean(axis=0)
+    left, scale, _ = np.linalg.svd(centred, full_matrices=False)
+    places: Floats = (left * scale)[:, :2]
+    return np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
+
+
+def _fitted(places: Floats) -> Floats:
+    low, high = places.min(axis=0), places.max(axis=0)
+    span = max(float((high - low).max()), 1e-12)
+    inside: Floats = 0.5 + (places - (low + high) / 2) / span
+    return inside

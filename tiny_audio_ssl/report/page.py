@@ -1,0 +1,136 @@
+"""From what was found to one HTML file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+
+import tiny_audio_ssl
+from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.probing.scores import Score
+from tiny_audio_ssl.report import charts
+from tiny_audio_ssl.report.listening import KILOBITS_PER_S, Sounds
+from tiny_audio_ssl.report.pictures import Picture
+from tiny_audio_ssl.report.runs import Run
+from tiny_audio_ssl.report.table import Results, tabulate
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a page is about. All of it may be empty; the page then says what is missing."""
+
+    runs: Sequence[Run] = ()
+    scores: Sequence[Score] = ()
+    pictures: Sequence[Picture] = ()
+    sounds: Sounds = field(default_factory=lambda: Sounds(0.0, 0))
+    command: str = ""  # that made the page
+
+
+def write(target: Path, content: Content) -> None:
+    """Raises `UserError` when the scores hold one result twice."""
+    text = render(content)
+    with atomic_file(target) as work:
+        work.write_text(text, encoding="utf-8", errors="replace")
+
+
+def render(content: Content) -> str:
+    """The page as text."""
+    # Names and labels come from files, so everything is escaped and only our own script may run.
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    script = _part("page.js")
+    encoders = {run.name: run.encoder for run in content.runs}
+    results = tabulate(content.scores, encoders)
+    return environment.from_string(_part("page.html")).render(
+        title=_title(content),
+        headline=_headline(results),
+        style=_part("page.css"),
+        script=script,
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        results=results,
+        has_maps=bool(content.pictures),
+        sounds_note=_sounds_note(content.sounds),
+        learning=charts.learning(content.runs),
+        runs=content.runs,
+        about_page=_about_page(content),
+        data={
+            "maps": [asdict(picture) for picture in content.pictures],
+            "sounds": content.sounds.encoded,
+            "mistakes": [_mistakes(score) for score in content.scores],
+        },
+    )
+
+
+def _part(name: str) -> str:
+    return resources.files("tiny_audio_ssl.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _title(content: Content) -> str:
+    names = [run.name for run in content.runs]
+    if not names:
+        return "Results of probes"
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} other runs"
+
+
+def _headline(results: Results) -> str:
+    """The best on average by the first protocol, and the others after it."""
+    if not results.rows:
+        return ""
+    protocol, columns = results.protocols[0]
+    pairs = zip(results.methods[:columns], results.average.cells, strict=False)
+    there = [(cell.value, method.model) for method, cell in pairs if not cell.missing]
+    if len(there) < 2:
+        return ""
+    (value, best), *others = sorted(there, key=lambda pair: -pair[0])
+    listed = ", ".join(f"{model} {value:.3f}" for value, model in others[:4])
+    more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+    tasks = results.rows[0].name if len(results.rows) == 1 else f"{len(results.rows)} tasks"
+    return f"Mean accuracy on {tasks}, {protocol}: {best} leads with {value:.3f}, then {listed}{more}."
+
+
+def _mistakes(score: Score) -> dict[str, Any]:
+    return {
+        "task": score.task,
+        "method": f"{score.model}, {score.protocol}",
+        "classes": score.classes,
+        "counts": score.confusion().tolist(),
+        "per_class": [
+            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(one).items()}
+            for one in score.per_class()
+        ],
+    }
+
+
+def _sounds_note(sounds: Sounds) -> str:
+    whole = len(sounds.encoded) - sounds.cut
+    note = (
+        f"{len(sounds.encoded)} sounds are in this page, {sounds.bytes / 1e6:.1f} MB as MP3 of "
+        f"{KILOBITS_PER_S} kbit/s at 16 kHz: {whole} whole, and of {sounds.cut} longer recordings "
+        f"the loudest {sounds.seconds:.1f} s. Embeddings are of whole recordings."
+    )
+    if sounds.left_out:
+        limit = sounds.limit_bytes / 1e6
+        note += f" {sounds.left_out} sounds were left out, to keep within {limit:g} MB."
+    return note
+
+
+def _about_page(content: Content) -> list[tuple[str, str]]:
+    return [
+        ("made by", content.command or "tiny_audio_ssl.report"),
+        ("at", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+        ("on", f"{device_name()}, {os.cpu_count()} cores, {platform.system()}"),
+        ("with", f"tiny-audio-ssl {tiny_audio_ssl.__version__}, torch {torch.__version__}"),
+    ]

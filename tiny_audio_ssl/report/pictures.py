@@ -1,0 +1,95 @@
+"""What the map shows of a task: some of its recordings, as each model places them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tiny_audio_ssl.corpus import Clip
+from tiny_audio_ssl.embedding import Floats
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.probing.labelled import Labelled
+from tiny_audio_ssl.report import maps
+from tiny_audio_ssl.report.listening import Sounds
+
+NEIGHBOURS = 6
+SYMBOLS = 63  # colours times shapes in page.js
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A recording on the map."""
+
+    label: int  # index into the classes
+    file: str
+    sound: int | None  # index into the page's sounds; None: left out
+
+
+@dataclass(frozen=True)
+class View:
+    """How one model places the spots."""
+
+    run: str
+    how: str  # the places were found, in words
+    places: list[list[float]]  # [spots, 2], within 0..1
+    neighbours: list[list[list[Any]]]  # [spots, neighbours] of [index, cosine]
+
+
+@dataclass(frozen=True)
+class Picture:
+    task: str
+    classes: list[str]
+    clips: list[Spot]
+    views: list[View]
+    note: str
+
+
+def picture(
+    labelled: Labelled, embeddings: Sequence[tuple[str, Floats]], most: int, sounds: Sounds
+) -> Picture:
+    """A map of at most `most` recordings of a task for each (name, embeddings [recordings, D])."""
+    chosen = maps.choose(labelled.truth, most)
+    spots = [
+        Spot(
+            int(labelled.truth[i]),
+            _file(labelled.recordings.clips[i]),
+            sounds.add(labelled.contents[i], labelled.recordings, int(i)),
+        )
+        for i in chosen
+    ]
+    views = [_view(name, table[chosen]) for name, table in embeddings]
+    note = _note(len(chosen), len(labelled.truth), len(labelled.classes))
+    return Picture(labelled.task.name, labelled.classes, spots, views, note)
+
+
+def _view(name: str, embeddings: Floats) -> View:
+    try:
+        unit = maps.directions(embeddings)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+    places, how = maps.layout(unit)
+    nearest, cosines = maps.neighbours(unit, NEIGHBOURS)
+    return View(
+        name,
+        how,
+        [[round(float(x), 4), round(float(y), 4)] for x, y in places],
+        [
+            [[int(i), round(float(cosine), 4)] for i, cosine in zip(*pair, strict=True)]
+            for pair in zip(nearest, cosines, strict=True)
+        ],
+    )
+
+
+def _file(clip: Clip) -> str:
+    name = clip.name or clip.path.name
+    return f"{name}, from {clip.start_s:g} s" if clip.start_s else name
+
+
+def _note(shown: int, there: int, classes: int) -> str:
+    note = f"{shown} of {there} recordings" if shown < there else f"All {there} recordings"
+    if shown < there:
+        note += ", drawn evenly from the labels"
+    if classes > SYMBOLS:
+        note += f"; from the {SYMBOLS + 1}th label on symbols repeat: choose a label to see it alone"
+    return f"{note}. Neighbours are sought among these, in all dimensions of the embedding."

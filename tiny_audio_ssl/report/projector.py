@@ -1,0 +1,34 @@
+"""Embeddings for TensorBoard's projector: `tensorboard --logdir FOLDER`, then PROJECTOR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tiny_audio_ssl.embedding import Floats
+from tiny_audio_ssl.files import explained
+from tiny_audio_ssl.probing.labelled import Labelled
+
+
+def write(
+    folder: Path, labelled: Sequence[tuple[Labelled, Sequence[tuple[str, Floats]]]]
+) -> None:
+    """All recordings of each task, with label and file, for each (name, embeddings [n, D])."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with explained(folder), SummaryWriter(str(folder)) as board:
+        for task, embeddings in labelled:
+            rows = [
+                [_cell(task.classes[index]), _cell(clip.name or str(clip.path))]
+                for index, clip in zip(task.truth, task.recordings.clips, strict=True)
+            ]
+            for name, table in embeddings:
+                tag = _cell(f"{task.task.name}, {name}").replace("/", "-")
+                board.add_embedding(
+                    table, metadata=rows, metadata_header=["label", "file"], tag=tag
+                )
+
+
+def _cell(text: str) -> str:
+    """Metadata are tab-separated lines."""
+    return " ".join(text.split())
