@@ -76,6 +76,17 @@ def test_one_length_for_the_slices_of_all(rng):
     assert set(seen) == {16} == {task.config.slice_frames(FRONTEND)}
 
 
+def test_the_encoder_takes_all_slices_in_pieces_of_the_shortest(rng):
+    config = PretrainConfig("combined", Combined.Config(WEIGHTS), SMALL)
+    assert config.encoder.slice_frames == 16
+    encoder = Encoder(config.encoder, FRONTEND.bands).eval()
+    task = Combined(config.pretext, encoder, FRONTEND).eval()
+    seen = []
+    encoder.body[0].register_forward_pre_hook(lambda module, args: seen.append(args[0].shape[3]))
+    task(encoder, **task.draw(clips_for(task), rng))
+    assert set(seen) == {16}
+
+
 def test_what_follows_a_step_and_fits_reaches_every_task():
     task, encoder = make({"audio2vec-cbow": 1.0, "byol-a": 1.0})
     target = task.tasks["byol-a"].target

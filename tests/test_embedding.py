@@ -108,6 +108,27 @@ def test_a_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, mo
     np.testing.assert_allclose(embed_all(embedder, recordings)[0], halves, rtol=1e-4, atol=1e-5)
 
 
+def test_a_recording_is_the_mean_of_its_windows(embedder, recordings):
+    found = embed_all(embedder, recordings, window_s=1.0)
+    wave = recordings.read(0)
+    windows = np.stack([wave[start : start + RATE] for start in (0, 16_000, 24_000)])
+    expected = embedder.embed(windows).mean(axis=0)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-5)
+    whole = embedder.embed(recordings.read(2))
+    np.testing.assert_allclose(found[2], whole, rtol=1e-4, atol=1e-5)
+    assert found.shape == (4, embedder.dim) and found.dtype == np.float32
+
+
+def test_identity_is_of_settings_and_weights():
+    def made(seed: int, **settings: float) -> str:
+        torch.manual_seed(seed)
+        encoder = EncoderConfig(width=0.25, **settings)
+        return Embedder(checkpoint.build_model(FrontendConfig(), encoder)).identity
+
+    assert made(0) == made(0)
+    assert len({made(0), made(1), made(0, slice_frames=20)}) == 3
+
+
 def test_parquet(embedder, recordings, tmp_path):
     target = tmp_path / "x.parquet"
     embedding.write(target, embedder, recordings, spans(recordings))

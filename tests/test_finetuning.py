@@ -12,10 +12,9 @@ import soundfile
 import torch
 
 import tiny_audio_ssl
-from tiny_audio_ssl import checkpoint, finetuning
+from tiny_audio_ssl import checkpoint, cli, finetuning
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.cache import Recordings, open_cache
-from tiny_audio_ssl.cli import main
 from tiny_audio_ssl.corpus import open_corpus
 from tiny_audio_ssl.downstream.base import Task
 from tiny_audio_ssl.embedding import Embedder
@@ -26,6 +25,9 @@ from tiny_audio_ssl.finetuning.crops import Crops, all_windows
 from tiny_audio_ssl.frontend import FrontendConfig
 from tiny_audio_ssl.probing import scores
 from tiny_audio_ssl.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.probing.models import open_model
+from tiny_audio_ssl.probing.protocols import evaluate
+from tiny_audio_ssl.probing.store import Store
 from tiny_audio_ssl.training import TrainingStopped
 
 QUICK = FinetuneConfig(steps=2, batch_size=8, warmup_steps=0, max_folds=1)
@@ -75,21 +77,21 @@ def _write(path: Path, header: list[str], rows: list[list[object]]) -> None:
 
 @pytest.mark.parametrize("protocol", ["fine-tuning", "supervised"])
 def test_learns_separable_sounds(model, sounds, protocol):
-    config = replace(QUICK, steps=30, batch_size=24, head_learning_rate=0.03)
+    config = replace(QUICK, steps=50, batch_size=16, window_ms=500.0, mixup=0.0)
     (score,) = finetuning.evaluate(model, [sounds], protocol, config)
-    assert score.accuracy > 0.6  # chance: 0.125
+    assert score.accuracy > 0.45  # chance: 0.125, on 16 sounds
     assert (score.protocol, score.details["folds"]) == (protocol, "1 of 4")
     assert scores.Score.from_dict(json.loads(json.dumps(score.to_dict()))).folds == score.folds
 
 
 def test_multi_head_learns_each_task(model, sounds):
     two = replace(sounds, task=replace(sounds.task, name="again"))
-    config = replace(QUICK, steps=20, batch_size=32, head_learning_rate=0.03)
+    config = replace(QUICK, steps=30, batch_size=16, window_ms=500.0, mixup=0.0)
     both = finetuning.evaluate(model, [sounds, two], "multi-head", config)
     assert [score.task for score in both] == ["sounds", "again"]
-    assert all(score.accuracy > 0.6 for score in both)
+    assert all(score.accuracy > 0.45 for score in both)
     assert both[0].details["one encoder with"] == "again"
-    assert finetuning.total_steps([sounds, two], config) == 40
+    assert finetuning.total_steps([sounds, two], config) == 60
 
 
 def test_training_never_reads_what_is_tested(model, sounds, monkeypatch):
@@ -115,7 +117,7 @@ def test_training_never_reads_what_is_tested(model, sounds, monkeypatch):
     monkeypatch.setattr(Recordings, "read", spy)
     for name in seen:
         monkeypatch.setattr(protocols, name, noting(name))
-    config = replace(QUICK, steps=12, max_folds=None)
+    config = replace(QUICK, steps=6, batch_size=8, max_folds=None)
     finetuning.evaluate(model, [sounds], "supervised", config)
 
     def paths(indices):
@@ -229,16 +231,17 @@ def test_prediction_averages_the_logits_of_windows(ramps):
 
 
 def test_nothing_tested_is_trained_on_by_another_task(speech):
-    """Two labellings of the same files with folds drawn apart: each gives up what the other tests."""
+    """Two tasks on the same files with folds drawn apart: each gives up what the other tests."""
     one = speech("emotion", seed=1)
     two = speech("emotion", name="other folds", seed=2)
-    assert compatible([one, two]) == [[one, two]]
+    assert [len(model) for model in compatible([one, two])] == [2]
     for fold in range(2):
         tested = [set(task.splits[fold].test.tolist()) for task in (one, two)]
         assert tested[0] != tested[1]
-        for task, kept, others in zip((one, two), training_parts([one, two], fold), tested[::-1], strict=True):
+        kept = training_parts([one, two], fold)
+        for task, part, others in zip((one, two), kept, tested[::-1], strict=True):
             alone = set(task.splits[fold].train.tolist())
-            assert set(kept.tolist()) == alone - others < alone
+            assert set(part.tolist()) == alone - others < alone
 
 
 def test_a_tested_speaker_is_unknown_to_the_other_tasks(speech):
@@ -268,17 +271,17 @@ def test_the_same_sound_under_another_name_is_known(speech, tmp_path):
 
 def test_tasks_that_would_lose_classes_get_an_encoder_of_their_own(speech, model):
     speaker, emotion = speech("speaker"), speech("emotion", group="speaker")
-    halves = speech("emotion", name="by half", fold="half")
-    assert compatible([speaker, emotion, halves]) == [[speaker, halves], [emotion]]
+    files = speech("emotion", name="files", folds=6)
+    assert [
+        [task.task.name for task in model] for model in compatible([speaker, emotion, files])
+    ] == [["speaker", "files"], ["emotion"]]
     with pytest.raises(UserError, match="speaker would lose"):
         finetuning.evaluate(model, [speaker, emotion], "multi-head", QUICK)
 
 
 def test_a_task_with_fewer_folds_is_tested_once_and_goes_on_training(speech, model):
     two, three = speech("emotion"), speech("emotion", name="three", folds=3)
-    found = finetuning.evaluate(
-        model, [two, three], "multi-head", replace(QUICK, max_folds=None)
-    )
+    found = finetuning.evaluate(model, [two, three], "multi-head", replace(QUICK, max_folds=None))
     assert [len(score.trials) for score in found] == [2, 3]
     (part, _) = training_parts([two, three], 2)
     tested = set(three.splits[2].test.tolist())
@@ -301,3 +304,25 @@ def test_saved_encoder_is_a_checkpoint(model, sounds, tmp_path):
     vector = tiny_audio_ssl.load(tmp_path / "tuned").embed(wave)
     assert vector.shape == (model.dim,)
     assert not np.allclose(vector, model.embed(wave))
+    probed = evaluate(open_model(tmp_path / "tuned"), sounds, "knn", Store(tmp_path))
+    assert len(probed.folds) == 4
+
+
+def test_command(run, tmp_path, capsys):
+    suite = tmp_path / "suite.toml"
+    task = '[[task]]\nname = "{}"\nsource = "builtin:4"\ngroup = "group"\nfolds = 2\n'
+    suite.write_text(task.format("made-up sounds") + task.format("again"))
+    quick = ["--steps", "2", "--batch-size", "8", "--max-folds", "1", "--json"]
+    common = ["finetune", str(run), "--suite", str(suite), *quick]
+    results, saved = tmp_path / "results.json", tmp_path / "saved"
+    assert cli.run([*common, "--multi-head", "--out", str(results), "--save", str(saved)]) == 0
+    told = capsys.readouterr()
+    assert "encoder 1 of 1: made-up sounds, again" in told.err
+    assert [found["protocol"] for found in json.loads(told.out)] == ["multi-head"] * 2
+    assert [score.task for score in scores.read(results)] == ["made-up sounds", "again"]
+    vector = tiny_audio_ssl.load(saved / "made-up-sounds+again").embed(np.zeros(16000))
+    assert np.isfinite(vector).all()
+    assert cli.run([*common, "--multi-head", "--from-scratch"]) == 2
+    assert "drop --from-scratch" in capsys.readouterr().out
+    assert cli.run([*common, "--from-scratch"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["protocol"] == "supervised"

@@ -265,15 +265,16 @@ def test_a_collapsed_embedding_stops(tmp_path):
 
 
 def test_recordings_too_short_for_the_task(tmp_path, task_name, caplog):
-    noise = 0.1 * np.random.default_rng(0).standard_normal(8_000)
+    needed_s = config(task_name).crop_samples / 16_000
+    noise = 0.1 * np.random.default_rng(0).standard_normal(4_800)
     soundfile.write(tmp_path / "short.wav", noise, 16_000)
-    with pytest.raises(UserError, match=r"needs clips of 0\.8.*--pretext\."):
+    with pytest.raises(UserError, match=rf"needs clips of {needed_s:.3f}.*--pretext\."):
         pretrain(tmp_path / "run", config(task_name), source=str(tmp_path))
     soundfile.write(tmp_path / "long.wav", np.tile(noise, 4), 16_000)
     soundfile.write(tmp_path / "longer.wav", np.tile(noise, 5), 16_000)
     pretrain(tmp_path / "run", config(task_name, steps=2), source=str(tmp_path))
-    assert "1 are shorter than the 0.8" in caplog.text and "--pretext." in caplog.text
-    assert "short.wav,0.500 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
+    assert f"1 are shorter than the {needed_s:.3f}" in caplog.text and "--pretext." in caplog.text
+    assert "short.wav,0.300 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
 
 
 def test_a_batch_that_does_not_divide_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""tiny-audio-ssl: pretrain, resume, embed, probe, datasets, export, bench, inspect.
+"""tiny-audio-ssl: pretrain, resume, embed, probe, search, datasets, export, bench, inspect.
 
 Exit codes: 0 done; 1 done, but a check failed (parity); 2 something to mend in what was given;
 130 interrupted, with a checkpoint to go on from.

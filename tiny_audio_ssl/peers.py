@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -68,7 +70,7 @@ class HearModel:
                 f"{self.name}: get_scene_embeddings failed on {list(sounds.shape)} samples at "
                 f"{self.rate_hz} Hz ({type(error).__name__}: {error})"
             ) from error
-        return self._checked(torch.as_tensor(found), len(waves)).to(waves.device)
+        return self._checked(found, len(waves)).to(waves.device)
 
     def _loaded(self, weights: str | Path | None) -> nn.Module:
         if weights is not None and not Path(str(weights)).exists():
@@ -95,7 +97,12 @@ class HearModel:
             raise UserError(f"{self.name}: its model's {name} is {size!r}, expected a whole number")
         return size
 
-    def _checked(self, embeddings: Tensor, sounds: int) -> Tensor:
+    def _checked(self, embeddings: Any, sounds: int) -> Tensor:
+        if not isinstance(embeddings, Tensor):
+            raise UserError(
+                f"{self.name}: get_scene_embeddings gave a {type(embeddings).__name__}, expected "
+                "a tensor"
+            )
         if embeddings.shape != (sounds, self.dim):
             raise UserError(
                 f"{self.name}: embeddings of shape {list(embeddings.shape)}, expected "
@@ -139,7 +146,13 @@ def _version(module: ModuleType) -> Any:
     if own := getattr(module, "__version__", None):
         return own
     top = module.__name__.partition(".")[0]
-    return [metadata.version(d) for d in metadata.packages_distributions().get(top, [])]
+    return [metadata.version(d) for d in _distributions().get(top, [])]
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """By top-level package; looking through all that is installed takes a while."""
+    return metadata.packages_distributions()
 
 
 def _resampled(waves: Tensor, rate_hz: int) -> Tensor:

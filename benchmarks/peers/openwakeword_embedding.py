@@ -34,6 +34,8 @@ class SpeechEmbedding(nn.Module):
     A sound of less than 0.782 s is padded with zeros at its end.
     """
 
+    dft: Tensor
+    filters: Tensor
     sample_rate = 16_000
     scene_embedding_size = 96
 
@@ -44,6 +46,8 @@ class SpeechEmbedding(nn.Module):
         self.register_buffer("dft", torch.cat([real, imaginary]))  # [2 * 257, 1, 512]
         self.register_buffer("filters", constants["1.melW"].T)  # [32, 257]
         self.network = _network(onnx.load(folder / "embedding_model.onnx").graph)
+        # Half the time on a CPU; PyTorch's stubs do not know this argument.
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, audio: Tensor) -> Tensor:
         shortest = WINDOW + (FRAMES - 1) * HOP
@@ -54,7 +58,8 @@ class SpeechEmbedding(nn.Module):
     def spectrogram(self, audio: Tensor) -> Tensor:
         """[sounds, samples] -> decibels, scaled as the network knows them [sounds, frames, 32]."""
         spectrum = F.conv1d(INT16 * audio[:, None], self.dft, stride=HOP)
-        power = spectrum.square().unflatten(1, (2, -1)).sum(1)
+        real, imaginary = spectrum.chunk(2, dim=1)
+        power = real.square() + imaginary.square()
         decibels = 10 * torch.log10((self.filters @ power).clamp_min(1e-10))
         loudest = decibels.amax(dim=(1, 2), keepdim=True)
         return torch.maximum(decibels, loudest - RANGE_DB).mT / 10 + 2
@@ -83,7 +88,7 @@ def _network(graph: onnx.GraphProto) -> nn.Sequential:
         given = [constants[name] for name in node.input if name in constants]
         settings = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         layers += _layers(node.op_type, given, settings)
-    return nn.Sequential(*layers).to(memory_format=torch.channels_last)  # half the time on a CPU
+    return nn.Sequential(*layers)
 
 
 def _layers(kind: str, given: list[Tensor], settings: dict[str, Any]) -> list[nn.Module]:
@@ -107,8 +112,8 @@ def _layers(kind: str, given: list[Tensor], settings: dict[str, Any]) -> list[nn
 
 
 def _convolution(weight: Tensor, bias: Tensor | None = None, *, padding: Any) -> nn.Conv2d:
-    o, i, *kernel = weight.shape
-    layer = nn.Conv2d(i, o, tuple(kernel), padding=tuple(padding), bias=bias is not None)
+    o, i, rows, columns = weight.shape
+    layer = nn.Conv2d(i, o, (rows, columns), padding=tuple(padding), bias=bias is not None)
     state = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
     layer.load_state_dict(state)
     return layer

@@ -37,6 +37,8 @@ class VoiceEncoder(nn.Module):
     zeros at its end.
     """
 
+    filters: Tensor
+    window: Tensor
     sample_rate = 16_000
     scene_embedding_size = SIZE
 
@@ -55,7 +57,7 @@ class VoiceEncoder(nn.Module):
         parts = torch.stack([mel[:, start : start + PARTIAL_FRAMES] for start in starts], dim=1)
         _, (hidden, _) = self.lstm(parts.flatten(0, 1))
         embeddings = F.normalize(self.linear(hidden[-1]).relu(), dim=1)
-        return F.normalize(embeddings.unflatten(0, (len(audio), -1)).mean(dim=1), dim=1)
+        return F.normalize(embeddings.reshape(len(audio), -1, SIZE).mean(dim=1), dim=1)
 
     def spectrogram(self, audio: Tensor) -> Tensor:
         """[sounds, samples] -> mel power, without a logarithm [sounds, frames, 40]."""

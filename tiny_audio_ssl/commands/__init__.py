@@ -10,12 +10,14 @@ from tiny_audio_ssl.commands.export import Export
 from tiny_audio_ssl.commands.inspect import Inspect
 from tiny_audio_ssl.commands.pretrain import Resume, pretrain_command
 from tiny_audio_ssl.commands.probe import Probe
+from tiny_audio_ssl.commands.search import Search
 
 COMMANDS: dict[str, type[Command]] = {
     "pretrain": pretrain_command(None),
     "resume": Resume,
     "embed": Embed,
     "probe": Probe,
+    "search": Search,
     "datasets": Datasets,
     "export": Export,
     "bench": Bench,

@@ -45,7 +45,7 @@ class Questions:
     group: str | None = None
     """Column whose groups (speakers) never stand on both sides."""
     where: tuple[str, ...] = ()
-    """Only rows with COLUMN=VALUE (all of them)."""
+    """Only rows with COLUMN=VALUE, or without it by COLUMN!=VALUE; all conditions hold."""
     folds: int = Task.folds
     """How many folds are drawn, if none are official."""
     seed: int = Task.seed
@@ -77,7 +77,7 @@ class Probe(Command):
     """What each hear: model loads, in their order; left out, they load none."""
     questions: Annotated[Questions, tyro.conf.OmitArgPrefixes] = field(default_factory=Questions)
     protocols: tuple[str, ...] = ("linear",)
-    """Of linear, knn, few-shot-1, few-shot-5, few-shot-20, fine-tuning ..."""
+    """Any of linear, knn, few-shot-1, few-shot-5, few-shot-20; the embedding stays frozen."""
     baselines: bool = True
     """Probe random weights and log-mel statistics too."""
     window_s: float | None = None
@@ -94,7 +94,6 @@ class Probe(Command):
     """Print the results as JSON."""
 
     def run(self) -> int:
-
         self._check()
         models = self._models()
         labelled = [self._opened(task) for task in self.questions.tasks()]
@@ -124,16 +123,25 @@ class Probe(Command):
             )
 
     def _models(self) -> list[Embeds]:
-        runs = [open_model(run) for run in self.runs]
+        runs = [open_model(run) for run in dict.fromkeys(self.runs)]
         peers = [spec for spec in self.model if spec.startswith("hear:")]
         if self.weights and len(self.weights) != len(peers):
             raise UserError(
                 f"{len(self.weights)} --weights for {len(peers)} hear: models; give one for each"
             )
-        weights = dict(zip(peers, self.weights, strict=False))
-        others = [open_model(spec, weights.get(spec)) for spec in self.model]
-        own = [run for run in runs if isinstance(run, Embedder)]
-        return [*runs, *others, *(_floors(own) if self.baselines else ())]
+        weights = iter(self.weights)
+        others = [
+            open_model(spec, next(weights, None) if spec in peers else None) for spec in self.model
+        ]
+        models = [*runs, *others]
+        if self.baselines:
+            known = {model.identity for model in models}
+            own = [run for run in runs if isinstance(run, Embedder)]
+            models += [floor for floor in _floors(own) if floor.identity not in known]
+        names = [model.name for model in models]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise UserError(f"two models are called {', '.join(twice)}; probe them one by one")
+        return models
 
     def _opened(self, task: Task) -> Labelled:
         found = open_task(task, self.cache_dir, self.allow_missing)
@@ -152,7 +160,7 @@ class Probe(Command):
 
 def _floors(runs: Sequence[Embedder]) -> list[Embeds]:
     """Random weights once for each encoder there is, and log-mel statistics."""
-    untrained = {}
+    untrained: dict[str, tuple[str, Embedder]] = {}
     for run in runs:
         model = random_weights(run)
         untrained.setdefault(model.identity, (run.name, model))

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +16,9 @@ from tiny_audio_ssl import report
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
 from tiny_audio_ssl.commands.probe import Questions
 from tiny_audio_ssl.commands.probe import _floors as floors
-from tiny_audio_ssl.embedding import Embedder, Floats, load
+from tiny_audio_ssl.embedding import Embedder, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.latency import measure
-from tiny_audio_ssl.probing import scores
 from tiny_audio_ssl.probing.labelled import Labelled, open_task
 from tiny_audio_ssl.probing.protocols import PROTOCOLS, evaluate
 from tiny_audio_ssl.probing.scores import Score
@@ -71,17 +70,16 @@ class Report(Command):
     def run(self) -> int:
         self._check()
         runs = self._runs()
-        models = {run.name: load(folder) for run, folder in zip(runs, self.runs, strict=True)}
-        for name, model in models.items():
-            model.name = name
+        models = [Embedder(r.checkpoint.model, r.checkpoint.sha256, r.name) for r in runs]
         labelled = self._labelled()
-        measured = self._measured(list(models.values()), labelled)
+        measured = self._measured(models, labelled)
         embedded = self._embedded(models, labelled)
         shown = sum(min(self.clips, len(task)) for task in labelled)
         sounds = report.Sounds.for_clips(shown, self.audio_s, self.audio_mb)
         with progress("drawing maps", len(embedded)) as done:
             pictures = []
-            for task, tables in embedded:
+            for number, (task, tables) in enumerate(embedded, start=1):
+                sounds.allowed = number / len(embedded)  # or the first tasks would take it all
                 pictures.append(report.picture(task, tables, self.clips, sounds))
                 done(1)
         command = shlex.join(["tiny-audio-ssl", *sys.argv[1:]])
@@ -117,7 +115,8 @@ class Report(Command):
         found = []
         for folder, name in zip(self.runs, names, strict=True):
             with err.status(f"reading {name}"):
-                timings = measure([folder / "export"]) if self.bench else ()
+                export = folder / "export"
+                timings = measure([export]) if self.bench and export.is_dir() else ()
                 found.append(report.read_run(folder, name, timings))
         return found
 
@@ -130,7 +129,9 @@ class Report(Command):
 
     def _measured(self, runs: Sequence[Embedder], labelled: Sequence[Labelled]) -> list[Score]:
         """The results of the files, then what they lack."""
-        known = [self._renamed(score) for path in self.results for score in scores.read(path)]
+        paths = [str(folder) for folder in self.runs]
+        names = dict(zip(paths, report.short_names(self.runs), strict=True))
+        known = report.read_results(self.results, names)
         have = {(score.task, score.model, score.protocol) for score in known}
         models = [*runs, *(floors(runs) if self.baselines and runs else ())]
         lacking = [
@@ -145,25 +146,16 @@ class Report(Command):
             for task, protocol, model in lacking:
                 known.append(evaluate(model, task, protocol, store))
                 done(1)
-        return known
+        return report.in_order(known, [task.task.name for task in labelled])
 
-    def _renamed(self, score: Score) -> Score:
-        """Results name a run by its path; on the page its name is short."""
-        model = score.model
-        for folder, name in zip(self.runs, report.short_names(self.runs), strict=True):
-            before, path, after = model.rpartition(str(folder))
-            if path and not after and before in ("", "random weights of "):
-                model = before + name
-        return replace(score, model=model)
-
-    def _embedded(self, models: dict[str, Embedder], labelled: Sequence[Labelled]) -> Embedded:
+    def _embedded(self, models: Sequence[Embedder], labelled: Sequence[Labelled]) -> Embedded:
         store = Store(self.cache_dir)
         return [
             (
                 task,
                 [
-                    (name, store.embeddings(model, task.recordings, task.contents))
-                    for name, model in models.items()
+                    (model.name, store.embeddings(model, task.recordings, task.contents))
+                    for model in models
                 ],
             )
             for task in labelled

@@ -1,9 +1,9 @@
 """Encoder and linear heads, trained end to end: fine-tuning, and the supervised baselines.
 
-    crops       random crops in training, windows of whole recordings at test
-    classifier  FinetuneConfig; one encoder with a head for each task: fit, predict
-    together    which tasks may share an encoder, and what each may train on then
-    protocols   evaluate(model, tasks, protocol, config) -> [Score]; save
+crops       random crops in training, windows of whole recordings at test
+classifier  FinetuneConfig; one encoder with a head for each task: fit, predict
+together    which tasks may share an encoder, and what each may train on then
+protocols   evaluate(model, tasks, protocol, config) -> [Score]; save
 """
 
 from tiny_audio_ssl.finetuning.classifier import Classifier, FinetuneConfig, fit, predict

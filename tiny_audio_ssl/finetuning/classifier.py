@@ -88,6 +88,7 @@ class Classifier(nn.Module):
     def __init__(self, model: WaveformEncoder, classes: Sequence[int]) -> None:
         super().__init__()
         dim = model.encoder.read_dim
+        self.classes = list(classes)  # how many, for each head
         self.model = model
         self.standardise = nn.BatchNorm1d(dim, affine=False)
         self.heads = nn.ModuleList(nn.Linear(dim, count) for count in classes)
@@ -98,7 +99,8 @@ class Classifier(nn.Module):
         All go through the encoder as one batch: batch normalisation must see in training the
         mixture of tasks that its running statistics will be of.
         """
-        parts = self._embed(torch.cat(list(waves))).split([len(part) for part in waves])
+        embedding = self._embed(torch.cat(list(waves)))
+        parts = torch.split(embedding, [len(part) for part in waves])
         return [head(part) for head, part in zip(self.heads, parts, strict=True)]
 
     def logits(self, head: int, waves: Tensor) -> Tensor:
@@ -144,11 +146,11 @@ def fit(
         loss = _loss(classifier, [c.step(step) for c in crops], mix, device)
         if not loss.isfinite():
             raise TrainingStopped(
-                f"the loss is {float(loss)} at step {step}; try a smaller --encoder-learning-rate "
+                f"the loss is {loss.item()} at step {step}; try a smaller --encoder-learning-rate "
                 f"(now {config.encoder_learning_rate:g}) or --head-learning-rate (now "
                 f"{config.head_learning_rate:g}), or another checkpoint"
             )
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(classifier.parameters(), config.gradient_clip)
         adamw.step()
         adamw.zero_grad(set_to_none=True)
@@ -165,7 +167,7 @@ def predict(
     Raises `TrainingStopped` when the weights have become useless.
     """
     device = next(classifier.parameters()).device
-    total = np.zeros((len(recordings), classifier.heads[head].out_features))
+    total = np.zeros((len(recordings), classifier.classes[head]))
     windows = np.zeros(len(recordings))
     for waves, clips in all_windows(recordings, config.window):
         np.add.at(total, clips, classifier.logits(head, waves.to(device)).cpu().numpy())

@@ -17,7 +17,7 @@ from tiny_audio_ssl.embedding import Embedder
 from tiny_audio_ssl.encoders import WaveformEncoder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.finetuning import together
-from tiny_audio_ssl.finetuning.classifier import FinetuneConfig, fit, predict
+from tiny_audio_ssl.finetuning.classifier import Classifier, FinetuneConfig, fit, predict
 from tiny_audio_ssl.finetuning.crops import Crops, Ints, Part
 from tiny_audio_ssl.probing.labelled import Labelled
 from tiny_audio_ssl.probing.scores import Score, Trial
@@ -122,7 +122,7 @@ def _fit(
     config: FinetuneConfig,
     seed: int,
     done: Done,
-) -> Any:
+) -> Classifier:
     parts = [
         Part(task.recordings.select(chosen), task.truth[chosen], len(task.classes))
         for task, chosen in zip(tasks, trained_on, strict=True)

@@ -15,39 +15,33 @@ an encoder: each goes, in the order given, into the first model where all keep t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tiny_audio_ssl.finetuning.crops import Ints
 from tiny_audio_ssl.probing.labelled import Labelled
 
-Column = tuple[str, str]  # a manifest (or a dataset's folder) and one of its columns
 Mark = tuple[str, ...]  # what recordings of the same sound or group have in common
 
 
 def compatible(tasks: Sequence[Labelled]) -> list[list[Labelled]]:
     """The tasks, parted into groups that may share an encoder."""
-    models: list[list[Labelled]] = []
-    for task in tasks:
-        fitting = (model for model in models if not losses([*model, task]))
-        if model := next(fitting, None):
-            model.append(task)
+    models: list[list[_Known]] = []
+    for task in map(_known, tasks):
+        for model in models:
+            if not _losses([*model, task]):
+                model.append(task)
+                break
         else:
             models.append([task])
-    return models
+    return [[known.task for known in model] for model in models]
 
 
 def losses(tasks: Sequence[Labelled]) -> list[str]:
     """Which tasks would lose classes, and how many, in a model of all; empty if none would."""
-    found: dict[str, int] = {}
-    for run in range(runs(tasks)):
-        for task, kept in zip(tasks, training_parts(tasks, run), strict=True):
-            alone = task.splits[run % len(task.splits)].train
-            lost = len(np.unique(task.truth[alone])) - len(np.unique(task.truth[kept]))
-            if lost:
-                found[task.task.name] = max(lost, found.get(task.task.name, 0))
-    return [f"{name} would lose {lost} classes" for name, lost in found.items()]
+    return _losses([_known(task) for task in tasks])
 
 
 def runs(tasks: Sequence[Labelled]) -> int:
@@ -60,40 +54,56 @@ def training_parts(tasks: Sequence[Labelled], run: int) -> list[Ints]:
 
     A task with fewer splits than runs goes on training on them, and is not tested again.
     """
-    columns = [_columns(task) for task in tasks]
-    everything = set().union(*columns)
-    tested = [
-        _marks(task, task.splits[run].test, own) if run < len(task.splits) else []
-        for task, own in zip(tasks, columns, strict=True)
-    ]
+    return _training_parts([_known(task) for task in tasks], run)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A task, and what each of its recordings is known by."""
+
+    task: Labelled
+    marks: list[set[Mark]]  # samples, file and every column
+    split_by: set[Mark]  # (source, column) of its group, fold and split
+
+    def tested(self, run: int) -> set[Mark]:
+        """What no other task may train on in a run."""
+        if run >= len(self.task.splits):
+            return set()
+        found = set[Mark]().union(*(self.marks[i] for i in self.task.splits[run].test))
+        return {
+            mark for mark in found if mark[0] in ("samples", "file") or mark[:2] in self.split_by
+        }
+
+
+def _known(task: Labelled) -> _Known:
+    source = os.path.realpath(task.task.source)
+    marks = []
+    for clip, content in zip(task.recordings.clips, task.contents, strict=True):
+        own: set[Mark] = {("samples", content), ("file", os.path.realpath(clip.path))}
+        own |= {(source, name, value) for name, value in clip.columns.items() if value}
+        marks.append(own)
+    named = (task.task.group, task.task.fold, task.task.split)
+    return _Known(task, marks, {(source, name) for name in named if name})
+
+
+def _losses(tasks: Sequence[_Known]) -> list[str]:
+    found: dict[str, int] = {}
+    for run in range(runs([known.task for known in tasks])):
+        for known, kept in zip(tasks, _training_parts(tasks, run), strict=True):
+            task = known.task
+            alone = task.splits[run % len(task.splits)].train
+            lost = len(np.unique(task.truth[alone])) - len(np.unique(task.truth[kept]))
+            if lost:
+                found[task.task.name] = max(lost, found.get(task.task.name, 0))
+    return [f"{name} would lose {lost} classes" for name, lost in found.items()]
+
+
+def _training_parts(tasks: Sequence[_Known], run: int) -> list[Ints]:
+    tested = [known.tested(run) for known in tasks]
     parts = []
-    for index, task in enumerate(tasks):
-        others = [marks for i, found in enumerate(tested) if i != index for marks in found]
-        held_out = set[Mark]().union(*others)
-        train = task.splits[run % len(task.splits)].train
-        free = [held_out.isdisjoint(marks) for marks in _marks(task, train, everything)]
+    for index, known in enumerate(tasks):
+        held_out = set[Mark]().union(*tested[:index], *tested[index + 1 :])
+        train = known.task.splits[run % len(known.task.splits)].train
+        free = [held_out.isdisjoint(known.marks[i]) for i in train]
         parts.append(train[np.array(free, bool)])
     return parts
-
-
-def _columns(task: Labelled) -> set[Column]:
-    """What the task's folds are made of, besides files."""
-    source = os.path.realpath(task.task.source)
-    named = (task.task.group, task.task.fold, task.task.split)
-    return {(source, name) for name in named if name}
-
-
-def _marks(task: Labelled, indices: Ints, columns: Iterable[Column]) -> list[list[Mark]]:
-    source = os.path.realpath(task.task.source)
-    names = [name for where, name in columns if where == source]
-    found = []
-    for index in indices.tolist():
-        clip = task.recordings.clips[index]
-        marks: list[Mark] = [
-            ("samples", task.contents[index]),
-            ("file", os.path.realpath(clip.path)),
-        ]
-        cells = ((name, clip.columns.get(name, "")) for name in names)
-        marks += [(source, name, value) for name, value in cells if value]
-        found.append(marks)
-    return found

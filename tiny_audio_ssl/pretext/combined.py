@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +50,8 @@ class Combined(Pretext):
     """Each task learns on its own random cut of the same clips; loss = sum of weight x its loss.
 
     The weights are fixed and the losses as they are: how large a loss is says little of how hard
-    it pulls at the encoder (temporal gap's ends at its target's entropy, not at zero), and plain
-    sums do as well as learned weights (Kurin et al. 2022, arXiv 2201.04122). `search` finds them.
+    it pulls at the encoder (docs/choosing-tasks.md has figures), and plain sums do as well as
+    weights that are learned (Kurin et al. 2022, arXiv 2201.04122). `search` finds good ones.
     """
 
     paper = "Pascual, Ravanelli, Serra, Bonafonte, Bengio 2019 (PASE), arXiv 1904.03416, section 2"
@@ -70,7 +70,7 @@ class Combined(Pretext):
             check_weights(self.weights)
             self.configs()  # which say what is wrong with slice_ms
 
-        def configs(self) -> dict[str, Any]:
+        def configs(self) -> dict[str, Pretext.Config]:
             """The tasks' own settings."""
             return {name: _config(name, self.slice_ms) for name in self.weights}
 
@@ -78,7 +78,9 @@ class Combined(Pretext):
             return max(config.clip_frames(frontend) for config in self.configs().values())
 
         def slice_frames(self, frontend: FrontendConfig) -> int:
-            return max(config.slice_frames(frontend) for config in self.configs().values())
+            """The shortest: the encoder then takes longer slices in pieces of that length, and
+            meets in every task, and ever after, what it knows."""
+            return min(config.slice_frames(frontend) for config in self.configs().values())
 
         def shorter(self) -> str:
             return "--pretext.slice-ms, or --pretext.weights without the task of the longest clip"
@@ -92,10 +94,13 @@ class Combined(Pretext):
             }
         )
 
+    def _parts(self) -> Iterable[tuple[str, Pretext]]:
+        return cast(Iterable[tuple[str, Pretext]], self.tasks.items())
+
     def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
         """Each task's own, as TASK/KEY."""
         drawn: Drawn = {}
-        for name, task in self.tasks.items():
+        for name, task in self._parts():
             frames = task.config.clip_frames(self.frontend)
             start = draws.integers(0, clips.shape[3] - frames, len(clips), rng)
             own = task.draw(draws.cut(clips, start, frames), rng)
@@ -104,23 +109,24 @@ class Combined(Pretext):
 
     def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
         """What a task logs as QUANTITY is logged as QUANTITY/TASK, its loss among it."""
-        loss, embeddings, logged = torch.zeros(()), [], {}
-        for name, task in self.tasks.items():
+        losses, embeddings = [], []
+        logged: dict[str, Tensor] = {}
+        for name, task in self._parts():
             prefix = f"{name}/"
             own = {k.removeprefix(prefix): v for k, v in drawn.items() if k.startswith(prefix)}
             out = task(encoder, **own)
-            loss = loss.to(out["loss"]) + self.config.weights[name] * out["loss"]
+            losses.append(self.config.weights[name] * out["loss"])
             embeddings.append(out.pop("embedding"))
             logged |= {f"{quantity}/{name}": value for quantity, value in out.items()}
-        # Of one task alone: slices of two lengths would look spread when each had collapsed.
-        return {"loss": loss, "embedding": embeddings[0], **logged}
+        # One task's alone: slices of two lengths would look spread when each had collapsed.
+        return {"loss": torch.stack(losses).sum(), "embedding": embeddings[0], **logged}
 
     def fit(self, clips: Tensor) -> None:
-        for task in self.tasks.values():
+        for _, task in self._parts():
             task.fit(clips)
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
-        for task in self.tasks.values():
+        for _, task in self._parts():
             task.after_step(encoder, step, total_steps)
 
 
@@ -146,10 +152,11 @@ def check_weights(weights: object) -> None:
             )
 
 
-def _config(name: str, slice_ms: float | None) -> Any:
+def _config(name: str, slice_ms: float | None) -> Pretext.Config:
     config = pretext.pretext_class(name).Config()
     if slice_ms is None:
         return config
     if "slice_ms" not in {f.name for f in fields(config)}:
         raise UserError(f"slice_ms {slice_ms}: {name} has no slices whose length can be set")
-    return replace(config, slice_ms=slice_ms)
+    changed: dict[str, Any] = {"slice_ms": slice_ms}
+    return replace(config, **changed)

@@ -101,7 +101,7 @@ class Distillation(Pretext):
     def fit(self, clips: Tensor) -> None:
         """Mean and standard deviation of each dimension of the teacher's embeddings."""
         samples = self.frontend.samples(self.config.clip_frames(self.frontend))
-        parts = clips[:, :samples].split(FIT_BATCH)
+        parts = torch.split(clips[:, :samples], FIT_BATCH)
         target = torch.cat([self.teacher(part) for part in parts])
         std = target.std(dim=0, correction=0)
         self.mean.copy_(target.mean(dim=0))

@@ -88,8 +88,9 @@ class Score:
         interval is too narrow, and no unbiased one exists (Bengio and Grandvalet, JMLR 2004). With
         fewer a bootstrap: whole tested groups, and seeds, are drawn again with replacement.
         """
-        low, high = self._t_interval() if self._has_folds else self._bootstrap()
-        return max(0.0, low), min(1.0, high)
+        ends = self._t_interval() if self._has_folds else self._bootstrap()
+        low, high = np.clip(ends, 0, 1)  # keeps NaN
+        return float(low), float(high)
 
     @property
     def interval_is(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,10 +86,9 @@ def inner(table: Table, outer: Split, seed: int = 0) -> list[Split]:
     most = min(INNER_FOLDS, len(set(units)), max(Counter(truth.tolist()).values()))
     if most < 2:
         return []
-    pairs = _draw(truth, units, most, seed)
-    return [
-        sealed(table, outer.train[train], outer.train[test]) for train, test in pairs if len(test)
-    ]
+    pairs = [(outer.train[a], outer.train[b]) for a, b in _draw(truth, units, most, seed)]
+    # Where all that is left to train on are copies of what is tested, there is nothing to learn.
+    return [sealed(table, a, b) for a, b in pairs if len(_without_copies(table, a, b))]
 
 
 def sealed(table: Table, train: Ints, test: Ints, validation: Ints | None = None) -> Split:
@@ -171,7 +170,7 @@ def _drawn_folds(table: Table, folds: int, seed: int) -> list[Split]:
     found: list[Split] = []
     for attempt in range(DRAWS):
         pairs = _draw(table.truth, table.groups, folds, seed + attempt)
-        found = [sealed(table, train, test) for train, test in pairs if len(test)]
+        found = [sealed(table, train, test) for train, test in pairs]
         if len(found) == folds and not any(_untrained(table, one) for one in found):
             return found
     if len(found) < folds:
@@ -201,14 +200,15 @@ def _check_groups(table: Table, folds: int) -> None:
         )
 
 
-def _draw(truth: Ints, units: Sequence[str], folds: int, seed: int) -> Iterator[tuple[Ints, Ints]]:
+def _draw(truth: Ints, units: Sequence[str], folds: int, seed: int) -> list[tuple[Ints, Ints]]:
     """(train, test) pairs, each unit tested once, with the classes as even as they can be."""
     selection = require("sklearn.model_selection", "eval")
     alone = len(set(units)) == len(units)
     splitter = selection.StratifiedKFold if alone else selection.StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of rare classes: `split` checks them itself
-        yield from splitter(folds, shuffle=True, random_state=seed).split(truth, truth, units)
+        drawn = splitter(folds, shuffle=True, random_state=seed).split(truth, truth, units)
+        return [(train, test) for train, test in drawn if len(test)]
 
 
 def _sides(tested: NDArray[np.bool_]) -> tuple[Ints, Ints]:

@@ -11,7 +11,7 @@ from tiny_audio_ssl.report.runs import Points, Run
 # Okabe and Ito's colours without yellow, which is too pale for lines: told apart by all eyes.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 WIDTH, HEIGHT = 460, 260
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 34
+LEFT, RIGHT, TOP, BOTTOM = 46, 22, 10, 34
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,11 @@ def _chart(what: str, runs: Sequence[Run], colours: dict[str, str]) -> Chart:
     return Chart(
         what,
         lines,
-        [Tick(place([(round(step), y_ticks[0])])[0][0], f"{step:,.0f}") for step in x_ticks
-         if step <= max(steps)],
+        [
+            Tick(place([(round(step), y_ticks[0])])[0][0], f"{step:,.0f}")
+            for step in x_ticks
+            if step <= max(steps)
+        ],
         [Tick(place([(0, value)])[0][1], f"{value:.4g}") for value in y_ticks],
     )
 

@@ -16,7 +16,8 @@ KILOBITS_PER_S = 24
 MP3_QUALITY = 0.9  # libsndfile's compression level for that rate at 16 kHz mono
 LOOKED_AT_S = 60.0  # the loudest part is sought in the first minute of a recording
 SHORTEST_S = 1.0  # rather leave sounds out than cut them shorter
-PAGE_BYTES_PER_S = KILOBITS_PER_S * 1000 / 8 * 4 / 3  # base64 takes 4 characters for 3 bytes
+FRAMES_BYTES = 600  # what an MP3 takes beyond its rate: a header frame, and filling up the last
+BASE64 = 4 / 3  # characters a byte
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Sounds:
 
     seconds: float  # of each, at most
     limit_bytes: int  # of all, in the page
+    allowed: float = 1.0  # share of the limit that may be used so far
     encoded: list[str] = field(default_factory=list)
     cut: int = 0  # sounds that are only the loudest part of their recording
     left_out: int = 0  # sounds beyond the limit
@@ -33,7 +35,8 @@ class Sounds:
     @classmethod
     def for_clips(cls, clips: int, seconds: float, limit_mb: float) -> Sounds:
         """Cut as short as it takes, not below a second, for all clips to fit."""
-        fit_s = limit_mb * 1e6 / PAGE_BYTES_PER_S / max(1, clips)
+        bytes_each = limit_mb * 1e6 / BASE64 / max(1, clips)
+        fit_s = (bytes_each - FRAMES_BYTES) / (KILOBITS_PER_S * 1000 / 8)
         return cls(min(seconds, max(SHORTEST_S, fit_s)), round(limit_mb * 1e6))
 
     @property
@@ -51,7 +54,7 @@ class Sounds:
         wave = recordings.read(index, 0, min(samples, round(LOOKED_AT_S * SAMPLE_RATE_HZ)))
         part = loudest(wave, round(self.seconds * SAMPLE_RATE_HZ))
         text = base64.b64encode(mp3(part)).decode()
-        if self.bytes + len(text) > self.limit_bytes:
+        if self.bytes + len(text) > self.allowed * self.limit_bytes:
             self.left_out += 1
             return None
         self.cut += len(part) < samples

@@ -62,11 +62,23 @@ def layout(unit: Floats) -> tuple[Floats, str]:
             "the first two principal components, as all embeddings lie on one line: the encoder "
             "has collapsed"
         )
+    return _fitted(_umap(unit)), f"UMAP, {FEWEST_FOR_UMAP} neighbours"
+
+
+def _umap(unit: Floats) -> Floats:
     umap = require("umap", "eval")
+    nearest, cosines = neighbours(unit, FEWEST_FOR_UMAP - 1)
+    itself = np.arange(len(unit))[:, None]
+    known = (
+        np.hstack([itself, nearest]),
+        np.hstack([np.zeros(itself.shape, np.float32), np.maximum(0, 1 - cosines)]),
+    )
+    # Neighbours that are known already halve the time that UMAP takes to start.
+    model = umap.UMAP(FEWEST_FOR_UMAP, random_state=SEED, precomputed_knn=(*known, None))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed means one thread
-        model = umap.UMAP(n_neighbors=FEWEST_FOR_UMAP, metric="cosine", random_state=SEED)
-        return _fitted(model.fit_transform(unit)), f"UMAP, {FEWEST_FOR_UMAP} neighbours"
+        places: Floats = model.fit_transform(unit)
+    return places
 
 
 def _principal(unit: Floats) -> Floats:

@@ -45,6 +45,7 @@ const symbol = (index) => ({
 
 const SIZE = 640;
 const MARGIN = 24;
+const REACH = 20; // pixels of the screen
 
 function startMap() {
   const state = { map: data.maps[0], run: 0, label: null };
@@ -83,6 +84,7 @@ function draw(state) {
   });
   const shown = { state, view, points, places, links, tip };
   points.forEach((point, index) => listenTo(shown, point, index));
+  svg.addEventListener("click", (event) => chooseNearest(shown, svg, event));
   drawLegend(shown);
   dim(shown);
   document.getElementById("listen").replaceChildren();
@@ -95,7 +97,6 @@ function listenTo(shown, point, index) {
   point.addEventListener("pointerleave", () => { shown.tip.hidden = true; });
   point.addEventListener("focus", () => showTip(shown, index));
   point.addEventListener("blur", () => { shown.tip.hidden = true; });
-  point.addEventListener("click", () => choose(shown, index));
   point.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (step) moveFocus(shown, index, step);
@@ -103,6 +104,16 @@ function listenTo(shown, point, index) {
     else return;
     event.preventDefault();
   });
+}
+
+// A finger is wider than a point: what counts is which point is nearest.
+function chooseNearest(shown, svg, event) {
+  const box = svg.getBoundingClientRect();
+  const scale = SIZE / box.width;
+  const [x, y] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  const distances = shown.places.map(([px, py]) => Math.hypot(px - x, py - y));
+  const nearest = distances.indexOf(Math.min(...distances));
+  if (distances[nearest] < REACH * scale) choose(shown, nearest);
 }
 
 function showTip({ state, tip, places }, index) {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
 import os
 import platform
@@ -23,10 +22,11 @@ from tiny_audio_ssl.files import atomic_file
 from tiny_audio_ssl.latency import device_name
 from tiny_audio_ssl.probing.scores import Score
 from tiny_audio_ssl.report import charts
+from tiny_audio_ssl.report.artifacts import tabulate_artifacts
 from tiny_audio_ssl.report.listening import KILOBITS_PER_S, Sounds
 from tiny_audio_ssl.report.pictures import Picture
 from tiny_audio_ssl.report.runs import Run
-from tiny_audio_ssl.report.table import Results, tabulate
+from tiny_audio_ssl.report.table import Table, recoveries, tabulate
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Content:
 
 
 def write(target: Path, content: Content) -> None:
-    """Raises `UserError` when the scores hold one result twice."""
+    """The page appears whole or not at all."""
     text = render(content)
     with atomic_file(target) as work:
         work.write_text(text, encoding="utf-8", errors="replace")
@@ -52,8 +52,9 @@ def render(content: Content) -> str:
     # Names and labels come from files, so everything is escaped and only our own script may run.
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     script = _part("page.js")
+    results = tabulate(content.scores)
     encoders = {run.name: run.encoder for run in content.runs}
-    results = tabulate(content.scores, encoders)
+    recovery, recovery_missing = recoveries(results, content.scores, encoders)
     return environment.from_string(_part("page.html")).render(
         title=_title(content),
         headline=_headline(results),
@@ -61,6 +62,9 @@ def render(content: Content) -> str:
         script=script,
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         results=results,
+        recovery=recovery,
+        recovery_missing=recovery_missing,
+        artifacts=tabulate_artifacts(content.runs),
         has_maps=bool(content.pictures),
         sounds_note=_sounds_note(content.sounds),
         learning=charts.learning(content.runs),
@@ -85,20 +89,28 @@ def _title(content: Content) -> str:
     return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} other runs"
 
 
-def _headline(results: Results) -> str:
-    """The best on average by the first protocol, and the others after it."""
-    if not results.rows:
+def _headline(results: Table) -> str:
+    """The best on average by the first protocol, and what it has to beat."""
+    if not results.tasks:
         return ""
-    protocol, columns = results.protocols[0]
-    pairs = zip(results.methods[:columns], results.average.cells, strict=False)
-    there = [(cell.value, method.model) for method, cell in pairs if not cell.missing]
+    protocol, indices = results.protocols[0]
+    there = [
+        (results.average.cells[i].value, results.methods[i])
+        for i in indices
+        if not results.average.cells[i].missing
+    ]
     if len(there) < 2:
         return ""
-    (value, best), *others = sorted(there, key=lambda pair: -pair[0])
-    listed = ", ".join(f"{model} {value:.3f}" for value, model in others[:4])
-    more = f" and {len(others) - 4} more" if len(others) > 4 else ""
-    tasks = results.rows[0].name if len(results.rows) == 1 else f"{len(results.rows)} tasks"
-    return f"Mean accuracy on {tasks}, {protocol}: {best} leads with {value:.3f}, then {listed}{more}."
+    value, best = max(there, key=lambda pair: pair[0])
+    where = results.tasks[0].name if len(results.tasks) == 1 else f"{len(results.tasks)} tasks"
+    said = f"{where}, {protocol}: best is {best.model} with a mean accuracy of {value:.3f}"
+    random = [found for found, method in there if method.is_random]
+    logmel = [found for found, method in there if method.model == "log-mel statistics"]
+    if random:
+        said += f"; random weights reach {max(random):.3f}"
+    if logmel:
+        said += f"; log-mel statistics {max(logmel):.3f}"
+    return f"{said}."
 
 
 def _mistakes(score: Score) -> dict[str, Any]:
@@ -108,13 +120,18 @@ def _mistakes(score: Score) -> dict[str, Any]:
         "classes": score.classes,
         "counts": score.confusion().tolist(),
         "per_class": [
-            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(one).items()}
+            {
+                k: None if isinstance(v, float) and math.isnan(v) else v
+                for k, v in asdict(one).items()
+            }
             for one in score.per_class()
         ],
     }
 
 
 def _sounds_note(sounds: Sounds) -> str:
+    if not sounds.encoded:
+        return "No sounds are in this page."
     whole = len(sounds.encoded) - sounds.cut
     note = (
         f"{len(sounds.encoded)} sounds are in this page, {sounds.bytes / 1e6:.1f} MB as MP3 of "
@@ -123,7 +140,7 @@ def _sounds_note(sounds: Sounds) -> str:
     )
     if sounds.left_out:
         limit = sounds.limit_bytes / 1e6
-        note += f" {sounds.left_out} sounds were left out, to keep within {limit:g} MB."
+        note += f" Left out to keep within {limit:g} MB: {sounds.left_out}."
     return note
 
 

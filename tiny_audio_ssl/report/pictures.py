@@ -91,5 +91,7 @@ def _note(shown: int, there: int, classes: int) -> str:
     if shown < there:
         note += ", drawn evenly from the labels"
     if classes > SYMBOLS:
-        note += f"; from the {SYMBOLS + 1}th label on symbols repeat: choose a label to see it alone"
+        note += (
+            f"; from the {SYMBOLS + 1}th label on symbols repeat: choose a label to see it alone"
+        )
     return f"{note}. Neighbours are sought among these, in all dimensions of the embedding."

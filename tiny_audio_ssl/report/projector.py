@@ -10,9 +10,7 @@ from tiny_audio_ssl.files import explained
 from tiny_audio_ssl.probing.labelled import Labelled
 
 
-def write(
-    folder: Path, labelled: Sequence[tuple[Labelled, Sequence[tuple[str, Floats]]]]
-) -> None:
+def write(folder: Path, labelled: Sequence[tuple[Labelled, Sequence[tuple[str, Floats]]]]) -> None:
     """All recordings of each task, with label and file, for each (name, embeddings [n, D])."""
     from torch.utils.tensorboard import SummaryWriter
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,11 @@ from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.checkpoint import CONFIG, MODEL, Checkpoint
 from tiny_audio_ssl.encoders import multiply_adds, parameter_count
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.latency import Row
+from tiny_audio_ssl.report.artifacts import Exported, read_export
 
 ONE_WINDOW = 15_600  # samples: 0.975 s, the window that costs are quoted for
-BENCH = "bench.csv"  # in the export folder, as `bench RUN/export --csv RUN/export/bench.csv` puts it
 Points = list[tuple[int, float]]  # (step, value)
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """An exported form; None is not known."""
-
-    name: str
-    kilobytes: float | None
-    snr_db: float | None  # of the centred embeddings, beside the model's
-    p50_ms: float | None = None
-    p90_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,9 +30,7 @@ class Run:
     checkpoint: Checkpoint
     versions: dict[str, str]
     curves: dict[str, Points]  # train/loss, validation/loss, train/spread, validation/spread
-    artifacts: list[Artifact]
-    exported: str  # why there are no artifacts, or what to know of them
-    timed: str  # on what the latencies were taken
+    exported: Exported
 
     @property
     def task(self) -> str:
@@ -81,7 +66,7 @@ class Run:
         training, corpus = run.get("training", {}), run.get("corpus", {})
         best = progress.get("best") or {}
         facts = {
-            "pretext task": _listed({"name": self.task, **run.get("pretext", {})}),
+            "pretext task": ", ".join(filter(None, [self.task, _listed(run.get("pretext", {}))])),
             "corpus": str(corpus.get("source", "")),
             "recordings": _recordings(corpus),
             "steps": f"{progress.get('step'):,} of {training.get('steps'):,}"
@@ -113,9 +98,9 @@ def read_run(folder: Path, name: str, timings: Sequence[Row] = ()) -> Run:
     found = checkpoint.load(folder)
     root = _run_folder(folder, found.folder)
     config = json.loads((found.folder / CONFIG).read_text())
-    artifacts, exported, timed = _artifacts(root / "export", found.sha256, timings)
+    exported = read_export(root / "export", found.sha256, timings)
     curves = read_curves(root / "metrics.jsonl")
-    return Run(name, found, config.get("versions", {}), curves, artifacts, exported, timed)
+    return Run(name, found, config.get("versions", {}), curves, exported)
 
 
 def _run_folder(given: Path, found: Path) -> Path:
@@ -142,49 +127,6 @@ def read_curves(path: Path) -> dict[str, Points]:
             if name.endswith(("/loss", "/spread")) and math.isfinite(value):
                 curves.setdefault(name, []).append((step, float(value)))
     return curves
-
-
-def _artifacts(
-    folder: Path, model_sha256: str, timings: Sequence[Row]
-) -> tuple[list[Artifact], str, str]:
-    if not (folder / manifest.MANIFEST).is_file():
-        return [], "not exported", ""
-    content = manifest.read(folder)
-    times = {row["artifact"]: row for row in ([asdict(t) for t in timings] or _bench(folder))}
-    made = [
-        Artifact(
-            entry["file"],
-            entry["bytes"] / 1000,
-            (entry.get("parity") or {}).get("snr_db"),
-            *_times(times.get(entry["file"])),
-        )
-        for entry in content["artifacts"]
-    ]
-    eager = [Artifact(name, None, None, *_times(times[name])) for name in times if "eager" in name]
-    same = content["checkpoint"]["model_sha256"] == model_sha256
-    note = "" if same else "exported from another checkpoint than the one shown here"
-    return [*eager, *made], note, _timed(times)
-
-
-def _bench(folder: Path) -> list[dict[str, Any]]:
-    path = folder / BENCH
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    if rows and not {"artifact", "p50_ms", "p90_ms", "device", "threads"} <= set(rows[0]):
-        raise UserError(f"{path}: not what `tiny-audio-ssl bench {folder} --csv {path}` writes")
-    return rows
-
-
-def _times(row: dict[str, Any] | None) -> tuple[float | None, float | None]:
-    return (float(row["p50_ms"]), float(row["p90_ms"])) if row else (None, None)
-
-
-def _timed(times: dict[str, dict[str, Any]]) -> str:
-    """On what, in words."""
-    row = next(iter(times.values()), None)
-    return f"{row['device']}, threads: {row['threads']}, {row['runs']} runs" if row else ""
 
 
 def _listed(values: dict[str, Any]) -> str:

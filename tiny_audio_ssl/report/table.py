@@ -1,25 +1,27 @@
-"""The results as one table, tasks x methods: the best of each row, the average, the recovery."""
+"""The results as one table: the best of each task, the average, the recovery.
+
+A method is a line and a task a column: names of methods are long, and intervals under each other
+on one scale compare at a glance.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.probing.scores import Score, recovery
+from tiny_audio_ssl.report.results import FROZEN, RANDOM
 
-RANDOM = "random weights"  # what models and protocols of the two references are called
 SUPERVISED = "supervised"
-FROZEN = ("linear", "knn", "few-shot")  # beginnings of protocols that leave the encoder as it is
 
 
 @dataclass(frozen=True)
 class Method:
-    """A column: a model by a protocol."""
+    """A line: a model by a protocol."""
 
     protocol: str
     model: str
@@ -34,168 +36,173 @@ class Method:
 class Cell:
     """What a method reached on a task; NaN is not known."""
 
-    value: float  # accuracy, 0..1
-    low: float  # 95 % interval
-    high: float
-    best: bool = False  # of its row
+    value: float  # accuracy, 0..1, or recovery
+    low: float = math.nan  # 95 % interval
+    high: float = math.nan
+    best: bool = False  # of the task by that protocol
     missing: str = ""  # why there is no value
 
 
 @dataclass(frozen=True)
-class Row:
+class Column:
+    """A task, or the average."""
+
     name: str
-    about: str  # how many recordings, classes; what the interval is over
-    cells: list[Cell]
+    about: list[str]  # a few words each
+    cells: list[Cell]  # a method each
 
     @property
     def scale(self) -> tuple[float, float]:
-        """From the lowest to the highest end of an interval: the common axis of the row."""
+        """From the lowest to the highest end of an interval: the axis that all cells share."""
         ends = [end for c in self.cells for end in (c.low, c.high, c.value) if not math.isnan(end)]
         return (min(ends), max(ends)) if ends else (0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Results:
-    """Everything the results table says."""
+class Table:
+    """Methods by tasks."""
 
-    methods: list[Method]  # the columns, a protocol's side by side
-    rows: list[Row]  # a task each
-    average: Row
-    recovery: list[Row]  # a task each, and the average; empty without references
-    recovery_missing: str  # why it is empty
+    methods: list[Method]  # a protocol's one after the other
+    tasks: list[Column]
+    average: Column
 
     @property
-    def protocols(self) -> list[tuple[str, int]]:
-        """Each protocol, and how many columns it has."""
-        return [(name, len(list(m))) for name, m in groupby(self.methods, lambda m: m.protocol)]
+    def protocols(self) -> list[tuple[str, list[int]]]:
+        """Each protocol, and the indices of its methods."""
+        every = range(len(self.methods))
+        grouped = groupby(every, lambda index: self.methods[index].protocol)
+        return [(name, list(indices)) for name, indices in grouped]
+
+    def having_values(self) -> Table:
+        """Without the methods that have no value at all."""
+        kept = [
+            i
+            for i in range(len(self.methods))
+            if not all(task.cells[i].missing for task in self.tasks)
+        ]
+
+        def only(column: Column) -> Column:
+            return replace(column, cells=[column.cells[i] for i in kept])
+
+        methods = [self.methods[i] for i in kept]
+        return Table(methods, [only(task) for task in self.tasks], only(self.average))
 
 
-def tabulate(scores: Sequence[Score], encoders: Mapping[str, str] | None = None) -> Results:
-    """The table of all scores.
-
-    `encoders` says which encoder a model has: where the results hold several references (random
-    weights, supervised), a model is compared with that of its own encoder.
-
-    Raises `UserError` when two scores are of one task, model and protocol."""
-    by_place = _by_place(scores)
-    # Protocols and models in the order of their first result, random weights and so on included.
+def tabulate(scores: Sequence[Score]) -> Table:
+    """Accuracies; of each task, model and protocol there is one score (`results` sees to it)."""
+    by_place = {(score.task, Method(score.protocol, score.model)): score for score in scores}
+    # Protocols and models in the order of their first result.
     protocols = list(dict.fromkeys(score.protocol for score in scores))
     methods = list(dict.fromkeys(Method(score.protocol, score.model) for score in scores))
     methods.sort(key=lambda method: protocols.index(method.protocol))
-    tasks = list(dict.fromkeys(score.task for score in scores))
-    found = [[by_place.get((task, method)) for method in methods] for task in tasks]
-    rows = [_row(task, line) for task, line in zip(tasks, found, strict=True)]
-    recovered, missing = _recoveries(rows, methods, _encoders(scores, encoders or {}))
-    return Results(methods, rows, _average(rows), recovered, missing)
+    names = list(dict.fromkeys(score.task for score in scores))
+    found = [[by_place.get((name, method)) for method in methods] for name in names]
+    tasks = [_column(name, cells, methods) for name, cells in zip(names, found, strict=True)]
+    return Table(methods, tasks, _average(tasks, methods))
 
 
-def _by_place(scores: Iterable[Score]) -> dict[tuple[str, Method], Score]:
-    found: dict[tuple[str, Method], Score] = {}
-    for score in scores:
-        place = score.task, Method(score.protocol, score.model)
-        if place in found:
-            raise UserError(
-                f"{score.task}: {score.model} by {score.protocol} is in the results twice; give "
-                "each result once (--results), or name the models apart"
-            )
-        found[place] = score
-    return found
+def recoveries(
+    accuracies: Table, scores: Sequence[Score], encoders: Mapping[str, str]
+) -> tuple[Table, str]:
+    """(task - random) / (supervised - random), and why the table is empty if it is.
+
+    Where the results hold several random weights or supervised trainings, a model is compared with
+    those made of it, or else of its encoder; `encoders` says which a run has.
+    """
+    kinds = {
+        "random weights": any(method.is_random for method in accuracies.methods),
+        "supervised training": any(m.protocol == SUPERVISED for m in accuracies.methods),
+    }
+    lacking = " and no ".join(kind for kind, is_there in kinds.items() if not is_there)
+    reason = f"The results hold no {lacking}." if lacking else ""
+    of = _encoders(scores, encoders)
+    tasks = []
+    for task in [] if lacking else accuracies.tasks:
+        by_method = dict(zip(accuracies.methods, task.cells, strict=True))
+        cells = [_recovered(method, by_method, of) for method in accuracies.methods]
+        tasks.append(replace(task, cells=_marked(cells, accuracies.methods)))
+    methods = accuracies.methods if tasks else []
+    found = Table(methods, tasks, _average(tasks, methods)).having_values()
+    if not found.methods and not reason:
+        reason = "No task has both references of one encoder."
+    return found, reason
 
 
-def _row(task: str, scores: Sequence[Score | None]) -> Row:
+def _column(name: str, scores: Sequence[Score | None], methods: Sequence[Method]) -> Column:
     there = [score for score in scores if score is not None]
-    sizes = {(len(score.truth), len(score.classes)) for score in there}
-    about = "; ".join(f"{clips} recordings, {classes} classes" for clips, classes in sorted(sizes))
-    about += "; 95 %: " + ", ".join(dict.fromkeys(score.interval_is for score in there))
+    sizes = sorted({(len(score.truth), len(score.classes)) for score in there})
+    about = [f"{clips} recordings, {classes} classes" for clips, classes in sizes]
+    about += dict.fromkeys(score.interval_is for score in there)
     cells = [
         Cell(score.accuracy, *score.interval) if score else _missing("not measured")
         for score in scores
     ]
-    return Row(task, about, _marked(cells))
+    return Column(name, about, _marked(cells, methods))
 
 
-def _average(rows: Sequence[Row]) -> Row:
+def _average(tasks: Sequence[Column], methods: Sequence[Method]) -> Column:
     """The mean over tasks, of methods that have all of them: others are not comparable."""
     cells = []
-    for column in zip(*(row.cells for row in rows), strict=True):
-        values = [cell.value for cell in column if not cell.missing]
-        complete = len(values) == len(rows)
-        cells.append(
-            Cell(float(np.mean(values)), math.nan, math.nan)
-            if complete
-            else _missing(f"{len(values)} of {len(rows)} tasks")
-        )
-    return Row("average", "mean over the tasks", _marked(cells))
+    for line in zip(*(task.cells for task in tasks), strict=True):
+        values = [cell.value for cell in line if not cell.missing]
+        complete = len(values) == len(tasks)
+        missing = _missing(f"{len(values)} of {len(tasks)} tasks")
+        cells.append(Cell(float(np.mean(values))) if complete else missing)
+    return Column("average", ["over the tasks"], _marked(cells, methods))
 
 
 def _encoders(scores: Sequence[Score], known: Mapping[str, str]) -> dict[Method, str]:
     """By what the scores say themselves, or the name of the run."""
     return {
         Method(s.protocol, s.model): str(
-            s.details.get("encoder") or known.get(s.model.removeprefix(f"{RANDOM} of "), "")
+            s.details.get("encoder") or known.get(_made_of(s.model), "")
         )
         for s in scores
     }
 
 
-def _recoveries(
-    rows: Sequence[Row], methods: Sequence[Method], encoders: Mapping[Method, str]
-) -> tuple[list[Row], str]:
-    """(task - random) / (supervised - random), where the results hold both references."""
-    lacking = [
-        what
-        for what, is_there in (
-            ("random weights", any(method.is_random for method in methods)),
-            ("supervised training", any(method.protocol == SUPERVISED for method in methods)),
-        )
-        if not is_there
-    ]
-    if lacking:
-        return [], f"The results hold no {' and no '.join(lacking)}."
-    found = []
-    for row in rows:
-        by_method = dict(zip(methods, row.cells, strict=True))
-        cells = [_recovered(method, by_method, encoders) for method in methods]
-        found.append(Row(row.name, row.about, _marked(cells)))
-    return [*found, _average(found)], ""
+def _made_of(model: str) -> str:
+    """`random weights of RUN` -> RUN."""
+    return model.removeprefix(f"{RANDOM} of ")
 
 
-def _recovered(method: Method, row: Mapping[Method, Cell], encoders: Mapping[Method, str]) -> Cell:
+def _recovered(method: Method, task: Mapping[Method, Cell], encoders: Mapping[Method, str]) -> Cell:
     if method.is_random or method.protocol == SUPERVISED:
         return _missing("a reference")
 
     def only(references: Sequence[Method]) -> Cell | None:
-        """The one there is; of several that with the same encoder."""
-        if len(references) > 1:
-            references = [r for r in references if encoders[r] == encoders[method] != ""]
-        return row[references[0]] if len(references) == 1 else None
+        own = [r for r in references if _made_of(r.model) == method.model]
+        alike = [r for r in references if encoders[r] == encoders[method] != ""]
+        for choice in (own, references, alike):
+            if len(choice) == 1:
+                return task[choice[0]]
+        return None
 
-    random = only([m for m in row if m.is_random and m.protocol == method.protocol])
-    supervised = only([m for m in row if m.protocol == SUPERVISED])
+    random = only([m for m in task if m.is_random and m.protocol == method.protocol])
+    supervised = only([m for m in task if m.protocol == SUPERVISED])
     if random is None or supervised is None:
         return _missing("no reference")
-    if row[method].missing or random.missing or supervised.missing:
+    if task[method].missing or random.missing or supervised.missing:
         return _missing("not measured")
-    value = recovery(row[method].value, random.value, supervised.value)
-    if math.isnan(value):
-        return _missing("supervised is no better")
-    return Cell(value, math.nan, math.nan)
+    value = recovery(task[method].value, random.value, supervised.value)
+    return _missing("supervised is no better") if math.isnan(value) else Cell(value)
 
 
 def _missing(why: str) -> Cell:
-    return Cell(math.nan, math.nan, math.nan, missing=why)
+    return Cell(math.nan, missing=why)
 
 
-def _marked(cells: Sequence[Cell]) -> list[Cell]:
-    """The same, with the best marked: all that are printed alike, unless there is only one."""
-    values = [round(cell.value, 3) for cell in cells if not cell.missing]
-    if len(values) < 2:
-        return list(cells)
+def _marked(cells: Sequence[Cell], methods: Sequence[Method]) -> list[Cell]:
+    """The same, with the best of each protocol marked: all that print alike, if not all do."""
+    values: dict[str, list[float]] = {}
+    for cell, method in zip(cells, methods, strict=True):
+        if not cell.missing:
+            values.setdefault(method.protocol, []).append(round(cell.value, 3))
     return [
-        cell if cell.missing or round(cell.value, 3) < max(values) else _as_best(cell)
-        for cell in cells
+        replace(cell, best=_is_best(cell, values.get(method.protocol, [])))
+        for cell, method in zip(cells, methods, strict=True)
     ]
 
 
-def _as_best(cell: Cell) -> Cell:
-    return Cell(cell.value, cell.low, cell.high, best=True)
+def _is_best(cell: Cell, values: Sequence[float]) -> bool:
+    return not cell.missing and min(values) < max(values) == round(cell.value, 3)

@@ -88,10 +88,9 @@ def search(
             if weights is None:
                 break
             note = _train(run, config, weights, cache_dir)
-            figures = [None, None] if note else [_probe(run, part, store) for part in parts]
-            done.append(
-                Trial(len(done), weights, config.training.steps, train_seconds(run), *figures, note)
-            )
+            validation, test = (None if note else _probe(run, part, store) for part in parts)
+            steps, train_s = config.training.steps, train_seconds(run)
+            done.append(Trial(len(done), weights, steps, train_s, validation, test, note))
             table.write(folder, config.tasks, done)
             finished(done[-1])
     return done

@@ -30,7 +30,7 @@ def propose(done: Sequence[Trial], tasks: Sequence[str], seed: int) -> Weights |
     first = references(tasks)
     if len(done) < len(first):
         return first[len(done)]
-    optuna = require("optuna", "search")
+    optuna = require("optuna", "eval")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space = dict.fromkeys(tasks, optuna.distributions.IntDistribution(0, len(LEVELS) - 1))
     study = optuna.create_study(direction="maximize")

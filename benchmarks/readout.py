@@ -1,0 +1,86 @@
+"""What should the embedding be made of? The same weights, read out in several ways.
+
+python benchmarks/readout.py DATA runs/quality/audio2vec-cbow-mobile runs/quality/...
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from quality import AVERAGE, HERE, rounded
+from rich.console import Console
+from rich.table import Table
+
+import tiny_audio_ssl
+from tiny_audio_ssl import checkpoint, embedding
+from tiny_audio_ssl.downstream.suite import read_suite
+from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.probing.protocols import evaluate
+from tiny_audio_ssl.readout import Part
+
+READOUTS: tuple[tuple[Part, ...], ...] = (
+    ("last",),
+    ("last", "middle"),
+    ("last", "mel"),
+    ("last", "middle", "mel"),
+    ("mel",),
+)
+
+
+@dataclass(frozen=True)
+class Compare:
+    data: Annotated[Path, tyro.conf.Positional]
+    """The folder with the labelled manifests."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    csv: Path = HERE / "results" / "readout.csv"
+    suite: Path = HERE / "suites" / "small.toml"
+
+
+def main(options: Compare) -> None:
+    tasks = [open_task(task) for task in read_suite(options.suite, options.data)]
+    rows = [row for run in options.runs for row in judged(run, tasks)]
+    with atomic_file(options.csv) as work, work.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    show([row for row in rows if row["task"] == AVERAGE])
+
+
+def judged(run: Path, tasks: list[Labelled]) -> Iterator[dict[str, Any]]:
+    made = checkpoint.load(run).run
+    for parts in READOUTS:
+        model = embedding.load(run, parts)
+        found = {task.task.name: evaluate(model, task, "linear") for task in tasks}
+        about = {
+            "pretext": made["task"],
+            "encoder": made["encoder"]["name"],
+            "readout": " ".join(parts),
+            "dim": model.dim,
+        }
+        end = {"steps": made["training"]["steps"], "tiny_audio_ssl": tiny_audio_ssl.__version__}
+        for name, score in found.items():
+            low, high = map(rounded, score.interval)
+            accuracy = round(score.accuracy, 4)
+            figures = {"task": name, "accuracy": accuracy, "low_95": low, "high_95": high}
+            yield {**about, **figures, **end}
+        mean = round(float(np.mean([score.accuracy for score in found.values()])), 4)
+        yield {**about, "task": AVERAGE, "accuracy": mean, "low_95": "", "high_95": "", **end}
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    table = Table("pretext", "encoder", "readout", "dim", "accuracy", title="Mean over the tasks")
+    for row in rows:
+        names = (row["pretext"], row["encoder"], row["readout"], str(row["dim"]))
+        table.add_row(*names, f"{row['accuracy']:.3f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Compare, description=__doc__))

@@ -1,0 +1,128 @@
+"""The HEAR 2021 API over our checkpoints, for any suite that speaks it.
+
+https://hearbenchmark.com/hear-api.html; Turian et al., arXiv 2203.03022. `docs/hear.md` has the
+commands.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tiny_audio_ssl import checkpoint
+from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
+from tiny_audio_ssl.encoders import WaveformEncoder
+from tiny_audio_ssl.errors import UserError
+
+LONGEST_HOP_MS = 50.0  # between timestamps: HEAR allows an onset to be off by so much
+WINDOW_MS = 975.0  # of a timestamp, where the encoder was not trained on slices of one length
+ROUNDING = 1e-3  # how far beyond -1..1 a sample may be
+WINDOWS_AT_ONCE = 256  # memory does not grow with the length of the audio
+
+
+class CheckpointModel(nn.Module):
+    """A checkpoint with the attributes that HEAR asks for.
+
+    Attributes:
+        sample_rate: Hz, of the audio that it takes.
+        scene_embedding_size, timestamp_embedding_size: numbers in an embedding.
+        hop_ms: between two timestamps.
+    """
+
+    sample_rate = SAMPLE_RATE_HZ
+
+    def __init__(self, encoder: WaveformEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder.eval()
+        self.scene_embedding_size = encoder.encoder.read_dim
+        self.timestamp_embedding_size = encoder.encoder.read_dim
+        frontend = encoder.frontend.config
+        slice_frames = encoder.encoder.config.slice_frames
+        self.window_frames = slice_frames or frontend.frames_of_ms(WINDOW_MS)
+        self.hop_frames = max(1, math.floor(LONGEST_HOP_MS / frontend.hop_ms))
+        self.hop_samples = self.hop_frames * frontend.hop
+        self.hop_ms = 1000 * self.hop_samples / self.sample_rate
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """[sounds, samples], -1..1 -> one embedding of each whole sound [sounds, D]."""
+        missing = max(0, self.encoder.frontend.config.window - audio.shape[1])
+        embeddings: Tensor = self.encoder(F.pad(audio, (0, missing)))
+        return embeddings
+
+    def windows(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """[sounds, samples] -> embeddings [sounds, windows, D] and their centres in ms [windows].
+
+        A window is as long as the slices that the encoder was trained on. The first is centred at
+        the first sample, half of it before the sound, where there are zeros.
+        """
+        count = math.ceil(audio.shape[1] / self.hop_samples)
+        logmel = self.encoder.frontend(self._padded(audio, count))
+        views = logmel.unfold(3, self.window_frames, self.hop_frames).permute(0, 3, 1, 2, 4)
+        parts = views.split(max(1, WINDOWS_AT_ONCE // len(audio)), dim=1)
+        embeddings = [
+            self.encoder.encoder.read(part.flatten(0, 1)).reshape(len(audio), part.shape[1], -1)
+            for part in parts
+        ]
+        centres = self.hop_ms * torch.arange(count, device=audio.device)
+        return torch.cat(embeddings, dim=1), centres
+
+    def _padded(self, audio: Tensor, windows: int) -> Tensor:
+        """With zeros at both ends, so that it holds so many windows and no more."""
+        window = self.encoder.frontend.config.samples(self.window_frames)
+        before = window // 2
+        after = (windows - 1) * self.hop_samples + window - before - audio.shape[1]
+        return F.pad(audio, (before, after))
+
+
+def load_model(model_file_path: str = "") -> CheckpointModel:
+    """The model of a run (its last checkpoint) or of a checkpoint folder, on the CPU.
+
+    Raises `UserError` when there is none.
+    """
+    if not model_file_path:
+        raise UserError("tiny_audio_ssl.hear has no weights of its own: give a run's folder")
+    return CheckpointModel(checkpoint.load(model_file_path).model)
+
+
+@torch.no_grad()
+def get_timestamp_embeddings(audio: Tensor, model: CheckpointModel) -> tuple[Tensor, Tensor]:
+    """Embeddings at regular intervals of at most 50 ms, each of a window around its timestamp.
+
+    Args:
+        audio: [sounds, samples], float, mono, -1..1, at `model.sample_rate`; of any length.
+
+    Returns:
+        embeddings float32 [sounds, timestamps, D] and timestamps float32 [sounds, timestamps] in
+        ms from the start, both on the model's device.
+
+    Raises `UserError` when `audio` is not what it should be.
+    """
+    embeddings, centres = model.windows(_checked(audio, model))
+    return embeddings, centres.float().expand(len(audio), -1)
+
+
+@torch.no_grad()
+def get_scene_embeddings(audio: Tensor, model: CheckpointModel) -> Tensor:
+    """One embedding of each sound, float32 [sounds, D]: what `embed` and `probe` use.
+
+    Takes and raises the same as `get_timestamp_embeddings`.
+    """
+    embeddings: Tensor = model(_checked(audio, model))
+    return embeddings
+
+
+def _checked(audio: Tensor, model: CheckpointModel) -> Tensor:
+    if not isinstance(audio, Tensor) or not audio.is_floating_point():
+        given = f"a tensor of {audio.dtype}" if isinstance(audio, Tensor) else type(audio).__name__
+        raise UserError(f"audio is {given}; expected a float tensor in -1..1")
+    if audio.ndim != 2 or not audio.numel():
+        raise UserError(f"audio of shape {list(audio.shape)}; expected [sounds, samples]")
+    peak = float(audio.abs().max())
+    if not math.isfinite(peak):
+        raise UserError("audio has NaN or infinite samples")
+    if peak > 1 + ROUNDING:
+        raise UserError(f"audio reaches {peak:.4g}; expected -1..1 (divide int16 by 32768)")
+    return audio.to(next(model.parameters()).device, torch.float32)

@@ -1,0 +1,46 @@
+"""An encoder that the X-ARES suite accepts (`pip install xares`; arXiv 2505.16369).
+
+X-ARES is given a file with one class whose name ends with Encoder, and keeps results under that
+name: write a file, and choose a name, for each run.
+
+    # mine_encoder.py
+    from tiny_audio_ssl import xares
+
+    class MineEncoder(xares.RunEncoder):
+        run = "runs/mine"
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl import hear
+
+
+class RunEncoder(nn.Module):
+    """Waveforms [B, N], mono, 16 kHz -> embeddings of windows every `hop_size_in_ms` [B, T', D].
+
+    Attributes:
+        run: a run's or a checkpoint's folder.
+        output_dim: D.
+        sampling_rate: Hz, of the audio that it takes.
+        hop_size_in_ms: from one window's centre to the next's; the first is at 0.
+    """
+
+    run: ClassVar[str | Path] = ""
+    sampling_rate = hear.CheckpointModel.sample_rate
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = hear.load_model(str(self.run))
+        self.output_dim = self.model.timestamp_embedding_size
+        self.hop_size_in_ms = self.model.hop_ms
+
+    @torch.no_grad()
+    def forward(self, audio: Tensor) -> Tensor:
+        embeddings, _ = self.model.windows(audio)
+        return embeddings
