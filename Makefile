@@ -42,7 +42,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,dev]"
+	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,peers,dev]"
 	touch $@ $(VENV)/.run
 
 $(VENV):

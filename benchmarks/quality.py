@@ -101,7 +101,7 @@ def main(quality: Quality) -> None:
             for method in quality.methods:
                 train(quality, method, encoder)
     tasks = [open_task(task) for task in read_suite(quality.suite, quality.data)]
-    rows = with_averages([row for row in judged(quality, tasks)])
+    rows = with_averages(list(judged(quality, tasks)))
     with atomic_file(quality.csv) as work, work.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -125,7 +125,8 @@ def judged(quality: Quality, tasks: Sequence[Labelled]) -> Iterator[dict[str, An
     """A row for each embedding and task: of each encoder, then of what has no encoder of ours."""
     found: list[Embeds] = [open_model("logmel"), open_model("logmel:all")]
     found += [open_model(spec) for spec in PEERS.values()] if quality.peers else []
-    for model, name in zip(found, ["log-mel mean and deviation", "log-mel statistics", *PEERS]):
+    names = ("log-mel statistics", "log-mel statistics, all four", *PEERS)
+    for model, name in zip(found, names, strict=False):
         for task in tasks:
             yield row(name, "", probe(quality, model, task), None)
     for encoder in quality.encoders:
@@ -237,7 +238,8 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(name)
     for encoder, name in dict.fromkeys((r["encoder"], r["embedding"]) for r in rows):
         own = {r["task"]: r for r in rows if (r["encoder"], r["embedding"]) == (encoder, name)}
-        table.add_row(encoder, name, *(f"{own[t]['accuracy']:.3f}" if t in own else "" for t in tasks))
+        figures = (f"{own[t]['accuracy']:.3f}" if t in own else "" for t in tasks)
+        table.add_row(encoder, name, *figures)
     Console(width=200).print(table)
 
 

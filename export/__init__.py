@@ -71,6 +71,7 @@ def export_run(
     parity: bool = True,
     min_snr_db: float | None = None,
     seed: int = 0,
+    readout: Sequence[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Export a run's last checkpoint in every combination of formats, precisions and inputs.
@@ -83,6 +84,7 @@ def export_run(
         calibration_clips, parity_clips: how many windows of them.
         parity: False leaves the comparison out, and with fp32 alone needs no recordings.
         min_snr_db: the least that an int8 embedding must reach; 10 dB if None. fp32: 60 dB.
+        readout: other parts for the embedding than the checkpoint says (see `readout.py`).
         progress: called with each artifact's file name before it is made.
 
     Artifacts that fail the comparison are kept; the result's `ok` is False.
@@ -95,7 +97,7 @@ def export_run(
         for form in wanted:
             for module in FORMATS[form.format].modules:
                 require(module, FORMATS[form.format].extra)
-    loaded = checkpoint.load(run)
+    loaded = checkpoint.load(run, readout)
     target = Path(out) if out is not None else Path(run) / "export"
     _may_replace(target)
     samples = _window_samples(loaded, window_ms)

@@ -440,10 +440,10 @@ def listened(browser) -> dict[str, object]:
     return WebDriverWait(browser, 20).until(lambda b: b.execute_script(script))
 
 
-def choose(browser, name: str, option: str) -> None:
+def choose(form, name: str, option: str) -> None:
     from selenium.webdriver.support.ui import Select
 
-    box = browser.find_element("xpath", f"//label[contains(., '{name}')]/select")
+    box = form.find_element("xpath", f".//label[contains(., '{name}')]/select")
     Select(box).select_by_visible_text(option)
 
 

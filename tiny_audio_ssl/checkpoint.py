@@ -91,8 +91,7 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
     config = _read_config(folder)
     _check_hash(folder, MODEL, config)
     try:
-        # Before there was a choice, the last layer was all: an old embedding stays what it was.
-        encoder = EncoderConfig(**{"readout": ("last",), **config["encoder"]})
+        encoder = EncoderConfig.from_dict(config["encoder"])
         if readout:
             encoder = replace(encoder, readout=checked(readout))
         model = build_model(FrontendConfig(**config["frontend"]), encoder)

@@ -49,12 +49,14 @@ class Embeds(Protocol):
         """float32 [B, N], mono, -1..1, 16 kHz -> float32 [B, dim]."""
 
 
-def load(run: str | Path) -> Embedder:
+def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
     """The embedder of a run's last checkpoint, or of a checkpoint folder (`RUN/best`).
+
+    `readout` makes the embedding of other parts than the checkpoint says (see `readout.py`).
 
     Raises `CheckpointError` when there is none, or it is truncated or altered.
     """
-    found = checkpoint.load(run)
+    found = checkpoint.load(run, readout)
     return Embedder(found.model, found.sha256, str(run))
 
 

@@ -7,9 +7,9 @@ the contract test then runs over it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,12 @@ class EncoderConfig:
         if self.slice_frames is not None and self.slice_frames < 1:
             raise UserError(f"slice_frames {self.slice_frames}: expected at least 1")
         object.__setattr__(self, "readout", checked(self.readout))
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> EncoderConfig:
+        """Undo `asdict`, as found in a checkpoint or a manifest. Before there was a choice, the
+        last layer was all: an embedding from then stays what it was."""
+        return cls(**{"readout": ("last",), **found})
 
 
 class Encoder(nn.Module):
@@ -161,7 +167,8 @@ class LogMelEncoder(nn.Module):
 
 def _joined(maps: Tensor, slices: int) -> Tensor:
     """Maps of slices [B * slices, C, R, T] -> of the inputs that they were cut from, in time."""
-    return maps.unflatten(0, (-1, slices)).permute(0, 2, 3, 1, 4).flatten(3)
+    apart = maps.reshape(-1, slices, *maps.shape[1:])
+    return apart.permute(0, 2, 3, 1, 4).flatten(3)
 
 
 def halved(size: int, times: int = HALVINGS) -> int:

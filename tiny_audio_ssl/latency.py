@@ -137,8 +137,9 @@ def _artifact(folder: Path, content: Any, entry: Any, threads: int) -> _Timed:
 
 def _eager(folder: Path, content: Any, entry: Any, threads: int) -> _Timed:
     """The model of the manifest's settings; its weights don't matter for the time."""
-    known = {name: content["encoder"][name] for name in EncoderConfig.__dataclass_fields__}
-    model = build_model(FrontendConfig(**content["frontend"]), EncoderConfig(**known)).eval()
+    names = EncoderConfig.__dataclass_fields__.keys() & content["encoder"].keys()
+    encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
+    model = build_model(FrontendConfig(**content["frontend"]), encoder).eval()
     module = network(model, entry["input"]["kind"])
     example = torch.from_numpy(_example(entry))
 

@@ -96,7 +96,7 @@ class PretrainConfig:
         return cls(
             run["task"],
             pretext_class(run["task"]).Config(**run["pretext"]),
-            EncoderConfig(**run["encoder"]),
+            EncoderConfig.from_dict(run["encoder"]),
             FrontendConfig(**run["frontend"]),
             TrainingConfig(**run["training"]),
         )

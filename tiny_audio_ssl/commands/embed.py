@@ -29,6 +29,8 @@ class Embed(Command):
     """Length of a window, e.g. 0.975; one embedding of each whole recording if left out."""
     hop_s: float | None = None
     """From one window to the next; the window's length if left out."""
+    readout: tuple[str, ...] = ()
+    """What the embedding is made of: last, middle, mel; as the checkpoint says if left out."""
     cache_dir: Path | None = None
     """Where decoded audio is kept."""
     strict: bool = False
@@ -38,7 +40,7 @@ class Embed(Command):
 
     def run(self) -> int:
 
-        embedder = embedding.load(self.run_folder)
+        embedder = embedding.load(self.run_folder, self.readout)
         corpus = open_corpora(self.sources, strict=self.strict)
         recordings = open_cache(corpus, self.cache_dir, strict=self.strict)
         wanted = embedding.spans(recordings, self.window_s, self.hop_s)

@@ -35,6 +35,8 @@ class Export(Command):
     """What the artifact takes: 16 kHz samples, or the normalised log-mel."""
     window_ms: float = 975.0
     """How much sound an artifact takes at a time."""
+    readout: tuple[str, ...] = ()
+    """What the embedding is made of: last, middle, mel; as the checkpoint says if left out."""
     calibration: str | None = None
     """Recordings to quantise by and to compare on, instead of the run's own."""
     calibration_clips: int = 64
@@ -65,6 +67,7 @@ class Export(Command):
                 self.parity,
                 self.min_snr_db,
                 self.seed,
+                readout=self.readout,
                 progress=lambda file: status.update(f"exporting {file}"),
             )
         for note in result.notes:

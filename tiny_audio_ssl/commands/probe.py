@@ -10,6 +10,7 @@ from typing import Annotated
 
 import tyro
 
+from tiny_audio_ssl import embedding
 from tiny_audio_ssl.commands.base import Command, out, progress, report_skipped
 from tiny_audio_ssl.downstream.base import Task
 from tiny_audio_ssl.downstream.suite import read_suite
@@ -72,12 +73,16 @@ class Probe(Command):
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Runs or checkpoints."""
     model: tuple[str, ...] = ()
-    """Other models beside them: hear:package.module (any with the HEAR API), random:RUN, logmel."""
+    """Other models beside them: hear:package.module (any with the HEAR API), random:RUN, logmel,
+    logmel:all."""
     weights: tuple[str, ...] = ()
     """What each hear: model loads, in their order; left out, they load none."""
     questions: Annotated[Questions, tyro.conf.OmitArgPrefixes] = field(default_factory=Questions)
     protocols: tuple[str, ...] = ("linear",)
     """Any of linear, knn, few-shot-1, few-shot-5, few-shot-20; the embedding stays frozen."""
+    readout: tuple[str, ...] = ()
+    """What the runs' embeddings are made of: last, middle, mel; as each checkpoint says if left
+    out."""
     baselines: bool = True
     """Probe random weights and log-mel statistics too."""
     window_s: float | None = None
@@ -123,7 +128,7 @@ class Probe(Command):
             )
 
     def _models(self) -> list[Embeds]:
-        runs = [open_model(run) for run in dict.fromkeys(self.runs)]
+        runs = [embedding.load(run, self.readout) for run in dict.fromkeys(self.runs)]
         peers = [spec for spec in self.model if spec.startswith("hear:")]
         if self.weights and len(self.weights) != len(peers):
             raise UserError(
@@ -133,11 +138,10 @@ class Probe(Command):
         others = [
             open_model(spec, next(weights, None) if spec in peers else None) for spec in self.model
         ]
-        models = [*runs, *others]
+        models: list[Embeds] = [*runs, *others]
         if self.baselines:
             known = {model.identity for model in models}
-            own = [run for run in runs if isinstance(run, Embedder)]
-            models += [floor for floor in _floors(own) if floor.identity not in known]
+            models += [floor for floor in _floors(runs) if floor.identity not in known]
         names = [model.name for model in models]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UserError(f"two models are called {', '.join(twice)}; probe them one by one")

@@ -131,10 +131,7 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = Classifier(model, [part.classes for part in parts]).to(device).train()
-    adamw = optimiser.build(classifier.model, options)
-    heads = replace(options, learning_rate=config.head_learning_rate)
-    for group in optimiser.build(classifier.heads, heads).param_groups:
-        adamw.add_param_group(group)
+    adamw = _optimiser(classifier, options, config.head_learning_rate)
     highest = [group["lr"] for group in adamw.param_groups]
     share = config.batch_size // len(parts)
     crops = [Crops(p, config.window, share, seed_of(seed, i)) for i, p in enumerate(parts)]
@@ -178,6 +175,17 @@ def predict(
         )
     found: Ints = (total / windows[:, None]).argmax(axis=1).astype(np.int64)
     return found
+
+
+def _optimiser(
+    classifier: Classifier, options: TrainingConfig, head_learning_rate: float
+) -> torch.optim.AdamW:
+    """One for encoder and heads, each with its own highest learning rate."""
+    adamw = optimiser.build(classifier.model, options)
+    heads = replace(options, learning_rate=head_learning_rate)
+    for group in optimiser.build(classifier.heads, heads).param_groups:
+        adamw.add_param_group(group)
+    return adamw
 
 
 def _share(mixup: float, rng: np.random.Generator) -> float:

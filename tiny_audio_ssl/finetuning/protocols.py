@@ -163,6 +163,8 @@ def _details(
         "folds": f"{min(folds, config.max_folds or folds)} of {folds}",
         "followed by zeros": round(short, 4),  # share of the recordings: shorter than a window
     }
+    if left_out := sum(split.left_out for split in task.splits):
+        found["left out of training as copies of tested"] = left_out
     if len(tasks) > 1:
         found["one encoder with"] = ", ".join(t.task.name for t in tasks if t is not task)
         found["share of the training part"] = round(share, 4)  # the rest is tested by others

@@ -15,6 +15,7 @@ from tiny_audio_ssl.checkpoint import build_model
 from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.readout import mel_statistics
 
 __all__ = ["Embeds", "LogMelStatistics", "open_model", "random_weights"]
 
@@ -24,7 +25,8 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embeds:
 
     Args:
         spec: a run or checkpoint folder; `random:RUN`, the same encoder and front-end statistics
-            with random weights; `logmel`; or `hear:package.module`, any module with the HEAR API.
+            with random weights; `logmel`, or `logmel:all` with all that a readout has; or
+            `hear:package.module`, any module with the HEAR API.
         weights: of a `hear:` module.
 
     Raises `UserError`: no such run or module, weights that nobody asked for.
@@ -36,8 +38,8 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embeds:
         return HearModel(rest, weights)
     if weights is not None:
         raise UserError(f"{spec}: --weights are for hear:package.module only; leave them out")
-    if str(spec) == "logmel":
-        return LogMelStatistics()
+    if str(spec) in ("logmel", "logmel:all"):
+        return LogMelStatistics(every=bool(colon))
     if kind == "random" and colon:
         return random_weights(embedding.load(rest))
     return embedding.load(spec)
@@ -54,21 +56,22 @@ def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:
 
 
 class LogMelStatistics:
-    """Mean and standard deviation over time of each band of the log-mel: [B, N] -> [B, 2 bands]."""
+    """Mean and standard deviation over time of each band of the log-mel: [B, N] -> [B, 2 bands].
 
-    name = "log-mel statistics"
+    `every`: maximum and change too, as in a readout: [B, 4 bands].
+    """
 
-    def __init__(self, config: FrontendConfig | None = None) -> None:
+    def __init__(self, config: FrontendConfig | None = None, every: bool = False) -> None:
         self.frontend = LogMel(config)
-        self.dim = 2 * self.frontend.config.bands
-        settings = json.dumps(asdict(self.frontend.config), sort_keys=True)
+        self.name = "log-mel statistics, all four" if every else "log-mel statistics"
+        self.dim = (4 if every else 2) * self.frontend.config.bands
+        settings = json.dumps([self.dim, asdict(self.frontend.config)], sort_keys=True)
         self.identity = "logmel-" + hashlib.sha256(settings.encode()).hexdigest()
 
     @torch.no_grad()
     def embed(self, waves: Floats) -> Floats:
         """float32 [B, N], -1..1, 16 kHz -> float32 [B, dim]; short waves are padded with zeros."""
         missing = max(0, self.frontend.config.window - waves.shape[1])
-        logmel = self.frontend(torch.from_numpy(np.pad(waves, ((0, 0), (0, missing)))))[:, 0]
-        statistics = torch.cat([logmel.mean(dim=2), logmel.std(dim=2, correction=0)], dim=1)
-        found: Floats = statistics.numpy()
+        logmel = self.frontend(torch.from_numpy(np.pad(waves, ((0, 0), (0, missing)))))
+        found: Floats = mel_statistics(logmel)[:, : self.dim].numpy()
         return found
