@@ -7,6 +7,7 @@ from tiny_audio_ssl.commands.bench import Bench
 from tiny_audio_ssl.commands.datasets import Datasets
 from tiny_audio_ssl.commands.embed import Embed
 from tiny_audio_ssl.commands.export import Export
+from tiny_audio_ssl.commands.finetune import Finetune
 from tiny_audio_ssl.commands.inspect import Inspect
 from tiny_audio_ssl.commands.pretrain import Resume, pretrain_command
 from tiny_audio_ssl.commands.probe import Probe
@@ -17,6 +18,7 @@ COMMANDS: dict[str, type[Command]] = {
     "resume": Resume,
     "embed": Embed,
     "probe": Probe,
+    "finetune": Finetune,
     "search": Search,
     "datasets": Datasets,
     "export": Export,
