@@ -1,4 +1,5 @@
-"""tiny-audio-ssl: pretrain, resume, embed, probe, search, datasets, export, bench, inspect.
+"""tiny-audio-ssl: pretrain, resume, embed, probe, finetune, search, report, datasets,
+export, bench, inspect.
 
 Exit codes: 0 done; 1 done, but a check failed (parity); 2 something to mend in what was given;
 130 interrupted, with a checkpoint to go on from.

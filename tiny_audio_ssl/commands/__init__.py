@@ -11,6 +11,7 @@ from tiny_audio_ssl.commands.finetune import Finetune
 from tiny_audio_ssl.commands.inspect import Inspect
 from tiny_audio_ssl.commands.pretrain import Resume, pretrain_command
 from tiny_audio_ssl.commands.probe import Probe
+from tiny_audio_ssl.commands.report import Report
 from tiny_audio_ssl.commands.search import Search
 
 COMMANDS: dict[str, type[Command]] = {
@@ -20,6 +21,7 @@ COMMANDS: dict[str, type[Command]] = {
     "probe": Probe,
     "finetune": Finetune,
     "search": Search,
+    "report": Report,
     "datasets": Datasets,
     "export": Export,
     "bench": Bench,

@@ -141,7 +141,7 @@ class Probe(Command):
         models: list[Embeds] = [*runs, *others]
         if self.baselines:
             known = {model.identity for model in models}
-            models += [floor for floor in _floors(runs) if floor.identity not in known]
+            models += [floor for floor in floors(runs) if floor.identity not in known]
         names = [model.name for model in models]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UserError(f"two models are called {', '.join(twice)}; probe them one by one")
@@ -162,7 +162,7 @@ class Probe(Command):
             out.print(class_table(score), confusion_table(score))
 
 
-def _floors(runs: Sequence[Embedder]) -> list[Embeds]:
+def floors(runs: Sequence[Embedder]) -> list[Embeds]:
     """Random weights once for each encoder there is, and log-mel statistics."""
     untrained: dict[str, tuple[str, Embedder]] = {}
     for run in runs:

@@ -14,8 +14,7 @@ import tyro
 
 from tiny_audio_ssl import report
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
-from tiny_audio_ssl.commands.probe import Questions
-from tiny_audio_ssl.commands.probe import _floors as floors
+from tiny_audio_ssl.commands.probe import Questions, floors
 from tiny_audio_ssl.embedding import Embedder, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.latency import measure

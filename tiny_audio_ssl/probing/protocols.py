@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tiny_audio_ssl.embedding import Embeds, Floats
+from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.probing.labelled import Labelled
@@ -40,6 +40,8 @@ def evaluate(model: Embeds, labelled: Labelled, protocol: str, store: Store | No
     if protocol not in PROTOCOLS:
         raise UserError(f"protocol {protocol!r} is not known; choose from {', '.join(PROTOCOLS)}")
     trials, details = PROTOCOLS[protocol](model, labelled, store or Store())
+    if isinstance(model, Embedder):
+        details = {"encoder": model.model.encoder.config.name, **details}
     if left_out := sum(one.left_out for one in labelled.splits):
         details = {**details, "left out of training as copies of tested": left_out}
     return Score(
