@@ -399,7 +399,7 @@ def test_a_script_without_a_guard_is_told_so(folder: Path) -> None:
 
 
 def test_interrupting_stops_the_workers(folder: Path) -> None:
-    write(folder / "0-long.flac", noise(100))
+    write(folder / "0-long.flac", noise(400))
     before = SLOW.replace("0.25", "0.5") + "decoding.CHUNK_SAMPLES = 16_000"
     command = script(folder, 2, before)
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as build:
@@ -408,8 +408,8 @@ def test_interrupting_stops_the_workers(folder: Path) -> None:
             time.sleep(0.01)  # until both are at work
         interrupted = time.monotonic()
         os.killpg(build.pid, signal.SIGINT)
-        assert build.wait(10) != 0
-        assert time.monotonic() - interrupted < 3, "the long file alone takes 5 s"
+        assert build.wait(60) != 0
+        assert time.monotonic() - interrupted < 15, "the long file alone takes 20 s"
     assert shards(folder, "tmp") == []
 
 
