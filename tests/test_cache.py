@@ -400,8 +400,10 @@ def test_a_script_without_a_guard_is_told_so(folder: Path) -> None:
 
 def test_interrupting_stops_the_workers(folder: Path) -> None:
     write(folder / "0-long.flac", noise(400))
-    before = SLOW.replace("0.25", "0.5") + "decoding.CHUNK_SAMPLES = 16_000"
-    command = script(folder, 2, before)
+    # A job in the background of a shell ignores Ctrl-C, and so would this script.
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    slow = SLOW.replace("0.25", "0.5") + "decoding.CHUNK_SAMPLES = 16_000"
+    command = script(folder, 2, f"{slow}\n{heeds}")
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as build:
         deadline = time.monotonic() + 20
         while len(shards(folder, "tmp")) < 2 and time.monotonic() < deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding import Floats
@@ -75,9 +76,11 @@ def _umap(unit: Floats) -> Floats:
     )
     # Neighbours that are known already halve the time that UMAP takes to start.
     model = umap.UMAP(FEWEST_FOR_UMAP, random_state=SEED, precomputed_knn=(*known, None))
+    threads = torch.get_num_threads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed means one thread
         places: Floats = model.fit_transform(unit)
+    torch.set_num_threads(threads)  # the number is OpenMP's, and UMAP's loops set it to all cores
     return places
 
 
