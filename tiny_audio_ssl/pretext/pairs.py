@@ -1,4 +1,4 @@
-"""What tasks share that tell two slices of one recording from slices of the others."""
+"""What tasks share that look at two slices of one recording."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tiny_audio_ssl.pretext.base import Drawn, Pretext
 class Pairs(Pretext):
     """Anchor and positive: two slices from random places of one clip. They may overlap.
 
-    Negatives are the positives of the batch's other clips, so that more clips in a micro-batch
-    make a harder task.
+    Where a task has negatives, they are the positives of the batch's other clips, so that more
+    clips in a micro-batch make a harder task.
     """
 
     @dataclass(frozen=True)
@@ -45,8 +45,13 @@ class Pairs(Pretext):
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
         frames = self.config.slice_frames(self.frontend)
-        starts = draws.integers(0, clips.shape[3] - frames, 2 * len(clips), rng).reshape(2, -1)
+        anchor, positive = self.starts(clips, rng)
         return {
-            "anchor": draws.cut(clips, starts[0], frames),
-            "positive": draws.cut(clips, starts[1], frames),
+            "anchor": draws.cut(clips, anchor, frames),
+            "positive": draws.cut(clips, positive, frames),
         }
+
+    def starts(self, clips: Tensor, rng: torch.Generator) -> Tensor:
+        """First frames of both slices, uniform and independent [2, B]."""
+        last = clips.shape[3] - self.config.slice_frames(self.frontend)
+        return draws.integers(0, last, 2 * len(clips), rng).reshape(2, -1)

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.encoders import Encoder
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import draws
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext.base import Drawn
+from tiny_audio_ssl.pretext.pairs import Pairs
 
 
-class TemporalGap(Pretext):
+class TemporalGap(Pairs):
     """Two slices of N frames start at frames i and j of a clip of T frames, both uniform.
 
     The target is |i - j| / (T - N), in 0..1. The two embeddings, concatenated, go through one
@@ -26,29 +26,9 @@ class TemporalGap(Pretext):
     summary = "the gap in time between two slices of a recording"
 
     @dataclass(frozen=True)
-    class Config(Pretext.Config):
-        clip_ms: float = 875.0
-        """Length T of the clip that both slices come from."""
-        slice_ms: float = 335.0
-        """Length N of a slice."""
+    class Config(Pairs.Config):
         hidden: int = 64
         """Units of the hidden layer."""
-
-        def __post_init__(self) -> None:
-            if not 0 < self.slice_ms < self.clip_ms:
-                raise UserError(
-                    f"temporal-gap: slice_ms {self.slice_ms} of clip_ms {self.clip_ms}; a slice "
-                    "must be shorter than its clip, or there is no gap to tell"
-                )
-
-        def clip_frames(self, frontend: FrontendConfig) -> int:
-            return max(self.slice_frames(frontend) + 1, frontend.frames_of_ms(self.clip_ms))
-
-        def slice_frames(self, frontend: FrontendConfig) -> int:
-            return frontend.frames_of_ms(self.slice_ms)
-
-        def shorter(self) -> str:
-            return "--pretext.clip-ms (and --pretext.slice-ms below it)"
 
     def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
@@ -59,7 +39,7 @@ class TemporalGap(Pretext):
     def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
         frames = self.config.slice_frames(self.frontend)
         longest_gap = clips.shape[3] - frames
-        i, j = draws.integers(0, longest_gap, 2 * len(clips), rng).reshape(2, -1)
+        i, j = self.starts(clips, rng)
         gap = (i - j).abs() / longest_gap
         return {
             "first": draws.cut(clips, i, frames),
