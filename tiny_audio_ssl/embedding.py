@@ -95,9 +95,8 @@ class Embedder:
                 audio.resample(row, sample_rate_hz, SAMPLE_RATE_HZ) for row in np.atleast_2d(wave)
             ]
             wave = np.stack(rows).reshape(*wave.shape[:-1], -1)
-        missing = self.model.frontend.config.window - wave.shape[-1]
-        batch = np.pad(np.atleast_2d(wave), ((0, 0), (0, max(0, missing))))
-        embedding: Floats = self.model(torch.from_numpy(np.ascontiguousarray(batch))).numpy()
+        batch = torch.from_numpy(np.ascontiguousarray(np.atleast_2d(wave)))
+        embedding: Floats = self.model(self.model.frontend.padded(batch)).numpy()
         return embedding.reshape(*wave.shape[:-1], self.dim)
 
 

@@ -110,6 +110,10 @@ class LogMel(nn.Module):
         normalised = (log_mel - self.mean) * self.inverse_std
         return normalised.permute(0, 2, 1, 3)
 
+    def padded(self, waveform: Tensor) -> Tensor:
+        """[B, N] with zeros at the end, if shorter than one window."""
+        return F.pad(waveform, (0, max(0, self.config.window - waveform.shape[1])))
+
     @torch.no_grad()
     def fit(self, waveforms: Iterable[Tensor]) -> LogMel:
         """Set each band's mean and standard deviation from batches of waveforms [B, N].

@@ -48,8 +48,7 @@ class CheckpointModel(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """[sounds, samples], -1..1 -> one embedding of each whole sound [sounds, D]."""
-        missing = max(0, self.encoder.frontend.config.window - audio.shape[1])
-        embeddings: Tensor = self.encoder(F.pad(audio, (0, missing)))
+        embeddings: Tensor = self.encoder(self.encoder.frontend.padded(audio))
         return embeddings
 
     def windows(self, audio: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,29 +5,29 @@ Mean and standard deviation over time of each band's log-mel. No weights, nothin
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from tiny_audio_ssl.frontend import LogMel
+from tiny_audio_ssl.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.readout import MEL_STATISTICS, mel_statistics
 
 
 class MelStatistics(nn.Module):
     """Waveforms [B, N], -1..1, 16 kHz -> [B, 2 * bands]: means, then standard deviations.
 
-    A waveform shorter than one window (25 ms) is padded with zeros.
+    `every`: maximum and change too, as in a readout: [B, 4 * bands]. A waveform shorter than one
+    window (25 ms) is padded with zeros.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: FrontendConfig | None = None, every: bool = False) -> None:
         super().__init__()
-        self.frontend = LogMel()
+        self.frontend = LogMel(config)
         self.sample_rate = self.frontend.config.sample_rate_hz
-        self.scene_embedding_size = 2 * self.frontend.config.bands
+        statistics = MEL_STATISTICS if every else 2
+        self.scene_embedding_size = statistics * self.frontend.config.bands
 
     def forward(self, audio: Tensor) -> Tensor:
-        missing = max(0, self.frontend.config.window - audio.shape[1])
-        logmel = self.frontend(F.pad(audio, (0, missing)))[:, 0]
-        return torch.cat([logmel.mean(2), logmel.std(2, correction=0)], dim=1)
+        logmel = self.frontend(self.frontend.padded(audio))
+        return mel_statistics(logmel)[:, : self.scene_embedding_size]
 
 
 def load_model(model_file_path: str = "") -> MelStatistics:

@@ -7,15 +7,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from tiny_audio_ssl import embedding
 from tiny_audio_ssl.checkpoint import build_model
 from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.frontend import FrontendConfig, LogMel
-from tiny_audio_ssl.readout import mel_statistics
+from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.mel_statistics import MelStatistics
 
 __all__ = ["Embeds", "LogMelStatistics", "open_model", "random_weights"]
 
@@ -56,22 +55,17 @@ def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:
 
 
 class LogMelStatistics:
-    """Mean and standard deviation over time of each band of the log-mel: [B, N] -> [B, 2 bands].
-
-    `every`: maximum and change too, as in a readout: [B, 4 bands].
-    """
+    """`MelStatistics` as a model to probe."""
 
     def __init__(self, config: FrontendConfig | None = None, every: bool = False) -> None:
-        self.frontend = LogMel(config)
+        self.model = MelStatistics(config, every)
         self.name = "log-mel statistics, all four" if every else "log-mel statistics"
-        self.dim = (4 if every else 2) * self.frontend.config.bands
-        settings = json.dumps([self.dim, asdict(self.frontend.config)], sort_keys=True)
+        self.dim = self.model.scene_embedding_size
+        settings = json.dumps([self.dim, asdict(self.model.frontend.config)], sort_keys=True)
         self.identity = "logmel-" + hashlib.sha256(settings.encode()).hexdigest()
 
     @torch.no_grad()
     def embed(self, waves: Floats) -> Floats:
         """float32 [B, N], -1..1, 16 kHz -> float32 [B, dim]; short waves are padded with zeros."""
-        missing = max(0, self.frontend.config.window - waves.shape[1])
-        logmel = self.frontend(torch.from_numpy(np.pad(waves, ((0, 0), (0, missing)))))
-        found: Floats = mel_statistics(logmel)[:, : self.dim].numpy()
+        found: Floats = self.model(torch.from_numpy(waves)).numpy()
         return found
