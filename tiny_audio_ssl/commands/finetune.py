@@ -13,22 +13,13 @@ import tyro
 
 from tiny_audio_ssl import embedding, finetuning
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
-from tiny_audio_ssl.commands.probe import Questions
-from tiny_audio_ssl.downstream.base import Task
+from tiny_audio_ssl.commands.probe import TrainingQuestions
 from tiny_audio_ssl.embedding import Embedder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.finetuning import FinetuneConfig
 from tiny_audio_ssl.probing import scores
 from tiny_audio_ssl.probing.labelled import Labelled, open_task
 from tiny_audio_ssl.probing.tables import mean_table, task_table
-
-
-@dataclass(frozen=True)
-class Splits(Questions):
-    """What to learn; --seed is that of training here."""
-
-    seed: Annotated[int, tyro.conf.arg(name="folds-seed")] = Task.seed
-    """Of the drawn folds."""
 
 
 @dataclass
@@ -41,7 +32,9 @@ class Finetune(Command):
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """A run or checkpoint; it stays as it is."""
-    questions: Annotated[Splits, tyro.conf.OmitArgPrefixes] = field(default_factory=Splits)
+    questions: Annotated[TrainingQuestions, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=TrainingQuestions
+    )
     from_scratch: bool = False
     """Begin with random weights: the supervised baseline."""
     multi_head: bool = False

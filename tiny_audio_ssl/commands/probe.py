@@ -62,6 +62,14 @@ class Questions:
         return [Task(name, str(self.data), **{key: getattr(self, key) for key in own})]
 
 
+@dataclass(frozen=True)
+class TrainingQuestions(Questions):
+    """For commands that train: --seed is that of training there."""
+
+    seed: Annotated[int, tyro.conf.arg(name="folds-seed")] = Task.seed
+    """Of the drawn folds."""
+
+
 @dataclass
 class Probe(Command):
     """Judge embeddings by what can be read from them: labels, by several protocols.

@@ -14,8 +14,7 @@ import tyro
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, err, out
-from tiny_audio_ssl.commands.probe import Questions
-from tiny_audio_ssl.downstream.base import Task
+from tiny_audio_ssl.commands.probe import TrainingQuestions
 from tiny_audio_ssl.encoders import EncoderConfig
 from tiny_audio_ssl.frontend import FrontendConfig
 from tiny_audio_ssl.pretext.combined import format_weights
@@ -26,28 +25,23 @@ if TYPE_CHECKING:
     from tiny_audio_ssl.search import Figure, SearchConfig, Trial
 
 
-@dataclass(frozen=True)
-class Guide(Questions):
-    """What guides the search. Of several splits the first is used, its test part only tested."""
-
-    seed: Annotated[int, tyro.conf.arg(name="folds-seed")] = Task.seed
-    """Of the drawn folds."""
-
-
 @dataclass
 class Search(Command):
     """Find the pretext tasks and weights whose encoder does best in a linear probe.
 
     Each trial is a pre-training run. First each task alone and all alike, then what looks
     promising. The choice is made inside the training part of the labels; the test accuracy beside
-    it is of recordings that had no say. Cut off, the same command goes on where it was.
+    it is of recordings that had no say; of several splits the first is used. Cut off, the same
+    command goes on where it was.
     """
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """What to pre-train on: a folder, a CSV manifest, or `builtin`."""
     out: Path
     """The search's folder."""
-    guide: Annotated[Guide, tyro.conf.OmitArgPrefixes] = field(default_factory=Guide)
+    guide: Annotated[TrainingQuestions, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=TrainingQuestions
+    )
     tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram")
     """The pretext tasks to choose among, two or more."""
     trials: int = 20
