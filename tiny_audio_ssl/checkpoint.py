@@ -55,6 +55,13 @@ def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEnc
     return WaveformEncoder(LogMel(frontend), Encoder(encoder, frontend.bands))
 
 
+def untrained(frontend: FrontendConfig, encoder: EncoderConfig, seed: int) -> WaveformEncoder:
+    """The same, its random weights a function of the seed; no other draw is disturbed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_model(frontend, encoder)
+
+
 def save(
     folder: Path,
     model: WaveformEncoder,

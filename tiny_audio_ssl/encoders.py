@@ -118,13 +118,19 @@ class Encoder(nn.Module):
         """
         size, frames = self.config.slice_frames, logmel.shape[3]
         if size is None or frames <= size:
-            middle = self.body[: MIDDLE + 1](logmel)
-            return middle, self.body[MIDDLE + 1 :](middle)
+            return self._stages(logmel)
         starts = [*range(0, frames - size, size), frames - size]  # the last ends with the input
         slices = torch.stack([logmel[..., start : start + size] for start in starts], dim=1)
-        middle = self.body[: MIDDLE + 1](slices.flatten(0, 1))
-        last = self.body[MIDDLE + 1 :](middle)
+        middle, last = self._stages(slices.flatten(0, 1))
         return _joined(middle, len(starts)), _joined(last, len(starts))
+
+    def _stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        middle = x
+        for index, block in enumerate(self.body):
+            x = block(x)
+            if index == MIDDLE:
+                middle = x
+        return middle, x
 
     def frames(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> an embedding for every column of the last maps [B, T', D].

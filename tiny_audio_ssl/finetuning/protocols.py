@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 
 from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.batches import seed_of
@@ -136,9 +135,7 @@ def _untrained(
     model: WaveformEncoder, parts: Sequence[Part], config: FinetuneConfig, seed: int
 ) -> WaveformEncoder:
     """The same settings, random weights, and front-end statistics of crops of these parts."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        made = checkpoint.build_model(model.frontend.config, model.encoder.config)
+    made = checkpoint.untrained(model.frontend.config, model.encoder.config, seed)
     crops = [Crops(part, config.window, 1, seed) for part in parts]
     counts = [min(len(part.recordings), FITTED_ON // len(parts)) for part in parts]
     made.frontend.fit(

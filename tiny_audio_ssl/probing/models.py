@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from tiny_audio_ssl import embedding
-from tiny_audio_ssl.checkpoint import build_model
+from tiny_audio_ssl.checkpoint import untrained
 from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.frontend import FrontendConfig
@@ -47,11 +47,9 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embeds:
 def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:
     """The same settings and front-end statistics, encoder weights as they are drawn."""
     model = embedder.model
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        untrained = build_model(model.frontend.config, model.encoder.config)
-    untrained.frontend.load_state_dict(model.frontend.state_dict())
-    return Embedder(untrained, name="random weights")
+    made = untrained(model.frontend.config, model.encoder.config, seed)
+    made.frontend.load_state_dict(model.frontend.state_dict())
+    return Embedder(made, name="random weights")
 
 
 class LogMelStatistics:
