@@ -30,7 +30,7 @@ def to_executorch(
     """Write `network` as a .pte.
 
     Args:
-        network: in eval mode; takes one tensor, gives one.
+        network: in eval mode; takes one tensor, gives one or several.
         example: an input with batch 1; the artifact takes this shape only.
         calibration: inputs [B, ...] to quantise by; None keeps float32.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
 
+from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded
 from tiny_audio_ssl.export.quantise import quantise_onnx
 from tiny_audio_ssl.extras import require
@@ -19,11 +21,12 @@ def to_onnx(
     target: Path,
     input_name: str,
     calibration: Tensor | None = None,
+    output_names: Sequence[str] = (EMBEDDING,),
 ) -> None:
-    """Write `network` as .onnx: `input_name` [batch, ...] -> `embedding` [batch, D].
+    """Write `network` as .onnx: `input_name` [batch, ...] -> `embedding` [batch, D] (and others).
 
     Args:
-        network: in eval mode; takes one tensor, gives one.
+        network: in eval mode; takes one tensor, gives as many as there are `output_names`.
         example: an input; all but its batch size is fixed.
         calibration: inputs [B, ...] to quantise by; None keeps float32.
 
@@ -39,7 +42,7 @@ def to_onnx(
             exact,
             dynamo=True,
             input_names=[input_name],
-            output_names=["embedding"],
+            output_names=list(output_names),
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
             external_data=False,
             verbose=False,
