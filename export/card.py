@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,14 @@ if TYPE_CHECKING:  # it imports this package
 
 MODEL_CARD = "MODEL_CARD.md"
 NOT_STATED = "not stated"
+REFERENCES = ("random weights", "log-mel statistics", "log-mel statistics, all four")
 LIMITS = """\
 - Learned from the recordings above alone; sounds unlike them may be told apart less well.
 - An embedding is of {window_ms:g} ms of sound; what happens over longer times is not in it.
 - Embeddings of other weights, or of another readout, can't be compared with these.
 - Scores of a head mean its labels only: a sound that is none of them gets one of them all the same.
 - Voices can be told apart by an embedding; treat it as personal data where recordings would be.
-- int8 differs from float32 by the SNR below; check your own task on the form that you ship."""
+- What is not fp32 differs from it by the SNR above: check your task on the form that you ship."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class Card:
 
 
 def scores_of(found: Sequence[Score], run: Path) -> tuple[Score, ...]:
-    """Those of a run and of what is no run (random weights, log-mel statistics).
+    """Those of a run, now called by its folder's name, and of what is no run (random weights,
+    log-mel statistics): a card goes public, one's folders do not.
 
     Raises `UserError` when none is of the run: models are called by the path they were given by.
     """
@@ -75,16 +78,17 @@ def scores_of(found: Sequence[Score], run: Path) -> tuple[Score, ...]:
     if not own:
         models = ", ".join(dict.fromkeys(score.model for score in found))
         raise UserError(f"--probes: no result of {run} in it, but of {models}")
-    references = ("random weights", "log-mel statistics", "log-mel statistics, all four")
-    return tuple(score for score in found if score.model in {*own, *references})
+    names = dict.fromkeys(own, run.absolute().name)
+    names |= {name: name for name in REFERENCES}
+    return tuple(replace(s, model=names[s.model]) for s in found if s.model in names)
 
 
 def _header(licence: str, content: dict[str, Any]) -> str:
-    """What model hubs read. `other` is their word for what has no name there."""
+    """What model hubs read; `unknown` is their word for a licence that is not stated."""
     named = licence if licence != NOT_STATED else "unknown"
     formats = dict.fromkeys(artifact["format"] for artifact in content["artifacts"])
     tags = ["audio", "self-supervised", "on-device", *formats]
-    lines = [f'license: "{named}"', "library_name: tiny-audio-ssl"]
+    lines = [f"license: {json.dumps(named)}", "library_name: tiny-audio-ssl"]
     lines += ["pipeline_tag: feature-extraction", "tags:", *(f"  - {tag}" for tag in tags)]
     return "\n".join(["---", *lines, "---"])
 

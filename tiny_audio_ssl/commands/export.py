@@ -156,8 +156,8 @@ def _table(result: ExportResult) -> Table:
         box=box.SIMPLE_HEAD, title=f"Artifacts, compared with the model on {compared} windows"
     )
     table.add_column("file", no_wrap=True)
-    heads = [f"{name}: same label" for name in result.artifacts[0].scores]
-    for name in ("kB", "SNR dB", "cosine", *heads, "portable", "agrees"):
+    labels = ["same label"] if result.artifacts[0].scores else []
+    for name in ("kB", "SNR dB", "cosine", *labels, "portable", "agrees"):
         table.add_column(name, justify="right")
     for artifact in result.artifacts:
         table.add_row(*_cells(artifact))
@@ -166,12 +166,13 @@ def _table(result: ExportResult) -> Table:
 
 def _cells(artifact: Artifact) -> list[str]:
     parity, operators = artifact.parity, artifact.operators
+    agreements = [score.top_label_agreement for score in artifact.scores.values()]
     return [
         artifact.path.name,
         f"{artifact.bytes / 1000:.0f}",
         f"{parity.snr_db:.1f}" if parity else "",
         f"{parity.mean_cosine:.5f}" if parity else "",
-        *(f"{score.top_label_agreement:.3f}" for score in artifact.scores.values()),
+        *([f"{min(agreements):.3f}"] if agreements else []),
         str(sum(operators.portable.values())) if operators else "",
         ("yes" if artifact.ok else "[bold red]no[/]") if parity else "not compared",
     ]
