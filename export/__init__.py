@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.checkpoint import Checkpoint
 from tiny_audio_ssl.corpus import Clip, open_corpus
+from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest, reference
 from tiny_audio_ssl.export.card import Card
-from tiny_audio_ssl.export.forms import FORMATS, Form, as_input, choose, network
+from tiny_audio_ssl.export.choice import Target, Tried, smallest
+from tiny_audio_ssl.export.forms import FORMATS, Form, Precision, as_input, choose, network
 from tiny_audio_ssl.export.heads import (
     ScoreParity,
     compare_scores,
@@ -32,13 +35,14 @@ from tiny_audio_ssl.export.heads import (
 )
 from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare, run_singly
 from tiny_audio_ssl.export.profile import time_shares
-from tiny_audio_ssl.export.runtimes import open_outputs
+from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
 from tiny_audio_ssl.export.windows import Window, draw, stack
 from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.files import atomic_folder, sha256
 from tiny_audio_ssl.probing.heads import Head
+from tiny_audio_ssl.probing.in_windows import InWindows
 
 __all__ = [
     "FORMATS",
@@ -48,6 +52,8 @@ __all__ = [
     "Form",
     "Operators",
     "Parity",
+    "Target",
+    "Tried",
     "export_run",
 ]
 
@@ -66,6 +72,7 @@ class Artifact:
     operators: Operators | None  # ExecuTorch only
     scores: Mapping[str, ScoreParity] = field(default_factory=dict)  # by head, where compared
     portable_time_share: Mapping[str, float] = field(default_factory=dict)  # by operator, 0..1
+    tried: tuple[Tried, ...] = ()  # with a target: it and smaller ones that missed it
 
     @property
     def ok(self) -> bool:
@@ -103,6 +110,7 @@ def export_run(
     readout: Sequence[str] | None = None,
     heads: Sequence[str | Path] = (),
     card: Card | None = None,
+    target: Target | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Export a run's last checkpoint in every combination of formats, precisions and inputs.
@@ -118,6 +126,8 @@ def export_run(
         readout: other parts for the embedding than the checkpoint says (see `readout.py`).
         heads: files of `probe --save-head`; their scores become outputs behind the embedding.
         card: what the model card says beyond what the run and the artifacts tell.
+        target: of the precisions, only the smallest that meets it is kept for each format and
+            input.
         progress: called with each artifact's file name before it is made.
 
     Artifacts that fail the comparison are kept; the result's `ok` is False.
@@ -132,20 +142,18 @@ def export_run(
                 require(module, FORMATS[form.format].extra)
     loaded = checkpoint.load(run, readout)
     found_heads = open_heads(heads, loaded)
-    target = Path(out) if out is not None else Path(run) / "export"
-    _may_replace(target)
+    folder = Path(out) if out is not None else Path(run) / "export"
+    _may_replace(folder)
     samples = _window_samples(loaded, window_ms)
     quantised = any(form.precision == "int8" for form in wanted)
     calibrated, compared, notes = _windows(
         Path(run), calibration, samples, calibration_clips * quantised, parity_clips * parity, seed
     )
-    job = _Job(loaded, samples, calibrated, compared, min_snr_db, found_heads)
-    with atomic_folder(target) as work, torch.no_grad():
-        made = []
-        for form in wanted:
-            if progress:
-                progress(form.file)
-            made.append(job.make(form, work))
+    limits = MIN_SNR_DB | ({} if min_snr_db is None else {"int8": min_snr_db})
+    job = _Job(loaded, samples, calibrated, compared, limits, found_heads, progress)
+    with atomic_folder(folder) as work, torch.no_grad():
+        made = job.make_all(wanted, work) if target is None else job.choose(wanted, work, target)
+        wanted = [artifact.form for artifact, _ in made]
         content = manifest.describe(loaded, samples, calibrated, compared, wanted, found_heads)
         content["artifacts"] = [entry for _, entry in made]
         recorded = reference.record(work, content["artifacts"])
@@ -153,8 +161,11 @@ def export_run(
         content["licence"] = (card or Card()).licence
         manifest.write(work, content)
         (card or Card()).write(work, loaded, content)
-    artifacts = [replace(artifact, path=target / artifact.path.name) for artifact, _ in made]
-    return ExportResult(target, target / manifest.MANIFEST, tuple(artifacts), tuple(notes))
+    artifacts = [replace(artifact, path=folder / artifact.path.name) for artifact, _ in made]
+    return ExportResult(folder, folder / manifest.MANIFEST, tuple(artifacts), tuple(notes))
+
+
+Made = tuple[Artifact, dict[str, Any]]  # and what the manifest says of it
 
 
 class _Job:
@@ -166,14 +177,15 @@ class _Job:
         samples: int,
         calibrated: list[Window],
         compared: list[Window],
-        min_snr_db: float | None,
+        limits: Mapping[Precision, float],
         heads: Mapping[str, Head],
+        progress: Callable[[str], None] | None,
     ) -> None:
         self.model = loaded.model
         self.heads = heads
         self.samples = samples
         self.calibrated, self.compared = calibrated, compared
-        self.limits = MIN_SNR_DB | ({} if min_snr_db is None else {"int8": min_snr_db})
+        self.limits, self.progress = limits, progress
         self.expected: list[Tensor] = []  # embeddings, then scores of each head
         if compared:
             whole = with_heads(self.model, heads)
@@ -183,7 +195,49 @@ class _Job:
                 batches = [(batch,) for batch in batches]
             self.expected = [torch.cat(outputs) for outputs in zip(*batches, strict=True)]
 
-    def make(self, form: Form, folder: Path) -> tuple[Artifact, dict[str, Any]]:
+    def make_all(self, forms: Sequence[Form], folder: Path) -> list[Made]:
+        return [self.make(form, folder) for form in forms]
+
+    def choose(self, forms: Sequence[Form], folder: Path, target: Target) -> list[Made]:
+        """For each format and input the smallest precision that meets the target."""
+        found = []
+        for kind in dict.fromkeys((form.format, form.input) for form in forms):
+            fitting = [form for form in forms if (form.format, form.input) == kind]
+            chosen = smallest(fitting, folder, partial(self._try, target))
+            artifact, entry = chosen.made
+            entry["tried"] = [one.as_json() for one in chosen.tried]
+            found.append((replace(artifact, tried=chosen.tried), entry))
+        return found
+
+    def _try(self, target: Target, form: Form, folder: Path) -> tuple[Made, Tried]:
+        artifact, entry = self.make(form, folder)
+        parity = artifact.parity
+        if parity is None:
+            raise UserError("a target needs the comparison with the model; leave out --no-parity")
+        drops = target.drops(self._eager(), self._embeds(form, artifact.path))
+        enough = target.min_snr_db is None or parity.snr_db >= target.min_snr_db
+        kept = all(drop <= (target.max_probe_drop or 0) for drop in drops.values())
+        figures = Tried(form.file, artifact.bytes, parity.snr_db, drops, enough and kept)
+        return (artifact, entry), figures
+
+    def _eager(self) -> Embeds:
+        embedder = Embedder(self.model)
+        identity = f"{embedder.identity}-in-windows-{self.samples}"
+        return InWindows(embedder.embed, self.samples, embedder.dim, "model", identity)
+
+    def _embeds(self, form: Form, path: Path) -> Embeds:
+        artifact = open_artifact(path)
+
+        def run(window: Floats) -> Floats:
+            given = as_input(self.model, form.input, torch.from_numpy(window))
+            return artifact(given.numpy())
+
+        dim = self.model.encoder.read_dim
+        return InWindows(run, self.samples, dim, form.file, f"{form.input}-{sha256(path)}")
+
+    def make(self, form: Form, folder: Path) -> Made:
+        if self.progress:
+            self.progress(form.file)
         path = folder / form.file
         module = with_heads(network(self.model, form.input), self.heads)
         example = as_input(self.model, form.input, torch.zeros(1, self.samples))
@@ -191,10 +245,10 @@ class _Job:
         operators = None
         with _quiet():
             if form.format == "executorch":
-                operators = to_executorch(module, example, path, data)
+                operators = to_executorch(module, example, path, form.precision, data)
             else:
                 names = output_names(self.heads)
-                to_onnx(module, example, path, form.input_name, data, names)
+                to_onnx(module, example, path, form.input_name, form.precision, data, names)
         shares = time_shares(path, example) if operators and operators.portable else {}
         parity, scores = self._parity(form, path)
         entry = manifest.entry(form, self.model, self.samples, path, self.heads)

@@ -14,7 +14,9 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.forms import Precision
 from tiny_audio_ssl.export.runtimes import RunAll
 
-MIN_SNR_DB: dict[Precision, float] = {"fp32": 60.0, "int8": 10.0}
+MIN_SNR_DB: dict[Precision, float] = {
+    "fp32": 60.0, "fp16": 30.0, "int8-weights": 20.0, "int8": 10.0,
+}  # fmt: skip
 HIGHEST_SNR_DB = 200.0  # no difference at all; infinity is not JSON
 
 

@@ -103,7 +103,8 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
             Windows(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QInt8,
+            # Twice as fast on x86 as signed ones, alike on ARM; the result is the same.
+            activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
             nodes_to_exclude=_float_nodes(graph, _float_convolutions(without_heads(network))),

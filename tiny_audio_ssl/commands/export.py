@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,10 +12,13 @@ from rich import box
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, err, out
+from tiny_audio_ssl.commands.probe import TrainingQuestions
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import Artifact, Card, ExportResult, export_run
+from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, export_run
 from tiny_audio_ssl.export.card import MODEL_CARD, scores_of
+from tiny_audio_ssl.export.forms import Precision
 from tiny_audio_ssl.probing import scores
+from tiny_audio_ssl.probing.labelled import open_task
 from tiny_audio_ssl.report.runs import short_names
 
 SCORES = "scores.json"
@@ -36,8 +39,9 @@ class Export(Command):
     runs: OUT/NAME-OF-RUN."""
     format: tuple[Literal["executorch", "onnx"], ...] = ("executorch", "onnx")
     """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
-    precision: tuple[Literal["fp32", "int8"], ...] = ("fp32", "int8")
-    """Of the encoder; the front-end stays in float32."""
+    precision: tuple[Precision, ...] = ()
+    """Of the encoder; the front-end stays in float32. fp32 and int8 if left out. int8-weights:
+    computed in float32, .onnx only. With a target: those to choose from, all if left out."""
     input: tuple[Literal["waveform", "mel"], ...] = ("waveform", "mel")
     """What the artifact takes: 16 kHz samples, or the normalised log-mel."""
     window_ms: float = 975.0
@@ -56,6 +60,14 @@ class Export(Command):
     """Compare each artifact with the model."""
     min_snr_db: float | None = None
     """The least signal-to-noise ratio of int8 embeddings; 10 if left out (fp32: always 60)."""
+    target_snr: float | None = None
+    """Keep only the smallest precision with that signal-to-noise ratio in dB (25 is good)."""
+    max_probe_drop: float | None = None
+    """Keep only the smallest precision whose linear probe loses at most so many points of accuracy
+    on any task of --data or --suite."""
+    labels: Annotated[TrainingQuestions, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=TrainingQuestions
+    )
     seed: int = 0
     """Of the windows drawn."""
     licence: str = Card.licence
@@ -70,18 +82,25 @@ class Export(Command):
     def run(self) -> int:
         if not self.runs:
             raise UserError("no run given; e.g. tiny-audio-ssl export RUN")
-        targets = self._targets()
+        folders, target = self._folders(), self._target()
         cards = [self._card(run) for run in self.runs]
         results = [
-            self._export(run, target, card)
-            for run, target, card in zip(self.runs, targets, cards, strict=True)
+            self._export(run, folder, card, target)
+            for run, folder, card in zip(self.runs, folders, cards, strict=True)
         ]
         return 0 if all(result.ok for result in results) else 1
 
-    def _targets(self) -> list[Path | None]:
+    def _folders(self) -> list[Path | None]:
         if self.out is None or len(self.runs) == 1:
             return [self.out] * len(self.runs)
         return [self.out / name for name in short_names(self.runs)]
+
+    def _target(self) -> Target | None:
+        asked = self.labels.data is not None or self.labels.suite is not None
+        if self.target_snr is None and self.max_probe_drop is None and not asked:
+            return None
+        tasks = tuple(open_task(task) for task in self.labels.tasks()) if asked else ()
+        return Target(self.target_snr, self.max_probe_drop, tasks)
 
     def _card(self, run: Path) -> Card:
         beside = run / SCORES
@@ -89,13 +108,23 @@ class Export(Command):
         found = [score for file in files for score in scores.read(file)]
         return Card(self.licence, scores_of(found, run) if files else (), self.latency)
 
-    def _export(self, run: Path, target: Path | None, card: Card) -> ExportResult:
+    def _target(self) -> Target | None:
+        asked = self.labels.data is not None or self.labels.suite is not None
+        if self.target_snr is None and self.max_probe_drop is None and not asked:
+            return None
+        tasks = tuple(open_task(task) for task in self.labels.tasks()) if asked else ()
+        return Target(self.target_snr, self.max_probe_drop, tasks)
+
+    def _export(
+        self, run: Path, folder: Path | None, card: Card, target: Target | None
+    ) -> ExportResult:
+        usual: tuple[Precision, ...] = ("fp32", "int8") if target is None else ()
         with err.status("exporting") as status:
             result = export_run(
                 run,
-                target,
+                folder,
                 self.format,
-                self.precision,
+                self.precision or usual,
                 self.input,
                 self.window_ms,
                 self.calibration,
@@ -107,6 +136,7 @@ class Export(Command):
                 readout=self.readout,
                 heads=self.head,
                 card=card,
+                target=target,
                 progress=lambda file: status.update(f"exporting {file}"),
             )
         for note in result.notes:
@@ -114,6 +144,8 @@ class Export(Command):
         if self.json:
             print(json.dumps(_as_json(result)))
         else:
+            if any(artifact.tried for artifact in result.artifacts):
+                out.print(_tried_table(result))
             out.print(_table(result))
             out.print("SNR, cosine: of the embeddings; portable: operators outside the fast path")
             for line in _left_out(result):
@@ -144,10 +176,25 @@ def _as_json(result: ExportResult) -> dict[str, object]:
             "scores": {name: score.as_json() for name, score in a.scores.items()},
             "operators": a.operators and asdict(a.operators),
             "portable_time_share": dict(a.portable_time_share),
+            "tried": [one.as_json() for one in a.tried],
         }
         for a in result.artifacts
     ]
     return {"ok": result.ok, "manifest": str(result.manifest), "artifacts": artifacts}
+
+
+def _tried_table(result: ExportResult) -> Table:
+    """What was made until the target was met, smallest first."""
+    tried = [one for artifact in result.artifacts for one in artifact.tried]
+    table = Table(box=box.SIMPLE_HEAD, title="Tried; points: accuracy lost by a linear probe")
+    table.add_column("file", no_wrap=True)
+    for name in ("kB", "SNR dB", *(f"{task}, points" for task in tried[0].probe_drops), "meets"):
+        table.add_column(name, justify="right")
+    for one in tried:
+        drops = [f"{drop:+.2f}" for drop in one.probe_drops.values()]
+        meets = "yes" if one.meets else "[bold red]no[/]"
+        table.add_row(one.file, f"{one.bytes / 1000:.0f}", f"{one.snr_db:.1f}", *drops, meets)
+    return table
 
 
 def _table(result: ExportResult) -> Table:
