@@ -56,13 +56,21 @@ def recordings(folder: Path, level: float, count: int) -> str:
 
 @pytest.mark.parametrize(
     ("level", "count", "said"),
-    [(1e-3, 12, "0 with sound"), (1.0, 2, "expected at least 8")],
+    [(1e-3, 12, "0 with sound"), (1.0, 5, "5 windows were drawn, 5 with sound")],
 )
 def test_a_calibration_set_that_tells_nothing(run, tmp_path, level, count, said):
     source = recordings(tmp_path / "sounds", level, count)
-    options = {"calibration": source, "calibration_clips": 8, "window_ms": 1400.0}
     with pytest.raises(UserError, match=said) as told:
-        export_run(run, tmp_path / "out", ["onnx"], ["int8"], ["mel"], **options)
+        export_run(
+            run,
+            tmp_path / "out",
+            ["onnx"],
+            ["int8"],
+            ["mel"],
+            window_ms=1500.0,  # as long as each recording: one window of each
+            calibration=source,
+            parity_clips=4,
+        )
     assert "--calibration" in str(told.value) and source in str(told.value)
     assert not (tmp_path / "out").exists()
 
