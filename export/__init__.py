@@ -242,14 +242,14 @@ class _Job:
         module = with_heads(network(self.model, form.input), self.heads)
         example = as_input(self.model, form.input, torch.zeros(1, self.samples))
         data = self._inputs(form, self.calibrated) if form.precision == "int8" else None
-        operators = None
+        operators, shares = None, {}
         with _quiet():
             if form.format == "executorch":
                 operators = to_executorch(module, example, path, form.precision, data)
+                shares = time_shares(path, example) if operators.portable else {}
             else:
                 names = output_names(self.heads)
                 to_onnx(module, example, path, form.input_name, form.precision, data, names)
-        shares = time_shares(path, example) if operators and operators.portable else {}
         parity, scores = self._parity(form, path)
         entry = manifest.entry(form, self.model, self.samples, path, self.heads)
         entry["parity"] = parity and parity.as_json()
