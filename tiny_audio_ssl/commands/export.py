@@ -108,13 +108,6 @@ class Export(Command):
         found = [score for file in files for score in scores.read(file)]
         return Card(self.licence, scores_of(found, run) if files else (), self.latency)
 
-    def _target(self) -> Target | None:
-        asked = self.labels.data is not None or self.labels.suite is not None
-        if self.target_snr is None and self.max_probe_drop is None and not asked:
-            return None
-        tasks = tuple(open_task(task) for task in self.labels.tasks()) if asked else ()
-        return Target(self.target_snr, self.max_probe_drop, tasks)
-
     def _export(
         self, run: Path, folder: Path | None, card: Card, target: Target | None
     ) -> ExportResult:
