@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import shutil
@@ -28,21 +29,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), 4)
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may grow beyond 20 kB: a writer sees what a full disk gives it."""
+    """No file may grow beyond 20 kB: a writer sees what a full disk gives it. Nothing else may be
+    written meanwhile, not even a test report."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("format", ["executorch", "onnx"])
-def test_a_full_disk_leaves_what_was_there(run, tmp_path, small_disk, format):
+def test_a_full_disk_leaves_what_was_there(run, tmp_path, format):
     target = tmp_path / "export"
     target.mkdir()
     (target / manifest.MANIFEST).write_text('{"artifacts": []}')
-    with pytest.raises(UserError, match="no space left"):
+    with pytest.raises(UserError, match="no space left"), small_disk():
         export_run(run, target, [format], ["fp32"], ["mel"], parity=False)
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
     assert (target / manifest.MANIFEST).read_text() == '{"artifacts": []}'
