@@ -109,17 +109,23 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
 
 
 def _float_convolutions(network: nn.Module) -> int:
-    """How many convolutions come before the first one that is quantised."""
+    """How many of the encoder's convolutions come before the first one that is quantised."""
     assert isinstance(network, WaveformEncoder | LogMelEncoder)
     blocks = network.encoder.body[:FLOAT_BLOCKS]
-    in_frontend = 2 if isinstance(network, WaveformEncoder) else 0  # transform, mel filters
-    return in_frontend + sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
+    return sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
 
 
 def _float_nodes(graph: Any, count: int) -> list[str]:
-    """Nodes before convolution number `count`, in the graph's order, and the pooling after the
-    last one; the encoders are chains."""
-    convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
+    """The front-end's nodes, those before the encoder's convolution number `count`, and the pooling
+    after its last one, in the graph's order; the encoders are chains.
+
+    Only the front-end takes a logarithm, and only a normalisation follows it there.
+    """
+    logarithms = [i for i, node in enumerate(graph.node) if node.op_type == "Log"]
+    start = logarithms[-1] if logarithms else 0
+    convolutions = [
+        i for i, node in enumerate(graph.node) if node.op_type == "Conv" and i > start
+    ]
     behind = graph.node[convolutions[-1] :]
     pooling = [node for node in behind if node.op_type in ("MaxPool", "AveragePool")]
     return [node.name for node in (*graph.node[: convolutions[count]], *pooling)]
