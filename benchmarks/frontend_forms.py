@@ -84,9 +84,7 @@ class Convolutions(FactoredMel):
         strands = strands.reshape(-1, self.strands, 1, samples // self.strands)
         stride = (1, self.config.hop // self.strands)
         inner = F.conv2d(strands, self.inner, stride=stride, groups=self.strands)
-        spectrum = F.conv2d(
-            inner.reshape(-1, 2 * self.strands, self.columns, frames), self.outer
-        )
+        spectrum = F.conv2d(inner.reshape(-1, 2 * self.strands, self.columns, frames), self.outer)
         real, imaginary = (spectrum * spectrum).chunk(2, dim=1)
         power = real + imaginary
         mel = [

@@ -123,9 +123,7 @@ def _float_nodes(graph: Any, count: int) -> list[str]:
     """
     logarithms = [i for i, node in enumerate(graph.node) if node.op_type == "Log"]
     start = logarithms[-1] if logarithms else 0
-    convolutions = [
-        i for i, node in enumerate(graph.node) if node.op_type == "Conv" and i > start
-    ]
+    convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv" and i > start]
     behind = graph.node[convolutions[-1] :]
     pooling = [node for node in behind if node.op_type in ("MaxPool", "AveragePool")]
     return [node.name for node in (*graph.node[: convolutions[count]], *pooling)]

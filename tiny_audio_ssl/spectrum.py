@@ -138,7 +138,9 @@ class FactoredMel(nn.Module):
 
     def _second(self) -> Tensor:
         """[1, (real or imaginary, b), (r, real or imaginary)]"""
-        turns = rotations(self._order().flatten()[:, None] * torch.arange(self.strands), self.strands)
+        turns = rotations(
+            self._order().flatten()[:, None] * torch.arange(self.strands), self.strands
+        )
         real = torch.stack([turns.real, -turns.imag], dim=2)
         imaginary = torch.stack([turns.imag, turns.real], dim=2)
         return torch.cat([real, imaginary]).flatten(1).float()[None].contiguous()
