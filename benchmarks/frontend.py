@@ -10,8 +10,10 @@ untrained mobile encoder, waveform in: its time and bytes less those of the one 
 from __future__ import annotations
 
 import csv
+import logging
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
@@ -78,6 +80,8 @@ class _Timed:
 
 @torch.no_grad()
 def main(options: Frontend) -> None:
+    logging.disable(logging.WARNING)  # the exporters warn of what can't be changed
+    warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     prepare_runtime("executorch", 1)
     config = FrontendConfig()

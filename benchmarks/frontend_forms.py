@@ -76,7 +76,7 @@ class Convolutions(FactoredMel):
             setattr(self, f"mel{index}", weights.contiguous())
         del self.first, self.second
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def _transformed(self, waveform: Tensor) -> Tensor:
         frames = self.config.frames(waveform.shape[1])
         samples = (frames - 1) * self.config.hop + self.length * self.strands
         waveform = F.pad(waveform, (0, self.length * self.strands))[:, :samples]
@@ -123,7 +123,7 @@ class Cosines(FactoredMel):
         kept = bins.clamp(0, self.config.fft_size // 2)
         return (mel_filters(self.config)[:, kept] * ~(absent | again)).flatten(2)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def _transformed(self, waveform: Tensor) -> Tensor:
         frames = self.config.frames(waveform.shape[1])
         framed = self._framed(waveform, frames)
         real = torch.bmm(self.first_real, framed).reshape(1, self.strands, -1)
