@@ -2,10 +2,10 @@
 #pragma once
 
 #include <sched.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -21,21 +21,7 @@ inline constexpr const char* kAbi = "x86_64";
 #error "only 64-bit ARM and x86 have been tried"
 #endif
 
-// Threads that are made later inherit this.
-inline void stay_on(const std::vector<int>& cpus) {
-  if (cpus.empty()) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (const int cpu : cpus) {
-    if (cpu >= CPU_SETSIZE) throw UsageError("--cpus " + std::to_string(cpu) + ": no such core");
-    CPU_SET(cpu, &set);
-  }
-  if (sched_setaffinity(0, sizeof set, &set) != 0) {
-    throw UsageError(std::string("--cpus: not to be had here: ") + std::strerror(errno));
-  }
-}
-
-// The cores that the kernel lets us use: those of --cpus that exist and are online.
+// The cores that the kernel lets us use.
 inline std::vector<int> allowed_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -45,6 +31,23 @@ inline std::vector<int> allowed_cpus() {
     if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
   }
   return cpus;
+}
+
+// Threads that are made later inherit this.
+inline void stay_on(const std::vector<int>& cpus) {
+  if (cpus.empty()) return;
+  const std::vector<int> before = allowed_cpus();
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) {  // the kernel would leave out silently what it does not have
+    if (std::find(before.begin(), before.end(), cpu) == before.end()) {
+      throw UsageError("--cpus " + std::to_string(cpu) + ": no such core, or not for us");
+    }
+    CPU_SET(cpu, &set);
+  }
+  if (sched_setaffinity(0, sizeof set, &set) != 0) {
+    throw UsageError(std::string("--cpus: ") + std::strerror(errno));
+  }
 }
 
 // x86 has "model name". ARM tells the design of each core by numbers, and a phone has several.
@@ -68,8 +71,11 @@ inline std::string cpu_model() {
   return model.empty() ? "unknown" : model;
 }
 
+// getrusage would count what the process was before exec, a Python of hundreds of MB.
 inline long peak_rss_kb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;  // Linux counts it in kB
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::atol(line.c_str() + 6);
+  }
+  return 0;
 }
