@@ -54,7 +54,7 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=4)
+    run = make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25, pooling="max", readout=("last",)), recordings=4)
     return export_run(run, precisions=["fp32"], inputs=["waveform"], parity=False).folder
 
 
@@ -161,7 +161,7 @@ def fnv1a(data: bytes) -> str:
 
 def test_seconds_instead_of_runs(artifact):
     assert run_native(artifact, options=NativeOptions(seconds=0.001)).runs >= 1
-    assert run_native(artifact, options=NativeOptions(seconds=0.5)).runs > 5
+    assert run_native(artifact, options=NativeOptions(seconds=0.3)).runs > 5
 
 
 def test_sound_is_repeated_or_cut(artifact):
@@ -184,7 +184,7 @@ def test_threads_and_cores_are_what_was_asked_for(artifact):
 
 def observe(artifact: Path, threads: int, core: int) -> dict[str, object]:
     """The tasks of a running runner, most of the time, and the cores that they may use."""
-    options = NativeOptions(seconds=1, threads=threads, cpus=(core,))
+    options = NativeOptions(seconds=0.5, threads=threads, cpus=(core,))
     bundle = build(native.RUNTIMES[artifact.suffix])
     command = [bundle.folder / bundle.program, *options.arguments(str(artifact))]
     counts: list[int] = []
