@@ -1,4 +1,4 @@
-"""The runtimes' libraries and headers: of the installed packages, or downloaded once into the cache.
+"""The runtimes' libraries and headers: of installed packages, or downloaded once into the cache.
 
 The wheels have libraries for x86-64 and 64-bit ARM. ONNX Runtime's have no headers; those are taken
 from its Android archive, and newer libraries keep their C interface.
@@ -64,10 +64,13 @@ def _kept(name: str, fetch: Callable[[Path], Path], wanted: tuple[str, ...]) -> 
     """A folder in the cache with the wanted members of the zip file that `fetch` gives."""
     folder = default_cache_dir() / "packages" / name
     if not folder.is_dir():
-        with files.atomic_folder(folder) as work, tempfile.TemporaryDirectory() as scratch:
-            with zipfile.ZipFile(fetch(Path(scratch))) as archive:
-                members = [m for m in archive.namelist() if m.startswith(wanted)]
-                archive.extractall(work, members)
+        with (
+            files.atomic_folder(folder) as work,
+            tempfile.TemporaryDirectory() as scratch,
+            zipfile.ZipFile(fetch(Path(scratch))) as archive,
+        ):
+            members = [member for member in archive.namelist() if member.startswith(wanted)]
+            archive.extractall(work, members)
     return folder
 
 

@@ -72,8 +72,9 @@ class NativeResult:
     def parse(cls, printed: str, program: str = "the runner") -> NativeResult:
         """From what the program printed: one line of JSON. `UserError` for anything else."""
         try:
-            read = json.loads(printed)
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in read.items()})
+            found: dict[str, Any] = json.loads(printed)
+            lists = {name: tuple(v) for name, v in found.items() if isinstance(v, list)}
+            return cls(**{**found, **lists})
         except (ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{program} printed no result but {printed[:200]!r} ({error}); something else "
