@@ -86,7 +86,10 @@ inline Options parse_options(int argc, char** argv) {
     }
   }
   if (runs_given && options.seconds > 0) throw UsageError("give --runs or --seconds, not both");
-  if (argc - optind != 1) throw UsageError(kUsage);
+  if (argc - optind != 1) {
+    const std::string given = std::to_string(argc - optind);
+    throw UsageError("expected one artifact, not " + given + "\n" + kUsage);
+  }
   options.artifact = argv[optind];
   return options;
 }
