@@ -1,10 +1,8 @@
-"""The C++ runner: builds, computes what Python computes, on emulated ARM too, and errors teach."""
+"""The C++ runner computes what Python computes, on emulated ARM too; its errors teach."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import statistics
 import subprocess
 import time
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from native_tools import emulator
 from test_export import WINDOW, chord, make_run
 from torch import Tensor, nn
 
@@ -26,25 +25,11 @@ from tiny_audio_ssl.export import export_run
 from tiny_audio_ssl.export.runtimes import open_artifact
 from tiny_audio_ssl.latency import native
 from tiny_audio_ssl.latency.native import NativeOptions, NativeResult, run_native
-from tiny_audio_ssl.runner import Bundle, Runtime, Target, build, packages
+from tiny_audio_ssl.runner import Bundle, Runtime, build, packages
 
 SUFFIX: dict[Runtime, str] = {"executorch": ".pte", "onnxruntime": ".onnx"}
-TOOLS = {
-    "cmake": "cmake",
-    "make": "make",
-    "c++": "g++",
-    "npm": "npm",
-    "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
-    "qemu-aarch64-static": "qemu-user-static",
-}
+pytestmark = pytest.mark.usefixtures("native_tools")
 QUICK = NativeOptions(warm_up=0, runs=1, embedding=True)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _tools():
-    missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"apt-get install {' '.join(missing)}")
 
 
 @pytest.fixture(params=list(SUFFIX))
@@ -100,40 +85,6 @@ def test_on_emulated_arm_the_embedding_is_the_hosts(artifact, runtime, pcm, tmp_
     assert emulated.abi == "arm64-v8a" and emulated.cpu_model == "ARM 0x41/0xd0b"
     host = run(build(runtime), *arguments)
     assert_close(emulated.output, np.array(host.output), 1e-5)
-
-
-def emulator(folder: Path) -> tuple[str, ...]:
-    """qemu as a Cortex-A76, with the /proc/cpuinfo of one, which ONNX Runtime reads."""
-    (folder / "proc").mkdir()
-    (folder / "proc" / "cpuinfo").write_text(
-        "processor\t: 0\nFeatures\t: fp asimd aes crc32 atomics fphp asimdhp asimddp\n"
-        "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x4\n"
-        "CPU part\t: 0xd0b\nCPU revision\t: 1\n\n"
-    )
-    return ("qemu-aarch64-static", "-cpu", "cortex-a76", "-L", str(folder))
-
-
-@pytest.mark.parametrize("target", ["host", "aarch64-linux"])
-def test_a_bundle_needs_no_other_folder(runtime: Runtime, target: Target, tmp_path, artifact):
-    bundle = build(runtime, target)
-    files = {bundle.program, *bundle.libraries, *([bundle.loader] if bundle.loader else [])}
-    assert files == {file.name for file in bundle.folder.iterdir()}
-    copy = shutil.copytree(bundle.folder, tmp_path / "copy")
-    if target == "host":  # the C library and what belongs to it are the system's
-        ldd = subprocess.run(["ldd", copy / bundle.program], capture_output=True, text=True)
-        ours = [line for line in ldd.stdout.splitlines() if line.split()[0] in bundle.libraries]
-        assert len(ours) == len(bundle.libraries) and all(str(copy) in line for line in ours)
-        assert "not found" not in ldd.stdout
-    else:
-        wanted = {name for file in copy.iterdir() for name in needed(file)}
-        assert wanted <= files
-
-
-def needed(binary: Path) -> list[str]:
-    """The libraries that a program or library asks for."""
-    read = subprocess.run(["readelf", "-d", binary], capture_output=True, text=True, check=True)
-    lines = [line for line in read.stdout.splitlines() if "(NEEDED)" in line]
-    return [line.partition("[")[2].rstrip("]") for line in lines]
 
 
 def test_statistics_are_those_of_the_samples(artifact):
@@ -333,82 +284,3 @@ def test_a_runner_that_fails(script, message, tmp_path, monkeypatch):
     monkeypatch.setattr(native, "build", lambda _: bundle)
     with pytest.raises(UserError, match=message):
         run_native("encoder.onnx", timeout_s=0.5)
-
-
-def test_results_survive_json():
-    text = json.dumps({**vars(run_result()), "cpus": [4, 5]})
-    assert NativeResult.parse(text).cpus == (4, 5)
-
-
-def run_result() -> NativeResult:
-    return NativeResult(
-        "executorch", "1", "a.pte", "x86_64", "cpu", 1, None, False,
-        1.0, 1.0, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1, "0",
-    )  # fmt: skip
-
-
-def test_what_is_missing_is_named(runtime: Runtime, monkeypatch, tmp_path):
-    with pytest.raises(UserError, match="expected one of executorch, onnxruntime"):
-        build("tflite")  # type: ignore[arg-type]
-    monkeypatch.delenv("ANDROID_NDK_HOME", raising=False)
-    with pytest.raises(UserError, match="set ANDROID_NDK_HOME"):
-        build(runtime, "android-arm64")
-    hide(monkeypatch, tmp_path, "aarch64-linux-gnu-g++")
-    with pytest.raises(UserError, match=r"apt-get install g\+\+-aarch64-linux-gnu"):
-        build(runtime, "aarch64-linux")
-
-
-def hide(monkeypatch: pytest.MonkeyPatch, folder: Path, *tools: str) -> None:
-    """A PATH with the tools that builds look for, but for these."""
-    for name in TOOLS.keys() - set(tools):
-        (folder / name).symlink_to(str(shutil.which(name)))
-    monkeypatch.setenv("PATH", str(folder))
-
-
-def test_downloads_that_fail_leave_nothing(monkeypatch, tmp_path):
-    monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(packages, "version", lambda _: "0.0.1")  # there is no such version
-    with pytest.raises(UserError, match=r"executorch==0\.0\.1 can't be downloaded"):
-        packages.aarch64("executorch")
-    monkeypatch.setattr(packages, "ANDROID_SHA256", "0" * 64)
-    monkeypatch.setattr(packages, "_download", pretend_download)
-    with pytest.raises(UserError, match="not the file that it was"):
-        packages.onnxruntime_android()
-    assert not [*(tmp_path / "cache" / "packages").iterdir()]
-
-
-def pretend_download(command: list[str], folder: Path) -> None:
-    """An npm package with another archive in it."""
-    import tarfile
-
-    (folder / "other.aar").write_bytes(b"other")
-    with tarfile.open(folder / "package.tgz", "w:gz") as package:
-        package.add(folder / "other.aar", packages.ANDROID_MEMBER)
-
-
-def test_the_ndks_toolchain_is_taken(monkeypatch, tmp_path):
-    """A stand-in for the NDK: Debian's compiler, asked for as CMake asks for Android's."""
-    file = tmp_path / "build" / "cmake" / "android.toolchain.cmake"
-    file.parent.mkdir(parents=True)
-    file.write_text(
-        'if(NOT ANDROID_ABI STREQUAL "arm64-v8a")\n  message(FATAL_ERROR "which ABI?")\nendif()\n'
-        "set(ANDROID TRUE)\nset(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR aarch64)\n"
-        "set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)\n"
-        "set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES ANDROID_ABI)\n"
-        "set(CMAKE_EXE_LINKER_FLAGS -Wl,--allow-shlib-undefined)  # Android's C library is absent\n"
-    )
-    monkeypatch.setenv("ANDROID_NDK_HOME", str(tmp_path))
-    bundle = build("onnxruntime", "android-arm64")
-    assert (bundle.libraries, bundle.loader) == (("libonnxruntime.so",), None)
-    assert (bundle.abi, bundle.command) == ("arm64-v8a", ("./runner",))
-    assert "libonnxruntime.so" in needed(bundle.folder / bundle.program)
-    with pytest.raises(UserError, match="build for aarch64-linux"):
-        build("executorch", "android-arm64")
-
-
-def test_a_build_that_fails_says_why(monkeypatch, tmp_path):
-    monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(packages, "installed", lambda _: tmp_path / "nothing")
-    with pytest.raises(UserError, match=r"(?s)building the runner: cmake .* failed:.*executorch"):
-        build("executorch")
-    assert not [*(tmp_path / "cache" / "runner").iterdir()]

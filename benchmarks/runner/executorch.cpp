@@ -2,6 +2,9 @@
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
 
+#include <cstdint>
+#include <memory>
+
 #include "runner.hpp"
 
 #if __has_include(<executorch/extension/threadpool/threadpool.h>)
