@@ -7,13 +7,15 @@ become `linear`, which needs no transposed copy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch._decomp import core_aten_decompositions
 from torch._export.utils import _detect_fake_mode_from_gm
+from torch._functorch.compile_utils import fx_graph_cse
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
 from torch.export.exported_program import _decompose_exported_program
@@ -30,7 +32,22 @@ from torch.utils import _pytree as pytree
 from tiny_audio_ssl.export.products import OUTWARD, PRODUCTS
 
 aten = torch.ops.aten
-ELEMENTWISE = {aten.relu.default, aten.sign.default, aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor}  # fmt: skip
+# PyTorch has Python kernels for these that index before anything is differentiated.
+TAKEN_APART = (aten.upsample_nearest2d.default, aten.upsample_nearest2d.vec)
+VIEWS = {
+    aten.view.default,
+    aten._unsafe_view.default,
+    aten.unsqueeze.default,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+}
+ELEMENTWISE = {
+    aten.relu.default,
+    aten.sign.default,
+    aten.add.Tensor,
+    aten.sub.Tensor,
+    aten.mul.Tensor,
+}
 
 
 def joint_graph(step: nn.Module, inputs: Sequence[Tensor]) -> ExportedProgram:
@@ -41,15 +58,17 @@ def joint_graph(step: nn.Module, inputs: Sequence[Tensor]) -> ExportedProgram:
         inputs: examples; their shapes are those of the artifact.
     """
     exported = torch.export.export(step, tuple(inputs), strict=False)
-    joint = _decompose_exported_program(
-        exported,
-        cia_to_decomp={},
-        python_decomp_table={
-            op: how for op, how in core_aten_decompositions().items() if op not in PRODUCTS
-        },
-        joint_loss_index=0,
-        decompose_custom_triton_ops=False,
-    )
+    table = core_aten_decompositions()
+    with _kept_whole():
+        joint = _decompose_exported_program(
+            exported,
+            cia_to_decomp={},
+            python_decomp_table={
+                op: how for op, how in table.items() if op not in {*PRODUCTS, *TAKEN_APART}
+            },
+            joint_loss_index=0,
+            decompose_custom_triton_ops=False,
+        )
     module, signature = joint.graph_module, joint.graph_signature
     mode = _detect_fake_mode_from_gm(module)
     assert mode is not None
@@ -57,7 +76,25 @@ def joint_graph(step: nn.Module, inputs: Sequence[Tensor]) -> ExportedProgram:
         if node.target in PRODUCTS:
             _expand(node, module, mode)
     _simplify(module.graph)
-    return _sealed(joint, module, signature, mode)
+    constants = _lifted(module, signature, mode)
+    module.graph = fx_graph_cse(module.graph)  # windows that both passes look through, for one
+    _describe(module, signature, mode)
+    return joint._update(module, signature, constants={**joint.constants, **constants})
+
+
+@contextlib.contextmanager
+def _kept_whole() -> Iterator[None]:
+    """Differentiate TAKEN_APART as the operators that they are."""
+    kernels = {op: dict(op.py_kernels) for op in TAKEN_APART}
+    try:
+        for op in TAKEN_APART:
+            op.py_kernels.clear()
+            op._dispatch_cache.clear()
+        yield
+    finally:
+        for op, kept in kernels.items():
+            op.py_kernels.update(kept)
+            op._dispatch_cache.clear()
 
 
 class _NotCovered(Exception):
@@ -117,6 +154,8 @@ def _simplify(graph: fx.Graph) -> None:
     for node in list(graph.nodes):
         if node.target is aten.permute.default:
             _cancel(node)
+        elif node.target in VIEWS:
+            _look_through(node)
         elif node.target in (aten.mm.default, aten.addmm.default):
             _as_linear(node)
     graph.eliminate_dead_code()
@@ -143,10 +182,19 @@ def _cancel(node: fx.Node) -> None:
             node.replace_all_uses_with(before.args[0])  # type: ignore[arg-type]
 
 
+def _look_through(node: fx.Node) -> None:
+    """Of several views in a row only the last counts."""
+    before = node.args[0]
+    if isinstance(before, fx.Node) and before.target in VIEWS:
+        before = before.args[0]
+    node.target, node.args = aten.view.default, (before, list(node.meta["val"].shape))
+
+
 def _as_linear(node: fx.Node) -> None:
     """a b^T + bias: ExecuTorch's `addmm` is a plain loop, and transposing copies."""
     *bias, left, right = node.args
-    if isinstance(right, fx.Node) and _permutes(right, (1, 0)):
+    row = not bias or bias[0].meta["val"].dim() == 1  # type: ignore[union-attr]
+    if isinstance(right, fx.Node) and _permutes(right, (1, 0)) and row and not node.kwargs:
         node.target = aten.linear.default
         node.args = (left, right.args[0], *bias)
 
@@ -155,25 +203,19 @@ def _permutes(node: fx.Node, order: Sequence[int]) -> bool:
     return node.target is aten.permute.default and tuple(node.args[1]) == tuple(order)  # type: ignore[arg-type]
 
 
-def _sealed(
-    joint: ExportedProgram,
-    module: fx.GraphModule,
-    signature: ExportGraphSignature,
-    mode: FakeTensorMode,
-) -> ExportedProgram:
-    """The program around the changed graph, its constants as inputs."""
-    graph = module.graph
-    constants = _lifted(module, signature, mode)
+def _describe(
+    module: fx.GraphModule, signature: ExportGraphSignature, mode: FakeTensorMode
+) -> None:
+    """Shapes of every value, and the signature's names of the outputs, after all changes."""
     with mode:
         FakeTensorProp(module, mode).propagate_dont_convert_inputs(
-            *(n.meta["val"] for n in graph.find_nodes(op="placeholder"))
+            *(n.meta["val"] for n in module.graph.find_nodes(op="placeholder"))
         )
-    (names,) = (node.args[0] for node in graph.find_nodes(op="output"))
-    for spec, node in zip(signature.output_specs, names, strict=True):
+    (outputs,) = module.graph.find_nodes(op="output")[0].args
+    for spec, node in zip(signature.output_specs, outputs, strict=True):
         if isinstance(node, fx.Node):
             spec.arg.name = node.name  # type: ignore[union-attr]
     module.recompile()
-    return joint._update(module, signature, constants={**joint.constants, **constants})
 
 
 def _lifted(

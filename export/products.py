@@ -157,9 +157,7 @@ def max_pool_backward(
         g = g - share
     back = returned(places, x.shape[2:].numel())
     tap = back.argmax(0)  # the only one that reaches the place
-    of_x = torch.cat(shares, 1).index_select(
-        1, _constant(tap * places.shape[1] + back.max(0))
-    )
+    of_x = torch.cat(shares, 1).index_select(1, _constant(tap * places.shape[1] + back.max(0)))
     return _outward(of_x, x.shape[2:], len(x))
 
 
@@ -280,9 +278,7 @@ def _nearest(size: Sequence[int], out: Sequence[int]) -> Places:
 
 
 def _pooled_size(x: Tensor, kernel: Sequence[int], ceil_mode: bool) -> list[int]:
-    return [
-        -(-n // k) if ceil_mode else n // k for n, k in zip(x.shape[2:], kernel, strict=True)
-    ]
+    return [-(-n // k) if ceil_mode else n // k for n, k in zip(x.shape[2:], kernel, strict=True)]
 
 
 def _inward(x: Tensor) -> Tensor:
@@ -315,9 +311,7 @@ def _product(taps: Tensor, columns: Tensor, groups: int) -> Tensor:
     return torch.mm(taps.flatten(1), columns.flatten(0, 1))
 
 
-def _covered(
-    x: Tensor, weight: Tensor, dilation: list[int], transposed: bool, groups: int
-) -> bool:
+def _covered(x: Tensor, weight: Tensor, dilation: list[int], transposed: bool, groups: int) -> bool:
     depthwise = groups == x.shape[1] == len(weight)
     return x.dim() == 4 and dilation == [1, 1] and not transposed and (groups == 1 or depthwise)
 

@@ -12,7 +12,9 @@ from rich import box
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, err, out
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import Artifact, ExportResult, export_run
+from tiny_audio_ssl.export.to_training import FORMAT, export_training
 
 
 @dataclass
@@ -27,8 +29,13 @@ class Export(Command):
     """A run's folder, or one of its checkpoints (then name recordings with --calibration)."""
     out: Path | None = None
     """The folder to make; RUN/export if left out. An earlier export there is replaced."""
-    format: tuple[Literal["executorch", "onnx"], ...] = ("executorch", "onnx")
-    """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
+    format: tuple[Literal["executorch", "onnx", "executorch-training"], ...] = (
+        "executorch",
+        "onnx",
+    )
+    """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime. `executorch-training`, alone: a .pte
+    with the run's own task, forward and backward, to RUN/export-training; of the other options
+    only --out, --batch-size and --json count."""
     precision: tuple[Literal["fp32", "int8"], ...] = ("fp32", "int8")
     """Of the encoder; the front-end stays in float32."""
     input: tuple[Literal["waveform", "mel"], ...] = ("waveform", "mel")
@@ -49,10 +56,14 @@ class Export(Command):
     """The least signal-to-noise ratio of int8 embeddings; 10 if left out (fp32: always 60)."""
     seed: int = 0
     """Of the windows drawn."""
+    batch_size: int = 8
+    """Clips in a step, of `executorch-training`."""
     json: bool = False
     """Print the result as JSON."""
 
     def run(self) -> int:
+        if FORMAT in self.format:
+            return self._training()
         with err.status("exporting") as status:
             result = export_run(
                 self.folder,
@@ -81,6 +92,19 @@ class Export(Command):
         if not result.ok:
             err.print("[bold red]error:[/] an artifact is too far from the model (exit code 1)")
         return 0 if result.ok else 1
+
+    def _training(self) -> int:
+        if self.format != (FORMAT,):
+            raise UserError(f"--format {' '.join(self.format)}: {FORMAT} is made alone")
+        with err.status("exporting a training step"):
+            made = export_training(self.folder, self.out, self.batch_size)
+        operators = sum(made.operators.values())
+        if self.json:
+            print(json.dumps(asdict(made), default=str))
+        else:
+            out.print(f"{made.path}: {made.bytes / 1000:.0f} kB, {operators} operators, gradients",
+                      "checked by kind; open it with OnDeviceTrainer", markup=False)  # fmt: skip
+        return 0
 
 
 def _as_json(result: ExportResult) -> dict[str, object]:
