@@ -72,9 +72,7 @@ def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, An
         size = path.stat().st_size
         module = load_module(path)
     inputs = tuple(drawn.values())
-    # Batch norm in training mode is what eager training would do.
-    step.train()
-    eager = frozen(step) if encoder.norm == "batch" else step
+    eager = frozen(step)
 
     def eager_step() -> None:
         eager.zero_grad()
@@ -102,7 +100,10 @@ def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, An
 
 
 def settle(step: Task, inputs: list[torch.Tensor]) -> None:
-    """Give batch norm some statistics."""
+    """Give batch norm the statistics of the inputs."""
+    for module in step.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
     with torch.no_grad():
         step.train()(*inputs)
 

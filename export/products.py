@@ -317,6 +317,6 @@ def _covered(x: Tensor, weight: Tensor, dilation: list[int], transposed: bool, g
 
 
 def _constant(values: Any) -> Tensor:
-    """A tensor of the graph, not an operator that makes it."""
+    """A constant of the graph, not an operator that makes it."""
     with _disable_current_modes():
-        return torch.tensor(values)
+        return torch.tensor(values, dtype=torch.int32)

@@ -202,11 +202,11 @@ def gap(export_once) -> tuple[Path, Path]:
 
 def test_steps_equal_eager(exported):
     run, folder = exported
-    trainer = OnDeviceTrainer(folder, learning_rate=0.05, momentum=0.9)
+    trainer = OnDeviceTrainer(folder, learning_rate=0.01, momentum=0.9)
     drawn = trainer.draw(sounds(BATCH, 60_000), generator())
     step = eager(run, tuple(drawn))
     _, gradients = trainer.gradients(drawn)
-    optimiser = torch.optim.SGD(step.parameters(), lr=0.05, momentum=0.9)
+    optimiser = torch.optim.SGD(step.parameters(), lr=0.01, momentum=0.9)
     for number in range(5):
         loss, _ = step(*drawn.values())
         optimiser.zero_grad()
