@@ -36,7 +36,7 @@ class TrainingStep:
     """One row for each task, encoder and norm. Times are of the processor, not of the clock, so
     that what else the machine does counts less; eager and artifact take turns, one thread."""
 
-    tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram")
+    tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow")
     encoders: tuple[str, ...] = ("mobile", "separable")
     norms: tuple[str, ...] = ("batch", "group")
     batch_size: int = 8

@@ -183,11 +183,12 @@ def _cancel(node: fx.Node) -> None:
 
 
 def _look_through(node: fx.Node) -> None:
-    """Of several views in a row only the last counts."""
+    """Of several views in a row only the last counts; of maps laid out otherwise than when it was
+    traced, it has to be a copy."""
     before = node.args[0]
     if isinstance(before, fx.Node) and before.target in VIEWS:
         before = before.args[0]
-    node.target, node.args = aten.view.default, (before, list(node.meta["val"].shape))
+    node.target, node.args = aten.reshape.default, (before, list(node.meta["val"].shape))
 
 
 def _as_linear(node: fx.Node) -> None:

@@ -79,6 +79,9 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "max pooling": lambda: flat(nn.Conv2d(1, 4, 1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)),
     "upsampling": lambda: Apply(lambda y: F.interpolate(y, size=(17, 12)).flatten(1)),
     "amax of equals": lambda: Apply(lambda y: F.relu(y).amax((2, 3))),
+    "rows as channels": lambda: flat(
+        nn.Conv2d(1, 4, 3), nn.Unflatten(1, (1, 4)), nn.Flatten(2, 3), nn.Conv2d(1, 2, 3)
+    ),
     "mean": lambda: Apply(lambda y: torch.cat([y.mean(3), y.amax(3)], 1).flatten(1)),
 }  # fmt: skip
 TARGET = torch.randn(BATCH, 2, generator=torch.Generator().manual_seed(1))
@@ -288,7 +291,7 @@ def test_wrong_weights_change_nothing(gap):
 
 def test_wrong_inputs_are_told(gap):
     trainer = OnDeviceTrainer(gap[1])
-    with pytest.raises(UserError, match=r"expected \[3, 14160\]"):
+    with pytest.raises(UserError, match=r"expected \[3, 14000\]"):
         trainer.draw(torch.zeros(BATCH, 100), generator())
     drawn = trainer.draw(sounds(BATCH, 20_000), generator())
     with pytest.raises(UserError, match="missing gap"):
