@@ -19,7 +19,7 @@ import tyro
 from torch import nn
 
 from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.encoders import EncoderConfig
+from tiny_audio_ssl.encoders import EncoderConfig, Norm
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.to_training import Task, example, frozen, to_training
 from tiny_audio_ssl.export.trainer import METHOD, load_module
@@ -38,7 +38,7 @@ class TrainingStep:
 
     tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow")
     encoders: tuple[str, ...] = ("mobile", "separable")
-    norms: tuple[str, ...] = ("batch", "group")
+    norms: tuple[Norm, ...] = ("batch", "group")
     batch_size: int = 8
     steps: int = 20
     csv: Path = RESULTS

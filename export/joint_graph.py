@@ -58,7 +58,7 @@ def joint_graph(step: nn.Module, inputs: Sequence[Tensor]) -> ExportedProgram:
         inputs: examples; their shapes are those of the artifact.
     """
     exported = torch.export.export(step, tuple(inputs), strict=False)
-    table = core_aten_decompositions()
+    table: Any = core_aten_decompositions()
     with _kept_whole():
         joint = _decompose_exported_program(
             exported,
@@ -79,7 +79,10 @@ def joint_graph(step: nn.Module, inputs: Sequence[Tensor]) -> ExportedProgram:
     constants = _lifted(module, signature, mode)
     module.graph = fx_graph_cse(module.graph)  # windows that both passes look through, for one
     _describe(module, signature, mode)
-    return joint._update(module, signature, constants={**joint.constants, **constants})
+    program: ExportedProgram = joint._update(
+        module, signature, constants={**joint.constants, **constants}
+    )
+    return program
 
 
 @contextlib.contextmanager
@@ -128,7 +131,7 @@ def _expand(node: fx.Node, module: fx.GraphModule, mode: FakeTensorMode) -> None
         node.replace_all_uses_with(out)
     else:
         for user in list(node.users):  # operator.getitem
-            user.replace_all_uses_with(out[user.args[1]])  # type: ignore[index]
+            user.replace_all_uses_with(out[user.args[1]])  # type: ignore[index, arg-type]
             module.graph.erase_node(user)
     module.graph.erase_node(node)
 
@@ -177,7 +180,7 @@ def _cancel(node: fx.Node) -> None:
     """A transposition that undoes the one before it."""
     before = node.args[0]
     if isinstance(before, fx.Node) and before.target is aten.permute.default:
-        order = [before.args[1][axis] for axis in node.args[1]]  # type: ignore[index, union-attr]
+        order: Any = [before.args[1][axis] for axis in node.args[1]]  # type: ignore[index, union-attr]
         if order == sorted(order):
             node.replace_all_uses_with(before.args[0])  # type: ignore[arg-type]
 

@@ -121,7 +121,8 @@ class FrozenNorm(nn.Sequential):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        conv, norm, *rest = self
+        layers: Any = list(self)
+        conv, norm, *rest = layers
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         weight = conv.weight * scale[:, None, None, None]
         bias = norm.bias - norm.running_mean * scale
