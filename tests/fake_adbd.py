@@ -34,9 +34,9 @@ SHA1_PREFIX = bytes.fromhex("3021300906052b0e03021a05000414")
 class FakePhone:
     """One phone. Its faults are attributes, to be set before what they spoil."""
 
-    def __init__(self, root: Path, kind: str = "pixel-6-android-14", shell_v2: bool = True):
+    def __init__(self, root: Path, kind: str = "pixel-6-android-14"):
         self.root = root
-        self.shell_v2 = shell_v2
+        self.shell_v2 = not kind.endswith("android-6")  # came with Android 7
         self.asks: str | None = None  # None: no authorisation; "allow" or "ignore": its user does
         self.silent = False  # takes connections and says nothing
         self.free_bytes: int | None = None  # of storage
@@ -156,6 +156,7 @@ class _Connection(socketserver.BaseRequestHandler):
         if self.phone.gone.is_set():
             return
         self.phone._sockets.append(self.request)
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(EOFError, OSError):
             while True:
                 command, first, second, length, _, _ = struct.unpack("<4s5I", self._read(24))
@@ -329,17 +330,21 @@ class _Sync:
 
     def _receive(self, request: bytes, name_and_mode: str) -> None:
         name, mode = name_and_mode.rsplit(",", 1)
-        full = False
-        with Path(name).open("wb") as file:
-            for data in self._data():
-                full = full or not self._fits(len(data))
-                if not full:
+        problem = None
+        try:
+            file = open(name, "wb")
+        except OSError as error:
+            file, problem = open(os.devnull, "wb"), f"couldn't create file: {error.strerror}"
+        with file:
+            for data in self._data():  # all of it, as adb does not listen before it is through
+                if not problem and not self._fits(len(data)):
+                    os.unlink(name)
+                    problem = "write failed: No space left on device"
+                if not problem:
                     file.write(data)
-                    file.flush()
-        if full:
-            Path(name).unlink()
-            return self._fail("No space left on device")
-        Path(name).chmod(int(mode) & 0o777)
+        if problem:
+            return self._fail(problem)
+        os.chmod(name, int(mode) & 0o777)
         self.stream.write(struct.pack("<4sI", b"OKAY", 0))
 
     def _fits(self, count: int) -> bool:

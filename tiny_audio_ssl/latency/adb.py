@@ -126,7 +126,9 @@ class Phone:
     def _gone(self, when: str, said: str) -> UserError:
         """adb fails alike for a phone that went and one that refused; where it is now tells."""
         if self.here():
-            return UserError(f"{self.serial}: adb failed {when}: {said.strip() or 'no reason given'}")
+            return UserError(
+                f"{self.serial}: adb failed {when}: {said.strip() or 'no reason given'}"
+            )
         return PhoneGone(
             f"{self.serial}: the phone went away {when}; check cable, port and battery, and try again"
         )

@@ -34,9 +34,7 @@ class Reading:
     battery: Battery
 
 
-def estimate(
-    idle: Sequence[Reading], busy: Sequence[Reading], real_time_factor: float
-) -> Energy:
+def estimate(idle: Sequence[Reading], busy: Sequence[Reading], real_time_factor: float) -> Energy:
     """From readings while the phone idled and while it computed without pause.
 
     Raises `NoEstimate`.

@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.latency import adb, phone_app
@@ -19,10 +19,7 @@ from tiny_audio_ssl.latency.energy import Energy, NoEstimate, estimate
 from tiny_audio_ssl.latency.outcome import Job, Outcome
 from tiny_audio_ssl.latency.phone import Specs, State
 from tiny_audio_ssl.latency.phone_runner import RunnerOnPhone, installed
-
-if TYPE_CHECKING:
-    from tiny_audio_ssl.runner import Bundle
-
+from tiny_audio_ssl.runner import Bundle
 
 FIGURES = ("load_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms")
 
@@ -135,8 +132,12 @@ def _on_one(
                 _with_energy(row, job, runner, plan) for row, job in zip(rows, jobs, strict=True)
             ]
     if phone_app.is_installed(phone):
-        app_jobs = [job for job in jobs if not job.stream]
-        rows += _rounds(phone, specs, app_jobs, phone_app.AppOnPhone(phone), "app", plan, say)
+        app = phone_app.AppOnPhone(phone, plan.return_s)
+        whole = [job for job in jobs if not job.stream]
+        try:
+            rows += _rounds(phone, specs, whole, app, "app", plan, say)
+        except UserError as error:  # the runner's rows took minutes
+            say(str(error))
     return rows
 
 

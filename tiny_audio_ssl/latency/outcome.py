@@ -60,22 +60,20 @@ class NotAnOutcome(ValueError):
 
 def parse(text: str) -> Outcome:
     """Read one outcome; keys that are not known are left alone. Raises `NotAnOutcome`."""
+    if not text.strip():
+        raise NotAnOutcome("nothing")
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise NotAnOutcome(f"no JSON: {_start(text)}") from error
+        raise NotAnOutcome(f"no JSON: {text[:200]!r}") from error
     if not isinstance(found, dict):
-        raise NotAnOutcome(f"no JSON object: {_start(text)}")
+        raise NotAnOutcome(f"no JSON object: {text[:200]!r}")
     names = [field.name for field in fields(Outcome)]
     missing = set(names) - found.keys() - {"samples_ms", "output"}
     if missing:
-        raise NotAnOutcome(f"no {', '.join(sorted(missing))} in: {_start(text)}")
+        raise NotAnOutcome(f"no {', '.join(sorted(missing))} in: {text[:200]!r}")
     return Outcome(**{name: _frozen(found[name]) for name in names if name in found})
 
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-
-
-def _start(text: str) -> str:
-    return repr(text[:200]) if text.strip() else "nothing at all"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import time
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.latency.adb import Phone
 from tiny_audio_ssl.latency.outcome import Job, NotAnOutcome, Outcome, parse
+from tiny_audio_ssl.latency.phone_folder import scratch
 
 PACKAGE = "org.tinyaudiossl.demo"
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
@@ -23,20 +23,19 @@ class AppOnPhone:
     """The app, installed on one phone."""
 
     phone: Phone
+    return_s: float  # to wait for a phone that went away, to clean up on it
 
     def run(self, job: Job, timeout_s: float) -> Outcome:
         """Start the benchmark activity and wait for its JSON; what was copied there is removed.
 
-        Raises `UserError`: no such activity, or no JSON within the time.
+        Raises `UserError`: no such activity, or no JSON within the time; what `scratch` raises.
         """
-        folder = f"{FILES}/benchmark-{secrets.token_hex(6)}"
-        try:
-            self.phone.shell(f"rm -f {RESULT}; mkdir -p {folder}")
+        ending = f"am force-stop {PACKAGE}; rm -f {RESULT}"
+        with scratch(self.phone, FILES, self.return_s, ending) as folder:
+            self.phone.shell(f"rm -f {RESULT}")
             self.phone.push([job.artifact], folder)
             self._open(job, f"{folder}/{job.artifact.name}")
             return self._result(job, timeout_s)
-        finally:
-            self.phone.shell(f"am force-stop {PACKAGE}; rm -rf {folder} {RESULT}")
 
     def _open(self, job: Job, artifact: str) -> None:
         extras = (
@@ -44,7 +43,9 @@ class AppOnPhone:
             f"--ei threads {job.threads} --es engine {job.runtime}"
         )
         done = self.phone.shell(f"am start -n {ACTIVITY} {extras}")
-        if done.code or "Error" in done.out + done.err:  # am ends with 0 either way before Android 9
+        if (
+            done.code or "Error" in done.out + done.err
+        ):  # am ends with 0 either way before Android 9
             said = (done.err or done.out).strip()
             raise UserError(f"{self.phone.serial}: {ACTIVITY} can't be started: {said}")
 

@@ -1,8 +1,7 @@
-"""The C++ runner on a phone: a folder of its own there, which is gone afterwards whatever happens."""
+"""The C++ runner on a phone: copied there with its libraries, run, and removed."""
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import signal
 import tempfile
@@ -10,20 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.latency import phone as about
-from tiny_audio_ssl.latency.adb import QUERY_S, Phone, PhoneGone, PhoneTooSlow
+from tiny_audio_ssl.latency.adb import QUERY_S, Phone, PhoneTooSlow
 from tiny_audio_ssl.latency.energy import Reading
 from tiny_audio_ssl.latency.outcome import Job, NotAnOutcome, Outcome, parse
-
-if TYPE_CHECKING:
-    from tiny_audio_ssl.runner import Bundle
-
+from tiny_audio_ssl.latency.phone_folder import must, scratch
+from tiny_audio_ssl.runner import Bundle
 
 TEMPORARY = "/data/local/tmp"  # where the shell's user may write and execute
-PREFIX = "tiny-audio-ssl-"
 ERRORS = {
     2: "does not take these arguments or this artifact",
     3: "failed while it ran",
@@ -38,7 +33,7 @@ class RunnerOnPhone:
 
     phone: Phone
     folder: str  # on the phone
-    programs: Mapping[str, str]  # the command that starts it in its own folder, by runtime
+    bundles: Mapping[str, Bundle]  # by runtime, each in a folder of that name
     jobs: Sequence[Job]
 
     def run(self, job: Job, timeout_s: float) -> Outcome:
@@ -86,7 +81,7 @@ class RunnerOnPhone:
         arguments += ["--cpus", ",".join(map(str, job.cpus))] if job.cpus else []
         arguments += ["--stream"] if job.stream else []
         arguments += ["--embedding"] if job.embedding else []
-        program = self.programs[job.runtime]
+        program = f"LD_LIBRARY_PATH=. {shlex.join(self.bundles[job.runtime].command)}"
         return (
             f"cd {self.folder}/{job.runtime} || exit 1; "
             f"{program} {shlex.join(arguments)} {mode} >../result.json 2>../errors.txt "
@@ -115,13 +110,12 @@ def installed(
         bundles: by runtime.
         return_s: how long to wait for a phone that went away, to clean up on it.
 
-    Raises `UserError` as `Phone.push` does, and where the folder could not be removed.
+    Raises what `scratch` and `Phone.push` raise.
     """
-    with _folder(phone, return_s) as folder:
+    kill = "kill -9 $(cat $folder/pid 2>/dev/null) 2>/dev/null"
+    with scratch(phone, TEMPORARY, return_s, kill) as folder:
         _send(phone, folder, jobs, bundles)
-        yield RunnerOnPhone(
-            phone, folder, {name: _command(bundle) for name, bundle in bundles.items()}, jobs
-        )
+        yield RunnerOnPhone(phone, folder, bundles, jobs)
 
 
 def signal_name(number: int) -> str:
@@ -141,62 +135,13 @@ def parse_readings(text: str) -> list[Reading]:
     ]
 
 
-def _send(
-    phone: Phone, folder: str, jobs: Sequence[Job], bundles: Mapping[str, Bundle]
-) -> None:
+def _send(phone: Phone, folder: str, jobs: Sequence[Job], bundles: Mapping[str, Bundle]) -> None:
     names = [*bundles, *map(str, range(len(jobs)))]
-    _must(phone, " ".join(["mkdir", *(f"{folder}/{name}" for name in names)]))
+    must(phone, " ".join(["mkdir", *(f"{folder}/{name}" for name in names)]))
     for runtime, bundle in bundles.items():
         starters = [bundle.program, *([bundle.loader] if bundle.loader else [])]
-        files = dict.fromkeys([*starters, *bundle.libraries])
-        phone.push([bundle.folder / name for name in files], f"{folder}/{runtime}")
-        _must(phone, f"cd {folder}/{runtime} && chmod 755 {shlex.join(starters)}")
+        files = [bundle.folder / name for name in (*starters, *bundle.libraries)]
+        phone.push(files, f"{folder}/{runtime}")
+        must(phone, f"cd {folder}/{runtime} && chmod 755 {shlex.join(starters)}")
     for number, job in enumerate(jobs):
         phone.push([job.artifact, *([job.pcm] if job.pcm else [])], f"{folder}/{number}")
-
-
-def _command(bundle: Bundle) -> str:
-    program = shlex.quote(bundle.program)
-    if bundle.loader:  # built for glibc, which Android has not
-        return f"./{shlex.quote(bundle.loader)} --library-path . ./{program}"
-    return f"LD_LIBRARY_PATH=. ./{program}"
-
-
-@contextmanager
-def _folder(phone: Phone, return_s: float) -> Iterator[str]:
-    """A new folder on the phone, and away with those that are left from other days."""
-    folder = f"{TEMPORARY}/{PREFIX}{secrets.token_hex(6)}"
-    failure = None
-    try:
-        phone.shell(
-            f"find {TEMPORARY} -maxdepth 1 -name '{PREFIX}*' -mtime +0 -exec rm -rf {{}} +"
-        )
-        _must(phone, f"mkdir {folder}")
-        yield folder
-    except UserError as error:
-        failure = error
-        raise
-    finally:
-        if left := _remove(phone, folder, return_s):
-            raise UserError(f"{failure}\n{left}" if failure else left) from failure
-
-
-def _must(phone: Phone, command: str) -> None:
-    done = phone.shell(command)
-    if done.code:
-        said = (done.err or done.out).strip()
-        raise UserError(f"{phone.serial}: `{command}` failed on the phone: {said}")
-
-
-def _remove(phone: Phone, folder: str, return_s: float) -> str | None:
-    """End what still runs and remove the folder; returns what the user must do where that fails."""
-    by_hand = f"to remove what is left, type: adb -s {phone.serial} shell rm -rf {folder}"
-    try:
-        if not phone.wait(return_s):
-            return by_hand
-        removed = phone.shell(
-            f"kill -9 $(cat {folder}/pid 2>/dev/null) 2>/dev/null; rm -rf {folder}"
-        )
-    except (PhoneGone, PhoneTooSlow):
-        return by_hand
-    return by_hand if removed.code else None
