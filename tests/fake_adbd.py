@@ -4,6 +4,8 @@ Debian's `adb` connects to it as to a phone in the same network. Its storage is 
 is the host's, with `/data`, `/sdcard`, `/proc` and `/sys` moved into that folder, `getprop`,
 `dumpsys`, `cmd`, `am` and `pm` as scripts in it, and programs for aarch64 under qemu. The protocol
 is that of packages/modules/adb: docs/dev/protocol.md, sync.md and shell_protocol.h.
+
+    python tests/fake_adbd.py [KIND]     # a phone to try things on, until Ctrl-C
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import socket
 import socketserver
 import struct
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -331,11 +335,9 @@ class _Sync:
     def _receive(self, request: bytes, name_and_mode: str) -> None:
         name, mode = name_and_mode.rsplit(",", 1)
         problem = None
-        try:
-            file = open(name, "wb")
-        except OSError as error:
-            file, problem = open(os.devnull, "wb"), f"couldn't create file: {error.strerror}"
-        with file:
+        if os.path.isdir(name) or not os.path.isdir(os.path.dirname(name)):
+            name, problem = os.devnull, "couldn't create file: Is a directory"
+        with open(name, "wb") as file:
             for data in self._data():  # all of it, as adb does not listen before it is through
                 if not problem and not self._fits(len(data)):
                     os.unlink(name)
@@ -392,3 +394,13 @@ def _lives(process: int) -> bool:
     except OSError:
         return False
     return state not in "ZX"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        phone = FakePhone(Path(folder) / "phone", *sys.argv[1:])
+        print(f"adb connect {phone.serial}", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            phone.close()

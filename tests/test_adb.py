@@ -14,17 +14,23 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_adbd import FakePhone
+from test_export import make_run
 
 from tiny_audio_ssl import UserError
+from tiny_audio_ssl.encoders import EncoderConfig
+from tiny_audio_ssl.export import export_run
+from tiny_audio_ssl.export.runtimes import open_artifact
 from tiny_audio_ssl.latency import adb, phone_app
 from tiny_audio_ssl.latency.adb import Phone, PhoneTooSlow
 from tiny_audio_ssl.latency.on_phone import Job, Plan, measure
-from tiny_audio_ssl.runner import Bundle
+from tiny_audio_ssl.runner import Bundle, build
 
 QUICK = Plan(rounds=2, max_rounds=3, cool_down_s=0, throttled_s=0, return_s=5, run_s=20)
 JSON = {
@@ -42,19 +48,17 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An adb server of our own: another port, key and log than the user's; no emulators sought."""
-    home = tmp_path_factory.mktemp("home")
+    home = str(tmp_path_factory.mktemp("home"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
-        patch.setenv("ADB_LOCAL_TRANSPORT_MAX_PORT", "5554")
-        patch.setenv("HOME", str(home))
-        patch.setenv("TMPDIR", str(home))
         for name in ("ANDROID_SERIAL", "ADB_VENDOR_KEYS", "ADB_SERVER_SOCKET"):
             patch.delenv(name, raising=False)
-        subprocess.run(["adb", "start-server"], check=True, capture_output=True)
+        own = {"HOME": home, "TMPDIR": home, "ADB_LOCAL_TRANSPORT_MAX_PORT": "5554"}
+        subprocess.run(["adb", "start-server"], check=True, env=os.environ | own)
         yield
-        subprocess.run(["adb", "kill-server"], check=True, capture_output=True)
+        subprocess.run(["adb", "kill-server"], check=True)
 
 
 @pytest.fixture
@@ -64,13 +68,13 @@ def plug(server: None, tmp_path: Path) -> Iterator[Callable[..., FakePhone]]:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
 
-    def plugged(*arguments: str, **faults: object) -> FakePhone:
+    def plugged(*arguments: str, state: str = "device", **faults: object) -> FakePhone:
         phone = FakePhone(tmp_path / f"phone{len(phones)}", *arguments)
         phones.append(phone)
         for name, value in faults.items():
             assert hasattr(phone, name)
             setattr(phone, name, value)
-        connect(phone)
+        connect(phone, state)
         return phone
 
     with pytest.MonkeyPatch.context() as patch:
@@ -84,17 +88,35 @@ def plug(server: None, tmp_path: Path) -> Iterator[Callable[..., FakePhone]]:
     assert list(scratch.iterdir()) == []
 
 
-def connect(phone: FakePhone) -> None:
-    """Until adb lists it: a connection that says nothing is listed long before `connect` ends."""
+def connect(phone: FakePhone, state: str = "device") -> None:
+    """`adb connect`, until it is listed in that state; for one that says nothing that is early."""
     connecting = subprocess.Popen(["adb", "connect", phone.serial], stdout=subprocess.DEVNULL)
-    end = time.monotonic() + 20
-    expected = "offline" if phone.silent else "unauthorized" if phone.asks == "ignore" else "device"
-    while adb.Attached(phone.serial, expected) not in adb.attached():
-        assert time.monotonic() < end, adb.attached()
-        time.sleep(0.05)
-    if phone.silent:
-        connecting.kill()
+    until(lambda: adb.Attached(phone.serial, state) in adb.attached())
+    connecting.kill()
     connecting.wait()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@contextmanager
+def coming_back(phone: FakePhone) -> Iterator[None]:
+    """The phone is plugged in again half a second after it has gone."""
+
+    def return_later() -> None:
+        phone.gone.wait(30)
+        time.sleep(0.5)
+        phone.come_back()
+        connect(phone)
+
+    returning = threading.Thread(target=return_later)
+    returning.start()
+    yield
+    returning.join()
 
 
 def bundle_of(folder: Path, script: str) -> Bundle:
@@ -162,18 +184,17 @@ def test_files_to_and_fro(plug, tmp_path):
         phone.pull(f"/data/local/tmp/{name}", tmp_path / "back")
         assert (tmp_path / "back").read_bytes() == (tmp_path / name).read_bytes()
         (fake.temporary / name).unlink()
-    with pytest.raises(UserError, match="No such file|does not exist"):
+    with pytest.raises(UserError, match=r"No such file|does not exist"):
         phone.pull("/data/local/tmp/nothing", tmp_path / "nothing")
     with pytest.raises(UserError, match="adb failed while files"):
         phone.push([tmp_path / "large"], "/data/local/tmp/nowhere")
 
 
-def test_a_phone_that_asks_is_used_once_its_user_allows(plug):
+def test_a_phone_that_asks_remembers_whom_its_user_allowed(plug):
     fake = plug(asks="allow")
     assert Phone(fake.serial).shell("echo hi").out == "hi\n"
-    fake.asks = "ignore"  # but it remembers the key
     subprocess.run(["adb", "disconnect", fake.serial], check=True, capture_output=True)
-    fake.asks = "allow"
+    fake.asks = "ignore"
     connect(fake)
     assert Phone(fake.serial).here()
 
@@ -182,7 +203,7 @@ def test_which_phones(plug):
     with pytest.raises(UserError, match="no phone is attached"):
         adb.choose(None, print)
     first, second = plug(), plug("nexus-5x-android-6")
-    ignored = plug(asks="ignore")
+    ignored = plug(state="unauthorized", asks="ignore")
     warnings: list[str] = []
     assert {phone.serial for phone in adb.choose(None, warnings.append)} == {
         first.serial, second.serial,
@@ -199,7 +220,7 @@ def test_which_phones(plug):
 
 
 def test_an_offline_phone(plug):
-    plug(silent=True)
+    plug(state="offline", silent=True)
     with pytest.raises(UserError, match="is offline: unplug"):
         adb.choose(None, print)
 
@@ -301,6 +322,33 @@ def test_an_app_that_fails_leaves_the_runners_rows(plug, job, toy):
     assert [path for path in (fake.root / "sdcard").rglob("*") if path.is_file()] == []
 
 
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=4)
+    return export_run(run, precisions=["fp32"], inputs=["waveform"], parity=False).folder
+
+
+@pytest.mark.skipif(
+    not os.environ.get("CI")
+    and not all(
+        map(shutil.which, ("qemu-aarch64-static", "aarch64-linux-gnu-g++", "cmake", "npm"))
+    ),
+    reason="apt-get install qemu-user-static g++-aarch64-linux-gnu cmake make npm",
+)
+@pytest.mark.parametrize("name", ["encoder.waveform.fp32.pte", "encoder.waveform.fp32.onnx"])
+def test_the_runner_gives_the_hosts_embedding_on_the_phone(plug, artifacts, tmp_path, name):
+    fake = plug()
+    window = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 15600)).astype("<f4")
+    (tmp_path / "sound.f32").write_bytes(window.tobytes())
+    job = Job(artifacts / name, 975.0, tmp_path / "sound.f32", runs=1, warm_up=0, embedding=True)
+    bundles = {job.runtime: build(job.runtime, "aarch64-linux")}
+    (row,) = measure([job], bundles, plan=replace(QUICK, rounds=1, max_rounds=1, run_s=120))
+    expected = open_artifact(job.artifact)(window)[0]
+    np.testing.assert_allclose(row.output, np.ravel(expected), atol=1e-4 * np.abs(expected).max())
+    assert (row.runtime, row.abi, row.runs) == (job.runtime, "arm64-v8a", 1)
+    assert len((fake.root / "started").read_text().split()) == 1
+
+
 # What goes wrong
 
 
@@ -312,11 +360,11 @@ def test_full_storage(plug, failing):
 
 def test_another_processor(plug, job, toy):
     fake = plug()
-    with pytest.raises(UserError, match="runs arm64-v8a, armeabi-v7a, .*built for x86_64"):
+    with pytest.raises(UserError, match=r"runs arm64-v8a, armeabi-v7a, .*built for x86_64"):
         measure([job], {"onnxruntime": replace(toy, abi="x86_64")}, plan=QUICK)
     shutil.copy("/bin/true", toy.folder / "runner")  # says arm64-v8a but is not
     if os.uname().machine == "x86_64":
-        with pytest.raises(UserError, match="can't be started .*126.*not executable: 64-bit ELF"):
+        with pytest.raises(UserError, match=r"can't be started .*126.*not executable: 64-bit"):
             measure([job], {"onnxruntime": toy}, plan=QUICK)
     assert fake.running() == []
 
@@ -349,20 +397,16 @@ def test_a_run_that_does_not_end_is_ended(plug, failing):
 
 def test_gone_while_files_are_copied(plug, failing):
     fake = plug(goes_after_bytes=200_000)
-    again = threading.Timer(1, lambda: (fake.come_back(), connect(fake)))
-    again.start()
-    message = failing("exit 0")
-    again.join()
+    with coming_back(fake):
+        message = failing("exit 0")
     assert "the phone went away while files were copied" in message
     assert "to remove what is left" not in message
 
 
 def test_gone_while_it_runs(plug, failing):
     fake = plug(goes_at="wait $!")
-    again = threading.Timer(1.5, lambda: (fake.come_back(), connect(fake)))
-    again.start()
-    message = failing("sleep 600")
-    again.join()
+    with coming_back(fake):
+        message = failing("sleep 600")
     assert "the phone went away while it ran" in message
     assert fake.running() == []
 
@@ -371,11 +415,11 @@ def test_gone_for_good(plug, failing):
     fake = plug(goes_at="wait $!")
     message = failing("sleep 2", return_s=0.5)
     assert "the phone went away" in message
-    found = re.search(r"to remove what is left, type: (adb .*)$", message)
+    told = re.search(r"to remove what is left, type: (adb .*)$", message)
     fake.come_back()
     connect(fake)
-    time.sleep(2)
-    subprocess.run(found[1].split(), check=True)
+    until(lambda: fake.running() == [])
+    subprocess.run(told[1].split(), check=True)
 
 
 def test_the_others_are_kept_where_one_fails(plug, job, toy):

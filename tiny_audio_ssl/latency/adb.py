@@ -1,4 +1,4 @@
-"""Phones through Android's own client, `adb`: which are attached, a shell on them, files to and fro.
+"""Phones through Android's own client, `adb`: which are attached, their shell, files to and fro.
 
 The client finds its server by itself, so `ANDROID_ADB_SERVER_PORT` and the rest of its environment
 work as they do on the command line.
@@ -130,7 +130,7 @@ class Phone:
                 f"{self.serial}: adb failed {when}: {said.strip() or 'no reason given'}"
             )
         return PhoneGone(
-            f"{self.serial}: the phone went away {when}; check cable, port and battery, and try again"
+            f"{self.serial}: the phone went away {when}; check cable and battery, and try again"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ STEPS = 3  # the least changes of the charge counter to go by
 
 @dataclass(frozen=True)
 class Energy:
-    """An estimate: other apps, the radio and the gauge's own error are in it, the microphone not."""
+    """An estimate: other apps, the radio and the gauge's error are in it, the microphone is not."""
 
     mwh_per_hour_listening: float  # busy less idle power, for the part of the hour that is computed
     idle_mw: float  # of the whole phone, screen included
@@ -67,7 +68,7 @@ def _power_mw(readings: Sequence[Reading], source: str) -> float:
         amperes = [abs(r.battery.current_ua or 0.0) / 1e6 for r in readings]
         return 1000 * statistics.mean(amperes) * statistics.mean(volts)
     counts = [r.battery.charge_uah for r in readings if r.battery.charge_uah]
-    steps = sum(after < before for before, after in zip(counts, counts[1:], strict=False))
+    steps = sum(after < before for before, after in itertools.pairwise(counts))
     if steps < STEPS:
         raise NoEstimate(
             f"the charge counter fell {steps} times in {_seconds(readings):.0f} s, "

@@ -62,8 +62,8 @@ class RunnerOnPhone:
     def readings(self, seconds: int, job: Job | None = None) -> list[Reading]:
         """The battery once a second, idle, or while a job runs without pause."""
         begin, end = "true", "true"
-        if job:
-            begin = self._start(job, f"--seconds {seconds + 2}")
+        if job:  # started for longer than it is watched, and given a second to load
+            begin = f"{self._start(job, f'--seconds {3 * seconds + 30}')}; sleep 1"
             end = f"kill -9 $(cat {self.folder}/pid) 2>/dev/null; wait"
         script = (
             f"{begin}; i=0; while [ $i -le {seconds} ]; do "
