@@ -133,10 +133,13 @@ class FakePhone:
         (self.root / "started").touch()
         shutil.copy(answers / "cpuinfo", self.root / "proc")
         (self.root / "proc/uptime").symlink_to("/proc/uptime")
-        for number, khz in enumerate((answers / "max_khz").read_text().split()):
+        cores = (answers / "max_khz").read_text().split()
+        for number, khz in enumerate(cores):
             core = self.root / f"sys/devices/system/cpu/cpu{number}/cpufreq"
             core.mkdir(parents=True)
             (core / "cpuinfo_max_freq").write_text(f"{khz}\n")
+        for name in ("possible", "present", "online"):
+            (self.root / f"sys/devices/system/cpu/{name}").write_text(f"0-{len(cores) - 1}\n")
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -397,10 +400,9 @@ def _lives(process: int) -> bool:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
         phone = FakePhone(Path(folder) / "phone", *sys.argv[1:])
         print(f"adb connect {phone.serial}", flush=True)
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            phone.close()
+        signal.pause()

@@ -61,7 +61,7 @@ class OnPhone:
     runs: int  # in each round
     rounds_p50_ms: tuple[float, ...]  # of every round, in their order
     spread: float  # of the last rounds, those that count
-    steady: bool  # whether it is small enough; if not, trust the figures that far only
+    steady: bool  # two rounds at least, and the spread within the plan's
     real_time_factor: float  # p50 / the sound's duration: 0.01 computes 1 % of the time
     peak_rss_kb: int
     checksum: str
@@ -215,7 +215,7 @@ def _row(
         runs=last.runs,
         rounds_p50_ms=tuple(outcome.p50_ms for outcome in outcomes),
         spread=spread,
-        steady=spread <= plan.spread,
+        steady=len(outcomes) >= max(plan.rounds, 2) and spread <= plan.spread,
         real_time_factor=times["p50_ms"] / job.audio_ms,
         peak_rss_kb=max(outcome.peak_rss_kb for outcome in kept),
         checksum=last.checksum,
