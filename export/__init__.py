@@ -23,14 +23,18 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.forms import FORMATS, Form, as_input, choose, network
 from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare, run_singly
-from tiny_audio_ssl.export.runtimes import open_artifact
+from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
+from tiny_audio_ssl.export.stream_runtime import Stream, StreamEmbedding
+from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape, stream_shape
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
+from tiny_audio_ssl.export.to_stream import describe, stream_parity, to_stream
 from tiny_audio_ssl.export.windows import Window, draw, stack
 from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.files import atomic_folder, write_json
 
-__all__ = ["FORMATS", "Artifact", "ExportResult", "Form", "Operators", "Parity", "export_run"]
+__all__ = ["FORMATS", "Artifact", "ExportResult", "Form", "Operators", "Parity", "Stream",
+           "StreamEmbedding", "export_run"]  # fmt: skip
 
 RECORDINGS = "recordings.csv"
 FEWEST_PARITY_WINDOWS = 100
@@ -72,6 +76,7 @@ def export_run(
     min_snr_db: float | None = None,
     seed: int = 0,
     readout: Sequence[str] | None = None,
+    packet_ms: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Export a run's last checkpoint in every combination of formats, precisions and inputs.
@@ -85,6 +90,7 @@ def export_run(
         parity: False leaves the comparison out, and with fp32 alone needs no recordings.
         min_snr_db: the least that an int8 embedding must reach; 10 dB if None. fp32: 60 dB.
         readout: other parts for the embedding than the checkpoint says (see `readout.py`).
+        packet_ms: how much sound a stream takes at a time (see `streaming.stream_shape`).
         progress: called with each artifact's file name before it is made.
 
     Artifacts that fail the comparison are kept; the result's `ok` is False.
@@ -101,11 +107,13 @@ def export_run(
     target = Path(out) if out is not None else Path(run) / "export"
     _may_replace(target)
     samples = _window_samples(loaded, window_ms)
+    streamed = any(form.input == "stream" for form in wanted)
+    shape = stream_shape(loaded.model, packet_ms, samples) if streamed else None
     quantised = any(form.precision == "int8" for form in wanted)
     calibrated, compared, notes = _windows(
         Path(run), calibration, samples, calibration_clips * quantised, parity_clips * parity, seed
     )
-    job = _Job(loaded, samples, calibrated, compared, min_snr_db)
+    job = _Job(loaded, samples, calibrated, compared, min_snr_db, shape)
     with atomic_folder(target) as work, torch.no_grad():
         made = []
         for form in wanted:
@@ -131,8 +139,10 @@ class _Job:
         calibrated: list[Window],
         compared: list[Window],
         min_snr_db: float | None,
+        shape: StreamShape | None,
     ) -> None:
         self.model = loaded.model
+        self.stream = StreamEncoder(loaded.model, shape) if shape else None
         self.samples = samples
         self.calibrated, self.compared = calibrated, compared
         self.limits = MIN_SNR_DB | ({} if min_snr_db is None else {"int8": min_snr_db})
@@ -144,6 +154,8 @@ class _Job:
             )
 
     def make(self, form: Form, folder: Path) -> tuple[Artifact, dict[str, Any]]:
+        if form.input == "stream":
+            return self._make_stream(form, folder)
         path = folder / form.file
         module = network(self.model, form.input)
         example = as_input(self.model, form.input, torch.zeros(1, self.samples))
@@ -158,6 +170,25 @@ class _Job:
         entry = manifest.entry(form, self.model, self.samples, path)
         entry["parity"] = parity and parity.as_json()
         entry["operators"] = operators and asdict(operators)
+        return Artifact(form, path, path.stat().st_size, parity, operators), entry
+
+    def _make_stream(self, form: Form, folder: Path) -> tuple[Artifact, dict[str, Any]]:
+        assert self.stream is not None
+        path, parity = folder / form.file, None
+        data = stack(self.calibrated) if form.precision == "int8" else None
+        with _quiet():
+            operators = to_stream(self.stream, form.format, path, data)
+        described = describe(self.stream, form.format)
+        if self.compared:
+            stream = Stream(open_outputs(path), described)
+            limit = self.limits[form.precision]
+            parity = stream_parity(
+                stream, self.model, self.stream.shape, stack(self.compared), limit
+            )
+        entry = manifest.entry(form, self.model, described["packet_samples"], path)
+        entry["parity"] = parity and parity.as_json()
+        entry["operators"] = operators and asdict(operators)
+        entry["stream"] = described
         return Artifact(form, path, path.stat().st_size, parity, operators), entry
 
     def _parity(self, form: Form, path: Path) -> Parity | None:

@@ -10,7 +10,6 @@ embedding's signal-to-noise ratio by 4 to 5 dB and costs under 10 % of the time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.encoders import LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.export.lowering import program
+from tiny_audio_ssl.export.streaming import StreamEncoder
 from tiny_audio_ssl.extras import require
 
 FLOAT_BLOCKS = 2
@@ -67,8 +67,10 @@ def _without_unused(graph: Any) -> nn.Module:
     return graph  # type: ignore[no-any-return]
 
 
-def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibration: Tensor) -> None:
-    """Write an int8 copy of an .onnx of `network`, by inputs [B, ...]."""
+def quantise_onnx(
+    float_model: Path, target: Path, network: nn.Module, calibration: tuple[Tensor, ...]
+) -> None:
+    """Write an int8 copy of an .onnx of `network`, by [B, ...] for each of its inputs."""
     require("onnxruntime", "onnx")
     import onnx
     from onnxruntime.quantization import (  # type: ignore[import-untyped]
@@ -83,18 +85,20 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
 
     class Windows(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.batches: Iterator[Tensor] = iter(torch.split(calibration, 16))
+            self.batches = zip(*(torch.split(given, 16) for given in calibration), strict=True)
 
         def get_next(self) -> dict[str, Any] | None:
             batch = next(self.batches, None)
-            return None if batch is None else {name: batch.numpy()}
+            if batch is None:
+                return None
+            return {name: given.numpy() for name, given in zip(names, batch, strict=True)}
 
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         # The exporter wrote the shapes; symbolic inference stumbles over its concatenation.
         quant_pre_process(float_model, prepared, skip_symbolic_shape=True)
         graph = onnx.load(prepared).graph
-        name = graph.input[0].name
+        names = [given.name for given in graph.input]
         quantize_static(
             prepared,
             target,
@@ -104,22 +108,26 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
-            nodes_to_exclude=_float_nodes(graph, _float_convolutions(network)),
+            nodes_to_exclude=_float_nodes(
+                graph, _float_convolutions(network), isinstance(network, StreamEncoder)
+            ),
         )
 
 
 def _float_convolutions(network: nn.Module) -> int:
     """How many convolutions come before the first one that is quantised."""
-    assert isinstance(network, WaveformEncoder | LogMelEncoder)
+    assert isinstance(network, WaveformEncoder | LogMelEncoder | StreamEncoder)
     blocks = network.encoder.body[:FLOAT_BLOCKS]
-    in_frontend = 2 if isinstance(network, WaveformEncoder) else 0  # transform, mel filters
+    in_frontend = 0 if isinstance(network, LogMelEncoder) else 2  # transform, mel filters
     return in_frontend + sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
 
 
-def _float_nodes(graph: Any, count: int) -> list[str]:
+def _float_nodes(graph: Any, count: int, stream: bool) -> list[str]:
     """Nodes before convolution number `count`, in the graph's order, and the pooling after the
-    last one; the encoders are chains."""
+    last one; the encoders are chains. A stream is calibrated without a past, so that what follows
+    from its state (a linear layer) stays float too."""
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
     behind = graph.node[convolutions[-1] :]
-    pooling = [node for node in behind if node.op_type in ("MaxPool", "AveragePool")]
+    kinds = ("MaxPool", "AveragePool") + ("Gemm", "MatMul") * stream
+    pooling = [node for node in behind if node.op_type in kinds]
     return [node.name for node in (*graph.node[: convolutions[count]], *pooling)]

@@ -15,10 +15,18 @@ from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.quiet import native_stderr_hidden
 
 Run = Callable[[np.ndarray], np.ndarray]
+RunAll = Callable[..., list[np.ndarray]]
 
 
 def open_artifact(path: Path, threads: int | None = None) -> Run:
-    """A function from the artifact's input (float32, C order) to embeddings [B, D].
+    """A function from the artifact's input (float32, C order) to embeddings [B, D]; its other
+    outputs are left out. See `open_outputs`."""
+    run_all = open_outputs(path, threads)
+    return lambda inputs: run_all(inputs)[0]
+
+
+def open_outputs(path: Path, threads: int | None = None) -> RunAll:
+    """A function from all the artifact's inputs (float32, C order) to all its outputs, in order.
 
     `threads`: None leaves the runtime's own choice.
 
@@ -46,7 +54,7 @@ def prepare_runtime(name: FormatName, threads: int | None) -> None:
                 portable_lib._unsafe_reset_threadpool(threads)
 
 
-def _open_executorch(path: Path) -> Run:
+def _open_executorch(path: Path) -> RunAll:
     from executorch.runtime import Runtime
 
     with native_stderr_hidden():
@@ -55,16 +63,16 @@ def _open_executorch(path: Path) -> Run:
     if method is None:
         raise ValueError("it has no method `forward`")
 
-    def run(inputs: np.ndarray) -> np.ndarray:
-        (embedding,) = method.execute([torch.from_numpy(inputs)])
+    def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        outputs = method.execute([torch.from_numpy(given) for given in inputs])
         # The runtime reuses the memory, and frees it with the program.
-        return np.array(embedding.numpy())
+        return [np.array(output.numpy()) for output in outputs]
 
     run.program = program  # type: ignore[attr-defined]
     return run
 
 
-def _open_onnx(path: Path, threads: int | None) -> Run:
+def _open_onnx(path: Path, threads: int | None) -> RunAll:
     import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
@@ -74,10 +82,10 @@ def _open_onnx(path: Path, threads: int | None) -> Run:
     session: Any = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"]
     )
-    name = session.get_inputs()[0].name
+    names = [given.name for given in session.get_inputs()]
 
-    def run(inputs: np.ndarray) -> np.ndarray:
-        (embedding,) = session.run(None, {name: inputs})
-        return np.asarray(embedding)
+    def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        outputs = session.run(None, dict(zip(names, inputs, strict=True)))
+        return [np.asarray(output) for output in outputs]
 
     return run

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.quantise import quantised_graph
@@ -36,16 +37,19 @@ def to_executorch(
 
     Raises `UserError` without the extra `executorch`.
     """
+    network = folded(network)
+    if calibration is not None:
+        network = quantised_graph(network, calibration)
+    return write_pte(program(network, example), target)
+
+
+def write_pte(program: ExportedProgram, target: Path) -> Operators:
+    """Write a graph of `lowering.program` as a .pte. Raises `UserError` without the extra."""
     require("executorch.exir", "executorch")
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    network = folded(network)
-    if calibration is not None:
-        network = quantised_graph(network, calibration)
-    edge = to_edge_transform_and_lower(
-        program(network, example), partitioner=[XnnpackPartitioner()]
-    )
+    edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
     operators = _operators(edge.exported_program().graph_module)
     with target.open("wb") as file:
         edge.to_executorch().write_to_file(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,18 +30,31 @@ def to_onnx(
 
     Raises `UserError` without the extra `onnx`.
     """
+    given = None if calibration is None else (calibration,)
+    write_onnx(network, {input_name: example}, ["embedding"], target, given)
+
+
+def write_onnx(
+    network: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    target: Path,
+    calibration: tuple[Tensor, ...] | None = None,
+) -> None:
+    """`to_onnx` with several inputs (by name, an example of batch 1 each) and outputs."""
     require("onnxscript", "onnx")
     onnx = require("onnx", "onnx")
+    batch = {0: torch.export.Dim("batch", min=1, max=4096)}
     with TemporaryDirectory() as folder:
         exact = target if calibration is None else Path(folder) / "float.onnx"
         torch.onnx.export(
             folded(network),
-            (example.expand(2, *example.shape[1:]).contiguous(),),
+            tuple(x.expand(2, *x.shape[1:]).contiguous() for x in inputs.values()),
             exact,
             dynamo=True,
-            input_names=[input_name],
-            output_names=["embedding"],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=(batch,) * len(inputs),
             external_data=False,
             verbose=False,
         )

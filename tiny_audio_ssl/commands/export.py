@@ -31,10 +31,14 @@ class Export(Command):
     """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
     precision: tuple[Literal["fp32", "int8"], ...] = ("fp32", "int8")
     """Of the encoder; the front-end stays in float32."""
-    input: tuple[Literal["waveform", "mel"], ...] = ("waveform", "mel")
-    """What the artifact takes: 16 kHz samples, or the normalised log-mel."""
+    input: tuple[Literal["waveform", "mel", "stream"], ...] = ("waveform", "mel")
+    """What the artifact takes: 16 kHz samples, the normalised log-mel, or packets of samples one
+    after the other (see docs/streaming.md)."""
     window_ms: float = 975.0
     """How much sound an artifact takes at a time."""
+    packet_ms: float | None = None
+    """How much sound a stream takes at a time, a whole number of hops; the checkpoint's slice, at
+    most 320, if left out."""
     readout: tuple[str, ...] = ()
     """What the embedding is made of: last, middle, mel; as the checkpoint says if left out."""
     calibration: str | None = None
@@ -68,6 +72,7 @@ class Export(Command):
                 self.min_snr_db,
                 self.seed,
                 readout=self.readout,
+                packet_ms=self.packet_ms,
                 progress=lambda file: status.update(f"exporting {file}"),
             )
         for note in result.notes:
