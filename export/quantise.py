@@ -109,25 +109,24 @@ def quantise_onnx(
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
             nodes_to_exclude=_float_nodes(
-                graph, _float_convolutions(network), isinstance(network, StreamEncoder)
+                graph, _quantised_convolutions(network), isinstance(network, StreamEncoder)
             ),
         )
 
 
-def _float_convolutions(network: nn.Module) -> int:
-    """How many convolutions come before the first one that is quantised."""
+def _quantised_convolutions(network: nn.Module) -> int:
+    """How many convolutions are quantised: the last ones."""
     assert isinstance(network, WaveformEncoder | LogMelEncoder | StreamEncoder)
-    blocks = network.encoder.body[:FLOAT_BLOCKS]
-    in_frontend = 0 if isinstance(network, LogMelEncoder) else 2  # transform, mel filters
-    return in_frontend + sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
+    blocks = network.encoder.body[FLOAT_BLOCKS:]
+    return sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
 
 
 def _float_nodes(graph: Any, count: int, stream: bool) -> list[str]:
-    """Nodes before convolution number `count`, in the graph's order, and the pooling after the
-    last one; the encoders are chains. A stream is calibrated without a past, so that what follows
+    """Nodes before the last `count` convolutions, in the graph's order, and the pooling after
+    them; the encoders are chains. A stream is calibrated without a past, so that what follows
     from its state (a linear layer) stays float too."""
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
     behind = graph.node[convolutions[-1] :]
     kinds = ("MaxPool", "AveragePool") + ("Gemm", "MatMul") * stream
     pooling = [node for node in behind if node.op_type in kinds]
-    return [node.name for node in (*graph.node[: convolutions[count]], *pooling)]
+    return [node.name for node in (*graph.node[: convolutions[-count]], *pooling)]
