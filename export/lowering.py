@@ -74,12 +74,12 @@ def _pooled(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return reduce
 
 
-def _halved(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+def _halved(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., object]:
     """A reduction over the rows of [B, R, N], pairwise; a pooling layer would transpose first."""
 
-    def reduce(x: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> Tensor:
+    def reduce(x: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
         if x.dim() != 3 or dim != [1] or keepdim:
-            raise NotImplementedError(f"no lowering of a reduction of {tuple(x.shape)} over {dim}")
+            return NotImplemented  # which leaves the operator as it is
         while x.shape[1] > 1:
             half = x.shape[1] // 2
             halved = combine(x[:, :half], x[:, half : 2 * half])
@@ -89,8 +89,10 @@ def _halved(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor
     return reduce
 
 
-def _largest(x: Tensor, dim: list[int], keepdim: bool = False) -> Tensor:
-    reduce = _pooled(F.max_pool2d) if x.dim() == 4 else _halved(torch.maximum)
+def _largest(x: Tensor, dim: list[int], keepdim: bool = False) -> object:
+    reduce: Callable[..., object] = (
+        _pooled(F.max_pool2d) if x.dim() == 4 else _halved(torch.maximum)
+    )
     return reduce(x, dim, keepdim)
 
 
