@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class Streaming:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Runs to export, to a folder that is removed."""
     packet_ms: tuple[float, ...] = (80.0, 160.0, 320.0)
+    format: tuple[Literal["executorch", "onnx"], ...] = ("executorch", "onnx")
+    precision: tuple[Literal["fp32", "int8"], ...] = ("fp32", "int8")
     csv: Path = RESULTS
     timed_packets: int = 400
     warm_up: int = 20
@@ -77,9 +79,10 @@ def main(wanted: Streaming) -> None:
 
 def rows_of(run: Path, wanted: Streaming) -> list[dict[str, Any]]:
     with TemporaryDirectory() as folder:
-        whole = export_run(run, Path(folder) / "window", inputs=["waveform"])
+        forms = (wanted.format, wanted.precision)
+        whole = export_run(run, Path(folder) / "window", *forms, ["waveform"], parity=False)
         streams = [
-            export_run(run, Path(folder) / f"{ms:g}", inputs=["stream"], packet_ms=ms)
+            export_run(run, Path(folder) / f"{ms:g}", *forms, ["stream"], packet_ms=ms)
             for ms in wanted.packet_ms
         ]
         timed = {

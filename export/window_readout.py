@@ -47,7 +47,7 @@ class WindowReadout(nn.Module):
         if "mel" in self.parts:
             averaged |= self._of_logmel(logmel, before)
             largest["mel"] = logmel.amax(dim=3).flatten(1)
-        known = torch.cat([*averaged.values(), *largest.values()], dim=1)
+        known = _joined([*averaged.values(), *largest.values()])
         return F.pad(known, (1, 0), value=1.0).unsqueeze(1)
 
     def _of_maps(self, middle: Tensor, last: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -91,7 +91,7 @@ class WindowReadout(nn.Module):
         for part in self.parts:
             if part == "last":
                 pooled = [group["last"] for group in (mean, largest) if "last" in group]
-                found.append(self.project(torch.cat(pooled, dim=1)))
+                found.append(self.project(_joined(pooled)))
             elif part == "middle":
                 found.append(mean["middle"])
             else:
@@ -103,11 +103,16 @@ class WindowReadout(nn.Module):
                 change = mean["change"] * heard - self._part(summaries[:, 0], "edge")
                 change = change / (heard * float(self.packet_frames) - 1.0)
                 found += [mean["mel"], variance.sqrt(), largest["mel"], change]
-        return torch.cat(found, dim=1), heard
+        return _joined(found), heard
 
     def _part(self, summaries: Tensor, name: str) -> Tensor:
         """What summaries [..., size] say by this name: [..., n]."""
         return _named(self.averaged, summaries[..., 1:])[name]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """[B, n] each; XNNPACK takes no concatenation of one."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 def _named(sizes: dict[str, int], joined: Tensor) -> dict[str, Tensor]:
