@@ -40,7 +40,7 @@ from tiny_audio_ssl.probing.scores import Score
 from tiny_audio_ssl.settings import PretrainConfig, TrainingConfig
 
 HERE = Path(__file__).parent
-AVERAGE = "average"
+AVERAGE, SCORE = "average", "score"
 TEACHER = "openwakeword_embedding"
 
 
@@ -87,7 +87,7 @@ class Quality:
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=lambda: TrainingConfig(steps=1500)
     )
-    supervised_folds: int = 2
+    supervised_folds: int = 1
     """Folds in which the supervised baselines are trained, which takes longest; 0: none are."""
     peers: bool = True
     """Judge the peers too; they need the packages openwakeword and resemblyzer."""
@@ -101,7 +101,8 @@ def main(quality: Quality) -> None:
             for method in quality.methods:
                 train(quality, method, encoder)
     tasks = [open_task(task) for task in read_suite(quality.suite, quality.data)]
-    rows = with_averages(list(judged(quality, tasks)))
+    rows = list(judged(quality, tasks))
+    rows = [{k: v for k, v in row.items() if k != SCORE} for row in with_averages(rows)]
     with atomic_file(quality.csv) as work, work.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -191,6 +192,7 @@ def row(name: str, encoder: str, score: Score, run: Path | None) -> dict[str, An
         "high_95": rounded(high),
         "interval_is": score.interval_is,
         "recovery": "",
+        SCORE: score,
         "clips": len(score.truth),
         "classes": len(score.classes),
         "folds": len(score.folds),
@@ -208,23 +210,26 @@ def row(name: str, encoder: str, score: Score, run: Path | None) -> dict[str, An
 def with_averages(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Recovery in each row, and behind all a row with the mean over the tasks of each embedding.
 
-    The recovery of an average is that of the averages, not the mean of the tasks' recoveries: one
-    task with little to recover would outweigh all others.
+    Recovery is over the folds that the supervised baseline was trained in. That of an average is
+    of the averages, not the mean of the tasks' recoveries: one task with little to recover would
+    outweigh all others.
     """
-    methods = dict.fromkeys((r["encoder"], r["embedding"]) for r in rows)
+    at = {(r["task"], r["encoder"], r["embedding"]): r[SCORE] for r in rows}
     averages = []
-    for encoder, name in methods:
+    for encoder, name in dict.fromkeys((r["encoder"], r["embedding"]) for r in rows):
         own = [r for r in rows if (r["encoder"], r["embedding"]) == (encoder, name)]
+        compared = []
+        for r in own:
+            references = [at.get((r["task"], encoder, n)) for n in ("random weights", "supervised")]
+            if all(references):
+                compared.append(scores.in_shared_folds(r[SCORE], *references))  # type: ignore[arg-type]
+                r["recovery"] = rounded(scores.recovery(*compared[-1]))
         mean = round(float(np.mean([r["accuracy"] for r in own])), 4)
+        recovered = scores.recovery(*np.mean(compared, axis=0)) if compared else math.nan
         blank = dict.fromkeys(("low_95", "high_95", "interval_is", "clips", "classes", "folds"), "")
-        averages.append({**own[0], "task": AVERAGE, "accuracy": mean, **blank})
-    rows = [*rows, *averages]
-    at = {(r["task"], r["encoder"], r["embedding"]): r["accuracy"] for r in rows}
-    for r in rows:
-        floor = at.get((r["task"], r["encoder"], "random weights"), math.nan)
-        ceiling = at.get((r["task"], r["encoder"], "supervised"), math.nan)
-        r["recovery"] = rounded(scores.recovery(r["accuracy"], floor, ceiling))
-    return rows
+        figures = {"task": AVERAGE, "accuracy": mean, "recovery": rounded(float(recovered))}
+        averages.append({**own[0], **blank, **figures})
+    return [*rows, *averages]
 
 
 def rounded(figure: float) -> float | str:

@@ -6,8 +6,9 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +20,52 @@ from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.checkpoint import Checkpoint
 from tiny_audio_ssl.corpus import Clip, open_corpus
+from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.export.forms import FORMATS, Form, as_input, choose, network
+from tiny_audio_ssl.export import manifest, reference
+from tiny_audio_ssl.export.card import Card
+from tiny_audio_ssl.export.choice import Target, Tried, smallest
+from tiny_audio_ssl.export.forms import FORMATS, Form, Precision, as_input, choose, network
+from tiny_audio_ssl.export.heads import (
+    ScoreParity,
+    compare_scores,
+    open_heads,
+    output_names,
+    with_heads,
+)
 from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare, run_singly
+from tiny_audio_ssl.export.profile import time_shares
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.stream_runtime import Stream, StreamEmbedding
 from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape, stream_shape
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
-from tiny_audio_ssl.export.to_stream import describe, stream_parity, to_stream
+from tiny_audio_ssl.export.to_stream import stream_entry, stream_parity, to_stream
 from tiny_audio_ssl.export.windows import Window, draw, stack
 from tiny_audio_ssl.extras import require
-from tiny_audio_ssl.files import atomic_folder, write_json
+from tiny_audio_ssl.files import atomic_folder, sha256
+from tiny_audio_ssl.probing.heads import Head
+from tiny_audio_ssl.probing.in_windows import InWindows
 
-__all__ = ["FORMATS", "Artifact", "ExportResult", "Form", "Operators", "Parity", "Stream",
-           "StreamEmbedding", "export_run"]  # fmt: skip
+__all__ = [
+    "FORMATS",
+    "Artifact",
+    "Card",
+    "ExportResult",
+    "Form",
+    "Operators",
+    "Parity",
+    "Stream",
+    "StreamEmbedding",
+    "Target",
+    "Tried",
+    "export_run",
+]
 
 RECORDINGS = "recordings.csv"
 FEWEST_PARITY_WINDOWS = 100
+FEWEST_CALIBRATION_WINDOWS = 8  # with sound in them; ranges of fewer clip what comes later
+SILENCE = 1e-3  # peak: -60 dB of full scale
 
 
 @dataclass(frozen=True)
@@ -47,6 +75,15 @@ class Artifact:
     bytes: int
     parity: Parity | None  # None: not compared
     operators: Operators | None  # ExecuTorch only
+    scores: Mapping[str, ScoreParity] = field(default_factory=dict)  # by head, where compared
+    portable_time_share: Mapping[str, float] = field(default_factory=dict)  # by operator, 0..1
+    tried: tuple[Tried, ...] = ()  # with a target: it and smaller ones that missed it
+
+    @property
+    def ok(self) -> bool:
+        """Whether it agrees with the model, as far as it was compared."""
+        embedding = self.parity is None or self.parity.ok
+        return embedding and all(score.ok for score in self.scores.values())
 
 
 @dataclass(frozen=True)
@@ -59,7 +96,7 @@ class ExportResult:
     @property
     def ok(self) -> bool:
         """Whether every artifact that was compared agrees with the model."""
-        return all(a.parity is None or a.parity.ok for a in self.artifacts)
+        return all(artifact.ok for artifact in self.artifacts)
 
 
 def export_run(
@@ -76,6 +113,9 @@ def export_run(
     min_snr_db: float | None = None,
     seed: int = 0,
     readout: Sequence[str] | None = None,
+    heads: Sequence[str | Path] = (),
+    card: Card | None = None,
+    target: Target | None = None,
     packet_ms: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
@@ -90,13 +130,17 @@ def export_run(
         parity: False leaves the comparison out, and with fp32 alone needs no recordings.
         min_snr_db: the least that an int8 embedding must reach; 10 dB if None. fp32: 60 dB.
         readout: other parts for the embedding than the checkpoint says (see `readout.py`).
+        heads: files of `probe --save-head`; their scores become outputs behind the embedding.
+        card: what the model card says beyond what the run and the artifacts tell.
+        target: of the precisions, only the smallest that meets it is kept for each format and
+            input.
         packet_ms: how much sound a stream takes at a time (see `streaming.stream_shape`).
         progress: called with each artifact's file name before it is made.
 
     Artifacts that fail the comparison are kept; the result's `ok` is False.
 
     Raises `UserError`: no checkpoint, an unknown form, a missing extra, a folder in the way, no
-    window of that length.
+    window of that length, too few or silent windows to quantise by, a head of another model.
     """
     wanted = choose(tuple(formats), tuple(precisions), tuple(inputs))
     with _quiet():
@@ -104,29 +148,34 @@ def export_run(
             for module in FORMATS[form.format].modules:
                 require(module, FORMATS[form.format].extra)
     loaded = checkpoint.load(run, readout)
-    target = Path(out) if out is not None else Path(run) / "export"
-    _may_replace(target)
+    found_heads = open_heads(heads, loaded)
+    folder = Path(out) if out is not None else Path(run) / "export"
+    _may_replace(folder)
     samples = _window_samples(loaded, window_ms)
-    streamed = any(form.input == "stream" for form in wanted)
-    shape = stream_shape(loaded.model, packet_ms, samples) if streamed else None
+    shape = None
+    if any(form.input == "stream" for form in wanted):
+        shape = _shape(loaded, packet_ms, samples, bool(found_heads), target)
     quantised = any(form.precision == "int8" for form in wanted)
     calibrated, compared, notes = _windows(
         Path(run), calibration, samples, calibration_clips * quantised, parity_clips * parity, seed
     )
-    job = _Job(loaded, samples, calibrated, compared, min_snr_db, shape)
-    with atomic_folder(target) as work, torch.no_grad():
-        made = []
-        for form in wanted:
-            if progress:
-                progress(form.file)
-            made.append(job.make(form, work))
-        content = manifest.describe(loaded, samples, calibrated, compared, wanted)
+    limits = MIN_SNR_DB | ({} if min_snr_db is None else {"int8": min_snr_db})
+    job = _Job(loaded, samples, calibrated, compared, limits, found_heads, shape, progress)
+    with atomic_folder(folder) as work, torch.no_grad():
+        made = job.make_all(wanted, work) if target is None else job.choose(wanted, work, target)
+        wanted = [artifact.form for artifact, _ in made]
+        content = manifest.describe(loaded, samples, calibrated, compared, wanted, found_heads)
         content["artifacts"] = [entry for _, entry in made]
-        write_json(work / manifest.MANIFEST, content)
-    artifacts = [
-        Artifact(a.form, target / a.path.name, a.bytes, a.parity, a.operators) for a, _ in made
-    ]
-    return ExportResult(target, target / manifest.MANIFEST, tuple(artifacts), tuple(notes))
+        recorded = reference.record(work, content["artifacts"])
+        content["reference"] = {"file": recorded.name, "sha256": sha256(recorded)}
+        content["licence"] = (card or Card()).licence
+        manifest.write(work, content)
+        (card or Card()).write(work, loaded, content)
+    artifacts = [replace(artifact, path=folder / artifact.path.name) for artifact, _ in made]
+    return ExportResult(folder, folder / manifest.MANIFEST, tuple(artifacts), tuple(notes))
+
+
+Made = tuple[Artifact, dict[str, Any]]  # and what the manifest says of it
 
 
 class _Job:
@@ -138,64 +187,118 @@ class _Job:
         samples: int,
         calibrated: list[Window],
         compared: list[Window],
-        min_snr_db: float | None,
+        limits: Mapping[Precision, float],
+        heads: Mapping[str, Head],
         shape: StreamShape | None,
+        progress: Callable[[str], None] | None,
     ) -> None:
         self.model = loaded.model
         self.stream = StreamEncoder(loaded.model, shape) if shape else None
+        self.heads = heads
         self.samples = samples
         self.calibrated, self.compared = calibrated, compared
-        self.limits = MIN_SNR_DB | ({} if min_snr_db is None else {"int8": min_snr_db})
-        with torch.no_grad():
-            self.expected = (
-                torch.cat([self.model(batch) for batch in torch.split(stack(compared), 16)])
-                if compared
-                else None
-            )
+        self.limits, self.progress = limits, progress
+        self.expected: list[Tensor] = []  # embeddings, then scores of each head
+        if compared:
+            whole = with_heads(self.model, heads)
+            with torch.no_grad():
+                batches = [whole(batch) for batch in torch.split(stack(compared), 16)]
+            if not heads:
+                batches = [(batch,) for batch in batches]
+            self.expected = [torch.cat(outputs) for outputs in zip(*batches, strict=True)]
 
-    def make(self, form: Form, folder: Path) -> tuple[Artifact, dict[str, Any]]:
+    def make_all(self, forms: Sequence[Form], folder: Path) -> list[Made]:
+        return [self.make(form, folder) for form in forms]
+
+    def choose(self, forms: Sequence[Form], folder: Path, target: Target) -> list[Made]:
+        """For each format and input the smallest precision that meets the target."""
+        found = []
+        for kind in dict.fromkeys((form.format, form.input) for form in forms):
+            fitting = [form for form in forms if (form.format, form.input) == kind]
+            chosen = smallest(fitting, folder, partial(self._try, target))
+            artifact, entry = chosen.made
+            entry["tried"] = [one.as_json() for one in chosen.tried]
+            found.append((replace(artifact, tried=chosen.tried), entry))
+        return found
+
+    def _try(self, target: Target, form: Form, folder: Path) -> tuple[Made, Tried]:
+        artifact, entry = self.make(form, folder)
+        parity = artifact.parity
+        if parity is None:
+            raise UserError("a target needs the comparison with the model; leave out --no-parity")
+        drops = target.drops(self._eager(), self._embeds(form, artifact.path))
+        enough = target.min_snr_db is None or parity.snr_db >= target.min_snr_db
+        kept = all(drop <= (target.max_probe_drop or 0) for drop in drops.values())
+        figures = Tried(form.file, artifact.bytes, parity.snr_db, drops, enough and kept)
+        return (artifact, entry), figures
+
+    def _eager(self) -> Embeds:
+        embedder = Embedder(self.model)
+        identity = f"{embedder.identity}-in-windows-{self.samples}"
+        return InWindows(embedder.embed, self.samples, embedder.dim, "model", identity)
+
+    def _embeds(self, form: Form, path: Path) -> Embeds:
+        artifact = open_artifact(path)
+
+        def run(window: Floats) -> Floats:
+            given = as_input(self.model, form.input, torch.from_numpy(window))
+            return artifact(given.numpy())
+
+        dim = self.model.encoder.read_dim
+        return InWindows(run, self.samples, dim, form.file, f"{form.input}-{sha256(path)}")
+
+    def make(self, form: Form, folder: Path) -> Made:
+        if self.progress:
+            self.progress(form.file)
         if form.input == "stream":
             return self._make_stream(form, folder)
         path = folder / form.file
-        module = network(self.model, form.input)
+        module = with_heads(network(self.model, form.input), self.heads)
         example = as_input(self.model, form.input, torch.zeros(1, self.samples))
         data = self._inputs(form, self.calibrated) if form.precision == "int8" else None
-        operators = None
+        operators, shares = None, {}
         with _quiet():
             if form.format == "executorch":
-                operators = to_executorch(module, example, path, data)
+                operators = to_executorch(module, example, path, form.precision, data)
+                shares = time_shares(path, example) if operators.portable else {}
             else:
-                to_onnx(module, example, path, form.input_name, data)
-        parity = self._parity(form, path)
-        entry = manifest.entry(form, self.model, self.samples, path)
+                names = output_names(self.heads)
+                to_onnx(module, example, path, form.input_name, form.precision, data, names)
+        parity, scores = self._parity(form, path)
+        entry = manifest.entry(form, self.model, self.samples, path, self.heads)
         entry["parity"] = parity and parity.as_json()
-        entry["operators"] = operators and asdict(operators)
-        return Artifact(form, path, path.stat().st_size, parity, operators), entry
+        entry["scores_parity"] = {name: score.as_json() for name, score in scores.items()}
+        entry["operators"] = operators and asdict(operators) | {"portable_time_share": shares}
+        size = path.stat().st_size
+        return Artifact(form, path, size, parity, operators, scores, shares), entry
 
-    def _make_stream(self, form: Form, folder: Path) -> tuple[Artifact, dict[str, Any]]:
+    def _make_stream(self, form: Form, folder: Path) -> Made:
         assert self.stream is not None
         path, parity = folder / form.file, None
         data = stack(self.calibrated) if form.precision == "int8" else None
         with _quiet():
-            operators = to_stream(self.stream, form.format, path, data)
-        described = describe(self.stream, form.format)
+            operators = to_stream(self.stream, form.format, path, form.precision, data)
+            shares = {}
+            if operators and operators.portable:
+                shares = time_shares(path, *self.stream.start())
+        entry = stream_entry(form, self.model, self.stream, path)
         if self.compared:
-            stream = Stream(open_outputs(path), described)
-            limit = self.limits[form.precision]
-            parity = stream_parity(
-                stream, self.model, self.stream.shape, stack(self.compared), limit
-            )
-        entry = manifest.entry(form, self.model, described["packet_samples"], path)
+            stream = Stream(open_outputs(path), entry["stream"])
+            waves, limit = stack(self.compared), self.limits[form.precision]
+            parity = stream_parity(stream, self.model, self.stream.shape, waves, limit)
         entry["parity"] = parity and parity.as_json()
-        entry["operators"] = operators and asdict(operators)
-        entry["stream"] = described
-        return Artifact(form, path, path.stat().st_size, parity, operators), entry
+        entry["scores_parity"] = {}
+        entry["operators"] = operators and asdict(operators) | {"portable_time_share": shares}
+        size = path.stat().st_size
+        return Artifact(form, path, size, parity, operators, {}, shares), entry
 
-    def _parity(self, form: Form, path: Path) -> Parity | None:
-        if self.expected is None:
-            return None
-        found = run_singly(open_artifact(path), self._inputs(form, self.compared))
-        return compare(found, self.expected, self.limits[form.precision])
+    def _parity(self, form: Form, path: Path) -> tuple[Parity | None, dict[str, ScoreParity]]:
+        if not self.expected:
+            return None, {}
+        found = run_singly(open_outputs(path), self._inputs(form, self.compared))
+        parity = compare(found[0], self.expected[0], self.limits[form.precision])
+        scores = zip(self.heads, found[1:], self.expected[1:], strict=True)
+        return parity, {n: compare_scores(got, want, form.precision) for n, got, want in scores}
 
     def _inputs(self, form: Form, windows: list[Window]) -> Tensor:
         return as_input(self.model, form.input, stack(windows))
@@ -210,6 +313,17 @@ def _window_samples(loaded: Checkpoint, window_ms: float) -> int:
             f"expected at least {config.window_ms:g}, e.g. 975"
         )
     return samples
+
+
+def _shape(
+    loaded: Checkpoint, packet_ms: float | None, samples: int, heads: bool, target: Target | None
+) -> StreamShape:
+    if heads or target is not None:
+        raise UserError(
+            "--input stream goes without --head and without a target; export the others apart "
+            "(what meets a target as a waveform does as a stream)"
+        )
+    return stream_shape(loaded.model, packet_ms, samples)
 
 
 def _may_replace(target: Path) -> None:
@@ -230,6 +344,8 @@ def _windows(
     train, held_out = _recordings(run, source)
     rng = np.random.default_rng(seed)
     calibrated = draw(train, samples, calibrate, rng)
+    if calibrate:
+        _check_calibration(calibrated, source)
     used = {window.path for window in calibrated}
     compared: list[Window] = []
     rest = [clip for clip in train if str(clip.path) not in used]
@@ -250,6 +366,18 @@ def _windows(
         if len(found) < wanted:
             notes.append(f"only {len(found)} of {wanted} windows to {what} could be found")
     return calibrated, compared, notes
+
+
+def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
+    loud = sum(float(np.abs(window.waveform).max()) >= SILENCE for window in windows)
+    if loud < FEWEST_CALIBRATION_WINDOWS:
+        raise UserError(
+            f"int8 is quantised by {source or 'the recordings of the run'}, of which "
+            f"{len(windows)} windows were drawn, {loud} with sound (a peak of -60 dB or more); "
+            f"expected at least {FEWEST_CALIBRATION_WINDOWS}: name recordings like those it will "
+            "hear with --calibration, raise --calibration-clips, shorten --window-ms, or export "
+            "--precision fp32 alone"
+        )
 
 
 def _recordings(run: Path, source: str | None) -> tuple[list[Clip], list[Clip]]:

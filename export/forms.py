@@ -12,7 +12,7 @@ from tiny_audio_ssl.encoders import LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.errors import UserError
 
 FormatName = Literal["executorch", "onnx"]
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "fp16", "int8-weights", "int8"]  # largest file first
 Input = Literal["waveform", "mel", "stream"]
 
 
@@ -24,13 +24,14 @@ class Format:
     extra: str
     modules: tuple[str, ...]  # the first is the runtime
     packages: tuple[str, ...]  # whose versions are recorded
+    precisions: tuple[Precision, ...]
 
 
 FORMATS: dict[FormatName, Format] = {
     "executorch": Format(".pte", "executorch", ("executorch.runtime", "torchao"),
-                         ("executorch", "torchao")),
+                         ("executorch", "torchao"), ("fp32", "fp16", "int8")),
     "onnx": Format(".onnx", "onnx", ("onnxruntime", "onnx", "onnxscript"),
-                   ("onnxruntime", "onnx", "onnxscript")),
+                   ("onnxruntime", "onnx", "onnxscript"), get_args(Precision)),
 }  # fmt: skip
 
 
@@ -55,19 +56,32 @@ class Form:
 def choose(
     formats: tuple[str, ...], precisions: tuple[str, ...], inputs: tuple[str, ...]
 ) -> list[Form]:
-    """Every combination, checked against what there is. Raises `UserError`."""
+    """Every combination, checked against what there is; no precisions: all that each format has.
+
+    Raises `UserError`.
+    """
     for option, given, known in (
-        ("--formats", formats, get_args(FormatName)),
-        ("--precisions", precisions, get_args(Precision)),
-        ("--inputs", inputs, get_args(Input)),
+        ("--format", formats, get_args(FormatName)),
+        ("--precision", precisions or ("fp32",), get_args(Precision)),
+        ("--input", inputs, get_args(Input)),
     ):
         if not given or set(given) - set(known):
             raise UserError(
                 f"{option} {' '.join(given) or '(nothing)'}: expected one or more of "
                 f"{', '.join(known)}"
             )
-    combinations: Any = product(formats, precisions, inputs)
-    return list(dict.fromkeys(Form(*combination) for combination in combinations))
+    wanted: dict[Form, None] = {}
+    for name in formats:
+        had = FORMATS[name].precisions  # type: ignore[index]
+        if missing := [p for p in precisions if p not in had]:
+            # XNNPACK's convolutions take constant weights only, not ones dequantised at run time.
+            raise UserError(
+                f"--precision {missing[0]} is not to be had with --format {name}, only "
+                f"{', '.join(had)}; export the formats one by one"
+            )
+        combinations: Any = product([name], precisions or had, inputs)
+        wanted |= dict.fromkeys(Form(*combination) for combination in combinations)
+    return list(wanted)
 
 
 def network(model: WaveformEncoder, taken: Input) -> nn.Module:

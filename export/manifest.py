@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -17,11 +18,16 @@ from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.checkpoint import Checkpoint
 from tiny_audio_ssl.encoders import WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export import heads
 from tiny_audio_ssl.export.forms import FORMATS, Form, as_input
 from tiny_audio_ssl.export.windows import Window
-from tiny_audio_ssl.files import sha256
+from tiny_audio_ssl.extras import require
+from tiny_audio_ssl.files import sha256, write_json
+from tiny_audio_ssl.probing.heads import Head
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+SCHEMA = "manifest.schema.json"
+SEAL = "content_sha256"
 MANIFEST = "manifest.json"
 _MEANINGS = {
     "waveform": ([-1.0, 1.0], "mono samples at sample_rate_hz; 16-bit PCM divided by 32768"),
@@ -40,8 +46,10 @@ def describe(
     calibration: Sequence[Window],
     compared: Sequence[Window],
     forms: Sequence[Form],
+    found_heads: Mapping[str, Head] | None = None,
 ) -> dict[str, Any]:
     """What all artifacts have in common."""
+    found_heads = found_heads or {}
     model = checkpoint.model
     frontend, encoder = model.frontend.config, model.encoder
     mel = as_input(model, "mel", _silence(samples))
@@ -65,11 +73,20 @@ def describe(
         "versions": versions(forms),
         "calibration": _where(calibration, root),
         "compared_on": _where(compared, root),
+        "heads": heads.describe(found_heads),
     }
 
 
-def entry(form: Form, model: WaveformEncoder, samples: int, file: Path) -> dict[str, Any]:
-    """What one artifact is and takes."""
+def entry(
+    form: Form,
+    model: WaveformEncoder,
+    samples: int,
+    file: Path,
+    found_heads: Mapping[str, Head] | None = None,
+) -> dict[str, Any]:
+    """What one artifact is, takes and gives; ExecuTorch's outputs have no names but this order."""
+    found_heads = found_heads or {}
+    sizes = [model.encoder.read_dim, *(len(head.labels) for head in found_heads.values())]
     batch = 1 if form.format == "executorch" else "batch"
     shape = as_input(model, form.input, _silence(samples)).shape[1:]
     span, meaning = _MEANINGS[form.input]
@@ -81,8 +98,10 @@ def entry(form: Form, model: WaveformEncoder, samples: int, file: Path) -> dict[
         "precision": form.precision,
         "input": {"kind": form.input, "name": form.input_name, "shape": [batch, *shape],
                   "dtype": "float32", "range": span, "meaning": meaning},
-        "output": {"name": "embedding", "shape": [batch, model.encoder.read_dim],
-                   "dtype": "float32"},
+        "outputs": [
+            {"name": name, "shape": [batch, size], "dtype": "float32"}
+            for name, size in zip(heads.output_names(found_heads), sizes, strict=True)
+        ],
     }  # fmt: skip
 
 
@@ -94,17 +113,54 @@ def versions(forms: Sequence[Form]) -> dict[str, str]:
     }
 
 
+def write(folder: Path, content: dict[str, Any]) -> Path:
+    """Write the manifest with a hash of its own content, which must fit the schema."""
+    content = json.loads(json.dumps(content))  # tuples become lists, as a reader finds them
+    sealed = {**content, SEAL: _digest(content)}
+    if wrong := violations(sealed):
+        raise AssertionError(f"{SCHEMA}: {'; '.join(wrong)}")
+    write_json(folder / MANIFEST, sealed)
+    return folder / MANIFEST
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a manifest, as it is installed beside this module."""
+    found: dict[str, Any] = json.loads(Path(__file__).with_name(SCHEMA).read_text())
+    return found
+
+
+def violations(content: Any) -> list[str]:
+    """What in a manifest is not as the schema says, a line each."""
+    # Of the two extras that export: whoever can make or run an artifact can check its manifest.
+    jsonschema = require("jsonschema", "onnx")
+    found = jsonschema.Draft202012Validator(schema()).iter_errors(content)
+    return [f"{error.json_path}: {error.message[:200]}" for error in found]
+
+
+def trusted(path: str | Path) -> dict[str, Any]:
+    """The manifest of an export folder, which must be as it was written; no artifact is read.
+
+    Raises `ManifestError`: none there, another format version, edited, not as the schema says.
+    """
+    file = _file(path)
+    content = _parsed(file)
+    if wrong := violations(content):
+        raise ManifestError(f"{file}: not as {SCHEMA} says: {'; '.join(wrong[:3])}")
+    if content[SEAL] != _digest(content):
+        raise ManifestError(f"{file}: edited since it was written; copy it again, or export again")
+    return content
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """Read the manifest of an export folder (or the file itself) and check every artifact.
 
     Raises `ManifestError`: none there, damaged, another format version, an artifact that is
     absent, truncated or altered.
     """
-    path = Path(path)
-    file = path / MANIFEST if path.is_dir() else path
+    file = _file(path)
     content = _parsed(file)
     for artifact in content["artifacts"]:
-        _check(file.parent / artifact["file"], artifact)
+        check(file.parent / artifact["file"], artifact)
     return content
 
 
@@ -114,6 +170,17 @@ def is_export(folder: Path) -> bool:
         return "artifacts" in json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError, TypeError):
         return False
+
+
+def _file(path: str | Path) -> Path:
+    path = Path(path)
+    return path / MANIFEST if path.is_dir() else path
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Of everything but the digest itself, whatever the order and the line breaks."""
+    rest = {name: value for name, value in content.items() if name != SEAL}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -134,7 +201,8 @@ def _parsed(file: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _check(path: Path, artifact: dict[str, Any]) -> None:
+def check(path: Path, artifact: dict[str, Any]) -> None:
+    """Raises `ManifestError` when an artifact is absent, or its size or hash is another."""
     if not path.is_file():
         raise ManifestError(f"{path}: not there, but in {MANIFEST}; copy the whole folder again")
     size = path.stat().st_size

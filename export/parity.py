@@ -12,9 +12,11 @@ from torch.nn import functional as F
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.forms import Precision
-from tiny_audio_ssl.export.runtimes import Run
+from tiny_audio_ssl.export.runtimes import RunAll
 
-MIN_SNR_DB: dict[Precision, float] = {"fp32": 60.0, "int8": 10.0}
+MIN_SNR_DB: dict[Precision, float] = {
+    "fp32": 60.0, "fp16": 30.0, "int8-weights": 20.0, "int8": 10.0,
+}  # fmt: skip
 HIGHEST_SNR_DB = 200.0  # no difference at all; infinity is not JSON
 
 
@@ -38,10 +40,10 @@ class Parity:
         return figures | {"ok": self.ok}
 
 
-def run_singly(run: Run, inputs: Tensor) -> Tensor:
-    """Embeddings [B, D] of inputs [B, ...], one at a time as a phone does."""
+def run_singly(run: RunAll, inputs: Tensor) -> list[Tensor]:
+    """All outputs [B, ...] for inputs [B, ...], one at a time as a phone does."""
     rows = [run(np.ascontiguousarray(row[None].numpy())) for row in inputs]
-    return torch.from_numpy(np.concatenate(rows))
+    return [torch.from_numpy(np.concatenate(outputs)) for outputs in zip(*rows, strict=True)]
 
 
 def compare(found: Tensor, expected: Tensor, min_snr_db: float) -> Parity:

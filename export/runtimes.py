@@ -26,7 +26,8 @@ def open_artifact(path: Path, threads: int | None = None) -> Run:
 
 
 def open_outputs(path: Path, threads: int | None = None) -> RunAll:
-    """A function from all the artifact's inputs (float32, C order) to all its outputs, in order.
+    """A function from the artifact's inputs (float32, C order) to all its outputs, in their order:
+    embeddings [B, D], then scores [B, classes] of each head, or what a stream goes on with.
 
     `threads`: None leaves the runtime's own choice.
 
@@ -39,7 +40,7 @@ def open_outputs(path: Path, threads: int | None = None) -> RunAll:
     prepare_runtime(name, threads)
     try:
         return _open_executorch(path) if name == "executorch" else _open_onnx(path, threads)
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # ONNX Runtime's derive from nothing else
         raise UserError(f"{path}: its runtime can't load it ({error}); export it again") from error
 
 

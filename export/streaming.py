@@ -133,11 +133,6 @@ class StreamEncoder(nn.Module):
         embedding, heard = self.readout(summaries)
         return embedding, heard, samples[:, packet.shape[1] :], summaries
 
-    @property
-    def encoder(self) -> Encoder:
-        assert isinstance(self.maps, PacketMaps)
-        return self.maps.encoder
-
     def start(self, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
         """A silent packet and the state that a stream starts with."""
         config = self.frontend.config

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.half import in_half_precision
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.quantise import quantised_graph
 from tiny_audio_ssl.extras import require
@@ -26,20 +28,28 @@ class Operators:
 
 
 def to_executorch(
-    network: nn.Module, example: Tensor, target: Path, calibration: Tensor | None = None
+    network: nn.Module,
+    example: Tensor,
+    target: Path,
+    precision: Precision = "fp32",
+    calibration: Tensor | None = None,
 ) -> Operators:
     """Write `network` as a .pte.
 
     Args:
-        network: in eval mode; takes one tensor, gives one.
+        network: in eval mode; takes one tensor, gives one or several.
         example: an input with batch 1; the artifact takes this shape only.
-        calibration: inputs [B, ...] to quantise by; None keeps float32.
+        precision: fp32, fp16 or int8.
+        calibration: inputs [B, ...] to quantise by; for int8.
 
     Raises `UserError` without the extra `executorch`.
     """
     network = folded(network)
-    if calibration is not None:
+    if precision == "int8":
+        assert calibration is not None
         network = quantised_graph(network, calibration)
+    elif precision == "fp16":
+        network = in_half_precision(network)
     return write_pte(program(network, example), target)
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.half import in_half_precision
+from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded
 from tiny_audio_ssl.export.quantise import quantise_onnx
+from tiny_audio_ssl.export.weights_only import with_int8_weights
 from tiny_audio_ssl.extras import require
 
 
@@ -19,45 +24,65 @@ def to_onnx(
     example: Tensor,
     target: Path,
     input_name: str,
+    precision: Precision = "fp32",
     calibration: Tensor | None = None,
+    output_names: Sequence[str] = (EMBEDDING,),
 ) -> None:
-    """Write `network` as .onnx: `input_name` [batch, ...] -> `embedding` [batch, D].
+    """Write `network` as .onnx: `input_name` [batch, ...] -> `embedding` [batch, D] (and others).
 
     Args:
-        network: in eval mode; takes one tensor, gives one.
+        network: in eval mode; takes one tensor, gives as many as there are `output_names`.
         example: an input; all but its batch size is fixed.
-        calibration: inputs [B, ...] to quantise by; None keeps float32.
+        precision: fp32, fp16, int8-weights or int8.
+        calibration: inputs [B, ...] to quantise by; for int8.
 
     Raises `UserError` without the extra `onnx`.
     """
     given = None if calibration is None else (calibration,)
-    write_onnx(network, {input_name: example}, ["embedding"], target, given)
+    write_onnx(network, {input_name: example}, target, output_names, precision, given)
 
 
 def write_onnx(
     network: nn.Module,
     inputs: Mapping[str, Tensor],
-    outputs: Sequence[str],
     target: Path,
+    output_names: Sequence[str],
+    precision: Precision = "fp32",
     calibration: tuple[Tensor, ...] | None = None,
 ) -> None:
-    """`to_onnx` with several inputs (by name, an example of batch 1 each) and outputs."""
+    """`to_onnx` with several inputs, by name an example each."""
     require("onnxscript", "onnx")
     onnx = require("onnx", "onnx")
-    batch = {0: torch.export.Dim("batch", min=1, max=4096)}
+    exact = folded(network)
     with TemporaryDirectory() as folder:
-        exact = target if calibration is None else Path(folder) / "float.onnx"
+        made = Path(folder) / "made.onnx"
         torch.onnx.export(
-            folded(network),
+            in_half_precision(exact) if precision == "fp16" else exact,
             tuple(x.expand(2, *x.shape[1:]).contiguous() for x in inputs.values()),
-            exact,
+            made,
             dynamo=True,
             input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=(batch,) * len(inputs),
+            output_names=list(output_names),
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},) * len(inputs),
             external_data=False,
             verbose=False,
         )
-        if calibration is not None:
-            quantise_onnx(exact, target, network, calibration)
+        if precision == "int8":
+            assert calibration is not None
+            quantise_onnx(made, made, network, calibration)
+        model = onnx.load(made)
+    if precision == "int8-weights":
+        with_int8_weights(model)
+    onnx.save(_without_notes(model), target)
     onnx.checker.check_model(target, full_check=True)
+
+
+def _without_notes(model: Any) -> Any:
+    """The exporter notes at each node where in which file it came from: a third of a small model,
+    and nobody's business."""
+    graph = model.graph
+    values = (*graph.value_info, *graph.input, *graph.output)
+    for part in (model, graph, *graph.node, *graph.initializer, *values):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    return model

@@ -10,7 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_audio_ssl.encoders import WaveformEncoder
-from tiny_audio_ssl.export.forms import FormatName
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.forms import Form, FormatName, Precision
+from tiny_audio_ssl.export.half import in_half_precision
+from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.parity import Parity, compare
 from tiny_audio_ssl.export.quantise import quantised_graph
@@ -21,26 +24,46 @@ from tiny_audio_ssl.export.to_onnx import write_onnx
 
 STATE = ("past", "summaries")
 INPUTS = ("packet", *STATE)
-OUTPUTS = ("embedding", "heard", *(f"next_{name}" for name in STATE))
+OUTPUTS = (EMBEDDING, "heard", *(f"next_{name}" for name in STATE))
 
 
 def to_stream(
-    network: StreamEncoder, format: FormatName, target: Path, calibration: Tensor | None = None
+    network: StreamEncoder,
+    format: FormatName,
+    target: Path,
+    precision: Precision = "fp32",
+    calibration: Tensor | None = None,
 ) -> Operators | None:
     """Write one step of a stream, `INPUTS` -> `OUTPUTS`; ExecuTorch has them in this order.
 
-    `calibration`: waveforms [B, N] to quantise by, N at least a packet and 15 ms; None keeps
-    float32. Raises `UserError` without the format's extra.
+    `calibration`: waveforms [B, N] to quantise by, N at least a packet and 15 ms; for int8.
+    Raises `UserError` without the format's extra.
     """
     samples = None if calibration is None else _packets(network, calibration)
     if format == "onnx":
         given = None if samples is None else _on_its_own(network, samples)
-        write_onnx(network, dict(zip(INPUTS, network.start(), strict=True)), OUTPUTS, target, given)
+        inputs = dict(zip(INPUTS, network.start(), strict=True))
+        write_onnx(network, inputs, target, OUTPUTS, precision, given)
         return None
     network = folded(network)
-    if samples is not None:
+    if precision == "fp16":
+        in_half_precision(network)
+    elif samples is not None:
         network.maps = quantised_graph(network.maps, network.frontend(samples).contiguous())
     return write_pte(program(network, *network.start()), target)
+
+
+def stream_entry(
+    form: Form, model: WaveformEncoder, network: StreamEncoder, file: Path
+) -> dict[str, Any]:
+    """What the manifest says of an artifact; the state is apart from its other outputs."""
+    packet = network.start()[0].shape[1]
+    entry = manifest.entry(form, model, packet, file)
+    heard = {**entry["outputs"][0], "name": OUTPUTS[1]}
+    heard["shape"] = [heard["shape"][0], 1]
+    entry["outputs"].append(heard)
+    entry["stream"] = describe(network, form.format)
+    return entry
 
 
 def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
@@ -61,7 +84,6 @@ def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
         "packets": shape.packets,
         "window_samples": hop * shape.packets * shape.packet_frames + state[0].shape[1],
         "delay_samples": 0,  # an embedding has heard the packet's last sample
-        "outputs": list(OUTPUTS),
         "state": tensors,
     }
 

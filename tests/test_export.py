@@ -235,8 +235,8 @@ def test_too_few_windows_are_told(small_run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"formats": ["tflite"]}, "--formats tflite"),
-        ({"precisions": []}, "--precisions"),
+        ({"formats": ["tflite"]}, "--format tflite"),
+        ({"precisions": ["int4"]}, "--precision int4"),
         ({"window_ms": 10.0}, "--window-ms 10"),
     ],
 )

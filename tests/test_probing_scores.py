@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from sklearn import metrics
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.probing import scores
-from tiny_audio_ssl.probing.scores import Score, Trial, recovery
+from tiny_audio_ssl.probing.scores import Score, Trial, in_shared_folds, recovery
 
 
 def score(folds: int = 5, seeds: int = 2, right: float = 0.7, groups: int = 20) -> Score:
@@ -118,3 +119,13 @@ def test_recovery():
     assert all(
         math.isnan(recovery(*f)) for f in [(math.nan, 0, 1), (0, math.nan, 1), (0, 0, math.nan)]
     )
+
+
+def test_models_are_compared_in_the_folds_that_all_have():
+    every, other = score(right=0.7), score(right=0.9)
+    few = replace(other, trials=[trial for trial in other.trials if trial.fold in (1, 3)])
+    expected = [np.mean([s.folds[1], s.folds[3]]) for s in (every, other)]
+    assert in_shared_folds(every, few) == pytest.approx(expected)
+    assert in_shared_folds(every, other) == [every.accuracy, other.accuracy]
+    none = replace(other, trials=[trial for trial in other.trials if trial.fold == 4])
+    assert all(math.isnan(accuracy) for accuracy in in_shared_folds(few, none))

@@ -18,10 +18,18 @@ from tiny_audio_ssl.frontend import FrontendConfig
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
-from tiny_audio_ssl.export import ExportResult, Stream, StreamEmbedding, export_run, manifest
+from tiny_audio_ssl.export import (
+    ExportResult,
+    Stream,
+    StreamEmbedding,
+    Target,
+    export_run,
+    manifest,
+)
 from tiny_audio_ssl.export.parity import compare
 from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape, offline, stream_shape
 from tiny_audio_ssl.export.to_stream import describe
+from tiny_audio_ssl.export.verify import verify
 from tiny_audio_ssl.latency import measure
 
 WINDOW = 15_600
@@ -174,6 +182,12 @@ def test_packets_that_cannot_be(packet_ms):
         stream_shape(small(), packet_ms, WINDOW)
 
 
+def test_heads_and_targets_are_for_the_others(tmp_path):
+    checkpoint.save(tmp_path / "last", small(), {"task": "temporal_gap"}, {"step": 0})
+    with pytest.raises(UserError, match="--input stream"):
+        export_run(tmp_path, inputs=["stream"], target=Target(min_snr_db=20.0))
+
+
 @pytest.mark.parametrize(
     ("pcm", "said"),
     [
@@ -234,6 +248,13 @@ def test_artifacts_equal_offline_from_the_first_packet_on(exported):
             torch.testing.assert_close(joined(found), wanted, atol=2e-4, rtol=2e-4)
         else:
             assert compare(joined(found), wanted, 10.0).ok
+
+
+def test_verify_runs_a_packet(exported):
+    _, result = exported
+    assert verify(result.folder).ok
+    outputs = [o["name"] for o in manifest.trusted(result.folder)["artifacts"][0]["outputs"]]
+    assert outputs == ["embedding", "heard"]
 
 
 def test_manifest_says_how_to_drive_it(exported):

@@ -1,8 +1,8 @@
 """tiny-audio-ssl: pretrain, resume, embed, probe, finetune, search, report, datasets,
-export, bench, inspect.
+export, verify, bench, inspect.
 
-Exit codes: 0 done; 1 done, but a check failed (parity); 2 something to mend in what was given;
-130 interrupted, with a checkpoint to go on from.
+Exit codes: 0 done; 1 done, but a check failed (parity, verify); 2 something to mend in what was
+given; 130 interrupted, with a checkpoint to go on from.
 """
 
 from __future__ import annotations

@@ -76,9 +76,9 @@ def atomic_file(target: Path) -> Iterator[Path]:
             raise
 
 
-def write_json(target: Path, value: Any) -> None:
+def write_json(target: Path, value: Any, indent: int | None = 2) -> None:
     with atomic_file(target) as work:
-        work.write_text(json.dumps(value, indent=2) + "\n")
+        work.write_text(json.dumps(value, indent=indent) + "\n")
 
 
 def sha256(path: Path) -> str:

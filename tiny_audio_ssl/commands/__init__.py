@@ -13,6 +13,7 @@ from tiny_audio_ssl.commands.pretrain import Resume, pretrain_command
 from tiny_audio_ssl.commands.probe import Probe
 from tiny_audio_ssl.commands.report import Report
 from tiny_audio_ssl.commands.search import Search
+from tiny_audio_ssl.commands.verify import Verify
 
 COMMANDS: dict[str, type[Command]] = {
     "pretrain": pretrain_command(None),
@@ -24,6 +25,7 @@ COMMANDS: dict[str, type[Command]] = {
     "report": Report,
     "datasets": Datasets,
     "export": Export,
+    "verify": Verify,
     "bench": Bench,
     "inspect": Inspect,
 }

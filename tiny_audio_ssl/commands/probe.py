@@ -11,12 +11,12 @@ from typing import Annotated
 import tyro
 
 from tiny_audio_ssl import embedding
-from tiny_audio_ssl.commands.base import Command, out, progress, report_skipped
+from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
 from tiny_audio_ssl.downstream.base import Task
 from tiny_audio_ssl.downstream.suite import read_suite
 from tiny_audio_ssl.embedding import Embedder, Embeds
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.probing import scores
+from tiny_audio_ssl.probing import heads, scores
 from tiny_audio_ssl.probing.labelled import Labelled, open_task
 from tiny_audio_ssl.probing.models import LogMelStatistics, open_model, random_weights
 from tiny_audio_ssl.probing.protocols import PROTOCOLS, evaluate
@@ -101,6 +101,9 @@ class Probe(Command):
     """Where decoded audio and embeddings are kept."""
     out: Path | None = None
     """A .json file for every prediction; `tiny-audio-ssl report` reads it."""
+    save_head: Path | None = None
+    """Fit the linear probe of the run on all labelled recordings and keep it for `export --head`: a
+    .safetensors file, whose name is the head's, or a folder with one for each task."""
     per_class: bool = False
     """Print precision, recall and F1 of each class, and the confusion matrix."""
     json: bool = False
@@ -120,6 +123,8 @@ class Probe(Command):
                         done(1)
         if self.out:
             scores.write(self.out, results)
+        if self.save_head:
+            self._save_heads(self.save_head, models[0], labelled, results, store)
         if self.json:
             print(json.dumps([score.summary() for score in results]))
         else:
@@ -134,6 +139,31 @@ class Probe(Command):
             raise UserError(
                 f"protocol {', '.join(unknown)} is not known; choose from {', '.join(PROTOCOLS)}"
             )
+
+        if self.save_head and (len(self.runs) != 1 or "linear" not in self.protocols):
+            raise UserError(
+                "--save-head keeps the linear probe of one run; give one RUN, and linear among "
+                "the --protocols"
+            )
+        if self.save_head and self.save_head.suffix == heads.SUFFIX:
+            heads.name_of(self.save_head)
+            if (tasks := len(self.questions.tasks())) > 1:
+                raise UserError(f"{self.save_head}: one file for {tasks} tasks; name a folder")
+
+    def _save_heads(
+        self,
+        place: Path,
+        model: Embeds,
+        labelled: Sequence[Labelled],
+        results: Sequence[Score],
+        store: Store,
+    ) -> None:
+        assert isinstance(model, Embedder)
+        for task in labelled:
+            score = next(s for s in results if _is_linear(s, model, task))
+            file = place if place.suffix == heads.SUFFIX else place / heads.file_name(score.task)
+            heads.write(file, heads.fit(model, task, score, store))
+            err.print(f"{file}: {len(task.classes)} labels of {len(task)} clips", markup=False)
 
     def _models(self) -> list[Embeds]:
         runs = [embedding.load(run, self.readout) for run in dict.fromkeys(self.runs)]
@@ -168,6 +198,10 @@ class Probe(Command):
             out.print(mean_table(results))
         for score in results if self.per_class else ():
             out.print(class_table(score), confusion_table(score))
+
+
+def _is_linear(score: Score, model: Embeds, task: Labelled) -> bool:
+    return (score.task, score.model, score.protocol) == (task.task.name, model.name, "linear")
 
 
 def floors(runs: Sequence[Embedder]) -> list[Embeds]:

@@ -15,6 +15,7 @@ from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.frontend import FrontendConfig
 from tiny_audio_ssl.mel_statistics import MelStatistics
+from tiny_audio_ssl.probing.in_windows import InWindows
 
 __all__ = ["Embeds", "LogMelStatistics", "open_model", "random_weights"]
 
@@ -23,9 +24,10 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embeds:
     """The model that a word on the command line means.
 
     Args:
-        spec: a run or checkpoint folder; `random:RUN`, the same encoder and front-end statistics
-            with random weights; `logmel`, or `logmel:all` with all that a readout has; or
-            `hear:package.module`, any module with the HEAR API.
+        spec: a run or checkpoint folder; an exported .pte or .onnx that takes waveforms;
+            `random:RUN`, the same encoder and front-end statistics with random weights; `logmel`,
+            or `logmel:all` with all that a readout has; or `hear:package.module`, any module with
+            the HEAR API.
         weights: of a `hear:` module.
 
     Raises `UserError`: no such run or module, weights that nobody asked for.
@@ -41,7 +43,31 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embeds:
         return LogMelStatistics(every=bool(colon))
     if kind == "random" and colon:
         return random_weights(embedding.load(rest))
+    if Path(spec).suffix in (".pte", ".onnx"):
+        return open_waveform_artifact(Path(spec))
     return embedding.load(spec)
+
+
+def open_waveform_artifact(path: Path) -> InWindows:
+    """An artifact beside its manifest, in its own runtime.
+
+    Raises `UserError`: it takes no waveform, or is not what its manifest says.
+    """
+    # Imported late: the runtimes take seconds.
+    from tiny_audio_ssl.export import manifest
+    from tiny_audio_ssl.export.runtimes import open_artifact
+
+    content = manifest.read(path.parent)
+    entry = next((a for a in content["artifacts"] if a["file"] == path.name), None)
+    if entry is None or entry["input"]["kind"] != "waveform":
+        fitting = [a["file"] for a in content["artifacts"] if a["input"]["kind"] == "waveform"]
+        raise UserError(
+            f"{path}: a probe needs an artifact that takes waveforms; beside it are "
+            f"{', '.join(fitting) or 'none: export with --input waveform'}"
+        )
+    run = open_artifact(path, threads=1)
+    dim, samples = content["embedding_dim"], content["window_samples"]
+    return InWindows(run, samples, dim, str(path), entry["sha256"])
 
 
 def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:

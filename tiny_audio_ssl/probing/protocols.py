@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding import Embedder, Embeds, Floats
 from tiny_audio_ssl.errors import UserError
@@ -65,6 +66,33 @@ def linear(x: Floats, labelled: Labelled) -> Measured:
         chosen.append(c)
         trials.append(Trial(fold, 0, one.test, _regress(x, labelled.truth, one, c)))
     return trials, {"C": ", ".join(f"{c:g}" for c in chosen)}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Logistic regression on a standardised embedding: scores are
+    softmax(weight ((x - mean) / std) + bias)."""
+
+    mean: NDArray[np.float64]  # [D]
+    std: NDArray[np.float64]  # [D]
+    weight: NDArray[np.float64]  # [classes, D]
+    bias: NDArray[np.float64]  # [classes]
+    c: float
+
+
+def fit_all(x: Floats, labelled: Labelled) -> Fitted:
+    """What `linear` fits, on all recordings, for use rather than for a score. C is chosen as there:
+    on the official validation part, or by inner folds."""
+    scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(x)
+    everything = Split(np.arange(len(labelled)), np.arange(0))
+    with_validation = (one for one in labelled.splits if one.validation is not None)
+    c = _choose_c(x, labelled, next(with_validation, everything))
+    known, axes = _turned(scaler.transform(x), np.eye(x.shape[1], dtype=np.float32))
+    regression = _quietly(_regression(FITTING, C=c), known, labelled.truth)
+    weight, bias = regression.coef_ @ axes.T, regression.intercept_
+    if len(weight) == 1:  # of two classes it models the second: sigmoid(z) is softmax(0, z)
+        weight, bias = np.vstack([0 * weight, weight]), np.append(0.0, bias)
+    return Fitted(scaler.mean_, scaler.scale_, weight, bias, c)
 
 
 def knn(x: Floats, labelled: Labelled, k: int = NEIGHBOURS) -> Measured:

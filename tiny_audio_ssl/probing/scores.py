@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +200,17 @@ class Score:
         names = ("task", "model", "protocol", "classes", "details", "groups")
         given = {name: found[name] for name in names}
         return cls(**given, truth=np.array(found["truth"], np.int64), trials=trials)
+
+
+def in_shared_folds(*measured: Score) -> list[float]:
+    """The accuracy of each over the folds that all have: trained models may have had a few only,
+    and folds differ in difficulty. NaN where there is no such fold."""
+    shared = set.intersection(*({trial.fold for trial in score.trials} for score in measured))
+    found = []
+    for score in measured:
+        trials = [trial for trial in score.trials if trial.fold in shared]
+        found.append(replace(score, trials=trials).accuracy if trials else math.nan)
+    return found
 
 
 def recovery(task: float, random: float, supervised: float) -> float:

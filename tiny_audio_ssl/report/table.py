@@ -13,7 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
-from tiny_audio_ssl.probing.scores import Score, recovery
+from tiny_audio_ssl.probing.scores import Score, in_shared_folds, recovery
 from tiny_audio_ssl.report.results import FROZEN, RANDOM
 
 SUPERVISED = "supervised"
@@ -118,8 +118,8 @@ def recoveries(
     of = _encoders(scores, encoders)
     tasks = []
     for task in [] if lacking else accuracies.tasks:
-        by_method = dict(zip(accuracies.methods, task.cells, strict=True))
-        cells = [_recovered(method, by_method, of) for method in accuracies.methods]
+        own = {Method(s.protocol, s.model): s for s in scores if s.task == task.name}
+        cells = [_recovered(method, own, of) for method in accuracies.methods]
         tasks.append(replace(task, cells=_marked(cells, accuracies.methods)))
     methods = accuracies.methods if tasks else []
     found = Table(methods, tasks, _average(tasks, methods)).having_values()
@@ -166,11 +166,13 @@ def _made_of(model: str) -> str:
     return model.removeprefix(f"{RANDOM} of ")
 
 
-def _recovered(method: Method, task: Mapping[Method, Cell], encoders: Mapping[Method, str]) -> Cell:
+def _recovered(
+    method: Method, task: Mapping[Method, Score], encoders: Mapping[Method, str]
+) -> Cell:
     if method.is_random or method.protocol == SUPERVISED:
         return _missing("a reference")
 
-    def only(references: Sequence[Method]) -> Cell | None:
+    def only(references: Sequence[Method]) -> Score | None:
         own = [r for r in references if _made_of(r.model) == method.model]
         alike = [r for r in references if encoders[r] == encoders[method] != ""]
         for choice in (own, references, alike):
@@ -182,9 +184,9 @@ def _recovered(method: Method, task: Mapping[Method, Cell], encoders: Mapping[Me
     supervised = only([m for m in task if m.protocol == SUPERVISED])
     if random is None or supervised is None:
         return _missing("no reference")
-    if task[method].missing or random.missing or supervised.missing:
+    if method not in task:
         return _missing("not measured")
-    value = recovery(task[method].value, random.value, supervised.value)
+    value = recovery(*in_shared_folds(task[method], random, supervised))
     return _missing("supervised is no better") if math.isnan(value) else Cell(value)
 
 
