@@ -36,6 +36,16 @@ def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
     from executorch.backends.xnnpack.quantizer import xnnpack_quantizer as xnnpack
     from torchao.quantization.pt2e.observer import MinMaxObserver
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
+    from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+    class Quantiser(xnnpack.XNNPACKQuantizer):  # type: ignore[misc]
+        def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
+            """It leaves alone what has an annotation; its filter lets concatenations through."""
+            for node in filter(_stays_float, model.graph.nodes):
+                node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(_annotated=True)
+            annotated: torch.fx.GraphModule = super().annotate(model)
+            return annotated
 
     config = xnnpack.get_symmetric_quantization_config(is_per_channel=True)
     # The default's histograms clip what is rare, so that loud windows come out wrong: with the
@@ -45,8 +55,7 @@ def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
         observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=SMALLEST_SCALE),
     )
     config = replace(config, input_activation=activation, output_activation=activation)
-    quantiser = xnnpack.XNNPACKQuantizer().set_global(config)
-    quantiser.set_filter_function(lambda node: not _stays_float(node))
+    quantiser = Quantiser().set_global(config)
     graph = program(network, calibration[:2], any_batch=True).module()
     observed = prepare_pt2e(graph, quantiser)
     with torch.no_grad():

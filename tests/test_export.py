@@ -131,6 +131,16 @@ def test_sizes(exported):
         assert form.precision == "fp32" or size < sizes.get(exact, size + 1)
 
 
+def test_front_end_stays_float(exported):
+    import onnx
+
+    _, result = exported
+    nodes = list(onnx.load(result.folder / "encoder.waveform.int8.onnx").graph.node)
+    kinds = [node.op_type for node in nodes]
+    assert not any("Linear" in kind for kind in kinds[: kinds.index("Log")])  # (De)QuantizeLinear
+    assert sum(kind == "DequantizeLinear" for kind in kinds) > 10
+
+
 def test_onnx_batch_equals_singles(exported):
     _, result = exported
     waves = np.stack([chord(100 + i, 1.0)[:WINDOW] for i in range(4)]).astype(np.float32)
