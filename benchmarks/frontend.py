@@ -150,7 +150,7 @@ def _whole(frontends: dict[str, LogMel], work: Path, options: Frontend) -> Itera
         inputs = calibration
         if isinstance(network, LogMelEncoder):
             inputs = frontends["dense"](calibration).contiguous()
-        return to_executorch(network, example, path, inputs)
+        return to_executorch(network, example, path, "int8", inputs)
 
     waveform = _example(options)
     networks = {name: WaveformEncoder(f, encoder).eval() for name, f in frontends.items()}

@@ -106,8 +106,9 @@ def quantise_onnx(
 
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
-        # The exporter wrote the shapes; symbolic inference stumbles over its concatenation.
-        quant_pre_process(float_model, prepared, skip_symbolic_shape=True)
+        # The exporter wrote the shapes; symbolic inference stumbles over its concatenation. What
+        # ONNX Runtime would fold here, the front-end's weights, is left for when it loads.
+        quant_pre_process(float_model, prepared, skip_symbolic_shape=True, skip_optimization=True)
         graph = onnx.load(prepared).graph
         names = [given.name for given in graph.input]
         quantize_static(

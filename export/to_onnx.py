@@ -18,6 +18,8 @@ from tiny_audio_ssl.export.quantise import quantise_onnx
 from tiny_audio_ssl.export.weights_only import with_int8_weights
 from tiny_audio_ssl.extras import require
 
+MOST_FOLDED = 4096  # values; the front-end's weights are made of tables when it loads
+
 
 def to_onnx(
     network: nn.Module,
@@ -51,7 +53,7 @@ def write_onnx(
     calibration: tuple[Tensor, ...] | None = None,
 ) -> None:
     """`to_onnx` with several inputs, by name an example each."""
-    require("onnxscript", "onnx")
+    optimizer = require("onnxscript.optimizer", "onnx")
     onnx = require("onnx", "onnx")
     exact = folded(network)
     with TemporaryDirectory() as folder:
@@ -66,7 +68,10 @@ def write_onnx(
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},) * len(inputs),
             external_data=False,
             verbose=False,
+            optimize=False,  # it stores what it folds, however large
         )
+        model = optimizer.optimize(onnx.load(made), output_size_limit=MOST_FOLDED)
+        onnx.save(model, made)
         if precision == "int8":
             assert calibration is not None
             quantise_onnx(made, made, network, calibration)
