@@ -26,7 +26,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/typed && mkdir -p build/typed
-	cp -r tiny_audio_ssl build/typed/ && cp -r export build/typed/tiny_audio_ssl/
+	cp -r tiny_audio_ssl build/typed/ && cp -r export benchmarks/runner build/typed/tiny_audio_ssl/
 	$(BIN)/mypy
 
 bench: $(VENV)/.run

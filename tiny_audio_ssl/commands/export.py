@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, export_run
 from tiny_audio_ssl.export.card import MODEL_CARD, scores_of
 from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.to_training import FORMAT, export_training
 from tiny_audio_ssl.probing import scores
 from tiny_audio_ssl.probing.labelled import open_task
 from tiny_audio_ssl.report.runs import short_names
@@ -37,8 +38,13 @@ class Export(Command):
     out: Path | None = None
     """The folder to make; RUN/export if left out. An earlier export there is replaced. Of several
     runs: OUT/NAME-OF-RUN."""
-    format: tuple[Literal["executorch", "onnx"], ...] = ("executorch", "onnx")
-    """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
+    format: tuple[Literal["executorch", "onnx", "executorch-training"], ...] = (
+        "executorch",
+        "onnx",
+    )
+    """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime. executorch-training, alone: a .pte of
+    the run's own task, forward and backward, to RUN/export-training (see
+    docs/training-on-device.md); of the other options it takes --out, --batch-size and --json."""
     precision: tuple[Precision, ...] = ()
     """Of the encoder; the front-end stays in float32. fp32 and int8 if left out. int8-weights:
     computed in float32, .onnx only. With a target: those to choose from, all if left out."""
@@ -80,6 +86,8 @@ class Export(Command):
     """Results of `probe --out` for MODEL_CARD.md; RUN/scores.json if left out and there."""
     latency: bool = False
     """Time the artifacts on this machine, for MODEL_CARD.md."""
+    batch_size: int = 8
+    """Clips in a step, of `executorch-training`."""
     json: bool = False
     """Print the result as JSON, a line for each run."""
 
@@ -116,6 +124,8 @@ class Export(Command):
         self, run: Path, folder: Path | None, card: Card, target: Target | None
     ) -> ExportResult:
         usual: tuple[Precision, ...] = ("fp32", "int8") if target is None else ()
+        if FORMAT in self.format:
+            return self._training()
         with err.status("exporting") as status:
             result = export_run(
                 run,
@@ -153,6 +163,28 @@ class Export(Command):
         if not result.ok:
             err.print("[bold red]error:[/] an artifact is too far from the model (exit code 1)")
         return result
+
+    def _export_training(self) -> int:
+        self._takes_only("runs", "out", "format", "batch_size", "json")
+        for run, folder in zip(self.runs, self._folders(), strict=True):
+            with err.status("exporting a training step"):
+                made = export_training(run, folder, self.batch_size)
+            if self.json:
+                print(json.dumps(asdict(made), default=str))
+                continue
+            operators = sum(made.operators.values())
+            size = f"{made.bytes / 1000:.0f} kB, {operators} operators, all of kinds"
+            out.print(f"{made.path}: {size} whose gradients were compared with eager", markup=False)
+            out.print("open it with tiny_audio_ssl.export.trainer.OnDeviceTrainer", markup=False)
+        return 0
+
+    def _takes_only(self, *names: str) -> None:
+        usual = Export()
+        others = [f.name for f in fields(self) if f.name not in names]
+        given = [name for name in others if getattr(self, name) != getattr(usual, name)]
+        if self.format != (FORMAT,) or given:
+            what = f"--{given[0].replace('_', '-')}" if given else " ".join(self.format)
+            raise UserError(f"--format {FORMAT} is made alone, not with {what}")
 
 
 def _left_out(result: ExportResult) -> list[str]:
