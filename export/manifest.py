@@ -172,6 +172,16 @@ def is_export(folder: Path) -> bool:
         return False
 
 
+def may_replace(target: Path) -> None:
+    """Raises `UserError` when something else than an export is in the way."""
+    there = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if there and not is_export(target):
+        raise UserError(
+            f"{target}: there already, and not an export of tiny-audio-ssl (no manifest.json), so "
+            "it is not replaced; name another folder with --out"
+        )
+
+
 def _file(path: str | Path) -> Path:
     path = Path(path)
     return path / MANIFEST if path.is_dir() else path
