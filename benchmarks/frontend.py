@@ -223,12 +223,12 @@ def _take_turns(timed: list[_Timed], rounds: int, warm_up: int) -> None:
 def _show(rows: list[Row]) -> None:
     table = Table(title=f"{rows[0].runtime}, {rows[0].samples} samples")
     names = ("form", "ms", "min_ms", "times_faster", "share_of_ms", "bytes", "share_of_bytes")
-    for name in (*names, "portable", "difference", "refused"):
+    columns = (*names, "portable", "difference", "refused")
+    for name in columns:
         table.add_column(name)
     for row in rows:
         values = asdict(row)
-        table.add_row(*("" if values[c.header] is None else f"{values[c.header]}"
-                        for c in table.columns))  # fmt: skip
+        table.add_row(*("" if values[name] is None else str(values[name]) for name in columns))
     Console(width=160).print(table)
 
 

@@ -13,6 +13,9 @@ from tiny_audio_ssl.spectrum import DenseMel, FactoredMel, hann, mel_filters, ro
 class Stft(nn.Module):
     """torch.stft, which ONNX has an operator for, and matrix product with all mel filters."""
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
         self.config = config
@@ -38,11 +41,15 @@ class Folded(nn.Module):
     that the phase of the middle does not matter.
     """
 
+    cosines: Tensor
+    sines: Tensor
+    filters: Tensor
+
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
-        self.config, self.half = config, config.window // 2
-        m, k = torch.arange(self.half), torch.arange(config.fft_size // 2 + 1)
-        rows = rotations(k[:, None] * m, config.fft_size) * hann(config.window)[self.half :]
+        self.config, self.reach = config, config.window // 2
+        m, k = torch.arange(self.reach), torch.arange(config.fft_size // 2 + 1)
+        rows = rotations(k[:, None] * m, config.fft_size) * hann(config.window)[self.reach :]
         cosines = rows.real.clone()
         cosines[:, 0] /= 2  # the middle is its own mirror image
         self.register_buffer("cosines", cosines.float(), persistent=False)
@@ -51,8 +58,8 @@ class Folded(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         frames = waveform.unfold(1, self.config.window, self.config.hop)
-        after = frames[:, :, self.half :]
-        before = frames[:, :, 1 : self.half + 1].flip(2)  # m = 0 .. half - 1; hann[0] is 0
+        after = frames[:, :, self.reach :]
+        before = frames[:, :, 1 : self.reach + 1].flip(2)  # m = 0 .. half - 1; hann[0] is 0
         real = F.linear(after + before, self.cosines)
         imaginary = F.linear(after - before, self.sines)
         mel = F.linear(real * real + imaginary * imaginary, self.filters)
@@ -61,6 +68,8 @@ class Folded(nn.Module):
 
 class StoredWeights(FactoredMel):
     """The weights of the inner sums as constants, not made of tables."""
+
+    first: Tensor
 
     def __init__(self, config: FrontendConfig, strands: int = 16) -> None:
         super().__init__(config, strands)

@@ -31,11 +31,11 @@ def folded(model: Module) -> Module:
     return model
 
 
-def program(network: nn.Module, example: Tensor, any_batch: bool = False) -> ExportedProgram:
+def program(network: nn.Module, *example: Tensor, any_batch: bool = False) -> ExportedProgram:
     """`network` as a graph for inputs shaped like `example`, or of any batch size (then give 2)."""
-    shapes = ({0: Dim("batch", min=1, max=4096)},) if any_batch else None
+    shapes = ({0: Dim("batch", min=1, max=4096)},) * len(example) if any_batch else None
     exported: ExportedProgram = torch.export.export(
-        network, (example,), dynamic_shapes=shapes, strict=False
+        network, example, dynamic_shapes=shapes, strict=False
     )
     lowered: ExportedProgram = exported.run_decompositions(_DELEGABLE)
     return lowered
@@ -45,6 +45,11 @@ def _unsqueeze(x: Tensor, dim: int) -> Tensor:
     shape = list(x.shape)
     shape.insert(dim % (x.dim() + 1), 1)
     return x.view(shape)
+
+
+def _select(x: Tensor, dim: int, index: int) -> Tensor:
+    shape = [size for d, size in enumerate(x.shape) if d != dim % x.dim()]
+    return x.narrow(dim, index % x.shape[dim], 1).view(shape)
 
 
 def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
@@ -69,9 +74,33 @@ def _pooled(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return reduce
 
 
+def _halved(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., object]:
+    """A reduction over the rows of [B, R, N], pairwise; a pooling layer would transpose first."""
+
+    def reduce(x: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
+        if x.dim() != 3 or dim != [1] or keepdim:
+            return NotImplemented  # which leaves the operator as it is
+        while x.shape[1] > 1:
+            half = x.shape[1] // 2
+            halved = combine(x[:, :half], x[:, half : 2 * half])
+            x = torch.cat([halved, x[:, 2 * half :]], dim=1) if x.shape[1] % 2 else halved
+        return x.view(x.shape[0], x.shape[2])
+
+    return reduce
+
+
+def _largest(x: Tensor, dim: list[int], keepdim: bool = False) -> object:
+    reduce: Callable[..., object] = (
+        _pooled(F.max_pool2d) if x.dim() == 4 else _halved(torch.maximum)
+    )
+    return reduce(x, dim, keepdim)
+
+
 _DELEGABLE: dict[torch._ops.OperatorBase, Callable[..., object]] = {
     aten.unsqueeze.default: _unsqueeze,
+    aten.select.int: _select,
     aten.split.Tensor: _split,
-    aten.amax.default: _pooled(F.max_pool2d),
+    aten.amax.default: _largest,
     aten.mean.dim: _pooled(F.avg_pool2d),
+    aten.sum.dim_IntList: _halved(torch.add),
 }

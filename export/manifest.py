@@ -31,6 +31,7 @@ SEAL = "content_sha256"
 MANIFEST = "manifest.json"
 _MEANINGS = {
     "waveform": ([-1.0, 1.0], "mono samples at sample_rate_hz; 16-bit PCM divided by 32768"),
+    "stream": ([-1.0, 1.0], "the next mono samples at sample_rate_hz; 16-bit PCM by 32768"),
     "mel": (None, "natural-log mel power, each band normalised: what the front-end makes"),
 }
 
@@ -169,6 +170,16 @@ def is_export(folder: Path) -> bool:
         return "artifacts" in json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError, TypeError):
         return False
+
+
+def may_replace(target: Path) -> None:
+    """Raises `UserError` when something else than an export is in the way."""
+    there = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if there and not is_export(target):
+        raise UserError(
+            f"{target}: there already, and not an export of tiny-audio-ssl (no manifest.json), so "
+            "it is not replaced; name another folder with --out"
+        )
 
 
 def _file(path: str | Path) -> Path:

@@ -11,7 +11,6 @@ are small.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from tiny_audio_ssl.encoders import LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.export.heads import without_heads
 from tiny_audio_ssl.export.lowering import program
+from tiny_audio_ssl.export.streaming import PacketMaps, StreamEncoder
 from tiny_audio_ssl.extras import require
 
 FLOAT_BLOCKS = 2
@@ -78,8 +78,10 @@ def _without_unused(graph: Any) -> nn.Module:
     return graph  # type: ignore[no-any-return]
 
 
-def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibration: Tensor) -> None:
-    """Write an int8 copy of an .onnx of `network`, by inputs [B, ...]."""
+def quantise_onnx(
+    float_model: Path, target: Path, network: nn.Module, calibration: tuple[Tensor, ...]
+) -> None:
+    """Write an int8 copy of an .onnx of `network`, by [B, ...] for each of its inputs."""
     require("onnxruntime", "onnx")
     import onnx
     from onnxruntime.quantization import (  # type: ignore[import-untyped]
@@ -94,11 +96,13 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
 
     class Windows(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.batches: Iterator[Tensor] = iter(torch.split(calibration, 16))
+            self.batches = zip(*(torch.split(given, 16) for given in calibration), strict=True)
 
         def get_next(self) -> dict[str, Any] | None:
             batch = next(self.batches, None)
-            return None if batch is None else {name: batch.numpy()}
+            if batch is None:
+                return None
+            return {name: given.numpy() for name, given in zip(names, batch, strict=True)}
 
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -106,7 +110,7 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
         # ONNX Runtime would fold here, the front-end's weights, is left for when it loads.
         quant_pre_process(float_model, prepared, skip_symbolic_shape=True, skip_optimization=True)
         graph = onnx.load(prepared).graph
-        name = graph.input[0].name
+        names = [given.name for given in graph.input]
         quantize_static(
             prepared,
             target,
@@ -117,28 +121,29 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
-            nodes_to_exclude=_float_nodes(graph, _float_convolutions(without_heads(network))),
+            nodes_to_exclude=_float_nodes(graph, without_heads(network)),
         )
 
 
-def _float_convolutions(network: nn.Module) -> int:
-    """How many of the encoder's convolutions come before the first one that is quantised."""
-    assert isinstance(network, WaveformEncoder | LogMelEncoder)
-    blocks = network.encoder.body[:FLOAT_BLOCKS]
+def _quantised_convolutions(network: nn.Module) -> int:
+    """How many convolutions are quantised: the last ones."""
+    holder = network.maps if isinstance(network, StreamEncoder) else network
+    assert isinstance(holder, WaveformEncoder | LogMelEncoder | PacketMaps)
+    blocks = holder.encoder.body[FLOAT_BLOCKS:]
     return sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
 
 
-def _float_nodes(graph: Any, count: int) -> list[str]:
-    """The front-end's nodes, those before the encoder's convolution number `count`, the pooling
-    after its last one, and all after the embedding: heads. The encoders are chains.
-
-    Only the front-end takes a logarithm, and nothing but its normalisation follows.
-    """
-    logarithms = [i for i, node in enumerate(graph.node) if node.op_type == "Log"]
-    start = logarithms[-1] if logarithms else 0
-    convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv" and i >= start]
+def _float_nodes(graph: Any, network: nn.Module) -> list[str]:
+    """Nodes before the first quantised convolution, in the graph's order, the pooling after the
+    last one, and all after the embedding: heads. The encoders are chains. A stream is calibrated
+    without a past, so that a linear layer, which comes after the state, stays float too."""
+    count = _quantised_convolutions(network)
+    kinds = {"MaxPool", "AveragePool"}
+    if isinstance(network, StreamEncoder):
+        kinds |= {"Gemm", "MatMul"}
+    convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
     behind = graph.node[convolutions[-1] :]
-    pooling = [node for node in behind if node.op_type in ("MaxPool", "AveragePool")]
+    pooling = [node for node in behind if node.op_type in kinds]
     embedding = next(i for i, node in enumerate(graph.node) if graph.output[0].name in node.output)
     heads = graph.node[embedding + 1 :]
-    return [node.name for node in (*graph.node[: convolutions[count]], *pooling, *heads)]
+    return [node.name for node in (*graph.node[: convolutions[-count]], *pooling, *heads)]

@@ -9,8 +9,8 @@ that an app can check itself as `tiny-audio-ssl verify` does, without a recordin
     triangle_k = floor((|(phase_k >> 16) - 32768| - 16384) / 4)
     pcm = triangle_0 + triangle_1 + triangle_2 + (noise >> 19) - 4096
 
-A waveform is pcm / 32768, in -0.5..0.5; a log-mel [bands, frames] is made of the same numbers, row
-after row, / 8192.
+A waveform is pcm / 32768, in -0.5..0.5, and so is a stream's first packet; a log-mel [bands,
+frames] is made of the same numbers, row after row, / 8192.
 """
 
 from __future__ import annotations
@@ -63,16 +63,20 @@ def run_on_references(path: Path, about: Mapping[str, Any]) -> Outputs:
     says, or gives other outputs.
     """
     shape = [1, *about["input"]["shape"][1:]]
-    scale = 32_768 if about["input"]["kind"] == "waveform" else 8_192
+    scale = 8_192 if about["input"]["kind"] == "mel" else 32_768
+    state = [
+        np.zeros((1, *tensor["shape"][1:]), np.float32)
+        for tensor in about.get("stream", {}).get("state", [])
+    ]
+    names = [output["name"] for output in about["outputs"]]
     run = open_outputs(path)
     rows = []
     for seed in SEEDS:
         clip = pcm(seed, int(np.prod(shape))).astype(np.float32) / np.float32(scale)
         try:
-            rows.append(run(clip.reshape(shape)))
+            rows.append(run(clip.reshape(shape), *state)[: len(names)])  # a stream's state follows
         except Exception as error:  # each runtime has its own
             raise UserError(f"{path}: does not take {shape} ({_first_line(error)})") from error
-    names = [output["name"] for output in about["outputs"]]
     sizes = [output["shape"][1:] for output in about["outputs"]]
     if [list(row.shape[1:]) for row in rows[0]] != sizes:
         raise UserError(f"{path}: gives {[row.shape for row in rows[0]]}, not {names} {sizes}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from tiny_audio_ssl.export.forms import Precision
 from tiny_audio_ssl.export.half import in_half_precision
@@ -43,19 +44,22 @@ def to_executorch(
 
     Raises `UserError` without the extra `executorch`.
     """
-    require("executorch.exir", "executorch")
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
     network = folded(network)
     if precision == "int8":
         assert calibration is not None
         network = quantised_graph(network, calibration)
     elif precision == "fp16":
         network = in_half_precision(network)
-    edge = to_edge_transform_and_lower(
-        program(network, example), partitioner=[XnnpackPartitioner()]
-    )
+    return write_pte(program(network, example), target)
+
+
+def write_pte(program: ExportedProgram, target: Path) -> Operators:
+    """Write a graph of `lowering.program` as a .pte. Raises `UserError` without the extra."""
+    require("executorch.exir", "executorch")
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
     operators = _operators(edge.exported_program().graph_module)
     with target.open("wb") as file:
         edge.to_executorch().write_to_file(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,6 +40,19 @@ def to_onnx(
 
     Raises `UserError` without the extra `onnx`.
     """
+    given = None if calibration is None else (calibration,)
+    write_onnx(network, {input_name: example}, target, output_names, precision, given)
+
+
+def write_onnx(
+    network: nn.Module,
+    inputs: Mapping[str, Tensor],
+    target: Path,
+    output_names: Sequence[str],
+    precision: Precision = "fp32",
+    calibration: tuple[Tensor, ...] | None = None,
+) -> None:
+    """`to_onnx` with several inputs, by name an example each."""
     optimizer = require("onnxscript.optimizer", "onnx")
     onnx = require("onnx", "onnx")
     exact = folded(network)
@@ -47,12 +60,12 @@ def to_onnx(
         made = Path(folder) / "made.onnx"
         torch.onnx.export(
             in_half_precision(exact) if precision == "fp16" else exact,
-            (example.expand(2, *example.shape[1:]).contiguous(),),
+            tuple(x.expand(2, *x.shape[1:]).contiguous() for x in inputs.values()),
             made,
             dynamo=True,
-            input_names=[input_name],
+            input_names=list(inputs),
             output_names=list(output_names),
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},) * len(inputs),
             external_data=False,
             verbose=False,
             optimize=False,  # it stores what it folds, however large

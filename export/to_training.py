@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.encoders import Encoder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import _may_replace, _quiet, manifest
+from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.joint_graph import joint_graph
 from tiny_audio_ssl.extras import require
@@ -29,9 +29,11 @@ from tiny_audio_ssl.files import atomic_folder, sha256, write_json
 from tiny_audio_ssl.frontend import LogMel
 from tiny_audio_ssl.pretext import Drawn, Pretext, pretext_class
 from tiny_audio_ssl.pretext.combined import Combined
+from tiny_audio_ssl.quiet import exporters_hushed
 from tiny_audio_ssl.settings import PretrainConfig
 
 FORMAT = "executorch-training"
+BATCH_SIZE = 8
 FILE, START = "training.pte", "start"
 LOSS, EMBEDDING = "loss", "embedding"
 
@@ -133,7 +135,7 @@ class FrozenNorm(nn.Sequential):
 
 
 def export_training(
-    run: str | Path, out: str | Path | None = None, batch_size: int = 8
+    run: str | Path, out: str | Path | None = None, batch_size: int = BATCH_SIZE
 ) -> TrainingArtifact:
     """Write a run's training step, with the weights of its last checkpoint, for ExecuTorch.
 
@@ -150,17 +152,17 @@ def export_training(
     """
     if batch_size < 2:
         raise UserError(f"--batch-size {batch_size}: expected at least 2 clips in a step")
-    with _quiet():
+    with exporters_hushed():
         require("executorch.exir", "executorch")
     loaded = checkpoint.load(run)
     target = Path(out) if out is not None else Path(run) / "export-training"
-    _may_replace(target)
+    manifest.may_replace(target)
     config = PretrainConfig.from_dict(loaded.run)
     pretext, heads = load_task(loaded, config)
     drawn = example(loaded.model.frontend, config, pretext, batch_size)
     task = Task(loaded.model.encoder, pretext, tuple(drawn))
     with atomic_folder(target) as work:
-        with _quiet():
+        with exporters_hushed():
             operators = to_training(task, list(drawn.values()), work / FILE)
         checkpoint.save(work / START, loaded.model, loaded.run, loaded.progress, heads)
         form = Form("executorch", "fp32", "mel")

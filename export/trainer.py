@@ -12,11 +12,11 @@ from torch import Tensor
 
 from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import _quiet, manifest
+from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.pretext import Drawn
-from tiny_audio_ssl.quiet import native_stderr_hidden
+from tiny_audio_ssl.quiet import exporters_hushed, native_stderr_hidden
 from tiny_audio_ssl.settings import PretrainConfig
 
 METHOD = "forward"
@@ -197,7 +197,7 @@ def load_module(path: Path) -> Any:
     from executorch.extension.training import _load_for_executorch_for_training
 
     try:
-        with native_stderr_hidden(), _quiet():
+        with native_stderr_hidden(), exporters_hushed():
             return _load_for_executorch_for_training(str(path))
     except RuntimeError as error:
         raise UserError(f"{path}: its runtime can't load it ({error}); export it again") from error

@@ -263,10 +263,10 @@ def parameter_count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def multiply_adds(module: nn.Module, example: Tensor) -> int:
-    """Multiply-adds of one pass over `example`, counted by PyTorch (convolutions and products)."""
+def multiply_adds(module: nn.Module, *example: Tensor) -> int:
+    """Multiply-adds of one pass over its inputs, counted by PyTorch (convolutions and products)."""
     training = module.training
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module.eval()(example)
+        module.eval()(*example)
     module.train(training)
     return int(counter.get_total_flops()) // 2

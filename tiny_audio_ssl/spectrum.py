@@ -91,7 +91,7 @@ class FactoredMel(nn.Module):
         for name, values in (self._inner_tables() | {"second": self._second()}).items():
             self.register_buffer(name, values.float().contiguous(), persistent=False)
         self.rows: list[tuple[int, int]] = []  # of the spectrum, that `mel0`, `mel1` ... take
-        for index, weights in enumerate(self._mel().split(BANDS_AT_ONCE)):
+        for index, weights in enumerate(torch.split(self._mel(), BANDS_AT_ONCE)):
             seen = weights.sum(dim=0).nonzero().flatten().tolist() or [0]
             self.rows.append((seen[0], seen[-1] + 1))
             product = weights[None, :, seen[0] : seen[-1] + 1].float().contiguous()
@@ -101,7 +101,7 @@ class FactoredMel(nn.Module):
         if torch.compiler.is_exporting() or not waveform.is_cpu:
             return self._transformed(waveform)
         clips = max(1, SAMPLES_AT_ONCE // waveform.shape[1])
-        return torch.cat([self._transformed(part) for part in waveform.split(clips)], dim=1)
+        return torch.cat([self._transformed(part) for part in torch.split(waveform, clips)], dim=1)
 
     def _transformed(self, waveform: Tensor) -> Tensor:
         frames = self.config.frames(waveform.shape[1])

@@ -17,7 +17,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, export_run
 from tiny_audio_ssl.export.card import MODEL_CARD, scores_of
 from tiny_audio_ssl.export.forms import Precision
-from tiny_audio_ssl.export.to_training import FORMAT, export_training
+from tiny_audio_ssl.export.to_training import BATCH_SIZE, FORMAT, export_training
 from tiny_audio_ssl.probing import scores
 from tiny_audio_ssl.probing.labelled import open_task
 from tiny_audio_ssl.report.runs import short_names
@@ -48,10 +48,14 @@ class Export(Command):
     precision: tuple[Precision, ...] = ()
     """Of the encoder; the front-end stays in float32. fp32 and int8 if left out. int8-weights:
     computed in float32, .onnx only. With a target: those to choose from, all if left out."""
-    input: tuple[Literal["waveform", "mel"], ...] = ("waveform", "mel")
-    """What the artifact takes: 16 kHz samples, or the normalised log-mel."""
+    input: tuple[Literal["waveform", "mel", "stream"], ...] = ("waveform", "mel")
+    """What the artifact takes: 16 kHz samples, the normalised log-mel, or packets of samples one
+    after the other (see docs/streaming.md)."""
     window_ms: float = 975.0
     """How much sound an artifact takes at a time."""
+    packet_ms: float | None = None
+    """How much sound a stream takes at a time, a whole number of hops; the checkpoint's slice, at
+    most 320, if left out."""
     readout: tuple[str, ...] = ()
     """What the embedding is made of: last, middle, mel; as the checkpoint says if left out."""
     head: tuple[Path, ...] = ()
@@ -82,14 +86,18 @@ class Export(Command):
     """Results of `probe --out` for MODEL_CARD.md; RUN/scores.json if left out and there."""
     latency: bool = False
     """Time the artifacts on this machine, for MODEL_CARD.md."""
-    batch_size: int = 8
-    """Clips in a step, of `executorch-training`."""
+    batch_size: int | None = None
+    """Clips in a step, of executorch-training; 8 if left out."""
     json: bool = False
     """Print the result as JSON, a line for each run."""
 
     def run(self) -> int:
         if not self.runs:
             raise UserError("no run given; e.g. tiny-audio-ssl export RUN")
+        if FORMAT in self.format:
+            return self._export_training()
+        if self.batch_size is not None:
+            raise UserError(f"--batch-size is for --format {FORMAT}; other artifacts take any")
         folders, target = self._folders(), self._target()
         cards = [self._card(run) for run in self.runs]
         results = [
@@ -120,8 +128,6 @@ class Export(Command):
         self, run: Path, folder: Path | None, card: Card, target: Target | None
     ) -> ExportResult:
         usual: tuple[Precision, ...] = ("fp32", "int8") if target is None else ()
-        if FORMAT in self.format:
-            return self._training()
         with err.status("exporting") as status:
             result = export_run(
                 run,
@@ -140,6 +146,7 @@ class Export(Command):
                 heads=self.head,
                 card=card,
                 target=target,
+                packet_ms=self.packet_ms,
                 progress=lambda file: status.update(f"exporting {file}"),
             )
         for note in result.notes:
@@ -163,7 +170,7 @@ class Export(Command):
         self._takes_only("runs", "out", "format", "batch_size", "json")
         for run, folder in zip(self.runs, self._folders(), strict=True):
             with err.status("exporting a training step"):
-                made = export_training(run, folder, self.batch_size)
+                made = export_training(run, folder, self.batch_size or BATCH_SIZE)
             if self.json:
                 print(json.dumps(asdict(made), default=str))
                 continue
@@ -174,7 +181,7 @@ class Export(Command):
         return 0
 
     def _takes_only(self, *names: str) -> None:
-        usual = Export()
+        usual = Export(())
         others = [f.name for f in fields(self) if f.name not in names]
         given = [name for name in others if getattr(self, name) != getattr(usual, name)]
         if self.format != (FORMAT,) or given:
