@@ -1,0 +1,67 @@
+"""What the processor could do: the most float32 operations a second in a matrix product.
+
+A model that computes nothing else, from memory that is always at hand, would run at this peak. It
+is an upper bound for float32; int8 and fp16 may have a higher one.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+SIZES = (256, 512)  # square matrices: in one core's cache; and enough work for several cores
+TIMES = 5  # each in a round; the best of all counts
+ON_PHONE = 256
+
+
+def peak_gflops() -> float:
+    """The best of a few products, by PyTorch with the threads that it is set to; 1e9 a second."""
+    return max(_product_gflops(size) for size in SIZES)
+
+
+def gflops(multiply_adds: int, ms: float) -> float:
+    """A multiply-add is two operations."""
+    return 2 * multiply_adds / (1e6 * ms)
+
+
+def product_multiply_adds(size: int = ON_PHONE) -> int:
+    return size**3
+
+
+def write_product(folder: Path, suffix: str) -> Path:
+    """An artifact that is one matrix product, to find a phone's peak with. Raises `UserError`."""
+    target = folder / f"product{suffix}"
+    example = torch.zeros(1, ON_PHONE, ON_PHONE)
+    if suffix == ".pte":
+        from tiny_audio_ssl.export.to_executorch import to_executorch
+
+        to_executorch(_Product(), example, target)
+    else:
+        from tiny_audio_ssl.export.to_onnx import to_onnx
+
+        to_onnx(_Product(), example, target, "matrix")
+    return target
+
+
+def _product_gflops(size: int) -> float:
+    left, right = torch.rand(2, size, size)
+    out = torch.empty(size, size)
+    took_s = []
+    for _ in range(TIMES):
+        begin = time.perf_counter()
+        torch.mm(left, right, out=out)
+        took_s.append(time.perf_counter() - begin)
+    return gflops(size**3, 1000 * min(took_s))
+
+
+class _Product(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Linear(ON_PHONE, ON_PHONE, bias=False)
+
+    def forward(self, matrix: Tensor) -> Tensor:
+        product: Tensor = self.weight(matrix)
+        return product
