@@ -126,8 +126,8 @@ def _named(baseline: Timing | None, timing: Timing) -> str | None:
 
 
 def write_csv(target: Path, rows: Sequence[Row]) -> None:
-    """One line a row; what is known of a phone in columns `phone_...`; lists joined by spaces."""
-    lines = [_flat(row) for row in rows]
+    """One line a row, under all columns that any of them has."""
+    lines = [flat(row) for row in rows]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     with atomic_file(target) as work, work.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
@@ -140,7 +140,8 @@ def as_dict(row: Row) -> dict[str, Any]:
     return asdict(row) | {"of_peak": row.of_peak}
 
 
-def _flat(row: Row) -> dict[str, str]:
+def flat(row: Row) -> dict[str, str]:
+    """As a line of the CSV: what is known of a phone in columns `phone_...`, lists with spaces."""
     values = as_dict(row)
     phone, samples = values.pop("phone") or {}, values.pop("samples_ms")
     values |= {f"phone_{name}": value for name, value in phone.items()}
