@@ -17,7 +17,7 @@ from tiny_audio_ssl.latency.bench import Request, Target, bench
 from tiny_audio_ssl.latency.machine import device_name
 from tiny_audio_ssl.latency.on_phone import Plan
 from tiny_audio_ssl.latency.rows import Row, as_dict, write_csv
-from tiny_audio_ssl.latency.tables import change_table, tables
+from tiny_audio_ssl.latency.tables import WIDTH, change_table, tables
 from tiny_audio_ssl.latency.timing import Settings
 
 
@@ -52,8 +52,10 @@ class Bench(Command):
     baseline: str | None = None
     """The artifact to compare all with; left out: eager PyTorch of the same input, or what comes
     first where that is not timed."""
+    max_rounds: int = 8
+    """Rounds on a phone, at most: it ends when the medians of the last three agree."""
     cool_down_s: float = 10.0
-    """Pause of a phone before each round."""
+    """A phone's pause before each round."""
     energy_s: int = 0
     """Watch a phone's battery for so long, idle and busy, to estimate energy: 120 or more."""
     csv: Path | None = None
@@ -102,7 +104,9 @@ class Bench(Command):
             compiled=self.compile,
             peer_ms=self.peer_ms,
             serial=self.serial,
-            plan=Plan(cool_down_s=self.cool_down_s, energy_s=self.energy_s),
+            plan=Plan(
+                max_rounds=self.max_rounds, cool_down_s=self.cool_down_s, energy_s=self.energy_s
+            ),
             baseline=self.baseline,
             keep_samples=self.keep_samples,
         )
@@ -112,9 +116,10 @@ class Bench(Command):
             print(json.dumps(_with_changes(rows, found), default=str))
             return
         for table in tables(rows):
-            out.print(table)
+            out.print(table, width=max(out.width, WIDTH))
         if found:
-            out.print(change_table(found, self.tolerance))
+            changes = change_table(found, self.tolerance)
+            out.print(changes, width=max(out.width, WIDTH))
             for name in found.gone:
                 err.print(f"not timed now: {name}", markup=False)
             for row in found.new:

@@ -17,7 +17,7 @@ ENDINGS = (".png", ".svg")
 COLOURS = {"torch": "#999999", "onnxruntime": "#0072b2", "executorch": "#d55e00"}
 NAMES = {"onnxruntime": "ONNX Runtime", "executorch": "ExecuTorch"}
 BAR_INCHES, PANEL_INCHES, FRAME_INCHES = 0.24, 6.0, 0.9
-ROOM = 1.12  # of the longest line, for the number behind it
+ROOM = 1.2  # of the longest line, for the numbers behind it
 
 Place = tuple[str, str]  # device, model
 
@@ -49,7 +49,7 @@ def draw(target: Path, rows: Sequence[Row]) -> None:
         for panel, axes in zip(of_kind, axes_of_kind, strict=True):
             _panel(axes, panel, ROOM * longest_ms)
     threads = ", ".join(sorted({str(row.threads) for row in rows}))
-    figure.suptitle(f"Milliseconds: bar p50, line p90; threads: {threads}", fontsize=11)
+    figure.suptitle(f"Milliseconds, p50 (bar) / p90 (line); threads: {threads}", fontsize=11)
     with atomic_file(target) as work:
         # An SVG's date would change the file although nothing in it has.
         figure.savefig(work, dpi=110, metadata={"Date": None} if target.suffix == ".svg" else {})
@@ -74,7 +74,7 @@ def _panel(axes: Any, rows: Sequence[Row], width_ms: float) -> None:
     axes.barh(at, p50, color=[COLOURS[row.runtime] for row in rows], height=0.72)
     axes.hlines(at, p50, [row.p90_ms for row in rows], color="black", linewidth=1.2)
     for y, row in zip(at, rows, strict=True):
-        axes.text(row.p90_ms, y, f" {row.p50_ms:.2f}", va="center", fontsize=8)
+        axes.text(row.p90_ms, y, f" {row.p50_ms:.2f} / {row.p90_ms:.2f}", va="center", fontsize=8)
     axes.set_yticks(at, [_label(row) for row in rows], fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
     axes.invert_yaxis()

@@ -12,6 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from tiny_audio_ssl.export.to_executorch import to_executorch
+from tiny_audio_ssl.export.to_onnx import to_onnx
+from tiny_audio_ssl.quiet import exporters_hushed
+
 SIZES = (256, 512)  # square matrices: in one core's cache; and enough work for several cores
 TIMES = 5  # each in a round; the best of all counts
 ON_PHONE = 256
@@ -35,14 +39,11 @@ def write_product(folder: Path, suffix: str) -> Path:
     """An artifact that is one matrix product, to find a phone's peak with. Raises `UserError`."""
     target = folder / f"product{suffix}"
     example = torch.zeros(1, ON_PHONE, ON_PHONE)
-    if suffix == ".pte":
-        from tiny_audio_ssl.export.to_executorch import to_executorch
-
-        to_executorch(_Product(), example, target)
-    else:
-        from tiny_audio_ssl.export.to_onnx import to_onnx
-
-        to_onnx(_Product(), example, target, "matrix")
+    with exporters_hushed():
+        if suffix == ".pte":
+            to_executorch(_Product(), example, target)
+        else:
+            to_onnx(_Product(), example, target, "matrix")
     return target
 
 

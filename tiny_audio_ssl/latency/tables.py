@@ -12,30 +12,39 @@ from tiny_audio_ssl.latency.compare import Comparison
 from tiny_audio_ssl.latency.rows import Row
 
 
+WIDTH = 100  # columns of text, at least: a table is for files and pipes too
+
+
 def tables(rows: Sequence[Row]) -> list[Table]:
-    """One for each device and target."""
+    """One for each device, target and model."""
     return [_table(list(group)) for _, group in groupby(rows, key=_place)]
 
 
 def _place(row: Row) -> tuple[str, ...]:
     phone = row.phone
-    return (row.target, row.device, *((phone.serial, phone.through) if phone else ()))
+    through = (phone.serial, phone.through) if phone else ()
+    return (row.target, row.device, *through, row.model)
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    several = len({row.model for row in rows}) > 1
-    made = Table(title=_title(rows[0]), caption=_caption(rows), box=box.SIMPLE_HEAD)
+    made = Table(
+        title=_title(rows[0]),
+        caption=_caption(rows),
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     made.add_column("form", no_wrap=True)
-    for name in ("kB", "load", "first", "p50", "p90", "faster", "[95 %]", "of peak"):
+    for name in ("kB", "load", "first", "p50", "p90", "faster", "95 %", "of peak"):
         made.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         made.add_row(
-            f"{row.model} {row.artifact}" if several else row.artifact,
+            row.artifact,
             f"{row.bytes / 1000:.0f}" if row.bytes else "",
             f"{row.load_ms:.2f}" if row.load_ms else "",
             *(f"{ms:.3f}" for ms in (row.first_run_ms, row.p50_ms, row.p90_ms)),
             f"{row.speedup:.2f}" if row.speedup else "",
-            f"{row.speedup_low:.2f} - {row.speedup_high:.2f}" if row.speedup else "",
+            f"{row.speedup_low:.1f} - {row.speedup_high:.1f}" if row.speedup else "",
             f"{100 * row.of_peak:.0f} %" if row.of_peak else "",
         )
     return made
@@ -45,8 +54,8 @@ def _title(row: Row) -> str:
     where = {"host": "from Python", "host-native": "by the C++ runner", "adb": row.system}
     through = f", by the {row.phone.through}" if row.phone else ""
     return (
-        f"Milliseconds on {row.device}, {where[row.target]}{through}; "
-        f"threads: {row.threads}, {row.runs} runs each"
+        f"{row.model} on {row.device}, {where[row.target]}{through}\n"
+        f"milliseconds; threads: {row.threads}, {row.runs} runs each"
     )
 
 
@@ -55,7 +64,7 @@ def _caption(rows: Sequence[Row]) -> str:
     lines = [f"faster: than {' or '.join(baselines)}"] if baselines else []
     if peak := rows[0].peak_gflops:
         lines.append(
-            f"peak: {peak:.0f} GFLOP/s, of a float32 matrix product there, threads: "
+            f"peak: {peak:.3g} GFLOP/s, of a float32 matrix product there, threads: "
             f"{rows[0].threads}"
         )
     if unsteady := [row.artifact for row in rows if row.phone and not row.phone.steady]:
