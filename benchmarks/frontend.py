@@ -79,6 +79,9 @@ class _Timed:
     run: Callable[[], object]
 
 
+Kind = Callable[[dict[str, LogMel], Path, Frontend], Iterator[_Timed]]
+
+
 @torch.no_grad()
 def main(options: Frontend) -> None:
     logging.disable(logging.WARNING)  # the exporters warn of what can't be changed
@@ -96,7 +99,8 @@ def main(options: Frontend) -> None:
             for runtime in ("executorch", "onnxruntime")
             for encoder in sorted(ENCODERS)
         ]
-        for runtime in (_eager, _batches, _executorch, _onnx, *wholes):
+        kinds: list[Kind] = [_eager, _batches, _executorch, _onnx, *wholes]
+        for runtime in kinds:
             timed = list(runtime(frontends, Path(folder), options))
             rounds = options.rounds if runtime is not _batches else options.rounds // 10
             _take_turns([t for t in timed if not t.row.refused], rounds, options.warm_up)

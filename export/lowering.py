@@ -60,7 +60,7 @@ def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
     ]
 
 
-def _pooled(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _pooled(pool: Callable[..., Tensor]) -> Callable[..., object]:
     """A reduction over rows or columns of maps [B, C, R, T] as a pooling layer."""
 
     def reduce(maps: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:

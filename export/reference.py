@@ -96,7 +96,11 @@ def _trained(path: Path, about: Mapping[str, Any]) -> Outputs:
         found = module.named_gradients()
         losses.append([float(loss)])
         norms.append([float(found[spec["name"]].norm()) for spec in about["parameters"]])
-    return {"loss": np.float32(losses), "gradient norms": np.float32(norms)}
+    return {"loss": _floats(losses), "gradient norms": _floats(norms)}
+
+
+def _floats(rows: list[list[float]]) -> Floats:
+    return np.array(rows, np.float32)
 
 
 def _filled(spec: Mapping[str, Any], seed: int) -> torch.Tensor:

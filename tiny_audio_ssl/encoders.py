@@ -120,7 +120,7 @@ class Encoder(nn.Module):
         if size is None or frames < size:
             return self._stages(logmel)
         if frames % size == 0:  # of which an exported graph may have any number
-            slices = logmel.unflatten(3, (-1, size)).permute(0, 3, 1, 2, 4)
+            slices = logmel.reshape(*logmel.shape[:3], -1, size).permute(0, 3, 1, 2, 4)
         else:
             starts = [*range(0, frames - size, size), frames - size]  # the last ends with the input
             slices = torch.stack([logmel[..., start : start + size] for start in starts], dim=1)
