@@ -40,6 +40,8 @@ def bench(request: Request, say: Callable[[str], None] = lambda message: None) -
     if not timed:
         raise UserError(f"--target {' '.join(request.targets)} times artifacts only; give some")
     baseline.check(request.baseline, timed)
+    for subject in timed if set(request.targets) != {HOST} else ():
+        subject.check_native()
     timings: list[Timing] = []
     if {HOST, HOST_NATIVE} & set(request.targets):
         timings += time_on_host(

@@ -35,6 +35,7 @@ class Subject:
     window_ms: float | None  # of new sound in a run
     multiply_adds: int | None  # in a run, front-end included where it is in the artifact
     path: Path | None = None  # of the artifact
+    sizes_vary: bool = False  # of its input; the shapes are then those of one window
     network: nn.Module | None = field(default=None, repr=False, compare=False)  # or the model
 
     @property
@@ -47,6 +48,15 @@ class Subject:
         if self.path is None:
             return "torch"
         return next(f.packages[0] for f in FORMATS.values() if f.suffix == self.path.suffix)
+
+    def check_native(self) -> None:
+        """Raises `UserError` where the C++ runner would run another size than Python does: it
+        takes the largest that a .pte has."""
+        if self.path and self.path.suffix == ".pte" and self.sizes_vary:
+            raise UserError(
+                f"{self.path}: its input has no one size, and the C++ runner takes the largest; "
+                "export it without --max-window-ms and --max-batch, or time it by --target host"
+            )
 
     @property
     def name(self) -> str:
@@ -132,6 +142,7 @@ def _subject(
         window_ms=packet_ms or content["window_ms"],
         multiply_adds=multiply_adds,
         path=path,
+        sizes_vary=bool(entry["input"].get("sizes")),
         network=network,
     )
 
