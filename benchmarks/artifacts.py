@@ -28,8 +28,8 @@ from tiny_audio_ssl.probing.models import open_model
 RESULTS = Path(__file__).parent / "results" / "artifacts.csv"
 GUIDE = Path(__file__).parent / "suites" / "guide.toml"
 TIMES = (
-    "device", "runtime", "version", "precision", "input", "threads", "bytes", "window_ms", "load_ms",
-    "first_run_ms", "p50_ms", "p90_ms", "min_ms", "runs",
+    "device", "runtime", "version", "precision", "input", "threads", "bytes", "window_ms",
+    "load_ms", "first_run_ms", "p50_ms", "p90_ms", "min_ms", "runs",
 )  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""Writing that is never seen half done: files and folders appear whole, or not at all. And names."""
+"""Writing that is never seen half done: files and folders appear whole, or not at all.
+
+And names for folders that tell them apart.
+"""
 
 from __future__ import annotations
 

@@ -13,12 +13,13 @@ import tyro
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.latency import chart, compare
-from tiny_audio_ssl.latency.bench import Request, Target, bench
+from tiny_audio_ssl.latency.bench import Request, bench
+from tiny_audio_ssl.latency.compare import Comparison
 from tiny_audio_ssl.latency.machine import device_name
 from tiny_audio_ssl.latency.on_phone import Plan
 from tiny_audio_ssl.latency.rows import Row, as_dict, write_csv
 from tiny_audio_ssl.latency.tables import WIDTH, change_table, tables
-from tiny_audio_ssl.latency.timing import Settings
+from tiny_audio_ssl.latency.timing import ADB, Settings, Target
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Bench(Command):
             raise UserError(f"--tolerance {self.tolerance:g}: expected 0 or more, such as 0.05")
         lines = compare.read(self.compare) if self.compare else []
         for target in self.target if lines else ():
-            if target != "adb":
+            if target != ADB:
                 compare.check_device(lines, target, device_name())
         return lines
 
@@ -111,7 +112,7 @@ class Bench(Command):
             keep_samples=self.keep_samples,
         )
 
-    def _show(self, rows: Sequence[Row], found: compare.Comparison | None) -> None:
+    def _show(self, rows: Sequence[Row], found: Comparison | None) -> None:
         if self.json:
             print(json.dumps(_with_changes(rows, found), default=str))
             return
@@ -126,9 +127,7 @@ class Bench(Command):
                 err.print(f"not timed then: {row.model}/{row.artifact}", markup=False)
 
 
-def _with_changes(
-    rows: Sequence[Row], found: compare.Comparison | None
-) -> list[dict[str, Any]]:
+def _with_changes(rows: Sequence[Row], found: Comparison | None) -> list[dict[str, Any]]:
     """The rows, each with how it has changed if that is known."""
     if found is None:
         return [as_dict(row) for row in rows]

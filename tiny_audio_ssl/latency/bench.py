@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.latency import baseline, subjects
-from tiny_audio_ssl.latency.on_host import HOST, HOST_NATIVE, time_on_host
+from tiny_audio_ssl.latency import adb, baseline, subjects
+from tiny_audio_ssl.latency.on_host import time_on_host
 from tiny_audio_ssl.latency.on_phone import Plan
-from tiny_audio_ssl.latency.on_phones import ADB, time_on_phones
+from tiny_audio_ssl.latency.on_phones import time_on_phones
 from tiny_audio_ssl.latency.rows import Row, rows_of
-from tiny_audio_ssl.latency.timing import Settings, Timing
-
-Target = Literal["host", "host-native", "adb"]
+from tiny_audio_ssl.latency.timing import ADB, HOST, HOST_NATIVE, Settings, Target, Timing
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,8 @@ def bench(request: Request, say: Callable[[str], None] = lambda message: None) -
     baseline.check(request.baseline, timed)
     for subject in timed if set(request.targets) != {HOST} else ():
         subject.check_native()
+    if ADB in request.targets:
+        adb.choose(request.serial, say)  # refused now, not after minutes on this machine
     timings: list[Timing] = []
     if {HOST, HOST_NATIVE} & set(request.targets):
         timings += time_on_host(

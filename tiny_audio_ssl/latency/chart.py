@@ -32,6 +32,7 @@ def check(target: Path) -> None:
 def draw(target: Path, rows: Sequence[Row]) -> None:
     """Panels: a row for each kind of input, a column for each device and model; below, peers."""
     check(target)
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     places = list(dict.fromkeys(_place(row, rows) for row in rows))
@@ -50,8 +51,8 @@ def draw(target: Path, rows: Sequence[Row]) -> None:
             _panel(axes, panel, ROOM * longest_ms)
     threads = ", ".join(sorted({str(row.threads) for row in rows}))
     figure.suptitle(f"Milliseconds, p50 (bar) / p90 (line); threads: {threads}", fontsize=11)
-    with atomic_file(target) as work:
-        # An SVG's date would change the file although nothing in it has.
+    with atomic_file(target) as work, rc_context({"svg.hashsalt": "bars"}):
+        # The same rows give the same file: no date in it, and no random names.
         figure.savefig(work, dpi=110, metadata={"Date": None} if target.suffix == ".svg" else {})
 
 

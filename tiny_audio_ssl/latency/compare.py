@@ -83,7 +83,9 @@ def check_device(lines: Sequence[Mapping[str, str]], target: str, device: str) -
         )
 
 
-def compare(lines: Sequence[Mapping[str, str]], rows: Sequence[Row], tolerance: float) -> Comparison:
+def compare(
+    lines: Sequence[Mapping[str, str]], rows: Sequence[Row], tolerance: float
+) -> Comparison:
     """Find what is slower by more than `tolerance`, a fraction.
 
     Raises `UserError`: a device that the lines don't hold, or nothing that both have.

@@ -1,6 +1,6 @@
 """The model that artifacts were exported from, made anew from what their manifest says.
 
-Its weights are not those of the checkpoint, which need not be there: they don't matter for the time.
+Its weights are not those of the checkpoint, which need not be there: time does not depend on them.
 """
 
 from __future__ import annotations

@@ -7,13 +7,11 @@ turns, one run each (A B A B); then each native one is a process of its own for 
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -24,9 +22,8 @@ from tiny_audio_ssl.latency import roofline, sound
 from tiny_audio_ssl.latency.machine import device_name, system_name
 from tiny_audio_ssl.latency.native import NativeOptions, NativeResult, run_native
 from tiny_audio_ssl.latency.subjects import Subject
-from tiny_audio_ssl.latency.timing import Settings, Timing
+from tiny_audio_ssl.latency.timing import HOST, HOST_NATIVE, Settings, Timing
 
-HOST, HOST_NATIVE = "host", "host-native"
 LOADS = 5
 REFRESH = 2  # turns that don't count, once other programs have used the caches
 Result = TypeVar("Result")

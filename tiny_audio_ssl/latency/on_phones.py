@@ -16,10 +16,8 @@ from tiny_audio_ssl.latency.native import RUNTIMES
 from tiny_audio_ssl.latency.on_phone import OnPhone, Plan
 from tiny_audio_ssl.latency.outcome import Job
 from tiny_audio_ssl.latency.subjects import Subject
-from tiny_audio_ssl.latency.timing import OnThePhone, Settings, Timing
-from tiny_audio_ssl.runner import Runtime, build
-
-ADB = "adb"
+from tiny_audio_ssl.latency.timing import ADB, OnThePhone, Settings, Timing
+from tiny_audio_ssl.runner import Bundle, Runtime, build
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,9 @@ def time_on_phones(
     with tempfile.TemporaryDirectory() as folder:
         tasks = _tasks([s for s in subjects if s.path], settings, Path(folder))
         say("building the runner")
-        bundles = {name: build(name, "aarch64-linux") for name in _runtimes(tasks)}
+        bundles: dict[str, Bundle] = {
+            name: build(name, "aarch64-linux") for name in _runtimes(tasks)
+        }
         jobs = [task.job for task in tasks]
         found = on_phone.measure(jobs, bundles, serial, plan, say)
         timings = []

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tiny_audio_ssl.latency.compare import Comparison
 from tiny_audio_ssl.latency.rows import Row
-
+from tiny_audio_ssl.latency.timing import ADB, HOST, HOST_NATIVE
 
 WIDTH = 100  # columns of text, at least: a table is for files and pipes too
 
@@ -51,7 +51,7 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _title(row: Row) -> str:
-    where = {"host": "from Python", "host-native": "by the C++ runner", "adb": row.system}
+    where = {HOST: "from Python", HOST_NATIVE: "by the C++ runner", ADB: row.system}
     through = f", by the {row.phone.through}" if row.phone else ""
     return (
         f"{row.model} on {row.device}, {where[row.target]}{through}\n"

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.latency.statistics import Rounds
 from tiny_audio_ssl.latency.subjects import Subject
+
+Target = Literal["host", "host-native", "adb"]
+HOST: Final = "host"  # from Python, in this process
+HOST_NATIVE: Final = "host-native"  # by the C++ runner on this machine
+ADB: Final = "adb"  # on phones
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Timing:
     """One subject on one device."""
 
     subject: Subject
-    target: str  # host, host-native or adb
+    target: Target
     device: str  # CPU, or the phone's model
     system: str
     runtime: str

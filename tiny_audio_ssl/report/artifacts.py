@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.latency import Row
-from tiny_audio_ssl.latency.on_host import HOST
+from tiny_audio_ssl.latency.timing import HOST
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.report.runs import Run
