@@ -68,10 +68,10 @@ class FactoredMel(nn.Module):
         X[P b + a] = sum_r w_D^(b r)  sum_i w_PD^(a (D i + r)) hann[D i + r] x[D i + r]
 
     Window and twiddle are in the weights of the inner sum, which each strand has its own of. They
-    are made of small tables when it runs: 45 kB less in an artifact, for a tenth of this part's time
-    in ExecuTorch; ONNX Runtime makes them when it loads. The signal is real: a = 0 .. P / 2 is enough, and of
-    bins k and P D - k, equal in power, one is used. Sorted into groups of P neighbours, so that
-    bands are products with few of them.
+    are made of small tables when it runs: 45 kB less in an artifact, for a tenth of this part's
+    time in ExecuTorch; ONNX Runtime makes them when it loads. The signal is real: a = 0 .. P / 2 is
+    enough, and of bins k and P D - k, equal in power, one is used. Sorted into groups of P
+    neighbours, so that bands are products with few of them.
 
     Frames come last everywhere: no product waits for a transposition.
     """
