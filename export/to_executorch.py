@@ -84,7 +84,7 @@ def _operators(graph: torch.fx.GraphModule) -> Operators:
 def _count(nodes: Iterable[torch.fx.Node]) -> dict[str, int]:
     """Names such as `convolution`; what only picks a result or enters a delegate is no operator."""
     names = (
-        node.target._op.__name__.partition(".")[0]  # type: ignore[union-attr]
+        str(node.target).removeprefix("<EdgeOpOverload: ").removeprefix("aten.").partition(".")[0]
         for node in nodes
         if node.op == "call_function" and hasattr(node.target, "_op")
     )
