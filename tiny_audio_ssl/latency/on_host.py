@@ -20,7 +20,8 @@ import torch
 from tiny_audio_ssl.export.runtimes import open_outputs
 from tiny_audio_ssl.latency import roofline, sound
 from tiny_audio_ssl.latency.machine import device_name, system_name
-from tiny_audio_ssl.latency.native import NativeOptions, NativeResult, run_native
+from tiny_audio_ssl.latency.native import NativeOptions, run_native
+from tiny_audio_ssl.latency.outcome import Outcome
 from tiny_audio_ssl.latency.subjects import Subject
 from tiny_audio_ssl.latency.timing import HOST, HOST_NATIVE, Settings, Timing
 
@@ -46,7 +47,7 @@ class _Native:
     """A subject that the C++ runner opens anew in each round."""
 
     subject: Subject
-    results: list[NativeResult] = field(default_factory=list)
+    results: list[Outcome] = field(default_factory=list)
 
 
 def time_on_host(
@@ -129,7 +130,7 @@ def _take_turns(forms: Sequence[_InProcess], runs: int, warm_up: int) -> None:
                 form.rounds_ms[-1].append(took_ms)
 
 
-def _natively(subject: Subject, runs: int, settings: Settings) -> NativeResult:
+def _natively(subject: Subject, runs: int, settings: Settings) -> Outcome:
     assert subject.path is not None
     options = NativeOptions(
         warm_up=settings.warm_up,
