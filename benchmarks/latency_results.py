@@ -21,10 +21,12 @@ import tyro
 
 from tiny_audio_ssl.export import export_run
 from tiny_audio_ssl.extras import require
+from tiny_audio_ssl.latency.subjects import PEER
+from tiny_audio_ssl.latency.timing import HOST_NATIVE
 
 RESULTS = Path(__file__).parent / "results"
 INPUTS = ("waveform", "mel", "stream")
-PEERS = ("melspectrogram.onnx", "embedding_model.onnx")  # one after the other: its embedding
+PEER_FILES = ("melspectrogram.onnx", "embedding_model.onnx")  # one after the other: its embedding
 PEER_MS = 782.0  # 12,512 samples: the 76 frames that the second one takes
 Line = Mapping[str, str]
 
@@ -39,7 +41,7 @@ class Results:
 
 def main(wanted: Results) -> None:
     models = Path(require("openwakeword", "peers").__file__ or "").parent / "resources" / "models"
-    peers = [models / name for name in PEERS]
+    peers = [models / name for name in PEER_FILES]
     with TemporaryDirectory() as temporary:
         folders = [Path(temporary) / run.name for run in wanted.runs]
         for run, folder in zip(wanted.runs, folders, strict=True):
@@ -60,39 +62,34 @@ def bench(paths: Sequence[Path], runs: int) -> None:
 
 def markdown(lines: Sequence[Line]) -> str:
     """Forms that take a waveform, models side by side: eager from Python, artifacts from C++."""
-    models = list(dict.fromkeys(line["model"] for line in lines if line["model"] != "peer"))
-    heads = ["kB", "p50 ms", "p90 ms", "x eager [95 %]", "of peak"]
-    made = [
-        ["form", *(f"`{model}` {heads[0]}" if i == 0 else head
-                   for model in models for i, head in enumerate(heads))],
-        ["---"] * (1 + len(heads) * len(models)),
-    ]  # fmt: skip
-    chosen = [line for line in lines if line["input"] == "waveform" and _shown(line)]
-    for form in dict.fromkeys(line["artifact"] for line in chosen):
-        by_model = {line["model"]: line for line in chosen if line["artifact"] == form}
-        made.append([form, *(cell for model in models for cell in _cells(by_model[model]))])
-    for line in lines:
-        if line["model"] == "peer" and _shown(line):
-            made.append([line["artifact"], *_cells(line)])
+    shown = [line for line in lines if _shown(line)]
+    models = list(dict.fromkeys(line["model"] for line in shown if line["model"] != PEER))
+    made = [["form", *(f"`{model}` p50, p90 ms | x eager [95 %] | of peak" for model in models)]]
+    made.append(["---"] * (1 + 3 * len(models)))
+    for form in dict.fromkeys(line["artifact"] for line in shown if line["model"] != PEER):
+        by_model = {line["model"]: line for line in shown if line["artifact"] == form}
+        made.append([form, *(_cells(by_model[model]) for model in models)])
+    made += [[line["artifact"], _cells(line)] for line in shown if line["model"] == PEER]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in made)
 
 
 def _shown(line: Line) -> bool:
-    return (line["target"] == "host-native") == bool(line["bytes"])
+    if (line["target"] == HOST_NATIVE) != bool(line["bytes"]):  # models have no file
+        return False
+    return line["model"] == PEER or (
+        line["input"] == "waveform" and line["precision"] in ("fp32", "int8")
+    )
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: Line) -> str:
     faster = ""
     if line["speedup"]:
-        low, high = (f"{float(line[name]):.1f}" for name in ("speedup_low", "speedup_high"))
-        faster = f"{float(line['speedup']):.1f} [{low}, {high}]"
-    return [
-        f"{float(line['bytes']) / 1000:.0f}" if line["bytes"] else "",
-        f"{float(line['p50_ms']):.2f}",
-        f"{float(line['p90_ms']):.2f}",
-        faster,
-        f"{100 * float(line['of_peak']):.0f} %" if line["of_peak"] else "",
-    ]
+        value, low, high = (
+            f"{float(line[name]):.1f}" for name in ("speedup", "speedup_low", "speedup_high")
+        )
+        faster = f"{value} [{low}, {high}]"
+    share = f"{100 * float(line['of_peak']):.0f} %" if line["of_peak"] else ""
+    return f"{float(line['p50_ms']):.2f}, {float(line['p90_ms']):.2f} | {faster} | {share}"
 
 
 if __name__ == "__main__":
