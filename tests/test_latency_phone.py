@@ -53,6 +53,21 @@ def test_a_phone_beside_this_machine(plug, artifact, tmp_path, capsys):  # noqa:
     assert len((fake.root / "started").read_text().split()) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--serial", "123"], "--serial: only phones have it; add --target adb"),
+        (["--energy-s", "120"], "--energy-s: only phones have it"),
+        (["--cpus", "0"], "--cpus: Python is not tied to cores"),
+        (["--tolerance", "-1"], "--tolerance -1: expected 0 or more"),
+        (["--chart", "x.jpg"], r"ends with .png or .svg"),
+    ],
+)
+def test_options_that_would_do_nothing(options, message, capsys):
+    assert cli.run(["bench", "nowhere", *options, "--json"]) == 2
+    assert message in json.loads(capsys.readouterr().out)["error"]
+
+
 def test_no_phone(server, artifact, capsys):  # noqa: F811
     assert cli.run(["bench", str(artifact), "--target", "adb", "--json"]) == 2
     assert "no phone is attached" in json.loads(capsys.readouterr().out)["error"]

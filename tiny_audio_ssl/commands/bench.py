@@ -20,7 +20,7 @@ from tiny_audio_ssl.latency.machine import device_name
 from tiny_audio_ssl.latency.on_phone import Plan
 from tiny_audio_ssl.latency.rows import Row, as_dict, write_csv
 from tiny_audio_ssl.latency.tables import WIDTH, change_table, tables
-from tiny_audio_ssl.latency.timing import ADB, Settings, Target
+from tiny_audio_ssl.latency.timing import ADB, HOST, Settings, Target
 
 
 @dataclass
@@ -74,6 +74,7 @@ class Bench(Command):
     """Print JSON instead of the table."""
 
     def run(self) -> int:
+        self._check()
         before = self._before()
         request = self._request()
         with err.status("timing") as status:
@@ -86,12 +87,20 @@ class Bench(Command):
         self._show(rows, found)
         return 1 if found and found.slower else 0
 
-    def _before(self) -> list[dict[str, str]]:
-        """What to compare with; all that can be refused is refused before minutes of timing."""
+    def _check(self) -> None:
+        """All that can be refused is refused before minutes of timing."""
         if self.chart:
             chart.check(self.chart)
         if self.tolerance < 0:
             raise UserError(f"--tolerance {self.tolerance:g}: expected 0 or more, such as 0.05")
+        if self.cpus and set(self.target) == {HOST}:
+            raise UserError("--cpus: Python is not tied to cores; add --target host-native or adb")
+        if ADB not in self.target and (self.serial or self.energy_s):
+            name = "--serial" if self.serial else "--energy-s"
+            raise UserError(f"{name}: only phones have it; add --target adb")
+
+    def _before(self) -> list[dict[str, str]]:
+        """What to compare with, which must be of this machine."""
         lines = compare.read(self.compare) if self.compare else []
         for target in self.target if lines else ():
             if target != ADB:
