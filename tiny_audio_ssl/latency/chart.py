@@ -49,11 +49,15 @@ def draw(target: Path, rows: Sequence[Row]) -> None:
         longest_ms = max(row.p90_ms for panel in of_kind for row in panel)
         for panel, axes in zip(of_kind, axes_of_kind, strict=True):
             _panel(axes, panel, ROOM * longest_ms)
-    threads = ", ".join(sorted({str(row.threads) for row in rows}))
-    figure.suptitle(f"Milliseconds, p50 (bar) / p90 (line); threads: {threads}", fontsize=11)
+    figure.suptitle(_title(rows), fontsize=10)
     with atomic_file(target) as work, rc_context({"svg.hashsalt": "bars"}):
         # The same rows give the same file: no date in it, and no random names.
         figure.savefig(work, dpi=110, metadata={"Date": None} if target.suffix == ".svg" else {})
+
+
+def _title(rows: Sequence[Row]) -> str:
+    threads = ", ".join(sorted({str(row.threads) for row in rows}))
+    return f"Milliseconds, p50 (bar) / p90 (line); threads: {threads}"
 
 
 def _kind(row: Row) -> str:
@@ -82,7 +86,7 @@ def _panel(axes: Any, rows: Sequence[Row], width_ms: float) -> None:
     axes.set_xlim(0, width_ms)
     axes.spines[["top", "right"]].set_visible(False)
     model = "peers" if rows[0].model == PEER else f"{rows[0].model}, {rows[0].input}"
-    axes.set_title(f"{model}, on {rows[0].device}", fontsize=9, loc="left")
+    axes.set_title(f"{model}\n{rows[0].device}", fontsize=9, loc="left")
 
 
 def _label(row: Row) -> str:

@@ -12,7 +12,7 @@ from tiny_audio_ssl.latency.compare import Comparison
 from tiny_audio_ssl.latency.rows import Row
 from tiny_audio_ssl.latency.timing import ADB, HOST, HOST_NATIVE
 
-WIDTH = 100  # columns of text, at least: a table is for files and pipes too
+WIDTH = 200  # columns of text that a table may take, where a pipe or file has no width
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
