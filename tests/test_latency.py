@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from test_export import make_run
@@ -29,6 +30,7 @@ from tiny_audio_ssl.export.to_executorch import to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
 from tiny_audio_ssl.latency import device_name, measure, peers, subjects
 from tiny_audio_ssl.latency.bench import Request, bench
+from tiny_audio_ssl.latency.on_host import time_on_host
 from tiny_audio_ssl.latency.timing import Settings
 
 QUICK = Settings(runs=4, rounds=2, warm_up=0)
@@ -151,16 +153,48 @@ def test_targets_refuse_what_they_cannot_do(folder):
         replace(varying, sizes_vary=True).check_native()
 
 
+@pytest.fixture(scope="module")
+def stream(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("stream") / "packets"
+    form = {"formats": ["onnx"], "precisions": ["fp32"], "inputs": ["stream"]}
+    return export_run(folder.parent, out=out, packet_ms=80.0, parity=False, **form).folder
+
+
+def test_a_stream_is_timed_by_the_packet(stream):
+    eager, artifact = bench(Request((stream,), settings=QUICK))
+    assert (eager.artifact, artifact.input, artifact.baseline) == (
+        "eager stream", "stream", "eager stream",
+    )  # fmt: skip
+    assert artifact.window_ms == 80.0
+    assert artifact.real_time_factor == pytest.approx(artifact.p50_ms / 80)
+    assert artifact.multiply_adds > 0
+
+
+def test_a_streams_state_is_handed_on(stream, monkeypatch):
+    states = []
+
+    def run(packet: np.ndarray, *state: np.ndarray) -> list[np.ndarray]:
+        states.append([float(one.max()) for one in state])
+        return [packet, packet, *(one + 1 for one in state)]
+
+    monkeypatch.setattr("tiny_audio_ssl.latency.on_host.open_outputs", lambda path, threads: run)
+    subject = next(s for s in subjects.find([stream]) if s.path)
+    time_on_host([subject], Settings(runs=3, rounds=1, warm_up=2))
+    # The first call, which does not count, is a stream of its own.
+    assert states == [[0, 0]] + [[n, n] for n in range(6)]
+
+
 @pytest.mark.usefixtures("native_tools")
-def test_native_forms_in_the_same_run(folder, tmp_path, capsys):
+def test_native_forms_in_the_same_run(folder, stream, tmp_path, capsys):
     chart = tmp_path / "chart.png"
-    arguments = [str(folder), "--target", "host", "host-native", "--runs", "4", "--rounds", "2"]
+    arguments = [str(folder), str(stream), "--target", "host", "host-native"]
+    arguments += ["--runs", "4", "--rounds", "2"]
     code = cli.run(["bench", *arguments, "--warm-up", "1", "--json", "--chart", str(chart)])
     rows = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert [row["target"] for row in rows] == ["host"] * 3 + ["host-native"] * 2
-    native = rows[3:]
-    assert {row["baseline"] for row in native} == {"eager mel (host)"}
+    assert [row["target"] for row in rows] == ["host"] * 5 + ["host-native"] * 3
+    native = rows[5:]
+    assert [row["baseline"] for row in native] == ["eager mel (host)"] * 2 + ["eager stream (host)"]
     assert all(row["speedup"] and row["load_ms"] and row["peak_rss_kb"] > 1000 for row in native)
     assert {(row["rounds"], row["runs"]) for row in rows} == {(2, 4)}
     assert chart.read_bytes().startswith(b"\x89PNG")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from rich.console import Console
 
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.errors import UserError
@@ -116,11 +117,11 @@ class Bench(Command):
         if self.json:
             print(json.dumps(_with_changes(rows, found), default=str))
             return
+        wide = Console(width=max(out.width, WIDTH), highlight=False)
         for table in tables(rows):
-            out.print(table, width=max(out.width, WIDTH))
+            wide.print(table)
         if found:
-            changes = change_table(found, self.tolerance)
-            out.print(changes, width=max(out.width, WIDTH))
+            wide.print(change_table(found, self.tolerance))
             for name in found.gone:
                 err.print(f"not timed now: {name}", markup=False)
             for row in found.new:

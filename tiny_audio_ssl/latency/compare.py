@@ -7,7 +7,7 @@ few percent. So a form is slower when its ratio new / old is
 - above 1 for sure: the lower end of the ratio's 95 % interval, made of both medians' intervals;
 - more than a tolerance above 1, for what no interval of one day can know;
 - and so still when the machine's own drift is taken out, if it is slower today: the matrix product
-  that both days measured says by how much.
+  that both days timed says by how much.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def compare(
 def _change(row: Row, line: Mapping[str, str], tolerance: float) -> Change:
     old = Interval(*(float(line[name]) for name in ("p50_ms", "p50_low_ms", "p50_high_ms")))
     ratio = _ratio(Interval(row.p50_ms, row.p50_low_ms, row.p50_high_ms), old)
-    drift = _drift(row.peak_gflops, line.get("peak_gflops"))
+    drift = _drift(row.typical_gflops, line.get("typical_gflops"))
     slowdown = max(drift, 1.0)
     slower = ratio.low / slowdown > 1 and ratio.value / slowdown > 1 + tolerance
     return Change(row, old.value, line.get("version", ""), ratio, drift, slower)
@@ -124,8 +124,8 @@ def _ratio(new: Interval, old: Interval) -> Interval:
     return Interval(value, value * math.exp(-below), value * math.exp(above))
 
 
-def _drift(peak_now: float | None, peak_then: str | None) -> float:
-    return float(peak_then) / peak_now if peak_now and peak_then else 1.0
+def _drift(now_gflops: float | None, then_gflops: str | None) -> float:
+    return float(then_gflops) / now_gflops if now_gflops and then_gflops else 1.0
 
 
 def _key(line: Mapping[str, str]) -> Key:

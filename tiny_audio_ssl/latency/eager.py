@@ -16,6 +16,7 @@ from tiny_audio_ssl.checkpoint import build_model
 from tiny_audio_ssl.encoders import EncoderConfig, multiply_adds
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import forms
+from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape
 from tiny_audio_ssl.frontend import FrontendConfig
 
 
@@ -25,8 +26,6 @@ def network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Module:
     encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
     model = build_model(FrontendConfig(**content["frontend"]), encoder).eval()
     if stream := entry.get("stream"):
-        from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape
-
         sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
         return StreamEncoder(model, StreamShape(**sizes)).eval()
     return forms.network(model, entry["input"]["kind"])

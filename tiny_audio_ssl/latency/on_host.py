@@ -20,7 +20,9 @@ import torch
 from tiny_audio_ssl.export.runtimes import open_outputs
 from tiny_audio_ssl.latency import roofline, sound
 from tiny_audio_ssl.latency.machine import device_name, system_name
-from tiny_audio_ssl.latency.native import NativeOptions, NativeResult, run_native
+from tiny_audio_ssl.latency.native import NativeOptions, run_native
+from tiny_audio_ssl.latency.outcome import Outcome
+from tiny_audio_ssl.latency.roofline import Products
 from tiny_audio_ssl.latency.subjects import Subject
 from tiny_audio_ssl.latency.timing import HOST, HOST_NATIVE, Settings, Timing
 
@@ -46,7 +48,7 @@ class _Native:
     """A subject that the C++ runner opens anew in each round."""
 
     subject: Subject
-    results: list[NativeResult] = field(default_factory=list)
+    results: list[Outcome] = field(default_factory=list)
 
 
 def time_on_host(
@@ -64,16 +66,17 @@ def time_on_host(
         say("opening")
         here = [_opened(subject, settings) for subject in subjects if in_process]
         apart = [_Native(subject) for subject in subjects if native and subject.path]
-        peaks = []
+        multiplied = []
         rounds, runs = settings.shape
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
-            peaks.append(roofline.peak_gflops())
+            multiplied.append(roofline.few_products())
             _take_turns(here, runs, settings.warm_up if number == 0 else REFRESH)
             for one in apart:
                 one.results.append(_natively(one.subject, runs, settings))
-    made = [_timing(one, settings, max(peaks)) for one in here]
-    return made + [_native_timing(one, settings, max(peaks)) for one in apart]
+    products = roofline.products(multiplied)
+    made = [_timing(one, settings, products) for one in here]
+    return made + [_native_timing(one, settings, products) for one in apart]
 
 
 @contextmanager
@@ -129,7 +132,7 @@ def _take_turns(forms: Sequence[_InProcess], runs: int, warm_up: int) -> None:
                 form.rounds_ms[-1].append(took_ms)
 
 
-def _natively(subject: Subject, runs: int, settings: Settings) -> NativeResult:
+def _natively(subject: Subject, runs: int, settings: Settings) -> Outcome:
     assert subject.path is not None
     options = NativeOptions(
         warm_up=settings.warm_up,
@@ -149,7 +152,7 @@ def _clocked(function: Callable[[], Result]) -> tuple[Result, float]:
     return result, 1000 * (time.perf_counter() - begin)
 
 
-def _timing(one: _InProcess, settings: Settings, peak_gflops: float) -> Timing:
+def _timing(one: _InProcess, settings: Settings, products: Products) -> Timing:
     return Timing(
         subject=one.subject,
         target=HOST,
@@ -162,11 +165,11 @@ def _timing(one: _InProcess, settings: Settings, peak_gflops: float) -> Timing:
         load_ms=one.load_ms,
         first_run_ms=one.first_run_ms,
         rounds_ms=np.array(one.rounds_ms),
-        peak_gflops=peak_gflops,
+        products=products,
     )
 
 
-def _native_timing(one: _Native, settings: Settings, peak_gflops: float) -> Timing:
+def _native_timing(one: _Native, settings: Settings, products: Products) -> Timing:
     last = one.results[-1]
     return Timing(
         subject=one.subject,
@@ -181,5 +184,5 @@ def _native_timing(one: _Native, settings: Settings, peak_gflops: float) -> Timi
         first_run_ms=statistics.median(result.first_ms for result in one.results),
         rounds_ms=np.array([result.samples_ms for result in one.results]),
         peak_rss_kb=max(result.peak_rss_kb for result in one.results),
-        peak_gflops=peak_gflops,
+        products=products,
     )

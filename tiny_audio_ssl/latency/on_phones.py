@@ -15,6 +15,7 @@ from tiny_audio_ssl.latency import on_phone, roofline, sound
 from tiny_audio_ssl.latency.native import RUNTIMES
 from tiny_audio_ssl.latency.on_phone import OnPhone, Plan
 from tiny_audio_ssl.latency.outcome import Job
+from tiny_audio_ssl.latency.roofline import Products
 from tiny_audio_ssl.latency.subjects import Subject
 from tiny_audio_ssl.latency.timing import ADB, OnThePhone, Settings, Timing
 from tiny_audio_ssl.runner import Bundle, Runtime, build
@@ -95,11 +96,15 @@ def _timings(tasks: Sequence[_Task], rows: Sequence[OnPhone]) -> list[Timing]:
     ran = [task for task in tasks if not (rows[0].through == "app" and task.job.stream)]
     pairs = list(zip(ran, rows, strict=True))
     work = roofline.product_multiply_adds()
-    peak = max(roofline.gflops(work, row.min_ms) for task, row in pairs if task.subject is None)
-    return [_timing(task.subject, row, peak) for task, row in pairs if task.subject]
+    multiplied = [row for task, row in pairs if task.subject is None]
+    products = Products(
+        peak_gflops=max(roofline.gflops(work, row.min_ms) for row in multiplied),
+        typical_gflops=max(roofline.gflops(work, row.p50_ms) for row in multiplied),
+    )
+    return [_timing(task.subject, row, products) for task, row in pairs if task.subject]
 
 
-def _timing(subject: Subject, row: OnPhone, peak_gflops: float) -> Timing:
+def _timing(subject: Subject, row: OnPhone, products: Products) -> Timing:
     return Timing(
         subject=subject,
         target=ADB,
@@ -113,7 +118,7 @@ def _timing(subject: Subject, row: OnPhone, peak_gflops: float) -> Timing:
         first_run_ms=row.first_ms,
         rounds_ms=np.array(row.samples_ms).reshape(-1, row.runs),
         peak_rss_kb=row.peak_rss_kb,
-        peak_gflops=peak_gflops,
+        products=products,
         phone=_on_the_phone(row),
     )
 

@@ -6,7 +6,10 @@ is an upper bound for float32; int8 and fp16 may have a higher one.
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,9 +24,27 @@ TIMES = 5  # each in a round; the best of all counts
 ON_PHONE = 256
 
 
-def peak_gflops() -> float:
-    """The best of a few products, by PyTorch with the threads that it is set to; 1e9 a second."""
-    return max(_product_gflops(size) for size in SIZES)
+@dataclass(frozen=True)
+class Products:
+    """How fast matrix products were in a run, in float32 operations, 1e9 a second."""
+
+    peak_gflops: float  # the best of all
+    typical_gflops: float  # the median of small ones: how busy the machine was, and how warm
+
+
+def few_products() -> dict[int, list[float]]:
+    """Time a few, by PyTorch with the threads that it is set to; by size, ms."""
+    return {size: _products_ms(size) for size in SIZES}
+
+
+def products(rounds: Sequence[Mapping[int, Sequence[float]]]) -> Products:
+    """What follows from all rounds of `few_products`."""
+    taken = {size: [ms for found in rounds for ms in found[size]] for size in SIZES}
+    small = SIZES[0]
+    return Products(
+        peak_gflops=max(gflops(size**3, min(ms)) for size, ms in taken.items()),
+        typical_gflops=gflops(small**3, statistics.median(taken[small])),
+    )
 
 
 def gflops(multiply_adds: int, ms: float) -> float:
@@ -47,15 +68,15 @@ def write_product(folder: Path, suffix: str) -> Path:
     return target
 
 
-def _product_gflops(size: int) -> float:
+def _products_ms(size: int) -> list[float]:
     left, right = torch.rand(2, size, size)
     out = torch.empty(size, size)
-    took_s = []
+    took_ms = []
     for _ in range(TIMES):
         begin = time.perf_counter()
         torch.mm(left, right, out=out)
-        took_s.append(time.perf_counter() - begin)
-    return gflops(size**3, 1000 * min(took_s))
+        took_ms.append(1000 * (time.perf_counter() - begin))
+    return took_ms
 
 
 class _Product(nn.Module):

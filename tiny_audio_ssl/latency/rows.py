@@ -50,7 +50,8 @@ class Row:
     speedup_high: float | None
     multiply_adds: int | None
     gflops: float | None  # 2 * multiply_adds / p50
-    peak_gflops: float | None  # of a float32 matrix product there, in the same run
+    peak_gflops: float | None  # the best of a float32 matrix product there, in the same run
+    typical_gflops: float | None  # of the same products: tells a busy machine
     peak_rss_kb: int | None
     rounds: int
     runs: int
@@ -102,7 +103,8 @@ def _row(timing: Timing, baseline: Timing | None, keep_samples: bool) -> Row:
         **_speedup(faster),
         multiply_adds=work,
         gflops=roofline.gflops(work, middle.value) if work else None,
-        peak_gflops=timing.peak_gflops,
+        peak_gflops=timing.products.peak_gflops if timing.products else None,
+        typical_gflops=timing.products.typical_gflops if timing.products else None,
         peak_rss_kb=timing.peak_rss_kb,
         rounds=len(times),
         runs=times.size,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.latency.roofline import Products
 from tiny_audio_ssl.latency.statistics import Rounds
 from tiny_audio_ssl.latency.subjects import Subject
 
@@ -80,5 +81,5 @@ class Timing:
     first_run_ms: float
     rounds_ms: Rounds
     peak_rss_kb: int | None = None  # of a process that did nothing else
-    peak_gflops: float | None = None  # of a float32 matrix product there, in the same run
+    products: Products | None = None  # float32 matrix products there, in the same run
     phone: OnThePhone | None = None
