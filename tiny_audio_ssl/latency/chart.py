@@ -44,20 +44,19 @@ def draw(target: Path, rows: Sequence[Row]) -> None:
         figsize=(PANEL_INCHES * len(places), BAR_INCHES * sum(heights) + FRAME_INCHES * len(kinds)),
         layout="constrained",
     )
+    several_devices = len({row.device for row in rows}) > 1
     grid = figure.subplots(len(kinds), len(places), squeeze=False, height_ratios=heights)
     for of_kind, axes_of_kind in zip(panels, grid, strict=True):
         longest_ms = max(row.p90_ms for panel in of_kind for row in panel)
         for panel, axes in zip(of_kind, axes_of_kind, strict=True):
-            _panel(axes, panel, ROOM * longest_ms)
-    figure.suptitle(_title(rows), fontsize=10)
+            _panel(axes, panel, ROOM * longest_ms, _title(panel, several_devices))
+    threads = ", ".join(sorted({str(row.threads) for row in rows}))
+    where = "" if several_devices else f" on {rows[0].device}"
+    title = f"Milliseconds{where}, p50 (bar) / p90 (line); threads: {threads}"
+    figure.suptitle(title, fontsize=11)
     with atomic_file(target) as work, rc_context({"svg.hashsalt": "bars"}):
         # The same rows give the same file: no date in it, and no random names.
         figure.savefig(work, dpi=110, metadata={"Date": None} if target.suffix == ".svg" else {})
-
-
-def _title(rows: Sequence[Row]) -> str:
-    threads = ", ".join(sorted({str(row.threads) for row in rows}))
-    return f"Milliseconds, p50 (bar) / p90 (line); threads: {threads}"
 
 
 def _kind(row: Row) -> str:
@@ -70,7 +69,7 @@ def _place(row: Row, rows: Sequence[Row]) -> Place:
     return row.device, next(models, PEER) if row.model == PEER else row.model
 
 
-def _panel(axes: Any, rows: Sequence[Row], width_ms: float) -> None:
+def _panel(axes: Any, rows: Sequence[Row], width_ms: float, title: str) -> None:
     if not rows:
         axes.set_axis_off()
         return
@@ -85,8 +84,14 @@ def _panel(axes: Any, rows: Sequence[Row], width_ms: float) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, width_ms)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(title, fontsize=9, loc="left")
+
+
+def _title(rows: Sequence[Row], with_device: bool) -> str:
+    if not rows:
+        return ""
     model = "peers" if rows[0].model == PEER else f"{rows[0].model}, {rows[0].input}"
-    axes.set_title(f"{model}\n{rows[0].device}", fontsize=9, loc="left")
+    return f"{model}\non {rows[0].device}" if with_device else model
 
 
 def _label(row: Row) -> str:
