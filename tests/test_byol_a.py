@@ -15,7 +15,8 @@ from tiny_audio_ssl.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import augment
 from tiny_audio_ssl.pretext.byol_a import ByolA, momentum
 from tiny_audio_ssl.settings import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training import Interrupted, Step, Trainer
+from tiny_audio_ssl.learner import Step
+from tiny_audio_ssl.training import Interrupted, Trainer
 
 FRONTEND = FrontendConfig()
 

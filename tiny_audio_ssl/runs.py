@@ -58,7 +58,7 @@ def pretrain(
         recordings.clips, config.training.held_out, config.training.seed, group_column
     )
     if fabric.is_global_zero:
-        _write_recordings(run / RECORDINGS, recordings, set(train))
+        write_recordings(run / RECORDINGS, recordings, set(train))
         _write_skipped(run / SKIPPED, recordings.skipped)
         _tell_skipped(run / SKIPPED, recordings, config)
     fabric.barrier()
@@ -162,7 +162,8 @@ def _check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
         )
 
 
-def _write_recordings(path: Path, recordings: Recordings, train: set[int]) -> None:
+def write_recordings(path: Path, recordings: Recordings, train: set[int]) -> None:
+    """`recordings.csv`: every recording, and whether it was trained on or held out."""
     rows = (
         [
             clip.path.absolute(),
