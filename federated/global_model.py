@@ -7,6 +7,7 @@ and `export` work on it at once, and `resume` goes on from it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -174,18 +175,24 @@ class GlobalModel:
             training=heads | moments,
         )
 
-    def probe(self) -> float:
-        """Accuracy of a linear probe on the server's labelled recordings."""
+    @cached_property
+    def labelled(self) -> Any:
+        """The server's recordings as a task for the probe. Raises `UserError` if it can't be one."""
         from tiny_audio_ssl.downstream.base import Task
         from tiny_audio_ssl.probing.labelled import open_task
-        from tiny_audio_ssl.probing.protocols import evaluate
 
         config = self.config
         columns = self.recordings.clips[0].columns
         group = config.group_column if config.group_column in columns else None
-        task = Task("server", config.server_data, label=config.label_column, group=group)
-        labelled = open_task(task, Path(config.cache_dir) if config.cache_dir else None, True)
-        score: Any = evaluate(embedding.load(config.out), labelled, "linear").summary()
+        task = Task("server-data", config.server_data, label=config.label_column, group=group)
+        cache_dir = Path(config.cache_dir) if config.cache_dir else None
+        return open_task(task, cache_dir, allow_missing=True)
+
+    def probe(self) -> float:
+        """Accuracy of a linear probe on the server's labelled recordings."""
+        from tiny_audio_ssl.probing.protocols import evaluate
+
+        score: Any = evaluate(embedding.load(self.config.out), self.labelled, "linear").summary()
         return float(score["accuracy"])
 
 

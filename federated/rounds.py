@@ -56,6 +56,8 @@ class Federation:
         self.nodes_of = grid.get_node_ids
         self.grid: Any = CountingGrid(grid)
         self.model = GlobalModel.open(config)
+        if config.probe_every:
+            _ = self.model.labelled  # what is wrong with the labels is said now, not after a round
         self.aggregation = Aggregation(config)
         self.aggregation.load_state(self.model.strategy_state)
         self.privacy = privacy.CentralPrivacy(config, self.model.progress.clipping_norm)
