@@ -38,7 +38,7 @@ def train(message: Message, context: Context) -> Message:
         trained = local.train(config, weights, fixed, recordings, round_number, rank)
     private = config.privacy != "none"
     update = privacy.protect(trained.update, config)
-    metrics = {
+    metrics: dict[str, int | float | list[int] | list[float]] = {
         "round": round_number,
         "num-examples": 1 if private else min(len(recordings), config.max_weight),
         "seconds": time.perf_counter() - began,
@@ -93,9 +93,7 @@ def _vectors(message: Message) -> tuple[Vector, Vector]:
     return arrays["weights"].numpy(), arrays["fixed"].numpy()
 
 
-def _misfortune(
-    config: FederatedConfig, context: Context, round_number: int, rank: int
-) -> None:
+def _misfortune(config: FederatedConfig, context: Context, round_number: int, rank: int) -> None:
     """Simulated devices die and dawdle, as seed, round and rank decide."""
     if AUDIO in context.node_config:
         return
@@ -116,4 +114,3 @@ def _encoded(update: Vector, config: FederatedConfig, context: Context) -> Array
     lost = wanted - decode(record, config.encoding, len(update))
     context.state[RESIDUAL] = ArrayRecord({RESIDUAL: Array(lost)})
     return record
-

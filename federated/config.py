@@ -237,7 +237,9 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     key = name.replace("_", "-")
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise UserError(f"{key} {value!r} is not known; choose from {', '.join(get_args(kind))}")
+            raise UserError(
+                f"{key} {value!r} is not known; choose from {', '.join(get_args(kind))}"
+            )
         return value
     if kind is float and type(value) is int:
         return float(value)
@@ -251,7 +253,9 @@ def _expect(right: bool, name: str, value: object, expected: str) -> None:
         raise UserError(f"{name.replace('_', '-')} is {value}; expected {expected}")
 
 
-KEYS: dict[str, str] = {field.name.replace("_", "-"): field.name for field in fields(FederatedConfig)}
+KEYS: dict[str, str] = {
+    field.name.replace("_", "-"): field.name for field in fields(FederatedConfig)
+}
 DEFAULTS: dict[str, Value] = {
     key: field.default
     for key, field in zip(KEYS, fields(FederatedConfig), strict=True)

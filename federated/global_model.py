@@ -1,7 +1,7 @@
 """The model that the server keeps: where it starts, what it saves, how it is judged.
 
-A round ends with a checkpoint in the library's own format, whose step is the round: `embed`, `probe`
-and `export` work on it at once, and `resume` goes on from it.
+A round ends with a checkpoint in the library's own format, whose step is the round: `embed`,
+`probe` and `export` work on it at once, and `resume` goes on from it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from tiny_audio_ssl import checkpoint, embedding, learner, runs
+from tiny_audio_ssl import checkpoint, embedding, learner
 from tiny_audio_ssl.batches import sequential
 from tiny_audio_ssl.cache import Recordings, open_cache
 from tiny_audio_ssl.corpus import open_corpus, split
@@ -25,9 +24,10 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import vectors
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.vectors import Travelling, Vector
-from tiny_audio_ssl.learner import VALIDATION, Learner
+from tiny_audio_ssl.learner import VALIDATION, AloneOnCpu, Learner
 from tiny_audio_ssl.pretext import Pretext
 from tiny_audio_ssl.settings import PretrainConfig
+from tiny_audio_ssl.used_recordings import RECORDINGS, long_enough, write_recordings
 
 # What may be another when a run goes on.
 FREE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every", "probe_every"}
@@ -86,7 +86,11 @@ class GlobalModel:
         if start:
             _check_fits(config, pretrain, PretrainConfig.from_dict(start.run))
         seed = pretrain.training.seed
-        model = start.model if start else checkpoint.untrained(pretrain.frontend, pretrain.encoder, seed)
+        model = (
+            start.model
+            if start
+            else checkpoint.untrained(pretrain.frontend, pretrain.encoder, seed)
+        )
         pretext = vectors.build(pretrain, model)
         if start and (start.folder / checkpoint.TRAINING).is_file():
             _load_heads(pretext, checkpoint.load_training(start.folder))
@@ -95,7 +99,7 @@ class GlobalModel:
         made = cls(config, pretrain, model, pretext, recordings)
         if not config.start or config.norm == "local":
             made.take_statistics()
-        runs.write_recordings(run / runs.RECORDINGS, recordings, _train_side(recordings, config))
+        write_recordings(run / RECORDINGS, recordings, _train_side(recordings, config))
         return made
 
     @classmethod
@@ -103,7 +107,9 @@ class GlobalModel:
         start = checkpoint.load(config.out)
         then = start.run.get("federated")
         if then is None:
-            raise UserError(f"{config.out}: not a federated run; give it as start=, with a new out=")
+            raise UserError(
+                f"{config.out}: not a federated run; give it as start=, with a new out="
+            )
         now = asdict(config)
         if other := [k for k in now if k not in FREE and now[k] != then.get(k)]:
             listed = ", ".join(f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in other)
@@ -141,11 +147,11 @@ class GlobalModel:
         """Batch-norm statistics of encoder and heads, of the server's own recordings."""
         if not vectors.has_batch_norm(self.model.encoder, self.pretext):
             return
-        looks = _Looks(
-            Learner(self.pretrain, self.model, self.pretext, Fabric(accelerator="cpu", devices=1))
-        )
+        looks = _Looks(Learner(self.pretrain, self.model, self.pretext, AloneOnCpu()))
         count = min(LOOKS, len(self.recordings))
-        chosen = self.recordings.select(range(0, len(self.recordings), len(self.recordings) // count))
+        chosen = self.recordings.select(
+            range(0, len(self.recordings), len(self.recordings) // count)
+        )
         crops = sequential(chosen, self.pretrain.crop_samples, 64)
         update_bn((crop for crop in crops if len(crop) > 1), looks)
         self.model.eval()
@@ -177,7 +183,7 @@ class GlobalModel:
 
     @cached_property
     def labelled(self) -> Any:
-        """The server's recordings as a task for the probe. Raises `UserError` if it can't be one."""
+        """The server's recordings as a task for the probe. Raises `UserError` if they can't be."""
         from tiny_audio_ssl.downstream.base import Task
         from tiny_audio_ssl.probing.labelled import open_task
 
@@ -210,7 +216,7 @@ class _Looks(nn.Module):
 def _recordings(config: FederatedConfig) -> Recordings:
     cache_dir = Path(config.cache_dir) if config.cache_dir else None
     recordings = open_cache(open_corpus(config.server_data), cache_dir, progress=False)
-    return runs.long_enough(recordings, config.pretrain())
+    return long_enough(recordings, config.pretrain())
 
 
 def _train_side(recordings: Recordings, config: FederatedConfig) -> set[int]:
@@ -230,5 +236,5 @@ def _check_fits(config: FederatedConfig, own: PretrainConfig, start: PretrainCon
         if getattr(own, name) != getattr(start, name):
             raise UserError(
                 f"{config.start}: its {name} is {getattr(start, name)}, the settings say "
-                f"{getattr(own, name)}; devices build the model from the settings, so set them alike"
+                f"{getattr(own, name)}; devices build the model from these, so set them alike"
             )

@@ -115,7 +115,9 @@ def _huge(accepted: list[Accepted], ratio: float) -> list[Refused]:
     ]
 
 
-def last_line(reason: str) -> str:
-    """The end of a traceback, or what was said."""
-    lines = [line.strip() for line in reason.strip().splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "without a reason"
+def last_line(reason: str | None) -> str:
+    """The end of a traceback, or what was said, without what Flower wraps it in."""
+    lines = [line.strip() for line in (reason or "").splitlines() if line.strip()]
+    if not lines:
+        return "without a reason"
+    return lines[-1].rpartition("Message: ")[2].removesuffix("'>")[:300]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from tiny_audio_ssl.batches import Batches, seed_of
@@ -18,7 +17,7 @@ from tiny_audio_ssl.checkpoint import build_model
 from tiny_audio_ssl.federated import vectors
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.vectors import Travelling, Vector
-from tiny_audio_ssl.learner import Learner
+from tiny_audio_ssl.learner import AloneOnCpu, Learner
 from tiny_audio_ssl.settings import PretrainConfig
 
 
@@ -77,7 +76,7 @@ def _learner(
     vectors.write(travelling.weights, weights)
     vectors.write(travelling.fixed, fixed)
     vectors.freeze_others(model.encoder, pretext, travelling)
-    learner = Learner(own, model, pretext, Fabric(accelerator="cpu", devices=1))
+    learner = Learner(own, model, pretext, AloneOnCpu())
     if config.norm == "frozen":
         vectors.freeze_statistics(model.encoder, pretext)
     return learner, travelling
@@ -89,6 +88,10 @@ def _proximal(travelling: Travelling, mu: float) -> Callable[[], Tensor]:
 
     def penalty() -> Tensor:
         now = travelling.weights.values()
-        return mu / 2 * torch.stack([((w - s) ** 2).sum() for w, s in zip(now, sent, strict=True)]).sum()
+        return (
+            mu
+            / 2
+            * torch.stack([((w - s) ** 2).sum() for w, s in zip(now, sent, strict=True)]).sum()
+        )
 
     return penalty

@@ -24,7 +24,10 @@ def partition(clips: Sequence[Clip], config: FederatedConfig) -> list[list[int]]
         return _by_group(column(clips, config.group_column), config, rng)
     if config.partition == "dirichlet":
         return _by_label(column(clips, config.label_column), config, rng)
-    return [sorted(part.tolist()) for part in np.array_split(rng.permutation(len(clips)), config.clients)]
+    return [
+        sorted(part.tolist())
+        for part in np.array_split(rng.permutation(len(clips)), config.clients)
+    ]
 
 
 def _by_group(

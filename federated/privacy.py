@@ -56,7 +56,7 @@ class CentralPrivacy:
     def mean(self, updates: Sequence[Vector]) -> Vector:
         """Private mean of the updates of a round, each of equal weight."""
         norm = self.clipping_norm
-        total = np.sum([clipped(update, norm) for update in updates], axis=0, dtype=np.float32)
+        total: Vector = np.stack([clipped(update, norm) for update in updates]).sum(axis=0)
         short = sum(float(np.linalg.norm(update)) <= norm for update in updates)
         deviation = self._noise_multiplier(len(updates)) * norm
         if self.config.privacy == "central-adaptive":

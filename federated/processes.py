@@ -73,7 +73,15 @@ class Home:
         """`flwr run`; it ends when the run has."""
         settings = self.folder / "run.toml"
         settings.write_text(tomli_w.dumps(config.run_config()))
-        command = ["flwr", "run", APP, CONNECTION, "--stream", "--run-config", settings]
+        command: list[str | Path] = [
+            "flwr",
+            "run",
+            APP,
+            CONNECTION,
+            "--stream",
+            "--run-config",
+            settings,
+        ]
         if federation:
             listed = " ".join(f"{key}={value}" for key, value in federation.items())
             command += ["--federation-config", listed]
@@ -118,8 +126,9 @@ def wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> N
 def superlink(place: Home, log: Path, *options: str | Path, port: int) -> subprocess.Popen[bytes]:
     """A SuperLink that answers on `port`, its state in the home."""
     database = place.folder / "state.db"
-    command = ["flower-superlink", "--host", HOST, "--port", str(port), "--database", database]
-    process = place.start([*command, "--disable-runtime-dependency-installation", *options], log)
+    command: list[str | Path] = ["flower-superlink", "--host", HOST, "--port", str(port)]
+    command += ["--database", database, "--disable-runtime-dependency-installation", *options]
+    process = place.start(command, log)
     wait_until_open(port, process, log)
     return process
 

@@ -11,14 +11,12 @@ from tiny_audio_ssl.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import FederatedConfig, Value
 from tiny_audio_ssl.federated.partitions import partition
-from tiny_audio_ssl.runs import long_enough
+from tiny_audio_ssl.used_recordings import long_enough
 
 AUDIO = "audio"  # the key of a device's node config that names its folder or manifest
 
 
-def recordings_of(
-    config: FederatedConfig, node: Mapping[str, Value], rank: int
-) -> Recordings:
+def recordings_of(config: FederatedConfig, node: Mapping[str, Value], rank: int) -> Recordings:
     """What a device trains on: of `node["audio"]`, or part `rank` of `config.source`.
 
     Raises `UserError` when there is nothing that the task can use.
@@ -44,6 +42,11 @@ def _opened(source: str, config: FederatedConfig) -> Recordings:
 @lru_cache(maxsize=2)
 def _parts(config: FederatedConfig) -> list[list[int]]:
     return partition(_opened(config.source, config).clips, config)
+
+
+def all_recordings(config: FederatedConfig) -> Recordings:
+    """What all simulated devices have together."""
+    return _opened(config.source, config).select([i for part in _parts(config) for i in part])
 
 
 def check_source(config: FederatedConfig) -> list[int]:

@@ -94,7 +94,9 @@ class Federation:
         progress.round = number
         progress.up_bytes += sum(self.grid.up.values())
         progress.down_bytes += sum(self.grid.down.values())
-        loss = self._evaluate(number, nodes) if self._due(number, self.config.evaluate_every) else None
+        loss = (
+            self._evaluate(number, nodes) if self._due(number, self.config.evaluate_every) else None
+        )
         if loss is not None:
             numbers["validation/loss"] = loss
         self.model.save(self.aggregation.state(), loss)
@@ -253,7 +255,9 @@ class Federation:
                 line["norm"] = norms[node]
             if node in reasons:
                 line["left_out"] = reasons[node]
-                self.say(f"round {number}: device {self.ranks[node]} (node {node}) left out: {reasons[node]}")
+                self.say(
+                    f"round {number}: device {self.ranks[node]} (node {node}) left out: {reasons[node]}"
+                )
             lines.append(json.dumps(line) + "\n")
         with (Path(self.config.out) / DEVICES).open("a") as file:
             file.writelines(lines)
@@ -263,11 +267,14 @@ class Federation:
         path = Path(self.config.out) / DEVICES
         if path.is_file():
             lines = path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["round"] <= number]
+            kept = [
+                line
+                for line in lines
+                if line.endswith("\n") and json.loads(line)["round"] <= number
+            ]
             path.write_text("".join(kept))
 
 
 def _mean(weighted: Sequence[tuple[int, float]]) -> float | None:
     total = sum(weight for weight, _ in weighted)
     return sum(weight * value for weight, value in weighted) / total if total else None
-

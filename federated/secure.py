@@ -106,7 +106,9 @@ def secure_mean(
         instructions.append((SimpleNamespace(node_id=node), FitIns(parameters, told)))
     strategy: Any = _Strategy(instructions)
     legacy = LegacyContext(context=context, strategy=strategy)
-    legacy.state.config_records[MAIN_CONFIGS_RECORD] = ConfigRecord({Key.CURRENT_ROUND: round_number})
+    legacy.state.config_records[MAIN_CONFIGS_RECORD] = ConfigRecord(
+        {Key.CURRENT_ROUND: round_number}
+    )
     legacy.state.array_records[MAIN_PARAMS_RECORD] = ArrayRecord()
     SecAggPlusWorkflow(
         num_shares=config.secagg_shares,
@@ -115,7 +117,8 @@ def secure_mean(
         clipping_range=config.secagg_range,
         timeout=config.round_timeout_s,
     )(grid, legacy)
-    return strategy.result
+    result: SecureMean | None = strategy.result
+    return result
 
 
 class _Strategy:
@@ -141,5 +144,3 @@ class _Strategy:
             [r.num_examples for _, r in results],
         )
         return None, {}
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import time
@@ -19,7 +20,9 @@ LOG = "flower.log"  # in the run's folder
 Report = Callable[[int, dict[str, float]], None]
 
 
-def simulate(config: FederatedConfig, workers: int | None = None, report: Report | None = None) -> Path:
+def simulate(
+    config: FederatedConfig, workers: int | None = None, report: Report | None = None
+) -> Path:
     """Run `flwr run` against a SuperLink of its own; returns the folder of the last checkpoint.
 
     Args:
@@ -28,10 +31,10 @@ def simulate(config: FederatedConfig, workers: int | None = None, report: Report
 
     Raises `UserError`: settings that can't work, or a run that failed, with what it said.
     """
-    require("ray", "federated")
-    check_source(config)
+    _require_ray()
     run = Path(config.out)
     check_run(config)
+    check_source(config)
     log = run / LOG
     log.unlink(missing_ok=True)
     federation = {
@@ -42,10 +45,17 @@ def simulate(config: FederatedConfig, workers: int | None = None, report: Report
     with processes.home() as place:
         port = processes.free_port()
         place.connect(port)
-        processes.superlink(place, place.folder / "superlink.log", "--insecure", "--simulation", port=port)
+        processes.superlink(
+            place, place.folder / "superlink.log", "--insecure", "--simulation", port=port
+        )
         app = place.run_app(config, log, federation)
         watch(app.poll, run, report)
     return finished(config, log)
+
+
+def _require_ray() -> None:
+    if importlib.util.find_spec("ray") is None:  # to import it would take seconds
+        require("ray", "federated")
 
 
 def check_run(config: FederatedConfig) -> None:
@@ -53,7 +63,9 @@ def check_run(config: FederatedConfig) -> None:
     run = Path(config.out)
     there = (run / "last").exists()
     if there and not config.resume:
-        raise UserError(f"{run}: holds a run already; go on with it by --resume, or name another --out")
+        raise UserError(
+            f"{run}: holds a run already; go on with it by --resume, or name another --out"
+        )
     if config.resume and not there:
         raise UserError(f"{run}: no run there to go on with; leave out --resume")
 

@@ -58,7 +58,10 @@ class Aggregation:
         return new
 
     def state(self) -> dict[str, Vector]:
-        moments = {"m": getattr(self.strategy, "m_t", None), "v": getattr(self.strategy, "v_t", None)}
+        moments = {
+            "m": getattr(self.strategy, "m_t", None),
+            "v": getattr(self.strategy, "v_t", None),
+        }
         return {name: value["weights"] for name, value in moments.items() if value}
 
     def load_state(self, state: dict[str, Vector]) -> None:

@@ -89,7 +89,7 @@ def write(tensors: dict[str, Tensor], vector: Vector) -> None:
     sizes = [tensor.numel() for tensor in tensors.values()]
     if vector.shape != (sum(sizes),):
         raise ValueError(f"{vector.shape} numbers for {sum(sizes)}")
-    parts = torch.from_numpy(np.array(vector)).split(sizes)
+    parts = torch.split(torch.from_numpy(np.array(vector)), sizes)
     for tensor, part in zip(tensors.values(), parts, strict=True):
         tensor.copy_(part.reshape(tensor.shape))
 
@@ -119,5 +119,3 @@ def freeze_statistics(*modules: nn.Module) -> None:
         for layer in module.modules():
             if isinstance(layer, NORMS):
                 layer.eval()
-
-

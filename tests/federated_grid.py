@@ -50,7 +50,9 @@ class LoopGrid:
             )
             for i, own in enumerate(configs)
         }
-        TaskIdentity.run_id = TaskIdentity.node_id = TaskIdentity.task_id = 1  # Flower's processes set it for their app
+        TaskIdentity.run_id = TaskIdentity.node_id = TaskIdentity.task_id = (
+            1  # Flower's processes set it for their app
+        )
         self.meddle = meddle
         self.wire: list[bytes] = []
 

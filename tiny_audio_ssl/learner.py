@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from tiny_audio_ssl import optimiser
 from tiny_audio_ssl.batches import seed_of, sequential
@@ -32,6 +34,48 @@ class Step(nn.Module):
         return out
 
 
+class Process(Protocol):
+    """What a step asks of the process that it runs in. Lightning's Fabric has it all."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def global_rank(self) -> int: ...
+    def setup(self, module: nn.Module, optimizer: Optimizer) -> Any: ...
+    def no_backward_sync(
+        self, module: Any, enabled: bool = True
+    ) -> AbstractContextManager[None]: ...
+    def backward(self, tensor: Tensor) -> None: ...
+    def clip_gradients(
+        self, module: Any, optimizer: Any, *, max_norm: float, error_if_nonfinite: bool
+    ) -> Any: ...
+
+
+class AloneOnCpu:
+    """The same without Fabric, whose import takes seconds: for devices, which start often."""
+
+    device = torch.device("cpu")
+    global_rank = 0
+
+    def setup(self, module: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        return module, optimizer
+
+    def no_backward_sync(
+        self, module: nn.Module, enabled: bool = True
+    ) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def backward(self, tensor: Tensor) -> None:
+        tensor.backward()  # type: ignore[no-untyped-call]
+
+    def clip_gradients(
+        self, module: nn.Module, optimizer: Optimizer, *, max_norm: float, error_if_nonfinite: bool
+    ) -> Tensor:
+        return nn.utils.clip_grad_norm_(
+            module.parameters(), max_norm, error_if_nonfinite=error_if_nonfinite
+        )
+
+
 class Learner:
     """A model, its task and an optimiser, on one device: takes clips, makes steps.
 
@@ -44,7 +88,7 @@ class Learner:
         config: PretrainConfig,
         model: WaveformEncoder,
         pretext: Pretext,
-        fabric: Fabric,
+        fabric: Process,
         micro_batches: int = 1,
     ) -> None:
         self.config, self.options = config, config.training

@@ -31,7 +31,7 @@ from tiny_audio_ssl.encoders import WaveformEncoder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.learner import Learner, fit
 from tiny_audio_ssl.metrics import MetricsLog
-from tiny_audio_ssl.pretext import Pretext, pretext_class
+from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.settings import PretrainConfig, TrainingConfig
 
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
