@@ -70,9 +70,6 @@ class Deployment:
         command += ["--root-certificates", self.credentials.authority]
         command += ["--auth-supernode-private-key", key]
         command += ["--host", HOST, "--port", str(free_port()), "--max-retries", "100"]
-        command += ["--ssl-certfile", self.credentials.certificate]
-        command += ["--ssl-keyfile", self.credentials.key]
-        command += ["--ssl-ca-certfile", self.credentials.authority]
         command += ["--node-config", f'{AUDIO}="{audio.absolute()}"']
         # Its own FLWR_HOME would hide it from the guard, so the devices share the server's.
         process = self.home.start(command, self.device_log(number))

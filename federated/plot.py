@@ -31,9 +31,7 @@ def draw(run: Path) -> Path:
             if values and x == "step":
                 axis.plot(rounds, values, marker=".", label="centralised, as many steps")
             elif values:
-                axis.axhline(
-                    values[-1], linestyle="--", color="C1", label="centralised, its end"
-                )
+                axis.axhline(values[-1], linestyle="--", color="C1", label="centralised, its end")
             axis.set(xlabel=x_title, ylabel=MEASURES[measure])
             axis.grid(alpha=0.3)
             axis.legend()

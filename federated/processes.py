@@ -73,15 +73,8 @@ class Home:
         """`flwr run`; it ends when the run has."""
         settings = self.folder / "run.toml"
         settings.write_text(tomli_w.dumps(config.run_config()))
-        command: list[str | Path] = [
-            "flwr",
-            "run",
-            APP,
-            CONNECTION,
-            "--stream",
-            "--run-config",
-            settings,
-        ]
+        command: list[str | Path] = ["flwr", "run", APP, CONNECTION, "--stream"]
+        command += ["--run-config", settings]
         if federation:
             listed = " ".join(f"{key}={value}" for key, value in federation.items())
             command += ["--federation-config", listed]

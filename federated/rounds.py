@@ -125,7 +125,7 @@ class Federation:
             if time.monotonic() > deadline:
                 raise UserError(
                     f"{len(nodes)} devices are connected, {count} are needed, for "
-                    f"{self.config.round_timeout_s:g} s; start more, or lower clients or min-clients"
+                    f"{self.config.round_timeout_s:g} s; start more, or lower clients, min-clients"
                 )
             time.sleep(0.2)
         return nodes
@@ -255,9 +255,8 @@ class Federation:
                 line["norm"] = norms[node]
             if node in reasons:
                 line["left_out"] = reasons[node]
-                self.say(
-                    f"round {number}: device {self.ranks[node]} (node {node}) left out: {reasons[node]}"
-                )
+                name = f"device {self.ranks[node]} (node {node})"
+                self.say(f"round {number}: {name} left out: {reasons[node]}")
             lines.append(json.dumps(line) + "\n")
         with (Path(self.config.out) / DEVICES).open("a") as file:
             file.writelines(lines)

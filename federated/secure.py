@@ -1,7 +1,7 @@
 """SecAgg+ around our own messages: the server learns the mean of the updates, and no update.
 
-The protocol is Flower's (Bell et al. 2020, CCS, doi 10.1145/3372297.3417885), which is there for its
-older interface only. So the ways of saying the same are translated here, on the device
+The protocol is Flower's (Bell et al. 2020, CCS, doi 10.1145/3372297.3417885), which is there for
+its older interface only. So the ways of saying the same are translated here, on the device
 (`secure_mod`) and on the server (`secure_mean`).
 """
 
