@@ -26,7 +26,7 @@ def train(config: FederatedConfig, report: Callable[[int, dict[str, float]], Non
     out = Path(config.out) / FOLDER
     config = replace(config, out=str(out), resume=(out / "last").exists())
     model = GlobalModel.open(config)
-    steps = config.clients_per_round * config.local_steps  # in the time of a round
+    steps = config.per_round * config.local_steps  # in the time of a round
     options = replace(model.pretrain.training, steps=config.rounds * steps)
     own = replace(model.pretrain, training=options)
     learner = Learner(own, model.model, model.pretext, AloneOnCpu())

@@ -58,8 +58,8 @@ class FederatedConfig:
     clients: int = 10
     """Devices: in a simulation how many there are; in a deployment how many must be connected
     before the first round."""
-    clients_per_round: int = 5
-    """Devices drawn for each round."""
+    clients_per_round: int = 0
+    """Devices drawn for each round; 0: all."""
     min_clients: int = 2
     """A round counts when so many have answered; otherwise the weights stay."""
     rounds: int = 10
@@ -153,7 +153,7 @@ class FederatedConfig:
             object.__setattr__(
                 self, field.name, _checked(field.name, getattr(self, field.name), hints[field.name])
             )
-        for name in ("clients", "clients_per_round", "min_clients", "rounds", "local_steps"):
+        for name in ("clients", "min_clients", "rounds", "local_steps"):
             _expect(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("dropout", "stragglers"):
             _expect(0 <= getattr(self, name) < 1, name, getattr(self, name), "0 up to less than 1")
@@ -163,9 +163,9 @@ class FederatedConfig:
         _expect(0 <= self.trim < 0.5, "trim", self.trim, "0 up to less than 0.5")
         _expect(0 < self.delta < 1, "delta", self.delta, "between 0 and 1")
         _expect(
-            self.min_clients <= self.clients_per_round <= self.clients,
+            self.min_clients <= self.per_round <= self.clients,
             "clients_per_round",
-            self.clients_per_round,
+            self.per_round,
             f"min_clients ({self.min_clients}) up to clients ({self.clients})",
         )
         self._check_combinations()
@@ -190,6 +190,11 @@ class FederatedConfig:
                 f"encoding {self.encoding!r}: secure aggregation sends masked integers, "
                 "whatever the encoding; leave it out"
             )
+
+    @property
+    def per_round(self) -> int:
+        """Devices drawn for each round."""
+        return self.clients_per_round or self.clients
 
     def pretrain(self) -> PretrainConfig:
         """The library's own settings of the same training."""

@@ -115,7 +115,7 @@ class Federation:
         wanted = self.config.clients if not self.ranks else self.config.min_clients
         nodes = self._wait_for(wanted)
         self.ranks = {node: rank for rank, node in enumerate(nodes)}
-        count = min(self.config.clients_per_round, len(nodes))
+        count = min(self.config.per_round, len(nodes))
         rng = np.random.default_rng([self.config.seed, 4, number])
         return [nodes[i] for i in sorted(rng.choice(len(nodes), count, replace=False))]
 

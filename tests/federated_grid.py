@@ -20,7 +20,6 @@ TINY: dict[str, Any] = {
     "server_data": "builtin:2",
     "width": 0.25,
     "clients": 4,
-    "clients_per_round": 4,
     "rounds": 2,
     "local_steps": 2,
     "batch_size": 4,
