@@ -16,9 +16,10 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def packages_on_disk() -> set[str]:
     """Folders with an __init__.py, named as they are imported."""
-    mapped = {"export": "tiny_audio_ssl.export"}
+    mapped = {name: f"tiny_audio_ssl.{name}" for name in ("export", "federated")}
     found = set()
-    for init in [*ROOT.glob("tiny_audio_ssl/**/__init__.py"), *ROOT.glob("export/**/__init__.py")]:
+    folders = ("tiny_audio_ssl", *mapped)
+    for init in [i for folder in folders for i in ROOT.glob(f"{folder}/**/__init__.py")]:
         first, *rest = init.parent.relative_to(ROOT).parts
         found.add(".".join([mapped.get(first, first), *rest]))
     return found
@@ -66,3 +67,5 @@ def test_a_wheel_works_from_another_folder(installed, tmp_path):
     forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
     run("-m", "tiny_audio_ssl.cli", "export", "run", *forms)
     assert (tmp_path / "run" / "export" / "encoder.mel.fp32.onnx").is_file()
+    app = "from tiny_audio_ssl.federated.processes import APP; print(*APP.glob('*.toml'))"
+    assert run("-c", app).strip() == str(installed / "tiny_audio_ssl/federated/pyproject.toml")

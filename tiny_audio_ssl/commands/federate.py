@@ -40,11 +40,12 @@ class Simulate(Command):
         with _bar("rounds", config.rounds) as report:
             folder = simulate(config, self.workers, report)
         if self.centralised:
-            from tiny_audio_ssl.federated import centralised, plot
+            from tiny_audio_ssl.federated.centralised import train
+            from tiny_audio_ssl.federated.plot import draw
 
             with _bar("centralised", config.rounds) as report:
-                centralised.train(config, report)
-            plot.draw(Path(config.out))
+                train(config, report)
+            draw(Path(config.out))
         return _told(config, folder, self.json)
 
 
