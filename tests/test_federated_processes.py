@@ -47,7 +47,7 @@ def test_a_killed_parent_leaves_no_process_and_no_folder():
         "import sys, time\nfrom pathlib import Path\n"
         "from tiny_audio_ssl.federated.processes import home\n"
         "with home() as place:\n"
-        '    child = \'import subprocess, time; subprocess.Popen(["sleep", "600"]); time.sleep(600)\'\n'
+        "    child = 'import os, time; os.fork(); time.sleep(600)'\n"
         "    place.start([sys.executable, '-c', child], place.folder / 'log')\n"
         "    print(place.folder, flush=True)\n"
         "    time.sleep(600)\n"
@@ -102,11 +102,7 @@ def test_a_deployment_survives(devices, tmp_path):
         stranger = place.add_device(devices[0], register=False)
         app = place.home.run_app(config, run / LOG)
         wait_for(lambda: last_round(run)[0] >= 1, lambda: everything(place, run))
-        assert (
-            stranger.poll() is not None
-            or "unauthor" in log_of(place, 2).lower()
-            or ("auth" in log_of(place, 2).lower())
-        ), log_of(place, 2)
+        assert stranger.poll() and "Failed to activate SuperNode" in log_of(place, 2)
 
         place.superlink.send_signal(signal.SIGKILL)
         wait_for(lambda: app.poll() is not None)
