@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -12,8 +13,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import tomli_w
 
 import tiny_audio_ssl.federated
 from tiny_audio_ssl.errors import UserError
@@ -62,9 +61,11 @@ class Home:
 
     def connect(self, port: int, authority: Path | None = None) -> None:
         """Tell `flwr` where the SuperLink is."""
-        secure = {"root-certificates": str(authority)} if authority else {"insecure": True}
-        connection = {"address": f"{HOST}:{port}", **secure}
-        text = tomli_w.dumps({"superlink": {"default": CONNECTION, CONNECTION: connection}})
+        connection: dict[str, Value] = {"address": f"{HOST}:{port}"}
+        connection |= {"root-certificates": str(authority)} if authority else {"insecure": True}
+        text = (
+            f'[superlink]\ndefault = "{CONNECTION}"\n[superlink.{CONNECTION}]\n{toml(connection)}'
+        )
         (self.folder / "config.toml").write_text(text)
 
     def run_app(
@@ -72,13 +73,18 @@ class Home:
     ) -> subprocess.Popen[bytes]:
         """`flwr run`; it ends when the run has."""
         settings = self.folder / "run.toml"
-        settings.write_text(tomli_w.dumps(config.run_config()))
+        settings.write_text(toml(config.run_config()))
         command: list[str | Path] = ["flwr", "run", APP, CONNECTION, "--stream"]
         command += ["--run-config", settings]
         if federation:
             listed = " ".join(f"{key}={value}" for key, value in federation.items())
             command += ["--federation-config", listed]
         return self.start(command, log)
+
+
+def toml(values: Mapping[str, Value]) -> str:
+    """A line for each; JSON's scalars are TOML's."""
+    return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items())
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import pytest
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import DEFAULTS, FederatedConfig
+from tiny_audio_ssl.federated.processes import toml
 
 APP = tomllib.loads(
     (Path(__file__).resolve().parents[1] / "federated" / "pyproject.toml").read_text()
@@ -23,6 +24,11 @@ def test_the_app_lists_every_setting_with_its_default():
 def test_a_run_config_gives_the_same_settings_back():
     config = FederatedConfig(task="cola", privacy="local", encoding="int8", out="x")
     assert FederatedConfig.from_run_config(config.run_config()) == config
+
+
+def test_a_run_config_survives_its_file():
+    config = FederatedConfig(pretext='{"slice_ms": 475}', out='/a "b"/\\ü', delta=1e-7)
+    assert FederatedConfig.from_run_config(tomllib.loads(toml(config.run_config()))) == config
 
 
 def test_an_unknown_key_is_named_and_the_known_are_listed():

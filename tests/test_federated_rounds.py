@@ -18,7 +18,9 @@ from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordD
 from tiny_audio_ssl import checkpoint, cli, embedding
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.federated.centralised import FOLDER, train
 from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.federated.plot import draw
 from tiny_audio_ssl.federated.rounds import DEVICES, Federation
 
 ONE = {"rounds": 1, "evaluate_every": 0}
@@ -99,6 +101,20 @@ def test_a_start_from_a_checkpoint(plain, tmp_path):
     assert model.progress.round == 1
     with pytest.raises(UserError, match="its encoder is"):
         federate(tmp_path / "x", start=str(plain), norm="group")
+
+
+def test_beside_centralised_training(plain, tmp_path):
+    """As many steps on all recordings, from the same start, and both in a picture."""
+    settings = {**TINY, "server_data": "builtin:6", "out": str(tmp_path / "run"), "rounds": 2}
+    config = FederatedConfig(**settings, probe_every=1)
+    seen: list[int] = []
+    central = train(config, lambda number, values: seen.append(number))
+    assert seen == [1, 2] and central.parent.parent == tmp_path / "run" / FOLDER
+    (tmp_path / "run" / "metrics.jsonl").write_text((plain / "metrics.jsonl").read_text())
+    assert draw(tmp_path / "run").read_bytes().startswith(b"\x89PNG")
+    assert all(
+        0 < r["validation/loss"] < 1 and "probe/accuracy" in r for r in records(central.parents[1])
+    )
 
 
 @pytest.mark.parametrize("norm", ["frozen", "group"])
