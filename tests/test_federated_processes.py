@@ -111,7 +111,7 @@ def test_a_deployment_survives(devices, tmp_path):
         kept = (checkpoint.locate(run) / checkpoint.MODEL).read_bytes()
 
         place.start_superlink()
-        again = replace(config, resume=True, round_timeout_s=45.0)
+        again = replace(config, resume=True, round_timeout_s=60.0)
         app = place.home.run_app(again, run / LOG)
         wait_for(lambda: last_round(run)[0] == 2, lambda: everything(place, run))
         place.devices[0].send_signal(signal.SIGSTOP)
