@@ -20,13 +20,14 @@ quickstart: $(VENV)/.run
 	@echo "The two files for a phone are in runs/mine/export, with their manifest.json"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/typed && mkdir -p build/typed
-	cp -r tiny_audio_ssl build/typed/ && cp -r export federated build/typed/tiny_audio_ssl/
+	cp -r tiny_audio_ssl build/typed/
+	cp -r export federated benchmarks/runner build/typed/tiny_audio_ssl/
 	$(BIN)/mypy
 
 federate: $(VENV)/.federated

@@ -13,7 +13,7 @@ from tiny_audio_ssl.errors import UserError
 
 FormatName = Literal["executorch", "onnx"]
 Precision = Literal["fp32", "fp16", "int8-weights", "int8"]  # largest file first
-Input = Literal["waveform", "mel"]
+Input = Literal["waveform", "mel", "stream"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Form:
 
     @property
     def input_name(self) -> str:
-        return "waveform" if self.input == "waveform" else "logmel"
+        return {"waveform": "waveform", "mel": "logmel", "stream": "packet"}[self.input]
 
 
 def choose(
@@ -85,10 +85,11 @@ def choose(
 
 
 def network(model: WaveformEncoder, taken: Input) -> nn.Module:
-    """The part of the model that an artifact with this input holds."""
+    """The part of the model that an artifact with this input holds; for streams see
+    `streaming.StreamEncoder`."""
     return model if taken == "waveform" else LogMelEncoder(model.encoder)
 
 
 def as_input(model: WaveformEncoder, taken: Input, waveforms: Tensor) -> Tensor:
     """What that part is fed, from waveforms [B, N]: themselves, or log-mel [B, 1, bands, T]."""
-    return waveforms if taken == "waveform" else model.frontend(waveforms).contiguous()
+    return model.frontend(waveforms).contiguous() if taken == "mel" else waveforms

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.encoders import Encoder
+from tiny_audio_ssl.export.streaming import PacketMaps, StreamEncoder
 
 
 class HalfEncoder(nn.Module):
@@ -31,8 +32,25 @@ class HalfEncoder(nn.Module):
         return embedding
 
 
+class HalfMaps(nn.Module):
+    """`PacketMaps` with the body in float16; log-mel and maps are float32 outside."""
+
+    def __init__(self, maps: PacketMaps) -> None:
+        super().__init__()
+        self.maps = maps
+        maps.encoder.body.half()
+
+    def forward(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
+        middle, last = self.maps(logmel.to(torch.float16, memory_format=torch.contiguous_format))
+        return middle.float(), last.float()
+
+
 def in_half_precision(network: nn.Module) -> nn.Module:
     """`network` itself, its encoder in half precision."""
+    if isinstance(network, StreamEncoder):
+        assert isinstance(network.maps, PacketMaps)
+        network.maps = HalfMaps(network.maps)
+        return network
     for module in list(network.modules()):
         if isinstance(getattr(module, "encoder", None), Encoder):
             module.encoder = HalfEncoder(module.encoder)  # type: ignore[arg-type]

@@ -8,12 +8,12 @@ has gradients for `amax` and `mean`, but not for pooling layers.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -31,11 +31,12 @@ def folded(model: Module) -> Module:
     return model
 
 
-def program(network: nn.Module, example: Tensor, any_batch: bool = False) -> ExportedProgram:
-    """`network` as a graph for inputs shaped like `example`, or of any batch size (then give 2)."""
-    shapes = ({0: Dim("batch", min=1, max=4096)},) if any_batch else None
+def program(
+    network: nn.Module, *example: Tensor, dims: Mapping[int, Any] | None = None
+) -> ExportedProgram:
+    """`network` as a graph for inputs shaped like `example`, but for the axes in `dims` of each."""
     exported: ExportedProgram = torch.export.export(
-        network, (example,), dynamic_shapes=shapes, strict=False
+        network, example, dynamic_shapes=(dict(dims or {}),) * len(example), strict=False
     )
     lowered: ExportedProgram = exported.run_decompositions(_DELEGABLE)
     return lowered
@@ -47,6 +48,11 @@ def _unsqueeze(x: Tensor, dim: int) -> Tensor:
     return x.view(shape)
 
 
+def _select(x: Tensor, dim: int, index: int) -> Tensor:
+    shape = [size for d, size in enumerate(x.shape) if d != dim % x.dim()]
+    return x.narrow(dim, index % x.shape[dim], 1).view(shape)
+
+
 def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
     return [
         x.narrow(dim, start, min(size, x.shape[dim] - start))
@@ -54,10 +60,12 @@ def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
     ]
 
 
-def _pooled(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _pooled(pool: Callable[..., Tensor]) -> Callable[..., object]:
     """A reduction over rows or columns of maps [B, C, R, T] as a pooling layer."""
 
-    def reduce(maps: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> Tensor:
+    def reduce(maps: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
+        if not all(isinstance(size, int) for size in maps.shape[2:]):
+            return NotImplemented  # a pooling layer's window is fixed
         dims = {d % maps.dim() for d in dim}
         window = [maps.shape[d] if d in dims else 1 for d in (2, 3)]
         if window != [1, 1]:  # which XNNPACK would refuse
@@ -69,9 +77,33 @@ def _pooled(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return reduce
 
 
+def _halved(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., object]:
+    """A reduction over the rows of [B, R, N], pairwise; a pooling layer would transpose first."""
+
+    def reduce(x: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
+        if x.dim() != 3 or dim != [1] or keepdim:
+            return NotImplemented  # which leaves the operator as it is
+        while x.shape[1] > 1:
+            half = x.shape[1] // 2
+            halved = combine(x[:, :half], x[:, half : 2 * half])
+            x = torch.cat([halved, x[:, 2 * half :]], dim=1) if x.shape[1] % 2 else halved
+        return x.view(x.shape[0], x.shape[2])
+
+    return reduce
+
+
+def _largest(x: Tensor, dim: list[int], keepdim: bool = False) -> object:
+    reduce: Callable[..., object] = (
+        _pooled(F.max_pool2d) if x.dim() == 4 else _halved(torch.maximum)
+    )
+    return reduce(x, dim, keepdim)
+
+
 _DELEGABLE: dict[torch._ops.OperatorBase, Callable[..., object]] = {
     aten.unsqueeze.default: _unsqueeze,
+    aten.select.int: _select,
     aten.split.Tensor: _split,
-    aten.amax.default: _pooled(F.max_pool2d),
+    aten.amax.default: _largest,
     aten.mean.dim: _pooled(F.avg_pool2d),
+    aten.sum.dim_IntList: _halved(torch.add),
 }

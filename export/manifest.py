@@ -20,6 +20,7 @@ from tiny_audio_ssl.encoders import WaveformEncoder, multiply_adds, parameter_co
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import heads
 from tiny_audio_ssl.export.forms import FORMATS, Form, as_input
+from tiny_audio_ssl.export.shapes import Shapes
 from tiny_audio_ssl.export.windows import Window
 from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.files import sha256, write_json
@@ -31,6 +32,7 @@ SEAL = "content_sha256"
 MANIFEST = "manifest.json"
 _MEANINGS = {
     "waveform": ([-1.0, 1.0], "mono samples at sample_rate_hz; 16-bit PCM divided by 32768"),
+    "stream": ([-1.0, 1.0], "the next mono samples at sample_rate_hz; 16-bit PCM by 32768"),
     "mel": (None, "natural-log mel power, each band normalised: what the front-end makes"),
 }
 
@@ -82,11 +84,13 @@ def entry(
     samples: int,
     file: Path,
     found_heads: Mapping[str, Head] | None = None,
+    shapes: Shapes | None = None,
 ) -> dict[str, Any]:
     """What one artifact is, takes and gives; ExecuTorch's outputs have no names but this order."""
     found_heads = found_heads or {}
     sizes = [model.encoder.read_dim, *(len(head.labels) for head in found_heads.values())]
-    batch = 1 if form.format == "executorch" else "batch"
+    any_batch = shapes.batch(form) > 1 if shapes else form.format == "onnx"
+    batch = "batch" if any_batch else 1
     shape = as_input(model, form.input, _silence(samples)).shape[1:]
     span, meaning = _MEANINGS[form.input]
     return {
@@ -96,7 +100,8 @@ def entry(
         "format": form.format,
         "precision": form.precision,
         "input": {"kind": form.input, "name": form.input_name, "shape": [batch, *shape],
-                  "dtype": "float32", "range": span, "meaning": meaning},
+                  "dtype": "float32", "range": span, "meaning": meaning,
+                  **(shapes.described(form) if shapes else {})},
         "outputs": [
             {"name": name, "shape": [batch, size], "dtype": "float32"}
             for name, size in zip(heads.output_names(found_heads), sizes, strict=True)
@@ -169,6 +174,16 @@ def is_export(folder: Path) -> bool:
         return "artifacts" in json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError, TypeError):
         return False
+
+
+def may_replace(target: Path) -> None:
+    """Raises `UserError` when something else than an export is in the way."""
+    there = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if there and not is_export(target):
+        raise UserError(
+            f"{target}: there already, and not an export of tiny-audio-ssl (no manifest.json), so "
+            "it is not replaced; name another folder with --out"
+        )
 
 
 def _file(path: str | Path) -> Path:

@@ -15,7 +15,7 @@ WARM_UP, RUNS = 3, 20
 PORTABLE = "native_call_"  # how the runtime's trace calls what no delegate took
 
 
-def time_shares(path: Path, example: Tensor) -> dict[str, float]:
+def time_shares(path: Path, *example: Tensor) -> dict[str, float]:
     """{"native_group_norm.out": 0.4}: share (0..1) of the time of the .pte at `path` that each
     operator outside its delegates takes, largest first, by the runtime's own trace (ETDump).
 
@@ -27,7 +27,7 @@ def time_shares(path: Path, example: Tensor) -> dict[str, float]:
         trace = Path(folder) / "trace.etdump"
         module = lib._load_for_executorch(str(path), enable_etdump=True)
         for _ in range(WARM_UP + RUNS):
-            module.forward((example,))
+            module.forward(example)
         module.write_etdump_result_to_file(str(trace))
         blocks = devtools.Inspector(etdump_path=str(trace)).event_blocks
     total, each = 0.0, defaultdict[str, float](float)

@@ -11,7 +11,7 @@ are small.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,19 +23,37 @@ from torch import Tensor, nn
 from tiny_audio_ssl.encoders import LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.export.heads import without_heads
 from tiny_audio_ssl.export.lowering import program
+from tiny_audio_ssl.export.streaming import PacketMaps, StreamEncoder
 from tiny_audio_ssl.extras import require
 
 FLOAT_BLOCKS = 2
+MOST_AT_ONCE = 4096  # windows
 SMALLEST_SCALE = 2**-12  # XNNPACK's requantisation loses precision below
 _STAYS_FLOAT = re.compile(rf"(^|\.)(frontend|readout|heads|body\.[0-{FLOAT_BLOCKS - 1}])(\.|$)")
 
 
-def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
-    """`network` (batch norm folded) with quantisers in its graph, by inputs [B, ...]."""
+def quantised_graph(
+    network: nn.Module,
+    calibration: Tensor,
+    example: Tensor | None = None,
+    dims: Mapping[int, Any] | None = None,
+) -> nn.Module:
+    """`network` (batch norm folded) with quantisers in its graph, by inputs [B, ...]. For other
+    sizes in the axes `dims` an `example` of the largest."""
     require("executorch.exir", "executorch")
     from executorch.backends.xnnpack.quantizer import xnnpack_quantizer as xnnpack
     from torchao.quantization.pt2e.observer import MinMaxObserver
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
+    from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+    class Quantiser(xnnpack.XNNPACKQuantizer):  # type: ignore[misc]
+        def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
+            """It leaves alone what has an annotation; its filter lets concatenations through."""
+            for node in filter(_stays_float, model.graph.nodes):
+                node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(_annotated=True)
+            annotated: torch.fx.GraphModule = super().annotate(model)
+            return annotated
 
     config = xnnpack.get_symmetric_quantization_config(is_per_channel=True)
     # The default's histograms clip what is rare, so that loud windows come out wrong: with the
@@ -45,9 +63,11 @@ def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
         observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=SMALLEST_SCALE),
     )
     config = replace(config, input_activation=activation, output_activation=activation)
-    quantiser = xnnpack.XNNPACKQuantizer().set_global(config)
-    quantiser.set_filter_function(lambda node: not _stays_float(node))
-    graph = program(network, calibration[:2], any_batch=True).module()
+    quantiser = Quantiser().set_global(config)
+    any_batch = {0: torch.export.Dim("batch", min=1, max=MOST_AT_ONCE)}
+    example = calibration if example is None else example
+    two = example[:1].expand(2, *example.shape[1:]).contiguous()  # 1 would be the only size
+    graph = program(network, two, dims=any_batch | dict(dims or {})).module()
     observed = prepare_pt2e(graph, quantiser)
     with torch.no_grad():
         observed(calibration)
@@ -69,8 +89,10 @@ def _without_unused(graph: Any) -> nn.Module:
     return graph  # type: ignore[no-any-return]
 
 
-def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibration: Tensor) -> None:
-    """Write an int8 copy of an .onnx of `network`, by inputs [B, ...]."""
+def quantise_onnx(
+    float_model: Path, target: Path, network: nn.Module, calibration: tuple[Tensor, ...]
+) -> None:
+    """Write an int8 copy of an .onnx of `network`, by [B, ...] for each of its inputs."""
     require("onnxruntime", "onnx")
     import onnx
     from onnxruntime.quantization import (  # type: ignore[import-untyped]
@@ -85,18 +107,21 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
 
     class Windows(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.batches: Iterator[Tensor] = iter(torch.split(calibration, 16))
+            self.batches = zip(*(torch.split(given, 16) for given in calibration), strict=True)
 
         def get_next(self) -> dict[str, Any] | None:
             batch = next(self.batches, None)
-            return None if batch is None else {name: batch.numpy()}
+            if batch is None:
+                return None
+            return {name: given.numpy() for name, given in zip(names, batch, strict=True)}
 
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
-        # The exporter wrote the shapes; symbolic inference stumbles over its concatenation.
-        quant_pre_process(float_model, prepared, skip_symbolic_shape=True)
+        # The exporter wrote the shapes; symbolic inference stumbles over its concatenation. What
+        # ONNX Runtime would fold here, the front-end's weights, is left for when it loads.
+        quant_pre_process(float_model, prepared, skip_symbolic_shape=True, skip_optimization=True)
         graph = onnx.load(prepared).graph
-        name = graph.input[0].name
+        names = [given.name for given in graph.input]
         quantize_static(
             prepared,
             target,
@@ -107,24 +132,29 @@ def quantise_onnx(float_model: Path, target: Path, network: nn.Module, calibrati
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
-            nodes_to_exclude=_float_nodes(graph, _float_convolutions(without_heads(network))),
+            nodes_to_exclude=_float_nodes(graph, without_heads(network)),
         )
 
 
-def _float_convolutions(network: nn.Module) -> int:
-    """How many convolutions come before the first one that is quantised."""
-    assert isinstance(network, WaveformEncoder | LogMelEncoder)
-    blocks = network.encoder.body[:FLOAT_BLOCKS]
-    in_frontend = 2 if isinstance(network, WaveformEncoder) else 0  # transform, mel filters
-    return in_frontend + sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
+def _quantised_convolutions(network: nn.Module) -> int:
+    """How many convolutions are quantised: the last ones."""
+    holder = network.maps if isinstance(network, StreamEncoder) else network
+    assert isinstance(holder, WaveformEncoder | LogMelEncoder | PacketMaps)
+    blocks = holder.encoder.body[FLOAT_BLOCKS:]
+    return sum(isinstance(m, nn.Conv2d) for m in blocks.modules())
 
 
-def _float_nodes(graph: Any, count: int) -> list[str]:
-    """Nodes before convolution number `count`, in the graph's order, the pooling after the last
-    one, and all after the embedding: heads. The encoders are chains."""
+def _float_nodes(graph: Any, network: nn.Module) -> list[str]:
+    """Nodes before the first quantised convolution, in the graph's order, the pooling after the
+    last one, and all after the embedding: heads. The encoders are chains. A stream is calibrated
+    without a past, so that a linear layer, which comes after the state, stays float too."""
+    count = _quantised_convolutions(network)
+    kinds = {"MaxPool", "AveragePool"}
+    if isinstance(network, StreamEncoder):
+        kinds |= {"Gemm", "MatMul"}
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
     behind = graph.node[convolutions[-1] :]
-    pooling = [node for node in behind if node.op_type in ("MaxPool", "AveragePool")]
+    pooling = [node for node in behind if node.op_type in kinds]
     embedding = next(i for i, node in enumerate(graph.node) if graph.output[0].name in node.output)
     heads = graph.node[embedding + 1 :]
-    return [node.name for node in (*graph.node[: convolutions[count]], *pooling, *heads)]
+    return [node.name for node in (*graph.node[: convolutions[-count]], *pooling, *heads)]

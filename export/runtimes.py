@@ -15,7 +15,7 @@ from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.quiet import native_stderr_hidden
 
 Run = Callable[[np.ndarray], np.ndarray]
-RunAll = Callable[[np.ndarray], list[np.ndarray]]
+RunAll = Callable[..., list[np.ndarray]]
 
 
 def open_artifact(path: Path, threads: int | None = None) -> Run:
@@ -26,8 +26,8 @@ def open_artifact(path: Path, threads: int | None = None) -> Run:
 
 
 def open_outputs(path: Path, threads: int | None = None) -> RunAll:
-    """A function from the artifact's input (float32, C order) to all its outputs, in their order:
-    embeddings [B, D], then scores [B, classes] of each head.
+    """A function from the artifact's inputs (float32, C order) to all its outputs, in their order:
+    embeddings [B, D], then scores [B, classes] of each head, or what a stream goes on with.
 
     `threads`: None leaves the runtime's own choice.
 
@@ -64,8 +64,8 @@ def _open_executorch(path: Path) -> RunAll:
     if method is None:
         raise ValueError("it has no method `forward`")
 
-    def run(inputs: np.ndarray) -> list[np.ndarray]:
-        outputs = method.execute([torch.from_numpy(inputs)])
+    def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        outputs = method.execute([torch.from_numpy(given) for given in inputs])
         # The runtime reuses the memory, and frees it with the program.
         return [np.array(output.numpy()) for output in outputs]
 
@@ -83,9 +83,10 @@ def _open_onnx(path: Path, threads: int | None) -> RunAll:
     session: Any = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"]
     )
-    name = session.get_inputs()[0].name
+    names = [given.name for given in session.get_inputs()]
 
-    def run(inputs: np.ndarray) -> list[np.ndarray]:
-        return [np.asarray(output) for output in session.run(None, {name: inputs})]
+    def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        outputs = session.run(None, dict(zip(names, inputs, strict=True)))
+        return [np.asarray(output) for output in outputs]
 
     return run

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from native_tools import missing_tools
 
 from tiny_audio_ssl.encoders import ENCODERS
 from tiny_audio_ssl.pretext import PRETEXTS
@@ -64,6 +65,13 @@ def real_audio() -> Path:
     if not (folder / "esc50" / "meta.csv").is_file():
         pytest.skip(f"no recordings in {folder}; set TINY_AUDIO_SSL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def native_tools():
+    """The compilers and the emulator that tests of native programs need."""
+    if missing := missing_tools():
+        pytest.skip(f"apt-get install {' '.join(missing)}")
 
 
 @pytest.fixture(scope="session")

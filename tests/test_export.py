@@ -124,11 +124,27 @@ def test_all_is_one_delegate(exported):
 def test_sizes(exported):
     _, result = exported
     sizes = {a.form: a.bytes for a in result.artifacts}
-    assert sizes[Form("executorch", "int8", "mel")] < 200_000
-    assert sizes[Form("onnx", "int8", "mel")] < 200_000
+    for name in ("executorch", "onnx"):
+        from_mel, from_waveform = (sizes[Form(name, "int8", i)] for i in ("mel", "waveform"))
+        assert from_waveform < 200_000 and from_waveform - from_mel < 60_000  # the front-end
     for form, size in sizes.items():
         exact = Form(form.format, "fp32", form.input)
         assert form.precision == "fp32" or size < sizes.get(exact, size + 1)
+
+
+def test_front_end_stays_float(exported):
+    import onnx
+
+    _, result = exported
+    nodes = list(onnx.load(result.folder / "encoder.waveform.int8.onnx").graph.node)
+    made_by = {name: node for node in nodes for name in node.output}
+    frontend, waiting = [], [node for node in nodes if node.op_type == "Log"]
+    while waiting:
+        frontend.append(waiting.pop())
+        waiting += [made_by[name] for name in frontend[-1].input if name in made_by]
+    assert len(frontend) > 10
+    assert not any("Linear" in node.op_type for node in frontend)  # (De)QuantizeLinear
+    assert sum(node.op_type == "DequantizeLinear" for node in nodes) > 10
 
 
 def test_onnx_batch_equals_singles(exported):

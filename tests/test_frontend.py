@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.frontend import LOG_OFFSET, FrontendConfig, LogMel
+from tiny_audio_ssl.spectrum import SAMPLES_AT_ONCE, DenseMel, FactoredMel, mel_spectrum
 
 
 def noise(rng: torch.Generator, *shape: int) -> torch.Tensor:
@@ -35,6 +39,59 @@ def test_agrees_with_torchaudio(torchaudio, rng):
     assert difference[0].max() < 1e-4  # of a natural logarithm
     # Far from the tone there is nothing but float32's rounding, close to the logarithm's offset.
     assert difference[1].max() < 5e-3
+
+
+def slow_mel(config: FrontendConfig, waveform: np.ndarray) -> np.ndarray:
+    """Frame by frame, band by band, in float64: `[samples]` -> `[bands, frames]`"""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(config.window) / config.window)
+    hz = np.arange(config.fft_size // 2 + 1) * config.sample_rate_hz / config.fft_size
+    low, high = (2595 * math.log10(1 + f / 700) for f in (config.min_hz, config.max_hz))
+    edges_hz = 700 * (10 ** (np.linspace(low, high, config.bands + 2) / 2595) - 1)
+    mel = np.zeros((config.bands, config.frames(len(waveform))))
+    for frame in range(mel.shape[1]):
+        start = frame * config.hop
+        windowed = hann * waveform[start : start + config.window]
+        power = np.abs(np.fft.rfft(windowed, config.fft_size)) ** 2
+        for band in range(config.bands):
+            triangle = np.interp(hz, edges_hz[band : band + 3], [0, 1, 0], 0, 0)
+            mel[band, frame] = triangle @ power
+    return mel
+
+
+@pytest.mark.parametrize(
+    ("settings", "form", "strands"),
+    [
+        ({}, FactoredMel, 16),
+        ({"window_ms": 32, "hop_ms": 8, "bands": 40}, FactoredMel, 16),
+        (
+            {"window_ms": 64, "hop_ms": 16, "bands": 96, "min_hz": 0, "max_hz": 8000},
+            FactoredMel,
+            16,
+        ),
+        ({"window_ms": 20, "hop_ms": 12.5, "bands": 7}, FactoredMel, 8),
+        ({"window_ms": 10, "hop_ms": 20, "bands": 80}, FactoredMel, 16),
+        ({"window_ms": 2, "hop_ms": 1, "bands": 4}, FactoredMel, 16),
+        ({"window_ms": 25, "hop_ms": 10.1}, DenseMel, None),
+        ({"window_ms": 25, "hop_ms": 2}, DenseMel, None),
+    ],
+)
+@pytest.mark.parametrize("spare", [0, 1, 333])
+def test_both_forms_agree_with_a_slow_reference(settings, form, strands, spare, rng):
+    config = FrontendConfig(**settings)
+    spectrum = mel_spectrum(config)
+    assert type(spectrum) is form and getattr(spectrum, "strands", None) == strands
+    waveform = noise(rng, 1, config.samples(5) + spare)
+    expected = slow_mel(config, waveform[0].double().numpy())
+    for found in (spectrum(waveform), DenseMel(config)(waveform)):
+        assert found.shape == (config.bands, 1, config.frames(waveform.shape[1]))
+        np.testing.assert_allclose(found[:, 0], expected, rtol=1e-4, atol=1e-6 * expected.max())
+
+
+def test_a_large_batch_is_taken_in_parts(rng):
+    waveform = noise(rng, 5, SAMPLES_AT_ONCE // 3)
+    frontend = LogMel()
+    alone = torch.cat([frontend(row[None]) for row in waveform])
+    torch.testing.assert_close(frontend(waveform), alone, rtol=0, atol=1e-5)
 
 
 def test_batched_equals_single(rng):

@@ -16,12 +16,17 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def packages_on_disk() -> set[str]:
     """Folders with an __init__.py, named as they are imported."""
-    mapped = {name: f"tiny_audio_ssl.{name}" for name in ("export", "federated")}
+    folders = {
+        "tiny_audio_ssl": "",
+        "export": ".export",
+        "federated": ".federated",
+        "benchmarks/runner": ".runner",
+    }
     found = set()
-    folders = ("tiny_audio_ssl", *mapped)
-    for init in [i for folder in folders for i in ROOT.glob(f"{folder}/**/__init__.py")]:
-        first, *rest = init.parent.relative_to(ROOT).parts
-        found.add(".".join([mapped.get(first, first), *rest]))
+    for folder, name in folders.items():
+        for init in (ROOT / folder).glob("**/__init__.py"):
+            inner = init.parent.relative_to(ROOT / folder).parts
+            found.add(".".join([f"tiny_audio_ssl{name}", *inner]))
     return found
 
 
@@ -62,6 +67,9 @@ def test_a_wheel_works_from_another_folder(installed, tmp_path):
     modules = "tiny_audio_ssl, tiny_audio_ssl.export, tiny_audio_ssl.commands"
     places = run("-c", f"import {modules}; print(tiny_audio_ssl.export.__file__)")
     assert places.startswith(str(installed))
+    runner = installed / "tiny_audio_ssl" / "runner"
+    sources = {file.name for file in (ROOT / "benchmarks" / "runner").iterdir() if file.is_file()}
+    assert sources <= {file.name for file in runner.iterdir()}
     made = ["pretrain", "builtin:2", "--out", "run", "--steps", "2", "--batch-size", "4"]
     run("-m", "tiny_audio_ssl.cli", *made)
     forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]

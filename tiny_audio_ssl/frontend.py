@@ -1,12 +1,12 @@
 """LogMel: waveform [B, N] -> normalised log-mel [B, 1, bands, frames], as one exportable module.
 
-The windowed Fourier transform and the mel filters are convolutions with constant weights, so that
-the very module that training used goes into the artifact: phone and training can't differ.
+The windowed Fourier transform and the mel filters are products with constant weights (see
+`spectrum.py`), so that the very module that training used goes into the artifact: phone and
+training can't differ.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.spectrum import mel_spectrum
 
 LOG_OFFSET = 1e-6  # power of a tone at about -84 dB of full scale: below the noise of a 16-bit file
 MIN_STD = 1e-3  # a band that never changes must not be divided by zero
@@ -87,28 +88,20 @@ class LogMel(nn.Module):
     Output: [B, 1, bands, frames], about zero mean and unit variance a band after `fit`.
     """
 
-    dft: Tensor
-    filters: Tensor
     mean: Tensor
     inverse_std: Tensor
 
     def __init__(self, config: FrontendConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or FrontendConfig()
-        # Made from the config, hence not stored; of their final shape, since a weight that is
-        # sliced or transposed in the graph is not delegated.
-        self.register_buffer("dft", _windowed_dft(config), persistent=False)
-        self.register_buffer("filters", _mel_filters(config), persistent=False)
+        self.spectrum = mel_spectrum(config)
         self.register_buffer("mean", torch.zeros(config.bands, 1, 1))
         self.register_buffer("inverse_std", torch.ones(config.bands, 1, 1))
 
     def forward(self, waveform: Tensor) -> Tensor:
-        spectrum = F.conv2d(waveform[:, None, None, :], self.dft, stride=(1, self.config.hop))
-        real, imaginary = spectrum.chunk(2, dim=1)
-        power = real * real + imaginary * imaginary
-        log_mel = torch.log(F.conv2d(power, self.filters) + LOG_OFFSET)
+        log_mel = torch.log(self.spectrum(waveform) + LOG_OFFSET)  # [bands, B, frames]
         normalised = (log_mel - self.mean) * self.inverse_std
-        return normalised.permute(0, 2, 1, 3)
+        return normalised.transpose(0, 1).unsqueeze(1)
 
     def padded(self, waveform: Tensor) -> Tensor:
         """[B, N] with zeros at the end, if shorter than one window."""
@@ -135,26 +128,3 @@ class LogMel(nn.Module):
         self.mean.copy_(mean.reshape(-1, 1, 1))
         self.inverse_std.copy_(std.reciprocal().reshape(-1, 1, 1))
         return self
-
-
-def _windowed_dft(config: FrontendConfig) -> Tensor:
-    """Rows of the real, then of the imaginary part: [2 * (fft_size / 2 + 1), 1, 1, window]."""
-    n = torch.arange(config.window, dtype=torch.float64)
-    k = torch.arange(config.fft_size // 2 + 1, dtype=torch.float64)
-    angle = 2 * math.pi * k[:, None] * n / config.fft_size
-    hann = torch.hann_window(config.window, periodic=True, dtype=torch.float64)
-    rows = torch.cat([torch.cos(angle) * hann, torch.sin(angle) * hann])
-    return rows.float()[:, None, None, :].contiguous()
-
-
-def _mel_filters(config: FrontendConfig) -> Tensor:
-    """Triangles on the HTK mel scale, peak 1: [bands, fft_size / 2 + 1, 1, 1]."""
-    low, high = (2595 * math.log10(1 + hz / 700) for hz in (config.min_hz, config.max_hz))
-    mel = torch.linspace(low, high, config.bands + 2, dtype=torch.float64)
-    edges = 700 * (10 ** (mel / 2595) - 1)
-    bins = torch.linspace(
-        0, config.sample_rate_hz / 2, config.fft_size // 2 + 1, dtype=torch.float64
-    )
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    return torch.minimum(rising, falling).clamp_min(0).float()[:, :, None, None].contiguous()

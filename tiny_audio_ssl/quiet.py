@@ -1,11 +1,14 @@
-"""Keeping C libraries from writing to the terminal."""
+"""Keeping libraries from writing to the terminal."""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 
 _lock = threading.Lock()
@@ -29,3 +32,16 @@ def native_stderr_hidden() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def exporters_hushed() -> Iterator[None]:
+    """The exporters print and warn about what a user can't change."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

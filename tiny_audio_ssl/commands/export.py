@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, export_run
 from tiny_audio_ssl.export.card import MODEL_CARD, scores_of
 from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.to_training import BATCH_SIZE, FORMAT, export_training
 from tiny_audio_ssl.probing import scores
 from tiny_audio_ssl.probing.labelled import open_task
 from tiny_audio_ssl.report.runs import short_names
@@ -37,15 +38,29 @@ class Export(Command):
     out: Path | None = None
     """The folder to make; RUN/export if left out. An earlier export there is replaced. Of several
     runs: OUT/NAME-OF-RUN."""
-    format: tuple[Literal["executorch", "onnx"], ...] = ("executorch", "onnx")
-    """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
+    format: tuple[Literal["executorch", "onnx", "executorch-training"], ...] = (
+        "executorch",
+        "onnx",
+    )
+    """.pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime. executorch-training, alone: a .pte of
+    the run's own task, forward and backward, to RUN/export-training (see
+    docs/training-on-device.md); of the other options it takes --out, --batch-size and --json."""
     precision: tuple[Precision, ...] = ()
     """Of the encoder; the front-end stays in float32. fp32 and int8 if left out. int8-weights:
     computed in float32, .onnx only. With a target: those to choose from, all if left out."""
-    input: tuple[Literal["waveform", "mel"], ...] = ("waveform", "mel")
-    """What the artifact takes: 16 kHz samples, or the normalised log-mel."""
+    input: tuple[Literal["waveform", "mel", "stream"], ...] = ("waveform", "mel")
+    """What the artifact takes: 16 kHz samples, the normalised log-mel, or packets of samples one
+    after the other (see docs/streaming.md)."""
     window_ms: float = 975.0
     """How much sound an artifact takes at a time."""
+    max_window_ms: float | None = None
+    """Take longer windows too, up to that, in whole slices of the encoder."""
+    max_batch: int | None = None
+    """Windows that an artifact takes at a time; 1 in ExecuTorch and any number in ONNX if left
+    out."""
+    packet_ms: float | None = None
+    """How much sound a stream takes at a time, a whole number of hops; the checkpoint's slice, at
+    most 320, if left out."""
     readout: tuple[str, ...] = ()
     """What the embedding is made of: last, middle, mel; as the checkpoint says if left out."""
     head: tuple[Path, ...] = ()
@@ -76,12 +91,18 @@ class Export(Command):
     """Results of `probe --out` for MODEL_CARD.md; RUN/scores.json if left out and there."""
     latency: bool = False
     """Time the artifacts on this machine, for MODEL_CARD.md."""
+    batch_size: int | None = None
+    """Clips in a step, of executorch-training; 8 if left out."""
     json: bool = False
     """Print the result as JSON, a line for each run."""
 
     def run(self) -> int:
         if not self.runs:
             raise UserError("no run given; e.g. tiny-audio-ssl export RUN")
+        if FORMAT in self.format:
+            return self._export_training()
+        if self.batch_size is not None:
+            raise UserError(f"--batch-size is for --format {FORMAT}; other artifacts take any")
         folders, target = self._folders(), self._target()
         cards = [self._card(run) for run in self.runs]
         results = [
@@ -130,6 +151,9 @@ class Export(Command):
                 heads=self.head,
                 card=card,
                 target=target,
+                packet_ms=self.packet_ms,
+                max_window_ms=self.max_window_ms,
+                max_batch=self.max_batch,
                 progress=lambda file: status.update(f"exporting {file}"),
             )
         for note in result.notes:
@@ -148,6 +172,28 @@ class Export(Command):
         if not result.ok:
             err.print("[bold red]error:[/] an artifact is too far from the model (exit code 1)")
         return result
+
+    def _export_training(self) -> int:
+        self._takes_only("runs", "out", "format", "batch_size", "json")
+        for run, folder in zip(self.runs, self._folders(), strict=True):
+            with err.status("exporting a training step"):
+                made = export_training(run, folder, self.batch_size or BATCH_SIZE)
+            if self.json:
+                print(json.dumps(asdict(made), default=str))
+                continue
+            operators = sum(made.operators.values())
+            size = f"{made.bytes / 1000:.0f} kB, {operators} operators, all of kinds"
+            out.print(f"{made.path}: {size} whose gradients were compared with eager", markup=False)
+            out.print("open it with tiny_audio_ssl.export.trainer.OnDeviceTrainer", markup=False)
+        return 0
+
+    def _takes_only(self, *names: str) -> None:
+        usual = Export(())
+        others = [f.name for f in fields(self) if f.name not in names]
+        given = [name for name in others if getattr(self, name) != getattr(usual, name)]
+        if self.format != (FORMAT,) or given:
+            what = f"--{given[0].replace('_', '-')}" if given else " ".join(self.format)
+            raise UserError(f"--format {FORMAT} is made alone, not with {what}")
 
 
 def _left_out(result: ExportResult) -> list[str]:

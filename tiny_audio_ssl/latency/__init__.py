@@ -18,13 +18,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from tiny_audio_ssl.checkpoint import build_model
 from tiny_audio_ssl.encoders import EncoderConfig
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.forms import FORMATS, network
-from tiny_audio_ssl.export.runtimes import open_artifact
+from tiny_audio_ssl.export.runtimes import open_outputs
+from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape
 from tiny_audio_ssl.frontend import FrontendConfig
 
 Result = TypeVar("Result")
@@ -34,7 +36,7 @@ EAGER = "torch"  # the runtime of the eager model
 
 @dataclass(frozen=True)
 class Row:
-    """How fast one form is. Times in milliseconds, of one window (batch 1)."""
+    """How fast one form is. Times in milliseconds, of one window or packet (batch 1)."""
 
     artifact: str  # file name, or "eager waveform"
     device: str  # CPU model
@@ -44,7 +46,7 @@ class Row:
     input: str
     threads: int
     bytes: int | None  # of the artifact
-    window_ms: float
+    window_ms: float  # of the sound that a run takes; of a stream, a packet
     load_ms: float | None  # median; the runtime is imported and used before
     first_run_ms: float
     p50_ms: float
@@ -122,17 +124,17 @@ def _forms(path: Path, threads: int) -> list[_Timed]:
 def _artifact(folder: Path, content: Any, entry: Any, threads: int) -> _Timed:
     path = folder / entry["file"]
     example = _example(entry)
-    open_artifact(path, threads)(example)  # what a process pays once is not the artifact's
+    open_outputs(path, threads)(*example)  # what a process pays once is not the artifact's
     loads_ms = []
     for _ in range(LOADS):
-        run, load_ms = _clocked(partial(open_artifact, path, threads))
+        run, load_ms = _clocked(partial(open_outputs, path, threads))
         loads_ms.append(load_ms)
-    _, first_ms = _clocked(partial(run, example))
+    _, first_ms = _clocked(partial(run, *example))
     row = _row(content, entry, threads, entry["file"], FORMATS[entry["format"]].packages[0])
     row = replace(
         row, bytes=entry["bytes"], load_ms=statistics.median(loads_ms), first_run_ms=first_ms
     )
-    return _Timed(row, partial(run, example), folder)
+    return _Timed(row, partial(run, *example), folder)
 
 
 def _eager(folder: Path, content: Any, entry: Any, threads: int) -> _Timed:
@@ -140,12 +142,18 @@ def _eager(folder: Path, content: Any, entry: Any, threads: int) -> _Timed:
     names = EncoderConfig.__dataclass_fields__.keys() & content["encoder"].keys()
     encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
     model = build_model(FrontendConfig(**content["frontend"]), encoder).eval()
-    module = network(model, entry["input"]["kind"])
-    example = torch.from_numpy(_example(entry))
+    if "stream" in entry:
+        fields = StreamShape.__dataclass_fields__
+        module: nn.Module = StreamEncoder(
+            model, StreamShape(**{name: entry["stream"][name] for name in fields})
+        )
+    else:
+        module = network(model, entry["input"]["kind"])
+    example = [torch.from_numpy(given) for given in _example(entry)]
 
     def run() -> object:
         with torch.inference_mode():
-            return module(example)
+            return module(*example)
 
     _, first_ms = _clocked(run)
     row = _row(content, entry, threads, f"eager {entry['input']['kind']}", "torch")
@@ -163,7 +171,7 @@ def _row(content: Any, entry: Any, threads: int, name: str, package: str) -> Row
         input=entry["input"]["kind"],
         threads=threads,
         bytes=None,
-        window_ms=content["window_ms"],
+        window_ms=entry["stream"]["packet_ms"] if "stream" in entry else content["window_ms"],
         load_ms=None,
         first_run_ms=0.0,
         p50_ms=0.0,
@@ -174,11 +182,14 @@ def _row(content: Any, entry: Any, threads: int, name: str, package: str) -> Row
     )
 
 
-def _example(entry: Any) -> np.ndarray:
-    """Noise at a tenth of full scale; a batch of one."""
+def _example(entry: Any) -> list[np.ndarray]:
+    """Noise at a tenth of full scale, and a stream's state at the start; a batch of one."""
     shape = [1, *entry["input"]["shape"][1:]]
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, shape)
-    return noise.astype(np.float32)
+    state = entry.get("stream", {}).get("state", [])
+    return [noise.astype(np.float32)] + [
+        np.zeros((1, *tensor["shape"][1:]), np.float32) for tensor in state
+    ]
 
 
 def _clocked(function: Callable[[], Result]) -> tuple[Result, float]:

@@ -1,0 +1,134 @@
+"""A training step in ExecuTorch beside the same step in eager PyTorch; gradients compared.
+
+python benchmarks/training_step.py
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from torch import nn
+
+from tiny_audio_ssl import checkpoint
+from tiny_audio_ssl.encoders import EncoderConfig, Norm
+from tiny_audio_ssl.export.runtimes import prepare_runtime
+from tiny_audio_ssl.export.to_training import Task, example, frozen, to_training
+from tiny_audio_ssl.export.trainer import METHOD, load_module
+from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.settings import PretrainConfig
+
+RESULTS = Path(__file__).parent / "results" / "training_step.csv"
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """One row for each task, encoder and norm. Times are of the processor, not of the clock, so
+    that what else the machine does counts less; eager and artifact take turns, one thread."""
+
+    tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow")
+    encoders: tuple[str, ...] = ("mobile", "separable")
+    norms: tuple[Norm, ...] = ("batch", "group")
+    batch_size: int = 8
+    steps: int = 20
+    csv: Path = RESULTS
+
+
+def main(wanted: TrainingStep) -> None:
+    torch.set_num_threads(1)
+    prepare_runtime("executorch", 1)
+    rows = []
+    for task in wanted.tasks:
+        for encoder in wanted.encoders:
+            for norm in wanted.norms:
+                rows.append(row(task, EncoderConfig(encoder, norm=norm), wanted))
+                print(rows[-1], flush=True)
+    with atomic_file(wanted.csv) as work, work.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, Any]:
+    config = PretrainConfig(task, pretext_class(task).Config(), encoder)
+    model = checkpoint.untrained(config.frontend, config.encoder, seed=0)
+    pretext = pretext_class(task)(config.pretext, model.encoder, config.frontend)
+    drawn = example(model.frontend, config, pretext, wanted.batch_size)
+    step = Task(model.encoder, pretext, tuple(drawn))
+    settle(step, list(drawn.values()))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "training.pte"
+        operators = to_training(step, list(drawn.values()), path)
+        size = path.stat().st_size
+        module = load_module(path)
+    inputs = tuple(drawn.values())
+    eager = frozen(step)
+
+    def eager_step() -> None:
+        eager.zero_grad()
+        eager(*inputs)[0].backward()
+
+    def artifact_step() -> None:
+        module.forward_backward(METHOD, inputs)
+
+    eager_ms, artifact_ms = take_turns([eager_step, artifact_step], wanted.steps)
+    return {
+        "task": task,
+        "encoder": encoder.name,
+        "norm": encoder.norm,
+        "batch": wanted.batch_size,
+        "eager_ms": round(eager_ms, 2),
+        "artifact_ms": round(artifact_ms, 2),
+        "ratio": round(artifact_ms / eager_ms, 2),
+        "gradient_error": f"{gradient_error(eager, module.named_gradients()):.1e}",
+        "bytes": size,
+        "operators": sum(operators.values()),
+        "steps": wanted.steps,
+        "device": device_name(),
+        "torch": torch.__version__,
+    }
+
+
+def settle(step: Task, inputs: list[torch.Tensor]) -> None:
+    """Give batch norm the statistics of the inputs."""
+    for module in step.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        step.train()(*inputs)
+
+
+def take_turns(functions: list[Callable[[], None]], runs: int) -> list[float]:
+    """Median milliseconds of processor time of each, after two runs that don't count."""
+    times: list[list[float]] = [[] for _ in functions]
+    for number in range(runs + 2):
+        for function, found in zip(functions, times, strict=True):
+            began = time.process_time()
+            function()
+            if number >= 2:
+                found.append(1000 * (time.process_time() - began))
+    return [statistics.median(found) for found in times]
+
+
+def gradient_error(step: nn.Module, gradients: dict[str, torch.Tensor]) -> float:
+    """Largest difference of a parameter's gradient, as a share of its largest value."""
+    errors = [
+        float((gradients[name] - p.grad).abs().max() / p.grad.abs().max().clamp_min(1e-12))
+        for name, p in step.named_parameters()
+        if p.grad is not None
+    ]
+    return max(errors)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(TrainingStep, description=__doc__))

@@ -1,0 +1,105 @@
+"""Stream: an artifact fed like a microphone: sound of any length in, embeddings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
+
+PCM16_SCALE = 32768
+
+
+@dataclass(frozen=True)
+class StreamEmbedding:
+    """What a stream says of the sound from one sample to another, counted from its start."""
+
+    embedding: np.ndarray = field(repr=False)  # float32 [D]
+    start_sample: int
+    end_sample: int  # the first one that it has not heard
+
+
+class Stream:
+    """A stream artifact and its state.
+
+    ```
+    stream = Stream.open("runs/mine/export/encoder.stream.int8.pte")
+    for found in stream.push(chunk):  # any number of samples
+        print(found.end_sample, found.embedding)
+    ```
+    """
+
+    def __init__(self, run: RunAll, described: Mapping[str, Any]) -> None:
+        """`run`: the artifact; `described`: what its manifest says under `stream`."""
+        self._run = run
+        self.packet_samples = int(described["packet_samples"])
+        self._window_samples = int(described["window_samples"])
+        self._shapes = [tuple(state["shape"][1:]) for state in described["state"]]
+        self.reset()
+
+    @classmethod
+    def open(cls, path: str | Path, threads: int | None = None) -> Stream:
+        """Open an artifact that `export --input stream` made; its manifest.json must be beside.
+
+        Raises `UserError`: no such artifact, one of another kind, altered, a missing extra.
+        """
+        path = Path(path)
+        entries = manifest.read(path.parent)["artifacts"]
+        entry = next((e for e in entries if e["file"] == path.name and "stream" in e), None)
+        if entry is None:
+            streams = [e["file"] for e in entries if "stream" in e]
+            raise UserError(
+                f"{path}: not a stream artifact of its manifest; expected "
+                f"{' or '.join(streams) or 'one that `export RUN --input stream` makes'}"
+            )
+        return cls(open_outputs(path, threads), entry["stream"])
+
+    def reset(self) -> None:
+        """Forget all: what comes next is another sound."""
+        self._state = [np.zeros((1, *shape), np.float32) for shape in self._shapes]
+        self._waiting = np.zeros(0, np.float32)
+        self._heard_samples = 0
+
+    def push(self, pcm: np.ndarray) -> Iterator[StreamEmbedding]:
+        """Take mono sound at 16 kHz and give an embedding for every packet that it completes.
+
+        Args:
+            pcm: `[samples]`, any number, float in -1..1 or int16. What does not fill a packet
+                waits for the next call.
+
+        Until a window is full, embeddings are of what there is: `start_sample` is 0. The state
+        moves on as the result is iterated.
+
+        Raises `UserError`: another shape or type, NaN or infinity; nothing of it is taken then.
+        """
+        self._waiting = np.concatenate([self._waiting, _as_float(pcm)])
+        return self._packets()
+
+    def _packets(self) -> Iterator[StreamEmbedding]:
+        while len(self._waiting) >= self.packet_samples:
+            packet = self._waiting[: self.packet_samples]
+            self._waiting = self._waiting[self.packet_samples :]
+            embedding, _, *self._state = self._run(packet[None], *self._state)
+            self._heard_samples += self.packet_samples
+            start = max(0, self._heard_samples - self._window_samples)
+            yield StreamEmbedding(embedding[0], start, self._heard_samples)
+
+
+def _as_float(pcm: np.ndarray) -> np.ndarray:
+    pcm = np.asarray(pcm)
+    if pcm.ndim != 1 or not (pcm.dtype == np.int16 or pcm.dtype.kind == "f"):
+        raise UserError(
+            f"pcm: {pcm.dtype} {list(pcm.shape)}; expected mono samples [samples] at 16 kHz, "
+            "float in -1..1 or int16"
+        )
+    if pcm.dtype == np.int16:
+        return pcm.astype(np.float32) / PCM16_SCALE
+    if not np.isfinite(pcm).all():
+        raise UserError("pcm: NaN or infinity among the samples; expected numbers in -1..1")
+    return pcm.astype(np.float32)

@@ -1,0 +1,39 @@
+"""What tests of native programs use: their tools, an emulated ARM, what a binary asks for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+TOOLS = {
+    "cmake": "cmake",
+    "make": "make",
+    "c++": "g++",
+    "npm": "npm",
+    "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
+    "qemu-aarch64-static": "qemu-user-static",
+}
+
+
+def missing_tools() -> list[str]:
+    """Debian's packages that are to be installed."""
+    return [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
+
+
+def emulator(folder: Path) -> tuple[str, ...]:
+    """qemu as a Cortex-A76, with the /proc/cpuinfo of one, which ONNX Runtime reads."""
+    (folder / "proc").mkdir()
+    (folder / "proc" / "cpuinfo").write_text(
+        "processor\t: 0\nFeatures\t: fp asimd aes crc32 atomics fphp asimdhp asimddp\n"
+        "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x4\n"
+        "CPU part\t: 0xd0b\nCPU revision\t: 1\n\n"
+    )
+    return ("qemu-aarch64-static", "-cpu", "cortex-a76", "-L", str(folder))
+
+
+def needed(binary: Path) -> list[str]:
+    """The libraries that a program or library asks for."""
+    read = subprocess.run(["readelf", "-d", binary], capture_output=True, text=True, check=True)
+    lines = [line for line in read.stdout.splitlines() if "(NEEDED)" in line]
+    return [line.partition("[")[2].rstrip("]") for line in lines]
