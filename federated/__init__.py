@@ -3,7 +3,7 @@
 ```
 server_app -> rounds -> strategies                 client_app -> local (trains) -> encoding
                 |-> inspection, privacy, secure                    |-> recordings <- partitions
-                |-> global_model (checkpoints)
+                |-> global_model (checkpoints)             local -> backends (eager, ExecuTorch)
 simulate, loopback: start all of it on one machine (processes, credentials)
 ```
 """

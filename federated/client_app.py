@@ -10,7 +10,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated import local, privacy
+from tiny_audio_ssl.federated import backends, local, privacy
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.encoding import decode, encode
 from tiny_audio_ssl.federated.recordings import AUDIO, recordings_of
@@ -32,6 +32,7 @@ def train(message: Message, context: Context) -> Message:
     config = FederatedConfig.from_run_config(context.run_config)
     round_number, rank = _told(message)
     _misfortune(config, context, round_number, rank)
+    config = backends.of_device(config, context.node_config)
     weights, fixed = _vectors(message)
     with _discreet(context):
         recordings = recordings_of(config, context.node_config, rank)
@@ -76,6 +77,8 @@ class _discreet:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, backends.Unequipped):
+            return
         if self.real_device and isinstance(error, UserError | OSError):
             logging.getLogger(__name__).error("%s", error)
             raise RuntimeError(f"{type(error).__name__}; the device's log says more") from None

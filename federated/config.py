@@ -21,7 +21,9 @@ StrategyName = Literal["fedavg", "fedprox", "fedadam", "trimmed-mean", "median",
 NormKind = Literal["local", "frozen", "group"]
 Encoding = Literal["float32", "float16", "int8"]
 Privacy = Literal["none", "central", "central-adaptive", "local"]
+Backend = Literal["eager", "executorch"]
 PartitionKind = Literal["group", "dirichlet", "iid"]
+DESCRIBE_MODEL = ("task", "pretext", "encoder", "frontend")  # devices build it from these
 ROBUST = ("trimmed-mean", "median", "krum")
 
 
@@ -43,6 +45,12 @@ class FederatedConfig:
     the start, which stay. `group`: group normalisation, which has none."""
     start: str = ""
     """A checkpoint to start from; empty: untrained weights."""
+
+    backend: Backend = "eager"
+    """What works out gradients on the devices: `eager` PyTorch, or `executorch`: the runtime of
+    phones, in a training artifact. A device's node config may name another."""
+    artifact: str = ""
+    """`executorch`: the folder of the training artifact; or the device's node config names it."""
 
     source: str = "builtin"
     """Simulation: the recordings that are dealt out to the devices. In a deployment each names its
@@ -172,6 +180,11 @@ class FederatedConfig:
         self.pretrain()
 
     def _check_combinations(self) -> None:
+        if self.backend == "executorch" and self.norm == "local":
+            raise UserError(
+                "backend 'executorch' can't train norm 'local': a training artifact normalises "
+                "by fixed statistics, not by a device's batches; choose norm frozen or group"
+            )
         if self.privacy != "none":
             _expect(self.noise_multiplier > 0, "noise_multiplier", self.noise_multiplier, "above 0")
         hidden = self.secure_aggregation or self.privacy.startswith("central")

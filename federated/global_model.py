@@ -22,7 +22,7 @@ from tiny_audio_ssl.corpus import open_corpus, split
 from tiny_audio_ssl.encoders import WaveformEncoder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import vectors
-from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.federated.config import DESCRIBE_MODEL, FederatedConfig
 from tiny_audio_ssl.federated.vectors import Travelling, Vector
 from tiny_audio_ssl.learner import VALIDATION, AloneOnCpu, Learner
 from tiny_audio_ssl.pretext import Pretext
@@ -31,6 +31,7 @@ from tiny_audio_ssl.used_recordings import RECORDINGS, long_enough, write_record
 
 # What may be another when a run goes on.
 FREE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every", "probe_every"}
+FREE |= {"backend", "artifact"}
 LOOKS = 256  # recordings that the batch-norm statistics are taken from
 
 
@@ -232,7 +233,7 @@ def _load_heads(pretext: Pretext, training: dict[str, Tensor]) -> None:
 
 def _check_fits(config: FederatedConfig, own: PretrainConfig, start: PretrainConfig) -> None:
     """A start brings its encoder; the devices build theirs from the settings."""
-    for name in ("task", "pretext", "encoder", "frontend"):
+    for name in DESCRIBE_MODEL:
         if getattr(own, name) != getattr(start, name):
             raise UserError(
                 f"{config.start}: its {name} is {getattr(start, name)}, the settings say "

@@ -14,10 +14,10 @@ from torch import Tensor
 from tiny_audio_ssl.batches import Batches, seed_of
 from tiny_audio_ssl.cache import Recordings
 from tiny_audio_ssl.checkpoint import build_model
-from tiny_audio_ssl.federated import vectors
+from tiny_audio_ssl.federated import backends, vectors
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.vectors import Travelling, Vector
-from tiny_audio_ssl.learner import AloneOnCpu, Learner
+from tiny_audio_ssl.learner import AloneOnCpu, Learner, Process
 from tiny_audio_ssl.settings import PretrainConfig
 
 
@@ -40,7 +40,7 @@ def train(
     Raises `ValueError` when the vectors are not those of the model that the settings describe.
     """
     own = _own_seed(config.pretrain(), rank)
-    learner, travelling = _learner(config, own, weights, fixed)
+    learner, travelling = _learner(config, own, weights, fixed, backends.process(config))
     batches = Batches(recordings, own.crop_samples, config.batch_size, own.training.seed)
     penalty = _proximal(travelling, config.proximal_mu) if config.strategy == "fedprox" else None
     first = (round_number - 1) * config.local_steps
@@ -56,7 +56,7 @@ def loss_of(
     config: FederatedConfig, weights: Vector, fixed: Vector, recordings: Recordings
 ) -> float:
     """The pretext loss on the middle crop of each recording, as the model would be shipped."""
-    learner, _ = _learner(config, config.pretrain(), weights, fixed)
+    learner, _ = _learner(config, config.pretrain(), weights, fixed, AloneOnCpu())
     return learner.held_out_loss(recordings)[0]
 
 
@@ -67,7 +67,11 @@ def _own_seed(config: PretrainConfig, rank: int) -> PretrainConfig:
 
 
 def _learner(
-    config: FederatedConfig, own: PretrainConfig, weights: Vector, fixed: Vector
+    config: FederatedConfig,
+    own: PretrainConfig,
+    weights: Vector,
+    fixed: Vector,
+    process: Process,
 ) -> tuple[Learner, Travelling]:
     torch.set_num_threads(1)  # devices share a machine in simulations, and sums stay the same
     model = build_model(own.frontend, own.encoder)
@@ -76,7 +80,7 @@ def _learner(
     vectors.write(travelling.weights, weights)
     vectors.write(travelling.fixed, fixed)
     vectors.freeze_others(model.encoder, pretext, travelling)
-    learner = Learner(own, model, pretext, AloneOnCpu())
+    learner = Learner(own, model, pretext, process)
     if config.norm == "frozen":
         vectors.freeze_statistics(model.encoder, pretext)
     return learner, travelling

@@ -12,7 +12,7 @@ from pathlib import Path
 from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.extras import require
-from tiny_audio_ssl.federated import processes
+from tiny_audio_ssl.federated import backends, processes
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.recordings import check_source
 
@@ -29,12 +29,13 @@ def simulate(
         workers: devices that train at a time, one a core; all cores if None.
         report: called with each round and its numbers, as it ends.
 
-    Raises `UserError`: settings that can't work, or a run that failed, with what it said.
+    Raises `UserError`: settings or an artifact that can't work; a run that failed, and why.
     """
     _require_ray()
     run = Path(config.out)
     check_run(config)
     check_source(config)
+    backends.process(config)
     log = run / LOG
     log.unlink(missing_ok=True)
     federation = {

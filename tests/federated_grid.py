@@ -9,6 +9,7 @@ from typing import Any
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.common.serde import message_from_proto, message_to_proto
+from flwr.proto.message_pb2 import Message as Proto
 from flwr.supercore.task_identity import TaskIdentity
 
 from tiny_audio_ssl.federated.client_app import app
@@ -64,6 +65,10 @@ class LoopGrid:
         replies = (self._answer(message) for message in messages)
         return [reply for reply in replies if reply is not None]
 
+    def messages(self) -> list[Message]:
+        """All that went over the wire, in both directions."""
+        return [message_from_proto(Proto.FromString(blob)) for blob in self.wire]
+
     def _answer(self, sent: Message) -> Message | None:
         message = self._over_the_wire(sent)
         try:
@@ -83,10 +88,12 @@ class LoopGrid:
         return message_from_proto(proto)
 
 
-def federate(out: Path, meddle: Any = None, **settings: Any) -> tuple[Federation, LoopGrid]:
-    """A run of a few seconds, in this process."""
+def federate(
+    out: Path, meddle: Any = None, nodes: list[dict[str, Any]] | None = None, **settings: Any
+) -> tuple[Federation, LoopGrid]:
+    """A run of a few seconds, in this process; `nodes` are the devices' node configs."""
     config = FederatedConfig(out=str(out), **{**TINY, **settings})
-    grid = LoopGrid(config, meddle=meddle)
+    grid = LoopGrid(config, nodes, meddle)
     context = Context(
         run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
     )

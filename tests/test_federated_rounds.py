@@ -155,11 +155,7 @@ def test_robust_strategies_withstand_a_liar(strategy, tmp_path):
 
 
 def _sent(grid: LoopGrid) -> np.ndarray:
-    from flwr.common.serde import message_from_proto
-    from flwr.proto.message_pb2 import Message as Proto
-
-    message = message_from_proto(Proto.FromString(grid.wire[0]))
-    return message.content.array_records["arrays"]["weights"].numpy()
+    return grid.messages()[0].content.array_records["arrays"]["weights"].numpy()
 
 
 def test_partial_training_sends_and_changes_only_its_part(tmp_path):
@@ -284,11 +280,7 @@ def test_secure_aggregation_hides_single_updates(tmp_path):
 
 
 def _messages(grid: LoopGrid, name: str) -> list[Message]:
-    from flwr.common.serde import message_from_proto
-    from flwr.proto.message_pb2 import Message as Proto
-
-    found = [message_from_proto(Proto.FromString(blob)) for blob in grid.wire]
-    return [m for m in found if any(name in r for r in m.content.array_records.values())]
+    return [m for m in grid.messages() if any(name in r for r in m.content.array_records.values())]
 
 
 @pytest.mark.parametrize(("dead", "survives"), [((101,), True), ((101, 102), False)])
@@ -325,9 +317,7 @@ def test_an_update_beyond_the_range_is_reported_and_not_cut(tmp_path):
     ],
 )
 def test_spending_is_reported_each_round(settings, tmp_path):
-    federation, grid = federate(
-        tmp_path / "run", local_steps=1, **{k: v for k, v in settings.items()}
-    )
+    federation, grid = federate(tmp_path / "run", local_steps=1, **settings)
     spent = [r["privacy/epsilon"] for r in records(tmp_path / "run")]
     assert 0 < spent[0] < spent[1]
     assert not any(name.endswith("loss") for name in records(tmp_path / "run")[0])

@@ -89,7 +89,7 @@ def _with_out(config: FederatedConfig) -> FederatedConfig:
     """Absolute paths: Flower's processes run elsewhere."""
     default = Path("runs") / f"federated-{config.task}-{config.encoder}"
     paths = {"out": str(Path(config.out or default).absolute())}
-    for name in ("source", "server_data", "start", "cache_dir"):
+    for name in ("source", "server_data", "start", "artifact", "cache_dir"):
         given = getattr(config, name)
         if given and given.partition(":")[0] != "builtin":
             paths[name] = str(Path(given).expanduser().absolute())
