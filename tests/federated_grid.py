@@ -16,6 +16,9 @@ from tiny_audio_ssl.federated.client_app import app
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.rounds import Federation
 
+# Flower's processes set it for their app; messages can't be made without.
+TaskIdentity.run_id = TaskIdentity.node_id = TaskIdentity.task_id = 1
+
 TINY: dict[str, Any] = {
     "source": "builtin:4",
     "server_data": "builtin:2",
@@ -50,9 +53,6 @@ class LoopGrid:
             )
             for i, own in enumerate(configs)
         }
-        TaskIdentity.run_id = TaskIdentity.node_id = TaskIdentity.task_id = (
-            1  # Flower's processes set it for their app
-        )
         self.meddle = meddle
         self.wire: list[bytes] = []
 

@@ -8,15 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from federated_grid import TINY
 from flwr.app import Array, ArrayRecord
 
 from tiny_audio_ssl.checkpoint import build_model
 from tiny_audio_ssl.corpus import Clip
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated import privacy, vectors
+from tiny_audio_ssl.federated import local, privacy, vectors
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.encoding import decode, encode, payload_bytes
+from tiny_audio_ssl.federated.global_model import GlobalModel
+from tiny_audio_ssl.federated.inspection import Accepted
 from tiny_audio_ssl.federated.partitions import partition
+from tiny_audio_ssl.federated.recordings import recordings_of
+from tiny_audio_ssl.federated.strategies import Aggregation
 from tiny_audio_ssl.federated.vectors import Travelling
 
 SIZE = 10_000
@@ -163,6 +168,42 @@ def test_too_few_for_the_devices():
         partition(clips(), FederatedConfig(partition="group", clients=20))
     with pytest.raises(UserError, match=r"no column 'speaker'.*group, label"):
         partition(clips(), FederatedConfig(partition="group", group_column="speaker"))
+
+
+# --- aggregation ----------------------------------------------------------------------------
+
+
+def mean_step(strategy: str, updates: list[np.ndarray]) -> np.ndarray:
+    config = FederatedConfig(strategy=strategy, trim=0.25)
+    accepted = [Accepted(node, each, 1, {}) for node, each in enumerate(updates)]
+    weights = update(9)
+    return Aggregation(config).new_weights(1, weights, accepted) - weights
+
+
+@pytest.mark.parametrize("strategy", ["trimmed-mean", "median", "krum"])
+def test_robust_strategies_withstand_a_liar(strategy):
+    """Whose update is larger than the others, but not so much that it is refused."""
+    honest = [update() + 0.5 * update(seed) for seed in range(1, 5)]
+    lied = [-5 * honest[0], *honest[1:]]
+
+    def cosine(strategy: str) -> float:
+        one, other = mean_step(strategy, honest), mean_step(strategy, lied)
+        return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+    assert cosine(strategy) > 0.5 > 0 > cosine("fedavg")
+
+
+def test_the_proximal_term_holds_devices_back(tmp_path):
+    """With fedprox and a strong pull, a device stays nearer to what it was sent."""
+    settings = {**TINY, "strategy": "fedprox", "warmup_steps": 0, "local_steps": 4}
+    norms = []
+    for number, mu in enumerate((0.0, 100.0)):
+        config = FederatedConfig(proximal_mu=mu, out=str(tmp_path / str(number)), **settings)
+        model = GlobalModel.open(config)
+        recordings = recordings_of(config, {"partition-id": 0}, 0)
+        trained = local.train(config, model.weights, model.fixed, recordings, 1, rank=0)
+        norms.append(float(np.linalg.norm(trained.update)))
+    assert norms[1] < 0.5 * norms[0]
 
 
 # --- privacy --------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import torch
 from federated_grid import TINY, LoopGrid, federate
-from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, Message, MetricRecord
 
 from tiny_audio_ssl import checkpoint, cli, embedding
 from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
@@ -49,14 +49,13 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- the run's folder -----------------------------------------------------------------------
 
 
-def test_a_run_is_a_run_of_the_library(plain, tmp_path, capsys):
+def test_a_run_is_a_run_of_the_library(plain, capsys):
+    """Its export is tested with `test_federated_backends.py`, which needs one."""
     assert [r["step"] for r in records(plain)] == [1, 2]
     last = records(plain)[-1]
     assert last["devices/accepted"] == 4 and last["devices/left_out"] == 0
     assert 0 < last["probe/accuracy"] <= 1 and last["validation/loss"] > 0
     assert embedding.load(plain).embed(np.zeros(SAMPLE_RATE_HZ, np.float32)).ndim == 1
-    fast = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
-    assert cli.run(["export", str(plain), "--out", str(tmp_path), *fast]) == 0
     assert cli.run(["inspect", str(plain)]) == 0
 
 
@@ -73,9 +72,8 @@ def test_bytes_are_counted_for_each_device(plain):
         assert line["down_bytes"] > line["up_bytes"]
 
 
-@pytest.mark.parametrize("strategy", ["fedadam", "fedprox"])
-def test_a_killed_run_resumes_to_the_bit(strategy, tmp_path):
-    settings = {"strategy": strategy, "rounds": 3, "evaluate_every": 0, "local_steps": 1}
+def test_a_killed_run_resumes_to_the_bit(tmp_path):
+    settings = {"strategy": "fedadam", "rounds": 3, "evaluate_every": 0, "local_steps": 1}
     federate(tmp_path / "straight", **settings)
 
     def die_in_round_two(sent: Message, reply: Message) -> Message:
@@ -106,15 +104,14 @@ def test_a_start_from_a_checkpoint(plain, tmp_path):
 def test_beside_centralised_training(plain, tmp_path):
     """As many steps on all recordings, from the same start, and both in a picture."""
     settings = {**TINY, "server_data": "builtin:6", "out": str(tmp_path / "run"), "rounds": 2}
-    config = FederatedConfig(**settings, probe_every=1)
+    config = FederatedConfig(**settings, probe_every=2)
     seen: list[int] = []
     central = train(config, lambda number, values: seen.append(number))
     assert seen == [1, 2] and central.parent.parent == tmp_path / "run" / FOLDER
     (tmp_path / "run" / "metrics.jsonl").write_text((plain / "metrics.jsonl").read_text())
     assert draw(tmp_path / "run").read_bytes().startswith(b"\x89PNG")
-    assert all(
-        0 < r["validation/loss"] < 1 and "probe/accuracy" in r for r in records(central.parents[1])
-    )
+    lines = records(central.parents[1])
+    assert all(0 < line["validation/loss"] < 1 for line in lines) and "probe/accuracy" in lines[1]
 
 
 @pytest.mark.parametrize("norm", ["frozen", "group"])
@@ -128,34 +125,6 @@ def test_other_normalisation(norm, tmp_path):
 
 
 # --- aggregation ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("strategy", ["trimmed-mean", "median", "krum"])
-def test_robust_strategies_withstand_a_liar(strategy, tmp_path):
-    """Larger than the others, but not so much that it is refused."""
-
-    def turn_round(sent: Message, reply: Message) -> Message:
-        if reply.metadata.src_node_id == 101:
-            arrays = reply.content.array_records["arrays"]
-            arrays["update"] = Array(-5 * arrays["update"].numpy())
-        return reply
-
-    def cosine(strategy: str) -> float:
-        """Between the step that honest devices would make and the one that was made."""
-        steps = []
-        for name, meddle in (("honest", None), ("lied", turn_round)):
-            run = tmp_path / f"{strategy}-{name}"
-            settings = {"strategy": strategy, "trim": 0.25, **ONE}
-            federation, grid = federate(run, meddle, **settings)
-            steps.append(federation.model.weights - _sent(grid))
-            assert not left_out(run)
-        return float(steps[0] @ steps[1] / np.linalg.norm(steps[0]) / np.linalg.norm(steps[1]))
-
-    assert cosine(strategy) > 0.5 > 0 > cosine("fedavg")
-
-
-def _sent(grid: LoopGrid) -> np.ndarray:
-    return grid.messages()[0].content.array_records["arrays"]["weights"].numpy()
 
 
 def test_partial_training_sends_and_changes_only_its_part(tmp_path):
@@ -256,27 +225,30 @@ def test_simulated_dropouts_are_the_same_each_time(tmp_path):
 # --- privacy --------------------------------------------------------------------------------
 
 
-def test_secure_aggregation_gives_the_plain_mean(tmp_path):
-    models = [
-        federate(tmp_path / str(secure), secure_aggregation=secure, **ONE)[0].model
-        for secure in (False, True)
+@pytest.fixture(scope="module")
+def in_the_open_and_secret(tmp_path_factory) -> list[tuple[Federation, LoopGrid]]:
+    folder = tmp_path_factory.mktemp("secure")
+    return [
+        federate(folder / str(secure), secure_aggregation=secure, **ONE) for secure in (False, True)
     ]
+
+
+def test_secure_aggregation_gives_the_plain_mean(in_the_open_and_secret):
+    plain, secret = (federation.model.weights for federation, _ in in_the_open_and_secret)
     # A step of the quantiser, 2 x range / 2^22, over a device's share of the weight.
-    assert np.abs(models[0].weights - models[1].weights).max() < 2 / 2**22 * 1000 / 8
-    assert not np.array_equal(models[0].weights, models[1].weights)
+    assert np.abs(plain - secret).max() < 2 / 2**22 * 1000 / 8
+    assert not np.array_equal(plain, secret)
 
 
-def test_secure_aggregation_hides_single_updates(tmp_path):
-    _, plain_grid = federate(tmp_path / "plain", **ONE)
-    _, grid = federate(tmp_path / "secure", secure_aggregation=True, **ONE)
-    wire = b"".join(plain_grid.wire)
+def test_secure_aggregation_hides_single_updates(in_the_open_and_secret):
+    (_, plain), (_, secret) = in_the_open_and_secret
     updates = [
-        m.content.array_records["arrays"]["update"].numpy() for m in _messages(plain_grid, "update")
+        m.content.array_records["arrays"]["update"].numpy() for m in _messages(plain, "update")
     ]
     assert len(updates) == 4
     for update in updates:
-        assert update[:64].tobytes() in wire
-        assert update[:64].tobytes() not in b"".join(grid.wire)
+        assert update[:64].tobytes() in b"".join(plain.wire)
+        assert update[:64].tobytes() not in b"".join(secret.wire)
 
 
 def _messages(grid: LoopGrid, name: str) -> list[Message]:
@@ -347,19 +319,25 @@ class Canary:
     def also(self, logmel: np.ndarray) -> None:
         """The recordings are as long as a clip, so that there is just one log-mel of them."""
         self.forms += [logmel.astype(kind) for kind in "fde"]
+        self.tables = []
+        for word in (np.dtype("u4"), np.dtype("u8")):
+            known = self._known(word)
+            likely = np.zeros(2**24, bool)  # a first look by 24 bits is ten times faster
+            likely[known % 2**24] = True
+            self.tables.append((word, known, likely))
 
     def inside(self, blob: bytes, run: int = 8) -> bool:
         """Whether `run` words in a row, at any offset, are all of the canary. A word has four
         bytes, or is a number of eight: numbers of two bytes alone are too often in anything."""
-        for word, size in ((np.dtype("u4"), 4), (np.dtype("u8"), 8)):
-            known = self._known(word)
-            likely = np.zeros(2**20, bool)  # a first look by 20 bits is ten times faster
-            likely[known % 2**20] = True
-            for offset in range(size):
+        for word, known, likely in self.tables:
+            for offset in range(word.itemsize):
                 words = _words(blob, offset, word)
-                hits = likely[words % 2**20]
-                if _longest(hits) >= run and _longest(hits & np.isin(words, known)) >= run:
-                    return True
+                some = words[::run]  # one of `run` in a row is among them
+                at = np.flatnonzero(likely[some % 2**24])
+                for place in run * at[_among(some[at], known)]:
+                    around = words[max(0, place - run + 1) : place + run]
+                    if _longest(_among(around, known)) >= run:
+                        return True
         return False
 
     def _known(self, word: np.dtype) -> np.ndarray:
@@ -378,23 +356,20 @@ def _words(blob: bytes, offset: int, word: np.dtype) -> np.ndarray:
     return np.frombuffer(blob, word, max(0, count), offset if count > 0 else 0)
 
 
+def _among(words: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """As `np.isin`, of sorted ones."""
+    return known[np.searchsorted(known, words).clip(max=len(known) - 1)] == words
+
+
 def _longest(hits: np.ndarray) -> int:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], hits.astype(np.int8), [0]])))
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def test_raw_audio_never_leaves_a_device(task_name, tmp_path):
-    settings = {"task": task_name, "pretext": "{}", "clients": 2}
-    config = FederatedConfig(
-        out=str(tmp_path / "run"), **{**TINY, **settings, "rounds": 1, "local_steps": 1}
-    )
-    canary = Canary(tmp_path / "devices", config)
-    grid = LoopGrid(config, canary.nodes)
-    context = Context(
-        run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
-    )
-    federation = Federation(config, grid, context, say=lambda line: None)  # type: ignore[arg-type]
-    federation.run()
+    settings = {"task": task_name, "pretext": "{}", "clients": 2, "rounds": 1, "local_steps": 1}
+    canary = Canary(tmp_path / "devices", FederatedConfig(**{**TINY, **settings}))
+    federation, grid = federate(tmp_path / "run", nodes=canary.nodes, **settings)
     canary.also(federation.model.model.frontend(torch.from_numpy(canary.wave)[None]).numpy())
     for form in canary.forms:  # the search finds what there is to find
         assert canary.inside(b"some header" + form.ravel()[500:550].tobytes() + b"end")
@@ -407,12 +382,7 @@ def test_raw_audio_never_leaves_a_device(task_name, tmp_path):
 
 
 def test_errors_of_real_devices_do_not_name_files(tmp_path):
-    config = FederatedConfig(out=str(tmp_path / "run"), **{**TINY, **ONE, "min_clients": 1})
-    secret = tmp_path / "at-the-doctor"
-    grid = LoopGrid(config, [{"audio": str(secret)} for _ in range(config.clients)])
-    context = Context(
-        run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
-    )
-    Federation(config, grid, context, say=lambda line: None).run()  # type: ignore[arg-type]
+    nodes = [{"audio": str(tmp_path / "at-the-doctor")}] * 4
+    _, grid = federate(tmp_path / "run", nodes=nodes, **ONE)
     assert b"at-the-doctor" not in b"".join(grid.wire)
     assert all("CorpusError" in text for text in left_out(tmp_path / "run").values())
