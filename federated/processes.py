@@ -13,10 +13,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tiny_audio_ssl.federated
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated.config import FederatedConfig, Value
+
+if TYPE_CHECKING:  # importing it takes seconds, and whoever only starts processes can do without
+    from tiny_audio_ssl.federated.config import FederatedConfig, Value
 
 APP = Path(tiny_audio_ssl.federated.__file__).parent
 CONNECTION = "own"
