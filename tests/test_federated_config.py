@@ -12,13 +12,19 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import DEFAULTS, FederatedConfig
 from tiny_audio_ssl.federated.processes import toml
 
-APP = tomllib.loads(
+PROJECT = tomllib.loads(
     (Path(__file__).resolve().parents[1] / "federated" / "pyproject.toml").read_text()
-)["tool"]["flwr"]["app"]
+)
+APP = PROJECT["tool"]["flwr"]["app"]
 
 
 def test_the_app_lists_every_setting_with_its_default():
     assert APP["config"] == DEFAULTS
+
+
+def test_flower_has_nothing_to_install_for_a_run():
+    """It would do so from a registry, for each run and on each device."""
+    assert PROJECT["project"]["dependencies"] == []
 
 
 def test_a_run_config_gives_the_same_settings_back():
