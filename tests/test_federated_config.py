@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -71,3 +73,11 @@ def test_the_command_line_says_it_too(capsys, tmp_path):
     assert cli.run([*arguments, "--resume"]) == 2
     assert "no run there to go on with" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_device_needs_neither_ray_nor_plots_nor_probes():
+    """What `federated-device` leaves out must not be asked for when its app starts."""
+    left_out = ["ray", "opacus", "matplotlib", "sklearn", "onnx", "onnxruntime", "executorch"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({left_out}))\n"
+    code += "import tiny_audio_ssl.federated.client_app"
+    subprocess.run([sys.executable, "-c", code], check=True)
