@@ -108,7 +108,7 @@ def overhead(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
             source=sounds_for(clients),
             partition="iid",
             clients=clients,
-            rounds=max(1, 30 // clients),
+            rounds=max(1, 60 // clients),
             local_steps=steps,
             evaluate_every=0,
             out=str(folder / f"simulation-{clients}"),
