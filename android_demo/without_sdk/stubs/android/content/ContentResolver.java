@@ -1,0 +1,9 @@
+package android.content;
+
+import android.net.Uri;
+import java.io.FileNotFoundException;
+import java.io.OutputStream;
+
+public abstract class ContentResolver {
+    public final OutputStream openOutputStream(Uri uri) throws FileNotFoundException { throw new RuntimeException("Stub!"); }
+}

@@ -1,0 +1,6 @@
+package android.graphics;
+
+public class Typeface {
+    public static final Typeface DEFAULT = null;
+    public static final Typeface DEFAULT_BOLD = null;
+}

@@ -1,0 +1,5 @@
+package android.net;
+
+public abstract class Uri {
+    public static Uri fromParts(String scheme, String specific, String fragment) { throw new RuntimeException("Stub!"); }
+}

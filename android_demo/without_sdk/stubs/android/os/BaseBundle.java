@@ -1,0 +1,6 @@
+package android.os;
+
+public class BaseBundle {
+    public boolean getBoolean(String key) { throw new RuntimeException("Stub!"); }
+    public void putBoolean(String key, boolean value) { throw new RuntimeException("Stub!"); }
+}
