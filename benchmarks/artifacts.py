@@ -1,11 +1,12 @@
 """Export runs in every form; how large, how true to the model and how fast is each?
 
-python benchmarks/artifacts.py runs/quality/*
+python benchmarks/artifacts.py runs/quality/* --root ../shared/data
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,21 +15,32 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.export import Artifact, export_run
+from tiny_audio_ssl import checkpoint, embedding
+from tiny_audio_ssl.downstream.suite import read_suite
+from tiny_audio_ssl.export import Artifact, ExportResult, Target, export_run, manifest
+from tiny_audio_ssl.export.forms import FormatName
 from tiny_audio_ssl.files import atomic_file
 from tiny_audio_ssl.latency import Row, measure
+from tiny_audio_ssl.probing.in_windows import InWindows
+from tiny_audio_ssl.probing.labelled import open_task
+from tiny_audio_ssl.probing.models import open_model
 
 RESULTS = Path(__file__).parent / "results" / "artifacts.csv"
+GUIDE = Path(__file__).parent / "suites" / "guide.toml"
 LEFT_OUT = ("samples_ms", "artifact", "speedup")
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """One row for each form of each run. Parity is measured on windows not calibrated on."""
+    """One row for each form of each run. Parity is measured on windows not calibrated on, and the
+    probes' accuracy on embeddings that are means over windows, the model's as the artifact's."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Runs to export, each to RUN/export."""
+    root: Path | None = None
+    """The folder of the labelled recordings of --suite; no probes if left out."""
+    suite: Path = GUIDE
+    format: tuple[FormatName, ...] = ("executorch", "onnx")
     csv: Path = RESULTS
     threads: int = 1
     timed_runs: int = 200
@@ -46,14 +58,48 @@ def main(wanted: Artifacts) -> None:
 
 def rows_of(run: Path, wanted: Artifacts) -> list[dict[str, Any]]:
     found = checkpoint.load(run)
-    result = export_run(run)
+    result = export_run(run, formats=wanted.format, precisions=())
     artifacts = {a.path.name: a for a in result.artifacts}
     common = {"task": found.run["task"], "encoder": found.model.encoder.config.name}
     timed = measure([result.folder], wanted.threads, wanted.timed_runs)
+    drops = probe_drops(run, result, wanted)
+    shares = frontend_shares(timed)
     return [
-        {**common, "artifact": row.artifact, **parity(artifacts.get(row.artifact)), **times(row)}
+        {
+            **common, "artifact": row.artifact, **parity(artifacts.get(row.artifact)),
+            **drops.get(row.artifact, dict.fromkeys(next(iter(drops.values()), {}), "")),
+            **times(row), "frontend_share_of_ms": shares.get(row.artifact, ""),
+        }
         for row in timed
-    ]
+    ]  # fmt: skip
+
+
+def probe_drops(run: Path, result: ExportResult, wanted: Artifacts) -> dict[str, dict[str, float]]:
+    """Points of accuracy that each waveform artifact loses on each task, by file."""
+    if wanted.root is None:
+        return {}
+    tasks = tuple(open_task(task) for task in read_suite(wanted.suite, wanted.root))
+    target = Target(max_probe_drop=100.0, tasks=tasks)
+    samples = manifest.read(result.folder)["window_samples"]
+    embedder = embedding.load(run)
+    name = f"{embedder.identity}-in-windows-{samples}"
+    model = InWindows(embedder.embed, samples, embedder.dim, "model", name)
+    files = [a.path for a in result.artifacts if a.form.input == "waveform"]
+    found = {path.name: target.drops(model, open_model(path)) for path in files}
+    return {
+        file: {f"{task} points lost": round(lost, 2) for task, lost in drops.items()}
+        for file, drops in found.items()
+    }
+
+
+def frontend_shares(rows: Sequence[Row]) -> dict[str, float]:
+    """How much of a waveform form's time the form that takes log-mel is spared."""
+    spared = {r.artifact: r.p50_ms for r in rows}
+    return {
+        name: round(1 - spared[other] / ms, 3)
+        for name, ms in spared.items()
+        if "waveform" in name and (other := name.replace("waveform", "mel")) in spared
+    }
 
 
 def parity(artifact: Artifact | None) -> dict[str, Any]:
@@ -73,7 +119,7 @@ def times(row: Row) -> dict[str, Any]:
 
 def show(rows: list[dict[str, Any]]) -> None:
     table = Table(title="Artifacts")
-    columns = ("task", "encoder", "artifact", "bytes", "snr_db", "mean_cosine", "p50_ms")
+    columns = ("task", "encoder", "artifact", "bytes", "snr_db", "frontend_share_of_ms", "p50_ms")
     names = (*columns, "times_faster_than_eager")
     for name in names:
         table.add_column(name, no_wrap=True)

@@ -1,8 +1,8 @@
 """What does the front-end cost, in each way to write its Fourier transform and each runtime?
 
 All forms of a runtime take turns in one process on one thread. Times are the processor's, not the
-clock's, so that what else the machine does costs least. `share` is of a whole int8 artifact of an
-untrained mobile encoder, waveform in: its time and bytes less those of the one with mel in.
+clock's, so that what else the machine does costs least. `share` is of a whole int8 artifact with an
+untrained encoder, waveform in: its time and bytes less those of the one with mel in.
 
     OMP_NUM_THREADS=1 python benchmarks/frontend.py
 """
@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -29,7 +30,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.encoders import EncoderConfig, LogMelEncoder, WaveformEncoder
+from tiny_audio_ssl.encoders import ENCODERS, EncoderConfig, LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.export.runtimes import open_artifact, prepare_runtime
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
@@ -39,7 +40,7 @@ from tiny_audio_ssl.latency import device_name
 
 RESULTS = Path(__file__).parent / "results" / "frontend.csv"
 SAMPLES = 15_600  # 96 frames
-WHOLE = "executorch, mobile int8"
+WHOLE = ("dense", "factored")  # forms timed with an encoder behind them
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ class _Timed:
     run: Callable[[], object]
 
 
+Kind = Callable[[dict[str, LogMel], Path, Frontend], Iterator[_Timed]]
+
+
 @torch.no_grad()
 def main(options: Frontend) -> None:
     logging.disable(logging.WARNING)  # the exporters warn of what can't be changed
@@ -90,7 +94,13 @@ def main(options: Frontend) -> None:
         frontends[name].spectrum = spectrum
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="frontend-") as folder:
-        for runtime in (_eager, _batches, _executorch, _onnx, _whole):
+        wholes = [
+            partial(_whole, runtime=runtime, encoder=encoder)
+            for runtime in ("executorch", "onnxruntime")
+            for encoder in sorted(ENCODERS)
+        ]
+        kinds: list[Kind] = [_eager, _batches, _executorch, _onnx, *wholes]
+        for runtime in kinds:
             timed = list(runtime(frontends, Path(folder), options))
             rounds = options.rounds if runtime is not _batches else options.rounds // 10
             _take_turns([t for t in timed if not t.row.refused], rounds, options.warm_up)
@@ -142,23 +152,29 @@ def _onnx(frontends: dict[str, LogMel], work: Path, options: Frontend) -> Iterat
     )
 
 
-def _whole(frontends: dict[str, LogMel], work: Path, options: Frontend) -> Iterator[_Timed]:
-    encoder = checkpoint.untrained(FrontendConfig(), EncoderConfig("mobile"), 0).encoder.eval()
+def _whole(
+    frontends: dict[str, LogMel], work: Path, options: Frontend, runtime: str, encoder: str
+) -> Iterator[_Timed]:
+    body = checkpoint.untrained(FrontendConfig(), EncoderConfig(encoder), 0).encoder.eval()
     calibration = _example(options, 16)
 
-    def write(network: nn.Module, example: Tensor, path: Path) -> Operators:
+    def write(network: nn.Module, example: Tensor, path: Path) -> Operators | None:
         inputs = calibration
         if isinstance(network, LogMelEncoder):
             inputs = frontends["dense"](calibration).contiguous()
-        return to_executorch(network, example, path, "int8", inputs)
+        if runtime == "executorch":
+            return to_executorch(network, example, path, "int8", inputs)
+        to_onnx(network, example, path, "sound", "int8", inputs)
+        return None
 
     waveform = _example(options)
-    networks = {name: WaveformEncoder(f, encoder).eval() for name, f in frontends.items()}
+    networks = {name: WaveformEncoder(frontends[name], body).eval() for name in WHOLE}
     expected = networks["dense"](waveform)
     mel = frontends["dense"](waveform).contiguous()
-    without = {"mel in": LogMelEncoder(encoder).eval()}
-    yield from _artifacts(networks, expected, waveform, work, WHOLE, write)
-    yield from _artifacts(without, expected, mel, work, WHOLE, write)
+    without = {"mel in": LogMelEncoder(body).eval()}
+    title = f"{runtime}, {encoder} int8"
+    yield from _artifacts(networks, expected, waveform, work, title, write)
+    yield from _artifacts(without, expected, mel, work, title, write)
 
 
 def _to_pte(network: nn.Module, example: Tensor, path: Path) -> Operators:
@@ -175,7 +191,8 @@ def _artifacts(
 ) -> Iterator[_Timed]:
     for name, network in networks.items():
         row = _row(name, runtime, example)
-        path = work / f"{name} {runtime}{'.onnx' if runtime == 'onnxruntime' else '.pte'}"
+        suffix = ".onnx" if runtime.startswith("onnxruntime") else ".pte"
+        path = work / f"{name} {runtime}{suffix}"
         try:
             operators = write(network, example, path)
             run = open_artifact(path, threads=1)

@@ -20,11 +20,12 @@ from tiny_audio_ssl.export.heads import open_heads
 from tiny_audio_ssl.export.job import Artifact, Job
 from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity
 from tiny_audio_ssl.export.recordings import FEWEST_PARITY_WINDOWS, windows_of
+from tiny_audio_ssl.export.shapes import shapes_of
 from tiny_audio_ssl.export.stream_runtime import Stream, StreamEmbedding
 from tiny_audio_ssl.export.streaming import StreamShape, stream_shape
 from tiny_audio_ssl.export.to_executorch import Operators
 from tiny_audio_ssl.extras import require
-from tiny_audio_ssl.files import atomic_folder, sha256
+from tiny_audio_ssl.files import atomic_folder
 from tiny_audio_ssl.quiet import exporters_hushed
 
 __all__ = [
@@ -74,6 +75,8 @@ def export_run(
     card: Card | None = None,
     target: Target | None = None,
     packet_ms: float | None = None,
+    max_window_ms: float | None = None,
+    max_batch: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Export a run's last checkpoint in every combination of formats, precisions and inputs.
@@ -91,6 +94,9 @@ def export_run(
         card: what the model card says beyond what the run and the artifacts tell.
         target: of the precisions, only the smallest that meets it is kept for each format and
             input.
+        max_window_ms: windows may be as long as that, in whole slices of the encoder; `window_ms`
+            is rounded to such slices then. None: of `window_ms` only.
+        max_batch: windows that an artifact takes at a time; None: 1 in ExecuTorch, any in ONNX.
         packet_ms: how much sound a stream takes at a time (see `streaming.stream_shape`).
         progress: called with each artifact's file name before it is made.
 
@@ -109,22 +115,25 @@ def export_run(
     folder = Path(out) if out is not None else Path(run) / "export"
     manifest.may_replace(folder)
     samples = _window_samples(loaded, window_ms)
+    shapes = shapes_of(loaded.model, samples, max_window_ms, max_batch)
+    samples = shapes.samples(shapes.frames)
     shape = None
     if any(form.input == "stream" for form in wanted):
+        if max_window_ms is not None or max_batch is not None:
+            raise UserError("--input stream goes without --max-window-ms and --max-batch")
         shape = _shape(loaded, packet_ms, samples, bool(found_heads), target)
     quantised = any(form.precision == "int8" for form in wanted)
     calibrated, compared, notes = windows_of(
         Path(run), calibration, samples, calibration_clips * quantised, parity_clips * parity, seed
     )
     limits = MIN_SNR_DB | ({} if min_snr_db is None else {"int8": min_snr_db})
-    job = Job(loaded, samples, calibrated, compared, limits, found_heads, shape, progress)
+    job = Job(loaded, samples, shapes, calibrated, compared, limits, found_heads, shape, progress)
     with atomic_folder(folder) as work, torch.no_grad():
         made = job.make_all(wanted, work) if target is None else job.choose(wanted, work, target)
         wanted = [artifact.form for artifact, _ in made]
         content = manifest.describe(loaded, samples, calibrated, compared, wanted, found_heads)
         content["artifacts"] = [entry for _, entry in made]
-        recorded = reference.record(work, content["artifacts"])
-        content["reference"] = {"file": recorded.name, "sha256": sha256(recorded)}
+        content["reference"] = reference.described(reference.record(work, content["artifacts"]))
         content["licence"] = (card or Card()).licence
         manifest.write(work, content)
         (card or Card()).write(work, loaded, content)

@@ -21,6 +21,7 @@ from tiny_audio_ssl.export.heads import ScoreParity, compare_scores, output_name
 from tiny_audio_ssl.export.parity import Parity, compare, run_singly
 from tiny_audio_ssl.export.profile import time_shares
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
+from tiny_audio_ssl.export.shapes import Shapes, try_corners
 from tiny_audio_ssl.export.stream_runtime import Stream
 from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
@@ -61,6 +62,7 @@ class Job:
         self,
         loaded: Checkpoint,
         samples: int,
+        shapes: Shapes,
         calibrated: list[Window],
         compared: list[Window],
         limits: Mapping[Precision, float],
@@ -71,7 +73,7 @@ class Job:
         self.model = loaded.model
         self.stream = StreamEncoder(loaded.model, shape) if shape else None
         self.heads = heads
-        self.samples = samples
+        self.samples, self.shapes = samples, shapes
         self.calibrated, self.compared = calibrated, compared
         self.limits, self.progress = limits, progress
         self.expected: list[Tensor] = []  # embeddings, then scores of each head
@@ -130,18 +132,23 @@ class Job:
             return self._make_stream(form, folder)
         path = folder / form.file
         module = with_heads(network(self.model, form.input), self.heads)
-        example = as_input(self.model, form.input, torch.zeros(1, self.samples))
+        example, dims = self.shapes.example(self.model, form), self.shapes.dims(form)
         data = self._inputs(form, self.calibrated) if form.precision == "int8" else None
         operators, shares = None, {}
         with exporters_hushed():
             if form.format == "executorch":
-                operators = to_executorch(module, example, path, form.precision, data)
-                shares = time_shares(path, example) if operators.portable else {}
+                operators = to_executorch(module, example, path, form.precision, data, dims)
+                if operators.portable:
+                    silence = torch.zeros(1, self.samples)
+                    shares = time_shares(path, as_input(self.model, form.input, silence))
             else:
                 names = output_names(self.heads)
-                to_onnx(module, example, path, form.input_name, form.precision, data, names)
+                taken, kind = form.input_name, form.precision
+                to_onnx(module, example, path, taken, kind, data, names, dims)
+        run, limit = open_outputs(path), self.limits[form.precision]
+        try_corners(self.shapes, form, self.model, module, run, path, limit)
         parity, scores = self._parity(form, path)
-        entry = manifest.entry(form, self.model, self.samples, path, self.heads)
+        entry = manifest.entry(form, self.model, self.samples, path, self.heads, self.shapes)
         entry["parity"] = parity and parity.as_json()
         entry["scores_parity"] = {name: score.as_json() for name, score in scores.items()}
         entry["operators"] = operators and asdict(operators) | {"portable_time_share": shares}

@@ -8,12 +8,12 @@ has gradients for `amax` and `mean`, but not for pooling layers.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -31,11 +31,12 @@ def folded(model: Module) -> Module:
     return model
 
 
-def program(network: nn.Module, *example: Tensor, any_batch: bool = False) -> ExportedProgram:
-    """`network` as a graph for inputs shaped like `example`, or of any batch size (then give 2)."""
-    shapes = ({0: Dim("batch", min=1, max=4096)},) * len(example) if any_batch else None
+def program(
+    network: nn.Module, *example: Tensor, dims: Mapping[int, Any] | None = None
+) -> ExportedProgram:
+    """`network` as a graph for inputs shaped like `example`, but for the axes in `dims` of each."""
     exported: ExportedProgram = torch.export.export(
-        network, example, dynamic_shapes=shapes, strict=False
+        network, example, dynamic_shapes=(dict(dims or {}),) * len(example), strict=False
     )
     lowered: ExportedProgram = exported.run_decompositions(_DELEGABLE)
     return lowered
@@ -59,10 +60,12 @@ def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
     ]
 
 
-def _pooled(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _pooled(pool: Callable[..., Tensor]) -> Callable[..., object]:
     """A reduction over rows or columns of maps [B, C, R, T] as a pooling layer."""
 
-    def reduce(maps: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> Tensor:
+    def reduce(maps: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
+        if not all(isinstance(size, int) for size in maps.shape[2:]):
+            return NotImplemented  # a pooling layer's window is fixed
         dims = {d % maps.dim() for d in dim}
         window = [maps.shape[d] if d in dims else 1 for d in (2, 3)]
         if window != [1, 1]:  # which XNNPACK would refuse

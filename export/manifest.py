@@ -20,6 +20,7 @@ from tiny_audio_ssl.encoders import WaveformEncoder, multiply_adds, parameter_co
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import heads
 from tiny_audio_ssl.export.forms import FORMATS, Form, as_input
+from tiny_audio_ssl.export.shapes import Shapes
 from tiny_audio_ssl.export.windows import Window
 from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.files import sha256, write_json
@@ -83,11 +84,13 @@ def entry(
     samples: int,
     file: Path,
     found_heads: Mapping[str, Head] | None = None,
+    shapes: Shapes | None = None,
 ) -> dict[str, Any]:
     """What one artifact is, takes and gives; ExecuTorch's outputs have no names but this order."""
     found_heads = found_heads or {}
     sizes = [model.encoder.read_dim, *(len(head.labels) for head in found_heads.values())]
-    batch = 1 if form.format == "executorch" else "batch"
+    any_batch = shapes.batch(form) > 1 if shapes else form.format == "onnx"
+    batch = "batch" if any_batch else 1
     shape = as_input(model, form.input, _silence(samples)).shape[1:]
     span, meaning = _MEANINGS[form.input]
     return {
@@ -97,7 +100,8 @@ def entry(
         "format": form.format,
         "precision": form.precision,
         "input": {"kind": form.input, "name": form.input_name, "shape": [batch, *shape],
-                  "dtype": "float32", "range": span, "meaning": meaning},
+                  "dtype": "float32", "range": span, "meaning": meaning,
+                  **(shapes.described(form) if shapes else {})},
         "outputs": [
             {"name": name, "shape": [batch, size], "dtype": "float32"}
             for name, size in zip(heads.output_names(found_heads), sizes, strict=True)

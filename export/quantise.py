@@ -11,6 +11,7 @@ are small.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,12 +27,19 @@ from tiny_audio_ssl.export.streaming import PacketMaps, StreamEncoder
 from tiny_audio_ssl.extras import require
 
 FLOAT_BLOCKS = 2
+MOST_AT_ONCE = 4096  # windows
 SMALLEST_SCALE = 2**-12  # XNNPACK's requantisation loses precision below
 _STAYS_FLOAT = re.compile(rf"(^|\.)(frontend|readout|heads|body\.[0-{FLOAT_BLOCKS - 1}])(\.|$)")
 
 
-def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
-    """`network` (batch norm folded) with quantisers in its graph, by inputs [B, ...]."""
+def quantised_graph(
+    network: nn.Module,
+    calibration: Tensor,
+    example: Tensor | None = None,
+    dims: Mapping[int, Any] | None = None,
+) -> nn.Module:
+    """`network` (batch norm folded) with quantisers in its graph, by inputs [B, ...]. For other
+    sizes in the axes `dims` an `example` of the largest."""
     require("executorch.exir", "executorch")
     from executorch.backends.xnnpack.quantizer import xnnpack_quantizer as xnnpack
     from torchao.quantization.pt2e.observer import MinMaxObserver
@@ -56,7 +64,10 @@ def quantised_graph(network: nn.Module, calibration: Tensor) -> nn.Module:
     )
     config = replace(config, input_activation=activation, output_activation=activation)
     quantiser = Quantiser().set_global(config)
-    graph = program(network, calibration[:2], any_batch=True).module()
+    any_batch = {0: torch.export.Dim("batch", min=1, max=MOST_AT_ONCE)}
+    example = calibration if example is None else example
+    two = example[:1].expand(2, *example.shape[1:]).contiguous()  # 1 would be the only size
+    graph = program(network, two, dims=any_batch | dict(dims or {})).module()
     observed = prepare_pt2e(graph, quantiser)
     with torch.no_grad():
         observed(calibration)

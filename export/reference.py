@@ -10,7 +10,8 @@ that an app can check itself as `tiny-audio-ssl verify` does, without a recordin
     pcm = triangle_0 + triangle_1 + triangle_2 + (noise >> 19) - 4096
 
 A waveform is pcm / 32768, in -0.5..0.5, and so is a stream's first packet; a log-mel [bands,
-frames] is made of the same numbers, row after row, / 8192.
+frames] is made of the same numbers, row after row, / 8192. So are the inputs of a training step, or
+zeros where they are integers; what it gives is the loss and the norm of each gradient.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.parity import compare
 from tiny_audio_ssl.export.runtimes import open_outputs
-from tiny_audio_ssl.files import write_json
+from tiny_audio_ssl.files import sha256, write_json
 
 REFERENCE = "reference.json"
 FORMAT = 1
@@ -62,6 +63,8 @@ def run_on_references(path: Path, about: Mapping[str, Any]) -> Outputs:
     Raises `UserError`: its runtime does not load it, does not take the input that the manifest
     says, or gives other outputs.
     """
+    if "parameters" in about:
+        return _trained(path, about)
     shape = [1, *about["input"]["shape"][1:]]
     scale = 8_192 if about["input"]["kind"] == "mel" else 32_768
     state = [
@@ -81,6 +84,35 @@ def run_on_references(path: Path, about: Mapping[str, Any]) -> Outputs:
     if [list(row.shape[1:]) for row in rows[0]] != sizes:
         raise UserError(f"{path}: gives {[row.shape for row in rows[0]]}, not {names} {sizes}")
     return {name: np.concatenate(found) for name, *found in zip(names, *rows, strict=True)}
+
+
+def _trained(path: Path, about: Mapping[str, Any]) -> Outputs:
+    """Of a training artifact: loss [clips, 1] and the gradients' norms [clips, parameters]."""
+    from tiny_audio_ssl.export.trainer import METHOD, load_module
+
+    module, losses, norms = load_module(path), [], []
+    for seed in SEEDS:
+        loss, _ = module.forward_backward(METHOD, [_filled(spec, seed) for spec in about["inputs"]])
+        found = module.named_gradients()
+        losses.append([float(loss)])
+        norms.append([float(found[spec["name"]].norm()) for spec in about["parameters"]])
+    return {"loss": _floats(losses), "gradient norms": _floats(norms)}
+
+
+def _floats(rows: list[list[float]]) -> Floats:
+    return np.array(rows, np.float32)
+
+
+def _filled(spec: Mapping[str, Any], seed: int) -> torch.Tensor:
+    if not spec["dtype"].startswith("float"):
+        return torch.zeros(spec["shape"], dtype=getattr(torch, spec["dtype"]))
+    values = pcm(seed, int(np.prod(spec["shape"]))).astype(np.float32) / np.float32(8_192)
+    return torch.from_numpy(values.reshape(spec["shape"]))
+
+
+def described(file: Path) -> dict[str, str]:
+    """What the manifest says of the file that `record` wrote."""
+    return {"file": file.name, "sha256": sha256(file)}
 
 
 def record(folder: Path, artifacts: Sequence[Mapping[str, Any]]) -> Path:

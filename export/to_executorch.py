@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,24 +34,28 @@ def to_executorch(
     target: Path,
     precision: Precision = "fp32",
     calibration: Tensor | None = None,
+    dims: Mapping[int, Any] | None = None,
 ) -> Operators:
     """Write `network` as a .pte.
 
     Args:
         network: in eval mode; takes one tensor, gives one or several.
-        example: an input with batch 1; the artifact takes this shape only.
+        example: an input; the artifact takes this shape only, but for the axes in `dims`, in which
+            it must be of the largest size.
         precision: fp32, fp16 or int8.
         calibration: inputs [B, ...] to quantise by; for int8.
+        dims: by axis, a `torch.export.Dim`.
 
     Raises `UserError` without the extra `executorch`.
     """
     network = folded(network)
     if precision == "int8":
         assert calibration is not None
-        network = quantised_graph(network, calibration)
+        time = {axis: dim for axis, dim in (dims or {}).items() if axis > 0}
+        network = quantised_graph(network, calibration, example, time)
     elif precision == "fp16":
         network = in_half_precision(network)
-    return write_pte(program(network, example), target)
+    return write_pte(program(network, example, dims=dims), target)
 
 
 def write_pte(program: ExportedProgram, target: Path) -> Operators:
@@ -79,7 +84,7 @@ def _operators(graph: torch.fx.GraphModule) -> Operators:
 def _count(nodes: Iterable[torch.fx.Node]) -> dict[str, int]:
     """Names such as `convolution`; what only picks a result or enters a delegate is no operator."""
     names = (
-        node.target._op.__name__.partition(".")[0]  # type: ignore[union-attr]
+        str(node.target).removeprefix("<EdgeOpOverload: ").removeprefix("aten.").partition(".")[0]
         for node in nodes
         if node.op == "call_function" and hasattr(node.target, "_op")
     )

@@ -29,19 +29,20 @@ def to_onnx(
     precision: Precision = "fp32",
     calibration: Tensor | None = None,
     output_names: Sequence[str] = (EMBEDDING,),
+    dims: Mapping[int, Any] | None = None,
 ) -> None:
     """Write `network` as .onnx: `input_name` [batch, ...] -> `embedding` [batch, D] (and others).
 
     Args:
         network: in eval mode; takes one tensor, gives as many as there are `output_names`.
-        example: an input; all but its batch size is fixed.
+        example: an input; all but its batch size and the axes in `dims` is fixed.
         precision: fp32, fp16, int8-weights or int8.
         calibration: inputs [B, ...] to quantise by; for int8.
 
     Raises `UserError` without the extra `onnx`.
     """
     given = None if calibration is None else (calibration,)
-    write_onnx(network, {input_name: example}, target, output_names, precision, given)
+    write_onnx(network, {input_name: example}, target, output_names, precision, given, dims)
 
 
 def write_onnx(
@@ -51,6 +52,7 @@ def write_onnx(
     output_names: Sequence[str],
     precision: Precision = "fp32",
     calibration: tuple[Tensor, ...] | None = None,
+    dims: Mapping[int, Any] | None = None,
 ) -> None:
     """`to_onnx` with several inputs, by name an example each."""
     optimizer = require("onnxscript.optimizer", "onnx")
@@ -60,12 +62,13 @@ def write_onnx(
         made = Path(folder) / "made.onnx"
         torch.onnx.export(
             in_half_precision(exact) if precision == "fp16" else exact,
-            tuple(x.expand(2, *x.shape[1:]).contiguous() for x in inputs.values()),
+            tuple(x[:1].expand(2, *x.shape[1:]).contiguous() for x in inputs.values()),
             made,
             dynamo=True,
             input_names=list(inputs),
             output_names=list(output_names),
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},) * len(inputs),
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096), **(dims or {})},)
+            * len(inputs),
             external_data=False,
             verbose=False,
             optimize=False,  # it stores what it folds, however large

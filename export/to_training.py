@@ -21,11 +21,12 @@ from torch.nn import functional as F
 from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.encoders import Encoder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export import manifest, reference
+from tiny_audio_ssl.export.card import Card
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.joint_graph import joint_graph
 from tiny_audio_ssl.extras import require
-from tiny_audio_ssl.files import atomic_folder, sha256, write_json
+from tiny_audio_ssl.files import atomic_folder, sha256
 from tiny_audio_ssl.frontend import LogMel
 from tiny_audio_ssl.pretext import Drawn, Pretext, pretext_class
 from tiny_audio_ssl.pretext.combined import Combined
@@ -135,7 +136,10 @@ class FrozenNorm(nn.Sequential):
 
 
 def export_training(
-    run: str | Path, out: str | Path | None = None, batch_size: int = BATCH_SIZE
+    run: str | Path,
+    out: str | Path | None = None,
+    batch_size: int = BATCH_SIZE,
+    licence: str = Card.licence,
 ) -> TrainingArtifact:
     """Write a run's training step, with the weights of its last checkpoint, for ExecuTorch.
 
@@ -143,9 +147,11 @@ def export_training(
         run: a run's folder, or a checkpoint's.
         out: the folder to make; RUN/export-training if None. An earlier one there is replaced.
         batch_size: clips in a step; the artifact takes no other number.
+        licence: of the weights, for the manifest.
 
-    The folder holds `training.pte`, `manifest.json` and `start`, the checkpoint begun from, without
-    its optimiser. Open it with `OnDeviceTrainer`.
+    The folder holds `training.pte`, `manifest.json`, `reference.json` (what it gives for inputs
+    that any device can make) and `start`, the checkpoint begun from, without its optimiser. Open it
+    with `OnDeviceTrainer`.
 
     Raises `UserError`: no checkpoint or none with heads, a task or an operator that can't be
     trained there (by name), batch norm without statistics, a missing extra, a folder in the way.
@@ -167,9 +173,11 @@ def export_training(
         checkpoint.save(work / START, loaded.model, loaded.run, loaded.progress, heads)
         form = Form("executorch", "fp32", "mel")
         content = manifest.describe(loaded, config.crop_samples, (), (), [form])
-        entry = _entry(work / FILE, task, config, drawn)
-        content["artifacts"] = [entry | {"operators": operators}]
-        write_json(work / manifest.MANIFEST, content)
+        entry = _entry(work / FILE, task, config, drawn) | {"operators": operators}
+        content["artifacts"] = [entry]
+        content["reference"] = reference.described(reference.record(work, [entry]))
+        content["licence"] = licence
+        manifest.write(work, content)
     return TrainingArtifact(target, target / FILE, entry["bytes"], operators)
 
 

@@ -21,9 +21,11 @@ from tiny_audio_ssl.settings import PretrainConfig
 
 pytest.importorskip("executorch")
 
-from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.cli import run as run_command
+from tiny_audio_ssl.export import manifest, reference
 from tiny_audio_ssl.export.to_training import VERIFIED, Task, export_training, load_task
 from tiny_audio_ssl.export.trainer import OnDeviceTrainer
+from tiny_audio_ssl.export.verify import verify
 
 BATCH = 3
 
@@ -75,7 +77,9 @@ def export_once(tmp_path_factory) -> Exported:
         folder = tmp_path_factory.mktemp(task)
         encoder = EncoderConfig(name, width=0.25, norm=norm, pooling=pooling)
         run = make_run(folder / "last", task, encoder)
-        return run, export_training(run, folder / "training", BATCH).folder
+        options = ["--format", "executorch-training", "--batch-size", str(BATCH)]
+        assert run_command(["export", str(run), *options, "--out", str(folder / "training")]) == 0
+        return run, folder / "training"
 
     return exported
 
@@ -219,6 +223,30 @@ def test_a_damaged_artifact_is_refused(gap, tmp_path):
     (folder / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="no training artifact"):
         OnDeviceTrainer(folder)
+
+
+def test_verify_takes_the_same_step(gap, tmp_path):
+    assert verify(gap[1]).ok
+    folder = Path(shutil.copytree(gap[1], tmp_path / "copy"))
+    recorded = json.loads((folder / reference.REFERENCE).read_text())
+    recorded["artifacts"]["training.pte"]["outputs"]["gradient norms"][0][0] += 1
+    (folder / reference.REFERENCE).write_text(json.dumps(recorded))
+    content = manifest.read(folder)
+    content["reference"] = reference.described(folder / reference.REFERENCE)
+    manifest.write(folder, {k: v for k, v in content.items() if k != manifest.SEAL})
+    (problem,) = verify(folder).problems
+    assert "gives other gradient norms" in problem
+
+
+def test_the_command_takes_no_options_of_other_formats(gap, capsys):
+    training = ["export", str(gap[0]), "--format", "executorch-training"]
+    for options, said in (
+        ([*training, "--precision", "int8"], "not with --precision"),
+        ([*training, "onnx"], "not with executorch-training onnx"),
+        (["export", str(gap[0]), "--batch-size", "3"], "--batch-size is for"),
+    ):
+        assert run_command(options) == 2
+        assert said in " ".join(capsys.readouterr().err.split())
 
 
 def test_tasks_that_cannot_are_refused(tmp_path):

@@ -117,12 +117,16 @@ class Encoder(nn.Module):
         what it knows; probes lost a quarter of their accuracy without.
         """
         size, frames = self.config.slice_frames, logmel.shape[3]
-        if size is None or frames <= size:
+        if size is None or frames < size:
             return self._stages(logmel)
-        starts = [*range(0, frames - size, size), frames - size]  # the last ends with the input
-        slices = torch.stack([logmel[..., start : start + size] for start in starts], dim=1)
+        if frames % size == 0:  # of which an exported graph may have any number
+            slices = logmel.reshape(*logmel.shape[:3], -1, size).permute(0, 3, 1, 2, 4)
+        else:
+            starts = [*range(0, frames - size, size), frames - size]  # the last ends with the input
+            slices = torch.stack([logmel[..., start : start + size] for start in starts], dim=1)
+        count = slices.shape[1]
         middle, last = self._stages(slices.flatten(0, 1))
-        return _joined(middle, len(starts)), _joined(last, len(starts))
+        return _joined(middle, count), _joined(last, count)
 
     def _stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
         middle = x

@@ -53,6 +53,11 @@ class Export(Command):
     after the other (see docs/streaming.md)."""
     window_ms: float = 975.0
     """How much sound an artifact takes at a time."""
+    max_window_ms: float | None = None
+    """Take longer windows too, up to that, in whole slices of the encoder."""
+    max_batch: int | None = None
+    """Windows that an artifact takes at a time; 1 in ExecuTorch and any number in ONNX if left
+    out."""
     packet_ms: float | None = None
     """How much sound a stream takes at a time, a whole number of hops; the checkpoint's slice, at
     most 320, if left out."""
@@ -147,6 +152,8 @@ class Export(Command):
                 card=card,
                 target=target,
                 packet_ms=self.packet_ms,
+                max_window_ms=self.max_window_ms,
+                max_batch=self.max_batch,
                 progress=lambda file: status.update(f"exporting {file}"),
             )
         for note in result.notes:
