@@ -73,8 +73,8 @@ mapfile -t classes < <(find "$out/classes" -name '*.class')
 java -XX:TieredStopAtLevel=1 -cp "$tools/bundletool-all-1.17.2.jar" com.android.tools.r8.D8 --debug \
   --min-api "$(version minSdk)" --lib "$out/stubs" --lib "$jdk" \
   --classpath "$executorch" --classpath "$json" --output "$out/dex" \
-  "${classes[@]}" "$kotlin/kotlin-stdlib.jar" "$onnxruntime" \
-  2> >(grep -v "^Info: .*kotlin.Metadata" >&2) # newer than this D8, and only for reflection
+  "${classes[@]}" "$kotlin/kotlin-stdlib.jar" "$onnxruntime" |
+  sed "/^Info: .*kotlin.Metadata/d" # newer than this D8, and only for reflection
 
 echo "apk"
 for abi in $abis; do

@@ -53,7 +53,8 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
 
 
 def _by_format(content: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    entries = [entry for entry in content["artifacts"] if entry["input"]["kind"] in INPUTS]
+    # A training artifact has no "input".
+    entries = [a for a in content["artifacts"] if a.get("input", {}).get("kind") in INPUTS]
     formats = dict.fromkeys(entry["format"] for entry in entries)
     return [[entry for entry in entries if entry["format"] == name] for name in formats]
 

@@ -18,7 +18,7 @@ class LiveScene(private val palette: Palette) {
 
     fun draw(on: Surface, live: Live) {
         val gap = 8 * on.dp
-        val top = minOf(0.34f * on.height, 76 * on.dp + 44 * on.sp)
+        val top = minOf(0.4f * on.height, 72 * on.dp + 46 * on.sp)
         val middle = top + gap + 0.3f * (on.height - top - 2 * gap)
         match(on, live, 0f, top)
         levels(on, live, top + gap, middle)
@@ -28,12 +28,13 @@ class LiveScene(private val palette: Palette) {
     private fun match(on: Surface, live: Live, top: Float, bottom: Float) {
         card(on, top, bottom)
         val pad = 16 * on.dp
-        val size = fitting(on, live.title, 28 * on.sp, on.width - 2 * pad, bold = true)
+        val bar = bottom - pad
         val color = if (live.closeness == null || live.known) palette.text else palette.unknown
         val detailSize = fitting(on, live.detail, 14 * on.sp, on.width - 2 * pad)
-        val bar = bottom - pad
         on.text(live.detail, pad, bar - 16 * on.dp, detailSize, palette.faint)
-        on.text(live.title, pad, bar - 24 * on.dp - 18 * on.sp, size, color, bold = true)
+        val baseline = bar - 20 * on.dp - 1.3f * detailSize
+        val size = minOf(28 * on.sp, baseline - top - 4 * on.dp) // large text must not grow out of the card
+        on.text(live.title, pad, baseline, fitting(on, live.title, size, on.width - 2 * pad, bold = true), color, bold = true)
         bar(on, live, pad, bar - 8 * on.dp, on.width - pad, bar)
     }
 
