@@ -22,12 +22,14 @@ libraries=$kotlin/kotlin-stdlib.jar:$kotlin/kotlin-test.jar:$kotlin/kotlin-test-
 libraries=$libraries:$java/junit4.jar:$java/hamcrest-all.jar:$java/com.android.json.jar
 
 echo "test classes"
-mkdir -p "$out"/{test-classes,onnxruntime}
+mkdir -p "$out"/{test-classes,onnxruntime,docs}
+# The page that tells how to use the library is compiled too.
+sed -n '/^```kotlin$/,/^```$/{/^```/!p}' "$here/../docs/android.md" >"$out/docs/Page.kt"
 compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-runtime,kotlin-reflect,kotlin-daemon-client,kotlinx-coroutines-core-jvm,annotations-13.0}.jar)
 java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
   -no-stdlib -no-reflect -jvm-target 17 -Werror -Xfriend-paths="$out/classes" \
-  -classpath "$out/classes:$libraries" -d "$out/test-classes" \
-  "$here/encoder/src/test/kotlin" "$here/app/src/test/kotlin"
+  -classpath "$out/classes:$out/stubs:$libraries" -d "$out/test-classes" \
+  "$out/docs/Page.kt" "$here/encoder/src/test/kotlin" "$here/app/src/test/kotlin"
 
 cp "$onnxruntime_java"/ai/onnxruntime/native/linux-x64/libonnxruntime4j_jni.so "$out/onnxruntime/"
 needed=$(readelf -dV "$out/onnxruntime/libonnxruntime4j_jni.so")

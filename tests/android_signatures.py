@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 NUMBERS = {"int", "long", "short", "byte", "char", "float", "double", "boolean"}
+NAMES = {"Class": "Type"}  # Python's
 RETURNED = dict.fromkeys(("int", "long", "short", "byte"), "int") | {
     "float": "float",
     "double": "float",
@@ -50,7 +51,8 @@ def members(classes: Path) -> list[Member]:
         # static {} is the class's own initialiser, and Build's fields need one
         body = [line for line in lines[1:-1] if line != "static {}"]
         found += [_member(owner[1], line) for line in body]
-    return found
+    # A method that narrows what it returns is there a second time, as the compiler's bridge.
+    return list({(m.owner, m.name, m.parameters): m for m in reversed(found)}.values())
 
 
 def _member(owner: str, line: str) -> Member:
@@ -151,7 +153,8 @@ def _takes(java: str, annotation: str) -> bool:
         return any(array in option for option in options)
     if java in NUMBERS:
         return f"java.j{java}" in options
-    return any(_simple(option) == _simple(java) for option in options)
+    name = NAMES.get(_simple(java), _simple(java))
+    return any(_simple(option) == name for option in options)
 
 
 def _returns(java: str, annotation: str) -> bool:

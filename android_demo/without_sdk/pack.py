@@ -1,4 +1,4 @@
-"""pack.py APK FOLDER...: adds what the folders hold to an APK, compressed, always the same bytes."""
+"""pack.py APK FOLDER...: adds what the folders hold to an APK, compressed."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ import android.content.DialogInterface;
 import android.view.View;
 
 public class AlertDialog extends Dialog {
+    protected AlertDialog(Context context) { super(context); }
+
     public static class Builder {
         public Builder(Context context) {}
         public Builder setTitle(int title) { throw new RuntimeException("Stub!"); }

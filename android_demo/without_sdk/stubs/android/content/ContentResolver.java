@@ -5,5 +5,6 @@ import java.io.FileNotFoundException;
 import java.io.OutputStream;
 
 public abstract class ContentResolver {
+    public ContentResolver(Context context) {}
     public final OutputStream openOutputStream(Uri uri) throws FileNotFoundException { throw new RuntimeException("Stub!"); }
 }

@@ -1,6 +1,7 @@
 package android.view;
 
 public final class MotionEvent {
+    private MotionEvent() {}
     public static final int ACTION_DOWN = 0;
     public static final int ACTION_UP = 1;
     public static final int ACTION_MOVE = 2;
