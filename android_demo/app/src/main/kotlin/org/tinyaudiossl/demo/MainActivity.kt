@@ -1,43 +1,34 @@
 package org.tinyaudiossl.demo
 
-import android.Manifest.permission.RECORD_AUDIO
 import android.annotation.SuppressLint
 import android.app.Activity
-import android.app.AlertDialog
 import android.content.Intent
-import android.content.pm.PackageManager
-import android.net.Uri
 import android.os.Bundle
-import android.provider.Settings
 import android.view.MotionEvent
 import android.view.View
 import android.widget.Button
 import android.widget.SeekBar
-import android.widget.Switch
 import android.widget.TextView
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
 import org.tinyaudiossl.demo.drawing.Live
-import org.tinyaudiossl.encoder.ClipStore
 import org.tinyaudiossl.encoder.EngineException
 
 /** The one screen. The microphone is open only while it is seen. */
 class MainActivity : Activity() {
     private var ear: Ear? = null // null: there is no encoder that can be used
     private var wantsToListen = false
-    private val clips by lazy { ClipStore(File(noBackupFilesDir, "clips"), MAX_CLIPS, MAX_CLIP_DAYS) }
-    private val preferences by lazy { getSharedPreferences("settings", MODE_PRIVATE) }
+    private val clips by lazy { ClipsConsent(this) { ear?.keepsClips = it } }
+    private val microphone = MicrophonePermission(this) { setListening(true) }
 
     private val live: LiveView by lazy { findViewById(R.id.live) }
     private val status: TextView by lazy { findViewById(R.id.status) }
     private val listen: Button by lazy { findViewById(R.id.listen) }
-    private val keep: Switch by lazy { findViewById(R.id.keep) }
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         setContentView(R.layout.main)
-        clips.prune()
         wantsToListen = savedInstanceState?.getBoolean(LISTENS) ?: false
         @Suppress("DEPRECATION")
         ear = lastNonConfigurationInstance as Ear? ?: openEar()
@@ -48,13 +39,14 @@ class MainActivity : Activity() {
         super.onStart()
         ear?.onHeard = { runOnUiThread(::show) }
         ear?.onFailure = { runOnUiThread { failed(it) } }
-        if (wantsToListen && isPermitted()) setListening(true) else show()
+        if (wantsToListen && microphone.isGranted) setListening(true) else show()
     }
 
     /** In the background there is nothing to show, and the microphone belongs to others. */
     override fun onStop() {
         ear?.stop()
-        ear?.onHeard = {}
+        ear?.onHeard = {} // it outlives this screen
+        ear?.onFailure = {}
         super.onStop()
     }
 
@@ -72,7 +64,7 @@ class MainActivity : Activity() {
     }
 
     private fun openEar(): Ear? = try {
-        Ear(Artifacts(this).open(), File(noBackupFilesDir, "sounds.json"), clips)
+        Ear(Artifacts(this).open(), File(noBackupFilesDir, "sounds.json"), clips.store)
     } catch (_: FileNotFoundException) {
         status.setText(R.string.no_artifact)
         null
@@ -87,26 +79,24 @@ class MainActivity : Activity() {
         return null
     }
 
-    // Buttons ------------------------------------------------------------------------------------
-
     private fun connect() {
+        clips.connect()
         val opened = ear
-        for (id in listOf(R.id.listen, R.id.teach, R.id.threshold, R.id.sounds, R.id.keep, R.id.benchmark)) {
-            findViewById<View>(id).isEnabled = opened != null
-        }
-        findViewById<View>(R.id.delete_clips).setOnClickListener { clips.deleteAll(); showClips() }
-        findViewById<View>(R.id.clips).setOnLongClickListener { open(TrainingActivity::class.java); true }
+        val needing = listOf(R.id.listen, R.id.teach, R.id.threshold, R.id.sounds, R.id.keep, R.id.benchmark)
+        for (id in needing) findViewById<View>(id).isEnabled = opened != null
         findViewById<View>(R.id.benchmark).setOnClickListener { open(BenchmarkActivity::class.java) }
-        showClips()
+        findViewById<View>(R.id.clips).setOnLongClickListener {
+            open(TrainingActivity::class.java)
+            true
+        }
         if (opened == null) return
-        listen.setOnClickListener { if (wantsToListen) setListening(false) else askAndListen() }
+        listen.setOnClickListener { if (wantsToListen) setListening(false) else microphone.ask() }
         connectTeaching(opened)
         connectThreshold(opened)
-        connectKeeping(opened)
         findViewById<View>(R.id.sounds).setOnClickListener { SoundsDialog(this, opened, ::show).show() }
     }
 
-    @SuppressLint("ClickableViewAccessibility") // a click teaches as well: see performClick below
+    @SuppressLint("ClickableViewAccessibility") // a click teaches as well: see the click listener
     private fun connectTeaching(ear: Ear) {
         val teach = findViewById<Button>(R.id.teach)
         teach.setOnTouchListener { view, event ->
@@ -115,7 +105,7 @@ class MainActivity : Activity() {
                 MotionEvent.ACTION_UP -> taught(ear)
                 MotionEvent.ACTION_CANCEL -> ear.endTeaching()
             }
-            view.isPressed = event.actionMasked == MotionEvent.ACTION_DOWN || event.actionMasked == MotionEvent.ACTION_MOVE
+            view.isPressed = event.actionMasked in setOf(MotionEvent.ACTION_DOWN, MotionEvent.ACTION_MOVE)
             true
         }
         teach.setOnClickListener { // from a screen reader or a keyboard, which can't hold
@@ -148,57 +138,10 @@ class MainActivity : Activity() {
         })
     }
 
-    private fun connectKeeping(ear: Ear) {
-        ear.keepsClips = preferences.getBoolean(KEEPS, false)
-        keep.isChecked = ear.keepsClips
-        keep.setOnClickListener { if (keep.isChecked) askToKeep(ear) else keepClips(ear, false) }
-    }
-
-    private fun askToKeep(ear: Ear) {
-        AlertDialog.Builder(this)
-            .setMessage(getString(R.string.keep_clips_why, MAX_CLIPS, MAX_CLIP_DAYS))
-            .setPositiveButton(R.string.allow) { _, _ -> keepClips(ear, true) }
-            .setNegativeButton(R.string.cancel) { _, _ -> keepClips(ear, false) }
-            .setOnCancelListener { keepClips(ear, false) }
-            .show()
-    }
-
-    private fun keepClips(ear: Ear, keeps: Boolean) {
-        ear.keepsClips = keeps
-        keep.isChecked = keeps
-        preferences.edit().putBoolean(KEEPS, keeps).apply()
-    }
-
     private fun open(activity: Class<out Activity>) = startActivity(Intent(this, activity))
 
-    // Permission ---------------------------------------------------------------------------------
-
-    private fun isPermitted() = checkSelfPermission(RECORD_AUDIO) == PackageManager.PERMISSION_GRANTED
-
-    private fun askAndListen() {
-        when {
-            isPermitted() -> setListening(true)
-            shouldShowRequestPermissionRationale(RECORD_AUDIO) -> AlertDialog.Builder(this)
-                .setMessage(R.string.why_microphone)
-                .setPositiveButton(R.string.go_on) { _, _ -> requestPermissions(arrayOf(RECORD_AUDIO), 0) }
-                .setNegativeButton(R.string.cancel, null)
-                .show()
-            else -> requestPermissions(arrayOf(RECORD_AUDIO), 0)
-        }
-    }
-
     override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<String>, grantResults: IntArray) {
-        if (grantResults.isEmpty()) return // interrupted: ask again at the next tap
-        if (isPermitted()) return setListening(true)
-        status.setText(R.string.microphone_refused)
-        AlertDialog.Builder(this)
-            .setMessage(R.string.microphone_refused)
-            .setPositiveButton(R.string.settings) { _, _ ->
-                val own = Uri.fromParts("package", packageName, null)
-                startActivity(Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, own))
-            }
-            .setNegativeButton(R.string.cancel, null)
-            .show()
+        if (!microphone.answered(grantResults)) status.setText(R.string.microphone_refused)
     }
 
     private fun setListening(on: Boolean) {
@@ -215,15 +158,13 @@ class MainActivity : Activity() {
         status.text = getString(R.string.microphone_fails, why)
     }
 
-    // What is seen -------------------------------------------------------------------------------
-
     private fun show() {
         val ear = ear ?: return
         live.live = scene(ear)
         live.contentDescription = "${getString(R.string.live_description)}: ${title(ear)}"
         findViewById<Button>(R.id.sounds).text = getString(R.string.sounds, ear.sounds.counts.size)
         findViewById<TextView>(R.id.threshold_label).text = getString(R.string.threshold, ear.sounds.threshold)
-        if (keep.isChecked) showClips()
+        if (ear.keepsClips) clips.show()
     }
 
     private fun scene(ear: Ear): Live {
@@ -252,10 +193,6 @@ class MainActivity : Activity() {
         }
     }
 
-    private fun showClips() {
-        findViewById<TextView>(R.id.clips).text = getString(R.string.clips, clips.count, clips.bytes / 1000)
-    }
-
     // The sounds dialog writes an export through the system's file picker.
     @Deprecated("The framework has nothing else without AndroidX")
     override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
@@ -271,9 +208,6 @@ class MainActivity : Activity() {
 
     private companion object {
         const val LISTENS = "listens"
-        const val KEEPS = "keeps_clips"
-        const val MAX_CLIPS = 200
-        const val MAX_CLIP_DAYS = 30
         const val TEACH_MS = 2_000L
     }
 }

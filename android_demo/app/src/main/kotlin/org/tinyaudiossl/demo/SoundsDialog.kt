@@ -13,13 +13,17 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
     /** All sounds; one of them opens its own dialog. */
     fun show() {
         val counts = ear.sounds.counts.toList()
-        val items = counts.map { (name, count) -> activity.getString(R.string.sound_examples, name, count) }
+        val items = counts.map { (name, count) ->
+            activity.getString(R.string.sound_examples, name, count)
+        }
         AlertDialog.Builder(activity)
             .setTitle(activity.getString(R.string.sounds, counts.size))
             .setItems(items.toTypedArray<CharSequence>()) { _, which -> edit(counts[which].first) }
             .setPositiveButton(R.string.cancel, null)
             .setNeutralButton(R.string.export_sounds) { _, _ -> export() }
-            .setNegativeButton(R.string.delete_sounds) { _, _ -> ear.sounds.counts.keys.forEach { change { without(it) } } }
+            .setNegativeButton(R.string.delete_sounds) { _, _ ->
+                change { counts.keys.fold(this, Prototypes::without) }
+            }
             .show()
     }
 
@@ -30,7 +34,9 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
     private fun edit(name: String) {
         AlertDialog.Builder(activity)
             .setTitle(name)
-            .setPositiveButton(R.string.rename) { _, _ -> ask(R.string.rename, name) { new -> change { renamed(name, new) } } }
+            .setPositiveButton(R.string.rename) { _, _ ->
+                ask(R.string.rename, name) { new -> change { renamed(name, new) } }
+            }
             .setNegativeButton(R.string.delete) { _, _ -> change { without(name) } }
             .setNeutralButton(R.string.cancel, null)
             .show()
@@ -44,7 +50,9 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
         AlertDialog.Builder(activity)
             .setTitle(title)
             .setView(field)
-            .setPositiveButton(R.string.save) { _, _ -> field.text.toString().takeIf(String::isNotBlank)?.let(onName) }
+            .setPositiveButton(R.string.save) { _, _ ->
+                field.text.toString().takeIf(String::isNotBlank)?.let(onName)
+            }
             .setNegativeButton(R.string.cancel, null)
             .show()
     }

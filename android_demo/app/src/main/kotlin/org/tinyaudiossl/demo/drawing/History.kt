@@ -17,18 +17,25 @@ class History {
 
     /** Root mean square, 0..1; shown from -60 dB of full scale up. */
     @Synchronized
-    fun addLevel(rms: Float) = levels.addLimited((1 + 20 * log10(maxOf(rms, 1e-6f)) / 60).coerceIn(0f, 1f))
+    fun addLevel(rms: Float) {
+        val db = 20 * log10(maxOf(rms, 1e-6f))
+        levels.addLimited((1 + db / 60).coerceIn(0f, 1f))
+    }
 
     @Synchronized
     fun addEmbedding(vector: FloatArray) {
-        val bins = FloatArray(BINS) { bin -> mean(vector, bin * vector.size / BINS, (bin + 1) * vector.size / BINS) }
+        val bins = FloatArray(BINS) { bin ->
+            mean(vector, bin * vector.size / BINS, (bin + 1) * vector.size / BINS)
+        }
         count++
         val share = maxOf(1f / count, 1f / MEMORY)
         for (i in bins.indices) {
             mean[i] += share * (bins[i] - mean[i])
             deviation[i] += share * (abs(bins[i] - mean[i]) - deviation[i])
         }
-        columns.addLimited(FloatArray(BINS) { ((bins[it] - mean[it]) / (3 * deviation[it] + 1e-6f)).coerceIn(-1f, 1f) })
+        columns.addLimited(
+            FloatArray(BINS) { ((bins[it] - mean[it]) / (3 * deviation[it] + 1e-6f)).coerceIn(-1f, 1f) },
+        )
     }
 
     /** Oldest first. */

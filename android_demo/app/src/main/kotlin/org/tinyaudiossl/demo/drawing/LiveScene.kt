@@ -19,7 +19,7 @@ class LiveScene(private val palette: Palette) {
     fun draw(on: Surface, live: Live) {
         val gap = 8 * on.dp
         val top = minOf(0.4f * on.height, 72 * on.dp + 46 * on.sp)
-        val middle = top + gap + 0.3f * (on.height - top - 2 * gap)
+        val middle = top + gap + 20 * on.sp + 0.24f * (on.height - top - 2 * gap)
         match(on, live, 0f, top)
         levels(on, live, top + gap, middle)
         embedding(on, live, middle + gap, on.height)
@@ -34,7 +34,8 @@ class LiveScene(private val palette: Palette) {
         on.text(live.detail, pad, bar - 16 * on.dp, detailSize, palette.faint)
         val baseline = bar - 20 * on.dp - 1.3f * detailSize
         val size = minOf(28 * on.sp, baseline - top - 4 * on.dp) // large text must not grow out of the card
-        on.text(live.title, pad, baseline, fitting(on, live.title, size, on.width - 2 * pad, bold = true), color, bold = true)
+        val fitted = fitting(on, live.title, size, on.width - 2 * pad, bold = true)
+        on.text(live.title, pad, baseline, fitted, color, bold = true)
         bar(on, live, pad, bar - 8 * on.dp, on.width - pad, bar)
     }
 

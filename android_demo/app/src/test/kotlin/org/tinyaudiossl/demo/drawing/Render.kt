@@ -56,7 +56,13 @@ fun main(arguments: Array<String>) {
     }
 }
 
-private class Picture(val name: String, val values: String, val palette: Palette, val background: Int, val fontScale: Float)
+private class Picture(
+    val name: String,
+    val values: String,
+    val palette: Palette,
+    val background: Int,
+    val fontScale: Float,
+)
 
 private fun samples(file: File): FloatArray {
     val floats = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
@@ -64,7 +70,8 @@ private fun samples(file: File): FloatArray {
 }
 
 private fun strings(file: File): Map<String, String> {
-    val nodes = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(file).getElementsByTagName("string")
+    val document = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(file)
+    val nodes = document.getElementsByTagName("string")
     return (0 until nodes.length).map(nodes::item)
         .associate { it.attributes.getNamedItem("name").nodeValue to it.textContent.replace("\\'", "'") }
 }
