@@ -22,7 +22,7 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
             .setPositiveButton(R.string.cancel, null)
             .setNeutralButton(R.string.export_sounds) { _, _ -> export() }
             .setNegativeButton(R.string.delete_sounds) { _, _ ->
-                change { counts.keys.fold(this, Prototypes::without) }
+                change { this.counts.keys.fold(this, Prototypes::without) }
             }
             .show()
     }
