@@ -1,6 +1,6 @@
-"""Time exported artifacts on this machine, as `tiny-audio-ssl bench` does: a table, a CSV, or JSON.
+"""Time artifacts on this machine and on phones, as `tiny-audio-ssl bench` does.
 
-python benchmarks/latency.py RUN/export --csv benchmarks/results/latency.csv
+python benchmarks/latency.py RUN/export --target host host-native adb --csv latency.csv
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.choice import Target, Tried, smallest
 from tiny_audio_ssl.export.forms import Form, Precision, as_input, network
 from tiny_audio_ssl.export.heads import ScoreParity, compare_scores, output_names, with_heads
-from tiny_audio_ssl.export.parity import Parity, compare, run_singly
+from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare, run_singly
 from tiny_audio_ssl.export.profile import time_shares
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.shapes import Shapes, try_corners
@@ -145,8 +145,9 @@ class Job:
                 names = output_names(self.heads)
                 taken, kind = form.input_name, form.precision
                 to_onnx(module, example, path, taken, kind, data, names, dims)
-        run, limit = open_outputs(path), self.limits[form.precision]
-        try_corners(self.shapes, form, self.model, module, run, path, limit)
+        if len(self.shapes.corners(form)) > 1:
+            limit = MIN_SNR_DB[form.precision]
+            try_corners(self.shapes, form, self.model, module, open_outputs(path), path, limit)
         parity, scores = self._parity(form, path)
         entry = manifest.entry(form, self.model, self.samples, path, self.heads, self.shapes)
         entry["parity"] = parity and parity.as_json()

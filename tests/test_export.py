@@ -179,7 +179,7 @@ def test_calibration_and_comparison_share_nothing(exported):
 
 
 def test_perturbed_weights_fail_the_comparison(small_run, tmp_path, monkeypatch):
-    import tiny_audio_ssl.export as export
+    from tiny_audio_ssl.export import job
 
     def disturbed(network: nn.Module, *rest: object) -> object:
         broken = folded(network)
@@ -188,8 +188,8 @@ def test_perturbed_weights_fail_the_comparison(small_run, tmp_path, monkeypatch)
                 parameter.mul_(1.05)
         return to_executorch(broken, *rest)
 
-    to_executorch = export.to_executorch
-    monkeypatch.setattr(export, "to_executorch", disturbed)
+    to_executorch = job.to_executorch
+    monkeypatch.setattr(job, "to_executorch", disturbed)
     result = quick(small_run, out=tmp_path / "out")
     assert not result.ok
     assert result.artifacts[0].path.is_file()

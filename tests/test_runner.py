@@ -24,7 +24,8 @@ pytest.importorskip("onnxruntime")
 from tiny_audio_ssl.export import export_run
 from tiny_audio_ssl.export.runtimes import open_artifact
 from tiny_audio_ssl.latency import native
-from tiny_audio_ssl.latency.native import NativeOptions, NativeResult, run_native
+from tiny_audio_ssl.latency.native import NativeOptions, run_native
+from tiny_audio_ssl.latency.outcome import Outcome, parse
 from tiny_audio_ssl.runner import Bundle, Runtime, build, packages
 
 SUFFIX: dict[Runtime, str] = {"executorch": ".pte", "onnxruntime": ".onnx"}
@@ -57,12 +58,12 @@ def pcm(tmp_path: Path) -> Path:
     return path
 
 
-def run(bundle: Bundle, *arguments: object, before: tuple[str, ...] = ()) -> NativeResult:
+def run(bundle: Bundle, *arguments: object, before: tuple[str, ...] = ()) -> Outcome:
     """The result of a bundle's program, started as the bundle says, behind an emulator or not."""
     command = [*before, *bundle.command, *map(str, arguments)]
     done = subprocess.run(command, cwd=bundle.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return NativeResult.parse(done.stdout)
+    return parse(done.stdout)
 
 
 def assert_close(found: tuple[float, ...], expected: np.ndarray, tolerance: float) -> None:
@@ -268,9 +269,9 @@ def test_peers_of_any_length_or_another_type(tmp_path):
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo hello", "printed no result but 'hello"),
+        ("echo hello", "printed no result: no JSON: 'hello"),
         ("echo '[1]'", "printed no result"),
-        ("echo '{\"runs\": 1}'", "printed no result"),
+        ("echo '{\"runs\": 1}'", "printed no result: no "),
         ("echo oh >&2; kill -SEGV $$", "crashed .SIGSEGV.; it last said: oh"),
         ("echo no memory >&2; exit 3", "exit code 3; it last said: no memory"),
         ("sleep 60", "took longer than 0.5 s"),

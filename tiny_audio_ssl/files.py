@@ -1,4 +1,7 @@
-"""Writing that is never seen half done: files and folders appear whole, or not at all."""
+"""Writing that is never seen half done: files and folders appear whole, or not at all.
+
+And names for folders that tell them apart.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +87,16 @@ def write_json(target: Path, value: Any, indent: int | None = 2) -> None:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """The last part of each path, and as many more as tell them apart."""
+    parts = [folder.absolute().parts for folder in folders]
+    for depth in range(1, max(map(len, parts), default=1) + 1):
+        names = ["/".join(one[-depth:]) for one in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise UserError("a run was given twice; give each once")
 
 
 def _sync(path: Path) -> None:

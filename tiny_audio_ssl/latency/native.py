@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.latency.outcome import NotAnOutcome, Outcome, parse
 from tiny_audio_ssl.runner import Runtime, build
 
 RUNTIMES: dict[str, Runtime] = {".pte": "executorch", ".onnx": "onnxruntime"}
@@ -43,51 +43,12 @@ class NativeOptions:
         return [str(argument) for argument in given]
 
 
-@dataclass(frozen=True)
-class NativeResult:
-    """What the runner measured; its own names."""
-
-    runtime: str
-    runtime_version: str
-    artifact: str  # as it was named to the program
-    abi: str  # "x86_64" or "arm64-v8a"
-    cpu_model: str
-    threads: int
-    cpus: tuple[int, ...] | None  # None: the kernel chose
-    stream: bool
-    load_ms: float
-    first_ms: float  # the first run after loading
-    runs: int
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    min_ms: float
-    mean_ms: float
-    peak_rss_kb: int
-    checksum: str  # FNV-1a, 64 bits, of the last run's first output
-    samples_ms: tuple[float, ...] = ()
-    output: tuple[float, ...] = ()
-
-    @classmethod
-    def parse(cls, printed: str, program: str = "the runner") -> NativeResult:
-        """From what the program printed: one line of JSON. `UserError` for anything else."""
-        try:
-            found: dict[str, Any] = json.loads(printed)
-            lists = {name: tuple(v) for name, v in found.items() if isinstance(v, list)}
-            return cls(**{**found, **lists})
-        except (ValueError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"{program} printed no result but {printed[:200]!r} ({error}); something else "
-                "wrote there, or its version is not ours"
-            ) from error
-
-
 def run_native(
     artifact: str | Path,
     pcm: np.ndarray | None = None,
     options: NativeOptions | None = None,
     timeout_s: float = 300,
-) -> NativeResult:
+) -> Outcome:
     """Run an artifact in the C++ runner of this machine, which is built if need be.
 
     Args:
@@ -107,7 +68,13 @@ def run_native(
         sound = None if pcm is None else _raw(pcm, Path(scratch) / "pcm.f32")
         program = str(bundle.folder / bundle.program)
         printed = _run([program, *options.arguments(str(artifact), sound)], timeout_s)
-    return NativeResult.parse(printed, program)
+    try:
+        return parse(printed)
+    except NotAnOutcome as error:
+        raise UserError(
+            f"{program} printed no result: {error}; something else wrote there, or its version "
+            "is not ours"
+        ) from error
 
 
 def _raw(pcm: np.ndarray, path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.latency import Row
+from tiny_audio_ssl.latency.timing import HOST
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.report.runs import Run
@@ -92,7 +93,7 @@ def _bench(folder: Path) -> list[dict[str, Any]]:
             f"{path}: no times in it; write it again with "
             f"tiny-audio-ssl bench {folder} --csv {path}"
         )
-    return rows
+    return [row for row in rows if row.get("target", HOST) == HOST] or rows
 
 
 def _times(row: Mapping[str, Any] | None) -> tuple[float | None, float | None]:

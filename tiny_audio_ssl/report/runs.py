@@ -14,7 +14,7 @@ import torch
 from tiny_audio_ssl import checkpoint
 from tiny_audio_ssl.checkpoint import CONFIG, MODEL, Checkpoint
 from tiny_audio_ssl.encoders import multiply_adds, parameter_count
-from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.files import short_names as short_names
 from tiny_audio_ssl.latency import Row
 from tiny_audio_ssl.report.artifacts import Exported, read_export
 
@@ -140,13 +140,3 @@ def _recordings(corpus: dict[str, Any]) -> str:
         f"{corpus['recordings']:,}, {corpus.get('hours', 0):.2f} hours; "
         f"{corpus.get('skipped', 0):,} left out"
     )
-
-
-def short_names(folders: Sequence[Path]) -> list[str]:
-    """The last part of each path, and as many more as tell them apart."""
-    parts = [folder.absolute().parts for folder in folders]
-    for depth in range(1, max(map(len, parts), default=1) + 1):
-        names = ["/".join(one[-depth:]) for one in parts]
-        if len(set(names)) == len(names):
-            return names
-    raise UserError("a run was given twice; give each once")

@@ -1,0 +1,96 @@
+"""The committed table: all forms of some runs and openWakeWord's models, on this machine.
+
+python benchmarks/latency_results.py runs/quality/cola-augmented-mobile \
+    runs/quality/cola-augmented-separable
+
+Writes results/latency.csv and results/latency.png, and prints the table of the README.
+"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import tyro
+
+from tiny_audio_ssl.export import export_run
+from tiny_audio_ssl.extras import require
+from tiny_audio_ssl.latency.subjects import PEER
+from tiny_audio_ssl.latency.timing import HOST_NATIVE
+
+RESULTS = Path(__file__).parent / "results"
+INPUTS = ("waveform", "mel", "stream")
+PEER_FILES = ("melspectrogram.onnx", "embedding_model.onnx")  # one after the other: its embedding
+PEER_MS = 782.0  # 12,512 samples: the 76 frames that the second one takes
+Line = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Results:
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Runs to export in every form, to a folder that is removed."""
+    timed_runs: int = 200
+    """Of each form."""
+
+
+def main(wanted: Results) -> None:
+    models = Path(require("openwakeword", "peers").__file__ or "").parent / "resources" / "models"
+    peers = [models / name for name in PEER_FILES]
+    with TemporaryDirectory() as temporary:
+        folders = [Path(temporary) / run.name for run in wanted.runs]
+        for run, folder in zip(wanted.runs, folders, strict=True):
+            export_run(run, precisions=(), inputs=INPUTS, parity=False, out=folder)
+        bench([*folders, *peers], wanted.timed_runs)
+    with (RESULTS / "latency.csv").open(newline="") as file:
+        print(markdown(list(csv.DictReader(file))))
+
+
+def bench(paths: Sequence[Path], runs: int) -> None:
+    """In a process of its own, which has exported nothing."""
+    command = [sys.executable, "-m", "tiny_audio_ssl.cli", "bench", *map(str, paths)]
+    command += ["--target", "host", "host-native", "--compile"]
+    command += ["--peer-ms", str(PEER_MS), "--runs", str(runs)]
+    command += ["--csv", str(RESULTS / "latency.csv"), "--chart", str(RESULTS / "latency.png")]
+    subprocess.run(command, check=True)
+
+
+def markdown(lines: Sequence[Line]) -> str:
+    """Forms that take a waveform, models side by side: eager from Python, artifacts from C++."""
+    shown = [line for line in lines if _shown(line)]
+    models = list(dict.fromkeys(line["model"] for line in shown if line["model"] != PEER))
+    made = [["form", *(f"`{model}` p50, p90 ms | x eager [95 %] | of peak" for model in models)]]
+    made.append(["---"] * (1 + 3 * len(models)))
+    for form in dict.fromkeys(line["artifact"] for line in shown if line["model"] != PEER):
+        by_model = {line["model"]: line for line in shown if line["artifact"] == form}
+        made.append([form, *(_cells(by_model[model]) for model in models)])
+    made += [[line["artifact"], _cells(line)] for line in shown if line["model"] == PEER]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in made)
+
+
+def _shown(line: Line) -> bool:
+    if (line["target"] == HOST_NATIVE) != bool(line["bytes"]):  # models have no file
+        return False
+    return line["model"] == PEER or (
+        line["input"] == "waveform" and line["precision"] in ("fp32", "int8")
+    )
+
+
+def _cells(line: Line) -> str:
+    faster = ""
+    if line["speedup"]:
+        value, low, high = (
+            f"{float(line[name]):.1f}" for name in ("speedup", "speedup_low", "speedup_high")
+        )
+        faster = f"{value} [{low}, {high}]"
+    share = f"{100 * float(line['of_peak']):.0f} %" if line["of_peak"] else ""
+    return f"{float(line['p50_ms']):.2f}, {float(line['p90_ms']):.2f} | {faster} | {share}"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Results, description=__doc__))

@@ -1,0 +1,22 @@
+"""What this machine is."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+
+def device_name() -> str:
+    """The CPU's model, as Linux or the platform names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def system_name() -> str:
+    """`Linux x86_64, Python 3.11`: not more of the versions than can matter to a time."""
+    major, minor, _ = platform.python_version_tuple()
+    return f"{platform.system()} {platform.machine()}, Python {major}.{minor}"
