@@ -26,6 +26,7 @@ pytest.importorskip("onnxruntime")
 
 from tiny_audio_ssl.export import Stream, android, manifest
 from tiny_audio_ssl.export.runtimes import open_artifact
+from tiny_audio_ssl.latency import outcome
 from tiny_audio_ssl.runner.packages import installed
 
 DEMO = Path(__file__).resolve().parents[1] / "android_demo"
@@ -243,7 +244,9 @@ def test_kotlin_gives_pythons_embeddings_of_a_stream(java, exported, sound, pack
 def test_the_benchmark_tells_what_the_native_runner_tells(java, exported, form):
     artifact = exported[0] / f"encoder.{form}.fp32.onnx"
     tool = "org.tinyaudiossl.encoder.ToolKt"
-    found = json.loads(told(*java, tool, "benchmark", artifact, "onnxruntime"))
+    printed = told(*java, tool, "benchmark", artifact, "onnxruntime")
+    assert outcome.parse(printed).p50_ms > 0  # as the host reads it
+    found = json.loads(printed)
     contract = {
         "runtime", "runtime_version", "artifact", "abi", "cpu_model", "threads", "cpus", "stream",
         "load_ms", "first_ms", "runs", "p50_ms", "p90_ms", "p99_ms", "min_ms", "mean_ms",
