@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test lint bench clean
+.PHONY: quickstart test lint bench federate clean
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
@@ -26,8 +26,15 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/typed && mkdir -p build/typed
-	cp -r tiny_audio_ssl build/typed/ && cp -r export benchmarks/runner build/typed/tiny_audio_ssl/
+	cp -r tiny_audio_ssl build/typed/
+	cp -r export federated benchmarks/runner build/typed/tiny_audio_ssl/
 	$(BIN)/mypy
+
+federate: $(VENV)/.federated
+	rm -rf runs/federated
+	$(BIN)/tiny-audio-ssl federate simulate --out runs/federated --rounds 10 --probe-every 2 --centralised
+	@echo "The picture is runs/federated/federated.png; with recordings of your own:"
+	@echo "  $(BIN)/tiny-audio-ssl federate simulate --source DATA.csv --group-column speaker"
 
 bench: $(VENV)/.run
 	$(BIN)/python benchmarks/throughput.py
@@ -42,7 +49,11 @@ $(VENV)/.run: pyproject.toml | $(VENV)
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,peers,dev]"
+	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,federated,peers,dev]"
+	touch $@ $(VENV)/.run $(VENV)/.federated
+
+$(VENV)/.federated: pyproject.toml | $(VENV)
+	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,federated]"
 	touch $@ $(VENV)/.run
 
 $(VENV):

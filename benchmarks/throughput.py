@@ -45,9 +45,9 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.files import atomic_file
 from tiny_audio_ssl.latency import device_name
 from tiny_audio_ssl.pretext import pretext_class
-from tiny_audio_ssl.runs import long_enough
 from tiny_audio_ssl.settings import DEFAULT_TASK, PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training import Trainer
+from tiny_audio_ssl.used_recordings import long_enough
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

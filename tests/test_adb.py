@@ -298,11 +298,19 @@ def test_no_energy_on_the_cable(plug, job, toy):
     assert row.energy is None and "a cable feeds the phone" in row.energy_note
 
 
-def test_the_app_is_measured_where_it_is_installed(plug, job, toy):
-    fake = plug()
+def test_the_app_is_measured_where_it_is_installed(plug, job, toy, monkeypatch):
+    fake, push, pushed = plug(), adb.Phone.push, []
+    job.artifact.with_name("manifest.json").write_text("{}")
+
+    def recorded(phone, files, folder):
+        pushed.extend((file.name, folder.startswith(phone_app.FILES)) for file in files)
+        return push(phone, files, folder)
+
+    monkeypatch.setattr(adb.Phone, "push", recorded)
     (fake.root / "app.json").write_text(json.dumps(JSON | {"p50_ms": 7.0}))
     rows = measure([job], {"onnxruntime": toy}, plan=QUICK)
     assert [(row.through, row.p50_ms) for row in rows] == [("runner", 1.0), ("app", 7.0)]
+    assert ("manifest.json", True) in pushed and ("manifest.json", False) not in pushed
     started = (fake.root / "am.log").read_text().splitlines()[0]
     assert f"start -n {phone_app.ACTIVITY} --es artifact" in started
     assert started.endswith("a b.onnx --ei runs 5 --ei threads 1 --es engine onnxruntime")

@@ -12,10 +12,11 @@ import torch
 from tiny_audio_ssl import checkpoint, runs
 from tiny_audio_ssl.encoders import Encoder, EncoderConfig
 from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.learner import Step
 from tiny_audio_ssl.pretext import augment
 from tiny_audio_ssl.pretext.byol_a import ByolA, momentum
 from tiny_audio_ssl.settings import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training import Interrupted, Step, Trainer
+from tiny_audio_ssl.training import Interrupted, Trainer
 
 FRONTEND = FrontendConfig()
 

@@ -16,7 +16,12 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def packages_on_disk() -> set[str]:
     """Folders with an __init__.py, named as they are imported."""
-    folders = {"tiny_audio_ssl": "", "export": ".export", "benchmarks/runner": ".runner"}
+    folders = {
+        "tiny_audio_ssl": "",
+        "export": ".export",
+        "federated": ".federated",
+        "benchmarks/runner": ".runner",
+    }
     found = set()
     for folder, name in folders.items():
         for init in (ROOT / folder).glob("**/__init__.py"):
@@ -70,3 +75,5 @@ def test_a_wheel_works_from_another_folder(installed, tmp_path):
     forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
     run("-m", "tiny_audio_ssl.cli", "export", "run", *forms)
     assert (tmp_path / "run" / "export" / "encoder.mel.fp32.onnx").is_file()
+    app = "from tiny_audio_ssl.federated.processes import APP; print(*APP.glob('*.toml'))"
+    assert run("-c", app).strip() == str(installed / "tiny_audio_ssl/federated/pyproject.toml")

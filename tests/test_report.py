@@ -400,6 +400,8 @@ def browser():
     options.binary_location = chromium
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio"):
         options.add_argument(argument)
+    # Else the page is still scrolling smoothly to what had the focus when the next click comes.
+    options.add_argument("--force-prefers-reduced-motion")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(driver, log_output=subprocess.DEVNULL)
     found = webdriver.Chrome(options=options, service=service)

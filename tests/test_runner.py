@@ -127,7 +127,7 @@ def test_sound_is_repeated_or_cut(artifact):
 def test_threads_and_cores_are_what_was_asked_for(artifact):
     core = max(os.sched_getaffinity(0))
     one, two = observe(artifact, 1, core), observe(artifact, 2, core)
-    assert (one["tasks"], two["tasks"]) == (1, 2)
+    assert two["tasks"] - one["tasks"] == 1  # a runtime may have a task of its own beside them
     assert one["cores"] == two["cores"] == {str(core)}
     options = NativeOptions(runs=1, threads=2, cpus=(core,))
     result = run_native(artifact, options=options)
@@ -136,8 +136,8 @@ def test_threads_and_cores_are_what_was_asked_for(artifact):
 
 
 def observe(artifact: Path, threads: int, core: int) -> dict[str, object]:
-    """The tasks of a running runner, most of the time, and the cores that they may use."""
-    options = NativeOptions(seconds=0.5, threads=threads, cpus=(core,))
+    """A runner's tasks, most of the time once it has loaded, and the cores that they may use."""
+    options = NativeOptions(seconds=1.0, threads=threads, cpus=(core,))
     bundle = build(native.RUNTIMES[artifact.suffix])
     command = [bundle.folder / bundle.program, *options.arguments(str(artifact))]
     counts: list[int] = []
@@ -155,7 +155,7 @@ def observe(artifact: Path, threads: int, core: int) -> dict[str, object]:
             if len(counts) > 20:  # past its beginning
                 cores |= {text.split("Cpus_allowed_list:")[1].split()[0] for text in texts}
             time.sleep(0.01)
-    return {"tasks": statistics.mode(counts), "cores": cores}
+    return {"tasks": statistics.mode(counts[len(counts) // 2 :]), "cores": cores}
 
 
 class Hearing(nn.Module):

@@ -1,5 +1,5 @@
 """tiny-audio-ssl: pretrain, resume, embed, probe, finetune, search, report, datasets,
-export, verify, bench, inspect.
+export, verify, bench, federate, inspect.
 
 Exit codes: 0 done; 1 done, but a check failed (parity, verify); 2 something to mend in what was
 given; 130 interrupted, with a checkpoint to go on from.

@@ -9,11 +9,9 @@ RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, spli
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from lightning_fabric import Fabric
@@ -23,12 +21,17 @@ from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
 from tiny_audio_ssl.cache import Recordings, open_cache
 from tiny_audio_ssl.corpus import Corpus, Skipped, open_corpus, split
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.files import atomic_file
 from tiny_audio_ssl.settings import PretrainConfig
 from tiny_audio_ssl.training import Outcome, Trainer, launch
+from tiny_audio_ssl.used_recordings import (
+    RECORDINGS,
+    TOO_SHORT,
+    long_enough,
+    write_csv,
+    write_recordings,
+)
 
-RECORDINGS, SKIPPED = "recordings.csv", "skipped.csv"
-TOO_SHORT = "shorter than the"
+SKIPPED = "skipped.csv"
 logger = logging.getLogger(__name__)
 
 
@@ -58,7 +61,7 @@ def pretrain(
         recordings.clips, config.training.held_out, config.training.seed, group_column
     )
     if fabric.is_global_zero:
-        _write_recordings(run / RECORDINGS, recordings, set(train))
+        write_recordings(run / RECORDINGS, recordings, set(train))
         _write_skipped(run / SKIPPED, recordings.skipped)
         _tell_skipped(run / SKIPPED, recordings, config)
     fabric.barrier()
@@ -110,33 +113,6 @@ def resume(
     return trainer.run()
 
 
-def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
-    """Leave out, and list, the recordings that are shorter than the task's clip.
-
-    They are never repeated to fill a clip: a loop is a pattern that a task would learn.
-    """
-    needed_s = config.crop_samples / SAMPLE_RATE_HZ
-    fits = recordings.samples >= config.crop_samples
-    short = [
-        Skipped(
-            str(recordings.clips[i].path),
-            f"{recordings.samples[i] / SAMPLE_RATE_HZ:.3f} s: "
-            f"{TOO_SHORT} {needed_s:.3f} s that {config.task} needs",
-        )
-        for i in np.flatnonzero(~fits)
-    ]
-    if short and (strict or not fits.any()):
-        longest = recordings.samples.max() / SAMPLE_RATE_HZ
-        raise UserError(
-            f"{config.task} needs clips of {needed_s:.3f} s; {len(short)} of {len(recordings)} "
-            f"recordings are shorter (the longest has {longest:.3f} s). Lower the need with "
-            f"{config.pretext.shorter()}"
-        )
-    kept = recordings.select(np.flatnonzero(fits))
-    kept.skipped = [*recordings.skipped, *short]
-    return kept
-
-
 def _open(
     fabric: Fabric, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
 ) -> Recordings:
@@ -162,24 +138,8 @@ def _check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
         )
 
 
-def _write_recordings(path: Path, recordings: Recordings, train: set[int]) -> None:
-    rows = (
-        [
-            clip.path.absolute(),
-            clip.start_s,
-            "" if clip.end_s is None else clip.end_s,
-            samples,
-            "train" if index in train else "held_out",
-        ]
-        for index, (clip, samples) in enumerate(
-            zip(recordings.clips, recordings.samples, strict=True)
-        )
-    )
-    _write_csv(path, ["path", "start_s", "end_s", "samples", "split"], rows)
-
-
 def _write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
-    _write_csv(path, ["path", "reason"], ([s.path, s.reason] for s in skipped))
+    write_csv(path, ["path", "reason"], ([s.path, s.reason] for s in skipped))
 
 
 def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) -> None:
@@ -197,10 +157,3 @@ def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) ->
     if len(others) > 5:
         told.append(f"and {len(others) - 5} more")
     logger.warning("\n  ".join(told))
-
-
-def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
-    with atomic_file(path) as work, work.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)

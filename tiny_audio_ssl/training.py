@@ -22,20 +22,20 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
-from tiny_audio_ssl import checkpoint, optimiser
-from tiny_audio_ssl.batches import Batches, seed_of, sequential
+from tiny_audio_ssl import checkpoint
+from tiny_audio_ssl.batches import Batches, seed_of
 from tiny_audio_ssl.cache import Recordings
-from tiny_audio_ssl.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.encoders import WaveformEncoder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.metrics import MetricsLog, spread
-from tiny_audio_ssl.pretext import Pretext, pretext_class
+from tiny_audio_ssl.learner import Learner, fit
+from tiny_audio_ssl.metrics import MetricsLog
+from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.settings import PretrainConfig, TrainingConfig
 
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
 PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
-VALIDATION = 2**32 - 1  # stands for the step in the seeds of validation's draws
 
 
 class TrainingStopped(UserError):
@@ -54,19 +54,6 @@ class Outcome:
     best_step: int | None
     clips_per_s: float
     folder: Path
-
-
-class Step(nn.Module):
-    """Encoder and task as one module: what is compiled, cast and distributed."""
-
-    def __init__(self, encoder: Encoder, pretext: Pretext) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.pretext = pretext
-
-    def forward(self, **drawn: Tensor) -> dict[str, Tensor]:
-        out: dict[str, Tensor] = self.pretext(self.encoder, **drawn)
-        return out
 
 
 class Trainer:
@@ -133,25 +120,9 @@ class Trainer:
             training = checkpoint.load_training(start.folder)
             pretext.load_state_dict(_prefixed(training, "pretext."))
         else:
-            self._fit(train)
-        self.frontend = model.frontend.to(self.fabric.device)
-        module: nn.Module = Step(model.encoder, pretext).train()
-        if self.options.compile:
-            module.compile()
-        adamw = optimiser.build(module, self.options)
-        self.names = optimiser.parameter_names(module, adamw)
-        self.module, self.optimizer = self.fabric.setup(module, adamw)
-        optimiser.load_state(self.optimizer, self.names, _prefixed(training, "optimiser."))
-
-    @torch.no_grad()
-    def _fit(self, train: Recordings) -> None:
-        """Front-end statistics, then the task's, from middle crops of at most 2,000 recordings."""
-        chosen = train.select(range(0, len(train), -(-len(train) // 2000)))
-        frontend, samples = self.model.frontend, self.config.crop_samples
-        frontend.fit(sequential(chosen, samples, 64))
-        crops = sequential(chosen, samples, 64)
-        taken = crops if self.pretext.takes == "wav" else map(frontend, crops)
-        self.pretext.fit(torch.cat(list(taken)))
+            fit(config, model, pretext, train)
+        self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
+        self.learner.load_optimiser(_prefixed(training, "optimiser."))
 
     def run(self) -> Outcome:
         """Train up to the last step.
@@ -187,40 +158,7 @@ class Trainer:
         return self.step % every == 0 or self.step == self.options.steps
 
     def _train_step(self, clips: Tensor) -> dict[str, Any]:
-        learning_rate = optimiser.schedule(self.step, self.options)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        parts = clips.chunk(self.micro_batches)
-        record: dict[str, Any] = {}
-        for index, part in enumerate(parts):
-            micro_batch = self.fabric.global_rank * self.micro_batches + index
-            unfinished = index + 1 < len(parts)
-            with self.fabric.no_backward_sync(self.module, enabled=unfinished):
-                out = self._forward(part, self.step, micro_batch)
-                self.fabric.backward(out["loss"] / len(parts))
-            for name, value in out.items():
-                value = spread(value) if name == "embedding" else value.detach()
-                record[name] = record.get(name, 0) + value / len(parts)
-        self.fabric.clip_gradients(
-            self.module,
-            self.optimizer,
-            max_norm=self.options.gradient_clip,
-            error_if_nonfinite=False,
-        )
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.pretext.after_step(self.model.encoder, self.step + 1, self.options.steps)
-        record["learning_rate"] = learning_rate
-        return record
-
-    def _forward(self, clips: Tensor, *seeds: int) -> dict[str, Tensor]:
-        seed = seed_of(self.options.seed, *seeds)
-        torch.manual_seed(seed)  # for what draws inside the forward pass, such as dropout
-        clips = clips.to(self.fabric.device, non_blocking=True)
-        with torch.no_grad():
-            drawn = self.pretext.drawn(self.frontend, clips, torch.Generator().manual_seed(seed))
-        out: dict[str, Tensor] = self.module(**drawn)
-        return out
+        return self.learner.step(clips, self.step)
 
     def _log_step(self, log: MetricsLog | None, record: dict[str, Any]) -> tuple[float, float]:
         """Write this step's own numbers (not a mean: a resumed run writes the same)."""
@@ -242,21 +180,11 @@ class Trainer:
             log.show(state)
         return loss, rate
 
-    @torch.no_grad()
     def _validate(self, log: MetricsLog | None) -> float | None:
         """Mean loss on the held-out recordings, the same crops and draws every time."""
         if not len(self.held_out):
             return None
-        self.module.eval()
-        losses, embeddings, count = 0.0, [], 0
-        size = max(1, self.options.batch_size // self.micro_batches)
-        for index, clips in enumerate(sequential(self.held_out, self.config.crop_samples, size)):
-            out = self._forward(clips, VALIDATION, index)
-            losses += float(out["loss"]) * len(clips)
-            embeddings.append(out["embedding"])
-            count += len(clips)
-        self.module.train()
-        loss, wide = losses / count, float(spread(torch.cat(embeddings)))
+        loss, wide = self.learner.held_out_loss(self.held_out)
         if log:
             log.write(self.step, {"validation/loss": loss, "validation/spread": wide})
         if len(self.held_out) > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
@@ -270,14 +198,14 @@ class Trainer:
         return loss
 
     def _save(self) -> None:
-        if not all(p.isfinite().all() for p in self.module.parameters()):
+        if not all(p.isfinite().all() for p in self.learner.module.parameters()):
             raise TrainingStopped(
                 f"weights are not finite at step {self.step}; nothing was saved over the last "
                 "checkpoint. Try a smaller --learning-rate or --precision 32"
             )
         if self.fabric.is_global_zero:
             pretext = {f"pretext.{k}": v for k, v in self.pretext.state_dict().items()}
-            state = optimiser.state(self.optimizer, self.names)
+            state = self.learner.optimiser_state()
             self.folder.save(
                 self.step,
                 self.best["step"],

@@ -7,6 +7,7 @@ from tiny_audio_ssl.commands.bench import Bench
 from tiny_audio_ssl.commands.datasets import Datasets
 from tiny_audio_ssl.commands.embed import Embed
 from tiny_audio_ssl.commands.export import Export
+from tiny_audio_ssl.commands.federate import Federate
 from tiny_audio_ssl.commands.finetune import Finetune
 from tiny_audio_ssl.commands.inspect import Inspect
 from tiny_audio_ssl.commands.pretrain import Resume, pretrain_command
@@ -27,6 +28,7 @@ COMMANDS: dict[str, type[Command]] = {
     "export": Export,
     "verify": Verify,
     "bench": Bench,
+    "federate": Federate,
     "inspect": Inspect,
 }
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.manifest import MANIFEST
 from tiny_audio_ssl.latency.adb import Phone
 from tiny_audio_ssl.latency.outcome import Job, NotAnOutcome, Outcome, parse
 from tiny_audio_ssl.latency.phone_folder import scratch
@@ -33,7 +34,9 @@ class AppOnPhone:
         ending = f"am force-stop {PACKAGE}; rm -f {RESULT}"
         with scratch(self.phone, FILES, self.return_s, ending) as folder:
             self.phone.shell(f"rm -f {RESULT}")
-            self.phone.push([job.artifact], folder)
+            # The app reads shapes there that ExecuTorch's Java does not tell.
+            about = job.artifact.with_name(MANIFEST)
+            self.phone.push([job.artifact, *([about] if about.is_file() else [])], folder)
             self._open(job, f"{folder}/{job.artifact.name}")
             return self._result(job, timeout_s)
 

@@ -1,0 +1,296 @@
+"""What federated training costs beside a plain loop, and what it learns beside one place.
+
+python benchmarks/federation.py                              # all of it; an hour and more
+python benchmarks/federation.py --parts norms --seeds 0 1 2  # a part; the others' rows stay
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+import tyro
+
+from tiny_audio_ssl.checkpoint import build_model
+from tiny_audio_ssl.federated import centralised, local, vectors
+from tiny_audio_ssl.federated.config import Encoding, FederatedConfig, NormKind
+from tiny_audio_ssl.federated.encoding import encode, payload_bytes
+from tiny_audio_ssl.federated.global_model import GlobalModel
+from tiny_audio_ssl.federated.guard import marked
+from tiny_audio_ssl.federated.recordings import check_source, recordings_of
+from tiny_audio_ssl.federated.simulate import last_round, simulate
+from tiny_audio_ssl.federated.vectors import Travelling
+from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.latency import device_name
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "federation.csv"
+Part = Literal["overhead", "bytes", "quality", "norms", "scale"]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FederationBenchmark:
+    """Every row is one number: of what part and setting, with how many devices, and where."""
+
+    parts: tuple[Part, ...] = get_args(Part)
+    """`overhead`: seconds of a simulation and of the same steps in a loop. `bytes`: of an update.
+    `quality`: probe accuracy beside training in one place. `norms`: of each normalisation, on
+    speakers as devices. `scale`: seconds and memory with many devices."""
+    clients: tuple[int, ...] = (10, 50, 200)
+    """`overhead`: devices, all in each round."""
+    client_s: float = 2.0
+    """`overhead`: computing of a device in a round."""
+    workers: int = 1
+    """`overhead`: devices at a time; the loop has one."""
+    scale_clients: int = 1000
+    scale_per_round: int = 20
+    scale_rounds: int = 20
+    rounds: int = 12
+    """`quality`, `norms`: with 10 of 20 speakers a round, 10 steps each."""
+    seeds: tuple[int, ...] = (0,)
+    """`quality`, `norms`: every run once with each."""
+    data: Path = HERE.parents[1] / "shared" / "data"
+    """With `speakers/meta.csv` for the devices, `keywords/meta.csv` for the server's probe."""
+    csv: Path = RESULTS
+
+
+def main(wanted: FederationBenchmark) -> None:
+    torch.set_num_threads(1)
+    for part in wanted.parts:
+        with TemporaryDirectory() as folder:
+            keep(wanted.csv, part, list(PARTS[part](wanted, Path(folder))))
+
+
+SETTINGS = ("clients", "per_round", "rounds", "local_steps", "seed")
+
+
+def row(config: FederatedConfig | None, setting: str, measure: str, value: float) -> Row:
+    """One number; without a config it depends on none of the SETTINGS."""
+    about = {name: getattr(config, name) if config else "" for name in SETTINGS}
+    devices = f"{config.clients} devices, " if config else ""
+    print(f"{devices}{setting}: {measure} {value:.4g}", flush=True)
+    return {**about, "setting": setting, "measure": measure, "value": f"{value:.6g}"}
+
+
+def keep(path: Path, part: str, rows: list[Row]) -> None:
+    """Put the rows in the place of the part's earlier ones."""
+    versions = {name: metadata.version(name) for name in ("flwr", "ray", "torch")}
+    made = [{"part": part, **one, "device": device_name(), **versions} for one in rows]
+    old: list[Row] = []
+    if path.is_file():
+        with path.open(newline="") as file:
+            old = [one for one in csv.DictReader(file) if one["part"] != part]
+    with atomic_file(path) as work, work.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(made[0]))
+        writer.writeheader()
+        writer.writerows([*old, *made])
+
+
+# --- overhead -------------------------------------------------------------------------------
+
+
+def overhead(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
+    steps = steps_in(wanted.client_s, folder / "calibration")
+    for clients in wanted.clients:
+        config = FederatedConfig(
+            source=sounds_for(clients),
+            partition="iid",
+            clients=clients,
+            rounds=max(1, 30 // clients),
+            local_steps=steps,
+            evaluate_every=0,
+            out=str(folder / f"simulation-{clients}"),
+        )
+        check_source(config)  # decodes what is new, which is no part of either
+        loop_s = plain_loop(replace(config, out=str(folder / f"loop-{clients}")))
+        simulation_s = timed(lambda c: simulate(c, wanted.workers), config)
+        rounds_s = sum(record["speed/round_s"] for record in records(config))
+        setting = f"{wanted.client_s:g} s a device, {wanted.workers} at a time"
+        yield row(config, setting, "loop_s", loop_s)
+        yield row(config, setting, "simulation_s", simulation_s)
+        yield row(config, setting, "start_and_end_s", simulation_s - rounds_s)
+        yield row(config, setting, "ratio", simulation_s / loop_s)
+        yield row(config, setting, "ratio_of_rounds", rounds_s / loop_s)
+
+
+def steps_in(seconds: float, folder: Path) -> int:
+    """Training steps that take a device so long, once it is warm."""
+    config = FederatedConfig(source=sounds_for(2), clients=2, partition="iid", out=str(folder))
+    model = GlobalModel.open(config)
+
+    def train(config: FederatedConfig) -> object:
+        recordings = recordings_of(config, {"partition-id": 0}, 0)
+        return local.train(config, model.weights, model.fixed, recordings, 1, rank=0)
+
+    train(config)
+    many = replace(config, local_steps=40)
+    return max(1, round(seconds / (timed(train, many) / many.local_steps)))
+
+
+def plain_loop(config: FederatedConfig) -> float:
+    """Seconds of the same devices' steps, one after the other, and their mean."""
+    model = GlobalModel.open(config)
+
+    def train(config: FederatedConfig) -> None:
+        for number in range(1, config.rounds + 1):
+            weights, fixed, updates = model.weights, model.fixed, []
+            for rank in range(config.clients):
+                recordings = recordings_of(config, {"partition-id": rank}, rank)
+                trained = local.train(config, weights, fixed, recordings, number, rank)
+                updates.append(trained.update)
+            model.become(weights + np.mean(updates, axis=0))
+
+    return timed(train, config)
+
+
+def timed(what: Callable[[FederatedConfig], object], config: FederatedConfig) -> float:
+    began = time.perf_counter()
+    what(config)
+    return time.perf_counter() - began
+
+
+def sounds_for(clients: int) -> str:
+    """Made-up sounds, eight classes, at least one for each device."""
+    return f"builtin:{max(16, -(-clients // 8))}"
+
+
+def records(config: FederatedConfig) -> list[dict[str, float]]:
+    lines = (Path(config.out) / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+# --- bytes ----------------------------------------------------------------------------------
+
+
+def bytes_of_updates(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
+    for task in ("temporal-gap", "audio2vec-cbow"):
+        for part in ("", "encoder"):
+            config = FederatedConfig(task=task, train_only=part)
+            own = config.pretrain()
+            model = build_model(own.frontend, own.encoder)
+            travelling = Travelling.of(model, vectors.build(own, model), config.train_only)
+            weights = vectors.read(travelling.weights)
+            for encoding in get_args(Encoding):
+                setting = f"{task}, {config.encoder}, {part or 'all'}, {encoding}"
+                yield row(None, setting, "update_bytes", payload_bytes(encode(weights, encoding)))
+
+
+# --- quality and norms ----------------------------------------------------------------------
+
+
+def quality(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
+    """Probe accuracy on words that no device had: untrained, federated, in one place."""
+    for seed in wanted.seeds:
+        config = by_speaker(wanted, folder / f"run-{seed}", seed)
+        yield row(config, "untrained", "accuracy", untrained_accuracy(config))
+        simulate(config)
+        yield row(config, "federated", "accuracy", last_round(Path(config.out))[1][ACCURACY])
+        yield row(config, "federated", "total_mb", last_round(Path(config.out))[1][TOTAL_MB])
+        run = centralised.train(config, lambda number, values: None).parents[1]
+        yield row(config, "in one place", "accuracy", last_round(run)[1][ACCURACY])
+
+
+def norms(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
+    """The same of each normalisation; `group` in one place, too, as it is another encoder."""
+    for seed in wanted.seeds:
+        for norm in get_args(NormKind):
+            config = replace(by_speaker(wanted, folder / f"{norm}-{seed}", seed), norm=norm)
+            simulate(config)
+            numbers = last_round(Path(config.out))[1]
+            yield row(config, norm, "accuracy", numbers[ACCURACY])
+            yield row(config, norm, "loss_on_devices", numbers["validation/loss"])
+
+
+ACCURACY, TOTAL_MB = "probe/accuracy", "traffic/total_mb"
+
+
+def by_speaker(wanted: FederationBenchmark, out: Path, seed: int) -> FederatedConfig:
+    """Twenty speakers, each a device, ten a round; the server has nine words of other people."""
+    return FederatedConfig(
+        task="audio2vec-cbow",
+        source=str(wanted.data.absolute() / "speakers" / "meta.csv"),
+        group_column="speaker",
+        server_data=str(wanted.data.absolute() / "keywords" / "meta.csv"),
+        label_column="word",
+        clients=20,
+        clients_per_round=10,
+        rounds=wanted.rounds,
+        learning_rate=2e-3,
+        evaluate_every=wanted.rounds,
+        probe_every=wanted.rounds,
+        seed=seed,
+        out=str(out),
+    )
+
+
+def untrained_accuracy(config: FederatedConfig) -> float:
+    model = GlobalModel.open(replace(config, out=f"{config.out}-untrained"))
+    model.save({}, None)
+    return model.probe()
+
+
+# --- scale ----------------------------------------------------------------------------------
+
+
+def scale(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
+    """Many devices, few a round; memory of all processes of the simulation, after each round."""
+    config = FederatedConfig(
+        source=sounds_for(wanted.scale_clients),
+        partition="iid",
+        clients=wanted.scale_clients,
+        clients_per_round=wanted.scale_per_round,
+        rounds=wanted.scale_rounds,
+        local_steps=1,
+        evaluate_every=0,
+        out=str(folder / "run"),
+    )
+    check_source(config)
+    before = homes()
+    memory_mb: list[float] = []
+
+    def look(number: int, values: dict[str, float]) -> None:
+        memory_mb.append(sum(held_mb(i) for home in homes() - before for i in marked(str(home))))
+
+    simulation_s = timed(lambda c: simulate(c, wanted.workers, look), config)
+    setting = f"1 step a device, {wanted.workers} at a time"
+    yield row(config, setting, "simulation_s", simulation_s)
+    yield row(
+        config, setting, "round_s", float(np.median([r["speed/round_s"] for r in records(config)]))
+    )
+    for number, value in enumerate(memory_mb, start=1):
+        yield row(config, f"{setting}, after round {number}", "memory_mb", value)
+
+
+def homes() -> set[Path]:
+    return set(Path("/tmp").glob("flwr-*"))
+
+
+def held_mb(process: int) -> float:
+    """Its memory, of what it shares with others its part. 0 if it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
+
+
+PARTS: dict[Part, Callable[[FederationBenchmark, Path], Iterator[Row]]] = {
+    "overhead": overhead,
+    "bytes": bytes_of_updates,
+    "quality": quality,
+    "norms": norms,
+    "scale": scale,
+}
+
+if __name__ == "__main__":
+    main(tyro.cli(FederationBenchmark))
