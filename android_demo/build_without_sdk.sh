@@ -16,10 +16,18 @@ abis="arm64-v8a x86_64"
 json=/usr/share/java/com.android.json.jar
 jdk=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
 
-for tool in java javac keytool npm zipalign; do
+for tool in java javac jar keytool npm zipalign; do
   command -v "$tool" >/dev/null || { echo "$tool not found; see the head of $0" >&2; exit 2; }
 done
 [ -f "$json" ] || { echo "$json not found; apt-get install libandroid-json-java" >&2; exit 2; }
+
+with_assets=()
+if [ -f "$assets/encoder/manifest.json" ]; then
+  "$python" -m tiny_audio_ssl.export.android "$assets"
+  with_assets=(-A "$assets")
+else
+  echo "No encoder in the app: tiny-audio-ssl export RUN --android android_demo" >&2
+fi
 
 # Where what was downloaded lies: $kotlin, $android_tools, $executorch_java, $onnxruntime_aar.
 packages=$("$python" "$here/without_sdk/packages.py")
@@ -37,19 +45,12 @@ rm -rf "$out"/*
 mkdir -p "$out"/{stubs,classes,dex,aapt,generated}
 
 echo "resources"
-(cd "$out/aapt" && unzip -q "$tools/apktool_2.10.0.jar" prebuilt/linux/aapt2_64 brut/androlib/android-framework.jar)
+(cd "$out/aapt" && jar xf "$tools/apktool_2.10.0.jar" prebuilt/linux/aapt2_64 brut/androlib/android-framework.jar)
 aapt2=$out/aapt/prebuilt/linux/aapt2_64
 chmod +x "$aapt2"
 # What Gradle adds to the manifest.
 sed -e "s/<manifest /&package=\"$package\" /" -e "s/<application/& android:extractNativeLibs=\"true\" android:debuggable=\"true\"/" \
   "$here/app/src/main/AndroidManifest.xml" >"$out/AndroidManifest.xml"
-with_assets=()
-if [ -f "$assets/encoder/manifest.json" ]; then
-  "$python" -m tiny_audio_ssl.export.android "$assets"
-  with_assets=(-A "$assets")
-else
-  echo "No encoder in the app: tiny-audio-ssl export RUN --android android_demo" >&2
-fi
 "$aapt2" compile --dir "$here/app/src/main/res" -o "$out/res.zip"
 "$aapt2" link -I "$out/aapt/brut/androlib/android-framework.jar" --manifest "$out/AndroidManifest.xml" \
   --min-sdk-version "$(version minSdk)" --target-sdk-version "$(version targetSdk)" \

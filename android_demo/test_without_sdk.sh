@@ -42,6 +42,7 @@ gcc -shared -fPIC -O1 "$here/without_sdk/onnxruntime_names.c" -o "$out/onnxrunti
 cat >"$out/java.args" <<ARGS
 -XX:TieredStopAtLevel=1
 -Djava.awt.headless=true
+-Dres=$here/app/src/main/res
 -Donnxruntime.native.path=$out/onnxruntime
 -cp $out/classes:$out/test-classes:$libraries:$onnxruntime_java
 ARGS

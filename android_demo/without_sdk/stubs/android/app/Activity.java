@@ -22,6 +22,7 @@ public class Activity extends ContextThemeWrapper {
     public void setContentView(int layout) { throw new RuntimeException("Stub!"); }
     public <T extends View> T findViewById(int id) { throw new RuntimeException("Stub!"); }
     public Intent getIntent() { throw new RuntimeException("Stub!"); }
+    public boolean isDestroyed() { throw new RuntimeException("Stub!"); }
     public boolean isFinishing() { throw new RuntimeException("Stub!"); }
     public boolean isChangingConfigurations() { throw new RuntimeException("Stub!"); }
     public final void runOnUiThread(Runnable action) { throw new RuntimeException("Stub!"); }

@@ -40,8 +40,13 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
             write(value)
         }
 
+    /** An example that was heard, as long as its name is being asked for. */
+    var unnamed: FloatArray? = null
+
     var listening = false
         private set
+
+    val keptClips: Int get() = recorder.kept
 
     private val recorder = ClipRecorder(clips, SAMPLE_RATE_HZ)
     private val microphone = Microphone(SAMPLE_RATE_HZ, ::hear) { onFailure(it) }
@@ -59,6 +64,7 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
 
     fun stop() {
         microphone.stop()
+        endTeaching() // who held the button can't let go of it any more
         listening = false
         match = null
     }

@@ -19,6 +19,7 @@ import org.tinyaudiossl.encoder.EngineException
 class MainActivity : Activity() {
     private var ear: Ear? = null // null: there is no encoder that can be used
     private var wantsToListen = false
+    private var shownClips = 0
     private val clips by lazy { ClipsConsent(this) { ear?.keepsClips = it } }
     private val microphone = MicrophonePermission(this) { setListening(true) }
 
@@ -93,7 +94,9 @@ class MainActivity : Activity() {
         listen.setOnClickListener { if (wantsToListen) setListening(false) else microphone.ask() }
         connectTeaching(opened)
         connectThreshold(opened)
-        findViewById<View>(R.id.sounds).setOnClickListener { SoundsDialog(this, opened, ::show).show() }
+        val sounds = SoundsDialog(this, opened, ::show)
+        findViewById<View>(R.id.sounds).setOnClickListener { sounds.show() }
+        sounds.name() // the screen was turned while a name was asked for
     }
 
     @SuppressLint("ClickableViewAccessibility") // a click teaches as well: see the click listener
@@ -116,12 +119,10 @@ class MainActivity : Activity() {
 
     private fun taught(ear: Ear) {
         val example = ear.endTeaching()
-        if (isFinishing) return
-        if (example == null) {
-            status.setText(R.string.nothing_heard)
-        } else {
-            SoundsDialog(this, ear, ::show).name(example)
-        }
+        if (isFinishing || isDestroyed) return
+        if (example == null) status.setText(R.string.nothing_heard)
+        ear.unnamed = example
+        SoundsDialog(this, ear, ::show).name()
     }
 
     private fun connectThreshold(ear: Ear) {
@@ -164,7 +165,10 @@ class MainActivity : Activity() {
         live.contentDescription = "${getString(R.string.live_description)}: ${title(ear)}"
         findViewById<Button>(R.id.sounds).text = getString(R.string.sounds, ear.sounds.counts.size)
         findViewById<TextView>(R.id.threshold_label).text = getString(R.string.threshold, ear.sounds.threshold)
-        if (ear.keepsClips) clips.show()
+        if (ear.keptClips != shownClips) {
+            shownClips = ear.keptClips
+            clips.show()
+        }
     }
 
     private fun scene(ear: Ear): Live {
@@ -173,9 +177,8 @@ class MainActivity : Activity() {
         return Live(
             title = title(ear),
             detail = match?.let { getString(R.string.distance, it.distance, threshold) }.orEmpty(),
-            closeness = match?.let { 1 - it.distance },
-            limit = 1 - threshold,
-            known = match?.known == true,
+            distance = match?.distance,
+            limit = threshold,
             levels = ear.history.levels(),
             columns = ear.history.columns(),
             levelLabel = getString(R.string.level),

@@ -27,9 +27,11 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
             .show()
     }
 
-    /** Asks what an example is of; an earlier name adds an example to it. */
-    fun name(example: FloatArray) =
-        ask(R.string.name_sound, "") { name -> change { taught(name, example) } }
+    /** Asks what the unnamed example is of; an earlier name adds an example to it. */
+    fun name() {
+        val example = ear.unnamed ?: return
+        ask(R.string.name_sound, "", onEnd = { ear.unnamed = null }) { name -> change { taught(name, example) } }
+    }
 
     private fun edit(name: String) {
         AlertDialog.Builder(activity)
@@ -42,7 +44,7 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
             .show()
     }
 
-    private fun ask(title: Int, before: String, onName: (String) -> Unit) {
+    private fun ask(title: Int, before: String, onEnd: () -> Unit = {}, onName: (String) -> Unit) {
         val field = EditText(activity)
         field.setText(before)
         field.setHint(R.string.sound_name)
@@ -52,8 +54,10 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
             .setView(field)
             .setPositiveButton(R.string.save) { _, _ ->
                 field.text.toString().takeIf(String::isNotBlank)?.let(onName)
+                onEnd()
             }
-            .setNegativeButton(R.string.cancel, null)
+            .setNegativeButton(R.string.cancel) { _, _ -> onEnd() }
+            .setOnCancelListener { onEnd() }
             .show()
     }
 

@@ -9,9 +9,17 @@ class ClipRecorder(
 ) {
     private val framer = Framer(clipS * sampleRateHz, everyS * sampleRateHz)
 
+    /** How many clips it has kept. */
+    @Volatile
+    var kept = 0
+        private set
+
     /** The first [count] samples of [pcm]. */
     fun push(pcm: FloatArray, count: Int = pcm.size) = framer.push(pcm, count) { clip, _ ->
-        if (rms(clip) >= SILENCE) store.keep(clip, sampleRateHz)
+        if (rms(clip) >= SILENCE) {
+            store.keep(clip, sampleRateHz)
+            kept++
+        }
     }
 
     /** What was heard until now is in no clip. */

@@ -4,14 +4,18 @@ package org.tinyaudiossl.demo.drawing
 class Live(
     val title: String,
     val detail: String,
-    val closeness: Float?, // 0..1 along the bar; null: nothing to compare with
-    val limit: Float, // where on the bar a sound becomes known
-    val known: Boolean,
+    val distance: Float?, // of the nearest sound; null: nothing to compare with
+    val limit: Float, // up to which it is known
     val levels: List<Float>,
     val columns: List<FloatArray>,
     val levelLabel: String,
     val embeddingLabel: String,
-)
+) {
+    val known: Boolean get() = distance != null && distance <= limit
+
+    /** 0..1 along the bar, in whose middle a sound becomes known; null: nothing to compare with. */
+    val closeness: Float? get() = distance?.let { (1 - it / (2 * limit + 1e-6f)).coerceIn(0.02f, 1f) }
+}
 
 /** The nearest sound with its distance, the level, and the embedding, each scrolling to the left. */
 class LiveScene(private val palette: Palette) {
@@ -29,7 +33,7 @@ class LiveScene(private val palette: Palette) {
         card(on, top, bottom)
         val pad = 16 * on.dp
         val bar = bottom - pad
-        val color = if (live.closeness == null || live.known) palette.text else palette.unknown
+        val color = if (live.distance == null || live.known) palette.text else palette.unknown
         val detailSize = fitting(on, live.detail, 14 * on.sp, on.width - 2 * pad)
         on.text(live.detail, pad, bar - 16 * on.dp, detailSize, palette.faint)
         val baseline = bar - 20 * on.dp - 1.3f * detailSize
@@ -43,9 +47,9 @@ class LiveScene(private val palette: Palette) {
         val radius = (bottom - top) / 2
         on.rectangle(left, top, right, bottom, palette.track, radius)
         val closeness = live.closeness ?: return
-        val end = left + (right - left) * closeness.coerceIn(0.02f, 1f)
+        val end = left + (right - left) * closeness
         on.rectangle(left, top, end, bottom, if (live.known) palette.accent else palette.unknown, radius)
-        val limit = left + (right - left) * live.limit.coerceIn(0f, 1f)
+        val limit = (left + right) / 2
         on.rectangle(limit - on.dp, top - 4 * on.dp, limit + on.dp, bottom + 4 * on.dp, palette.text)
     }
 

@@ -6,8 +6,8 @@ import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
 class LiveSceneTest {
-    private fun live(title: String, closeness: Float? = 0.9f, known: Boolean = true) = Live(
-        title, "distance 0.10, limit 0.25", closeness, 0.75f, known,
+    private fun live(title: String, distance: Float? = 0.05f) = Live(
+        title, "distance 0.05, limit 0.25", distance, 0.25f,
         List(History.LENGTH) { 1f }, List(History.LENGTH) { FloatArray(History.BINS) { 1f } }, "Level", "Embedding",
     )
 
@@ -25,19 +25,22 @@ class LiveSceneTest {
 
     @Test
     fun `the bar shows how near a sound is, and its colour whether it is known`() {
-        fun bar(closeness: Float?, known: Boolean): Int {
+        fun bar(distance: Float?): Int {
             val surface = ImageSurface(320, 300)
-            LiveScene(Palette.LIGHT).draw(surface, live("x", closeness, known))
+            val live = live("x", distance)
+            LiveScene(Palette.LIGHT).draw(surface, live)
             return (0 until surface.image.height).maxOf { y ->
                 (0 until surface.image.width).count {
-                    (surface.image.getRGB(it, y) == (if (known) Palette.LIGHT.accent else Palette.LIGHT.unknown)) &&
+                    (surface.image.getRGB(it, y) == (if (live.known) Palette.LIGHT.accent else Palette.LIGHT.unknown)) &&
                         y < surface.image.height / 3
                 }
             }
         }
-        assertTrue(bar(0.8f, true) in 440..480) // of 2 * (320 - 32) pixels
-        assertTrue(bar(0.4f, false) in 200..240)
-        assertEquals(0, bar(null, true))
+        assertTrue(bar(0.1f) in 440..480) // of 2 * (320 - 32) pixels
+        assertTrue(bar(0.25f) in 270..290) // as near as it must be: half
+        assertTrue(bar(0.3f) in 200..240)
+        assertTrue(bar(2f) in 1..20)
+        assertEquals(0, bar(null))
     }
 
     @Test
