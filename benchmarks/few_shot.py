@@ -24,7 +24,7 @@ from tiny_audio_ssl.files import atomic_file
 from tiny_audio_ssl.probing.labelled import Labelled, open_task
 
 RESULTS = Path(__file__).parent / "results" / "few_shot.csv"
-LIMITS = np.concatenate([np.arange(1, 20) / 100, np.arange(20, 101, 5) / 100])
+LIMITS = np.concatenate([np.arange(1, 21), np.arange(25, 51, 5)]) / 100
 RULES = ("raw", "centred", "standardised")
 
 Floats = NDArray[np.float64]
@@ -144,12 +144,13 @@ def unit(vectors: Floats) -> Floats:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """The best limit of each."""
-    names = ("run", "task", "examples", "rule")
-    table = Table(*rows[0], title="The limit at which most are right, taught or not")
-    for about in dict.fromkeys(tuple(row[name] for name in names) for row in rows):
-        mine = [row for row in rows if tuple(row[name] for name in names) == about]
-        table.add_row(*map(str, max(mine, key=lambda row: row["balanced"]).values()))
+    """The mean over runs and numbers of examples."""
+    shares = ("correct", "wrong", "others_unknown", "balanced")
+    table = Table("task", "rule", "limit", *shares)
+    for about in dict.fromkeys((row["task"], row["rule"], row["limit"]) for row in rows):
+        mine = [row for row in rows if (row["task"], row["rule"], row["limit"]) == about]
+        means = [f"{np.mean([row[share] for row in mine]):.3f}" for share in shares]
+        table.add_row(*map(str, about), *means)
     Console().print(table)
 
 

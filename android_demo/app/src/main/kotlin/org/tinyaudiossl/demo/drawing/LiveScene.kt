@@ -22,7 +22,7 @@ class LiveScene(private val palette: Palette) {
 
     fun draw(on: Surface, live: Live) {
         val gap = 8 * on.dp
-        val top = minOf(0.4f * on.height, 72 * on.dp + 46 * on.sp)
+        val top = minOf(0.4f * on.height, 46 * on.dp + 46 * on.sp)
         val middle = top + gap + 20 * on.sp + 0.24f * (on.height - top - 2 * gap)
         match(on, live, 0f, top)
         levels(on, live, top + gap, middle)

@@ -40,12 +40,13 @@ class Screen(layout: File, private val palette: Palette, private val background:
         return when (of.tagName.substringAfterLast('.')) {
             "LiveView" -> Drawn(of.dp("minHeight")) { LiveScene(palette).draw(it, shown.live) }
             "Button" -> ButtonLike(text)
-            "Switch" -> Text(text, BODY, of.dp("minHeight"), aside = 56f, ::switch)
-            "SeekBar" -> Drawn(of.dp("layout_height"), grows = false) { slider(it, 100 * shown.threshold / of.attribute("max").toFloat()) }
-            "TextView" -> if (of.attribute("textAppearance").endsWith("Caption")) {
-                Text(text, CAPTION, 0f)
-            } else {
-                Text(text, BODY, of.dp("minHeight") + of.dp("paddingTop") + of.dp("paddingBottom"))
+            "Switch" -> Text(text, BODY, of.dp("minHeight"), asideDp = 56f, extra = ::switch)
+            "SeekBar" -> (100 * shown.threshold / of.attribute("max").toFloat()).let { at ->
+                Drawn(of.dp("layout_height"), grows = false) { slider(it, at) }
+            }
+            "TextView" -> {
+                val size = if (of.attribute("textAppearance").endsWith("Caption")) CAPTION else BODY
+                Text(text, size, of.dp("minHeight"), of.dp("paddingTop") + of.dp("paddingBottom"))
             }
             else -> error("main.xml has a ${of.tagName}, which is not drawn here")
         }
@@ -65,17 +66,19 @@ class Screen(layout: File, private val palette: Palette, private val background:
         val text: String,
         val sizeSp: Float,
         val leastDp: Float,
-        val aside: Float = 0f, // dp at the right end, for what is drawn there
+        val padDp: Float = 0f, // above and below together
+        val asideDp: Float = 0f, // at the right end, for what is drawn there
         val extra: (Surface) -> Unit = {},
     ) : Widget() {
-        override fun height(on: Surface, width: Float) = maxOf(leastDp * on.dp, block(on, lines(on, width), sizeSp))
+        override fun height(on: Surface, width: Float) =
+            maxOf(leastDp * on.dp, block(on, lines(on, width), sizeSp) + padDp * on.dp)
 
         override fun draw(on: Surface) {
             centred(on, lines(on, on.width), sizeSp) { 0f }
             extra(on)
         }
 
-        private fun lines(on: Surface, width: Float) = wrapped(on, text, sizeSp, width - aside * on.dp)
+        private fun lines(on: Surface, width: Float) = wrapped(on, text, sizeSp, width - asideDp * on.dp)
     }
 
     private inner class ButtonLike(val text: String) : Widget() {
