@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.commands.export import Export
 from tiny_audio_ssl.export import android, manifest
+from tiny_audio_ssl.latency import phone_app
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "android_demo"
@@ -55,6 +57,25 @@ def test_kotlin_is_the_one_that_is_tried():
     assert f'"kotlin-compiler@{GRADLE["versions"]["kotlin"]}"' in pinned
 
 
+def test_both_builds_make_an_app_of_that_name_for_the_same_processors():
+    script = (DEMO / "build_without_sdk.sh").read_text()
+    gradle = (DEMO / "app" / "build.gradle.kts").read_text()
+    asked = re.search(r'^abis="(.*)"$', script, re.MULTILINE)
+    filters = re.search(r"abiFilters \+= listOf\((.*)\)", gradle)
+    assert asked and filters
+    assert asked[1].split() == re.findall(r'"(.*?)"', filters[1])
+    for text in (f"package={phone_app.PACKAGE}\n", f'applicationId = "{phone_app.PACKAGE}"'):
+        assert text in script + gradle
+
+
+def test_the_app_reads_what_the_host_writes_and_writes_what_it_reads():
+    source = next(DEMO.rglob("BenchmarkActivity.kt")).read_text()
+    host = inspect.getsource(phone_app)
+    extras = set(re.findall(r'get\w+Extra\("(\w+)"', source))
+    assert extras == set(re.findall(r"--e[si] (\w+)", host)) != set()
+    assert f'"{Path(phone_app.RESULT).name}"' in source
+
+
 def strings(folder: str) -> dict[str, str]:
     nodes = ElementTree.parse(RES / folder / "strings.xml").getroot()
     return {
@@ -80,6 +101,16 @@ def test_every_text_is_used_and_none_is_written_in_code():
     layouts = "".join(file.read_text() for file in (RES / "layout").glob("*.xml"))
     attribute = r'android:(?:text|hint|contentDescription)="([^"]*)"'
     assert all(value.startswith("@string/") for value in re.findall(attribute, layouts))
+
+
+def test_a_screen_reader_has_something_to_read_of_every_view():
+    android_ = "{http://schemas.android.com/apk/res/android}"
+    told = (f"{android_}text", f"{android_}contentDescription")
+    layout = ElementTree.parse(RES / "layout" / "main.xml").getroot()
+    views = [node for node in layout.iter() if node.tag not in ("ScrollView", "LinearLayout")]
+    silent = [view for view in views if not any(view.get(name) for name in told)]
+    names = {view.attrib[f"{android_}id"].removeprefix("@+id/") for view in silent}
+    assert names == {"status", "threshold_label", "sounds", "clips"}  # the code sets their texts
 
 
 def test_the_app_hears_and_has_no_network():
