@@ -33,6 +33,7 @@ dependencies {
         implementation(libs.executorch)
     }
     testImplementation(kotlin("test-junit"))
+    testImplementation(libs.json) // Android has org.json, a computer has not
 }
 
 // What `tiny-audio-ssl export RUN --android android_demo` put there must be whole.
