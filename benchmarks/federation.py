@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 import tyro
+from federation_device import cost_of_a_device, held_mb
 
 from tiny_audio_ssl.checkpoint import build_model
 from tiny_audio_ssl.federated import centralised, local, vectors
@@ -34,7 +35,7 @@ from tiny_audio_ssl.latency import device_name
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "federation.csv"
-Part = Literal["overhead", "bytes", "quality", "norms", "scale"]
+Part = Literal["overhead", "bytes", "quality", "norms", "scale", "device"]
 Row = dict[str, Any]
 
 
@@ -45,7 +46,8 @@ class FederationBenchmark:
     parts: tuple[Part, ...] = get_args(Part)
     """`overhead`: seconds of a simulation and of the same steps in a loop. `bytes`: of an update.
     `quality`: probe accuracy beside training in one place. `norms`: of each normalisation, on
-    speakers as devices. `scale`: seconds and memory with many devices."""
+    speakers as devices. `scale`: seconds and memory with many devices. `device`: memory of a real
+    one."""
     clients: tuple[int, ...] = (10, 50, 200)
     """`overhead`: devices, all in each round."""
     client_s: float = 2.0
@@ -193,15 +195,31 @@ def quality(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
     for seed in wanted.seeds:
         config = by_speaker(wanted, folder / f"run-{seed}", seed)
         yield row(config, "untrained", "accuracy", untrained_accuracy(config))
-        simulate(config)
-        yield row(config, "federated", "accuracy", last_round(Path(config.out))[1][ACCURACY])
-        yield row(config, "federated", "total_mb", last_round(Path(config.out))[1][TOTAL_MB])
+        for name, settings in federations(config).items():
+            own = replace(config, out=str(folder / f"{name}-{seed}"), **settings)
+            simulate(own)
+            numbers = last_round(Path(own.out))[1]
+            yield row(own, name, "accuracy", numbers[ACCURACY])
+            yield row(own, name, "total_mb", numbers[TOTAL_MB])
         run = centralised.train(config, lambda number, values: None).parents[1]
         yield row(config, "in one place", "accuracy", last_round(run)[1][ACCURACY])
 
 
+def federations(config: FederatedConfig) -> dict[str, dict[str, Any]]:
+    """Ways to the same number of steps of each device."""
+    rounds, steps = config.rounds * config.local_steps // 2, 2
+    often = {"rounds": rounds, "local_steps": steps, "probe_every": rounds}
+    return {
+        "fedavg": {},
+        "fedprox": {"strategy": "fedprox"},
+        "fedadam": {"strategy": "fedadam"},
+        "fedavg, int8": {"encoding": "int8"},
+        "fedavg, more often": {**often, "evaluate_every": rounds},
+    }
+
+
 def norms(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
-    """The same of each normalisation; `group` in one place, too, as it is another encoder."""
+    """The same of each normalisation."""
     for seed in wanted.seeds:
         for norm in get_args(NormKind):
             config = replace(by_speaker(wanted, folder / f"{norm}-{seed}", seed), norm=norm)
@@ -259,7 +277,7 @@ def scale(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
     memory_mb: list[float] = []
 
     def look(number: int, values: dict[str, float]) -> None:
-        memory_mb.append(sum(held_mb(i) for home in homes() - before for i in marked(str(home))))
+        memory_mb.append(held_mb([i for home in homes() - before for i in marked(str(home))]))
 
     simulation_s = timed(lambda c: simulate(c, wanted.workers, look), config)
     setting = f"1 step a device, {wanted.workers} at a time"
@@ -275,13 +293,21 @@ def homes() -> set[Path]:
     return set(Path("/tmp").glob("flwr-*"))
 
 
-def held_mb(process: int) -> float:
-    """Its memory, of what it shares with others its part. 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
+# --- device ---------------------------------------------------------------------------------
+
+
+def device(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
+    """One real device over TLS, with one step a round: nearly all of it is the app's start."""
+    config = FederatedConfig(
+        clients=1,
+        min_clients=1,
+        rounds=5,
+        local_steps=1,
+        evaluate_every=0,
+        out=str(folder / "run"),
+    )
+    for measure, value in cost_of_a_device(config, folder).items():
+        yield row(config, "1 step a round, TLS", measure, value)
 
 
 PARTS: dict[Part, Callable[[FederationBenchmark, Path], Iterator[Row]]] = {
@@ -290,6 +316,7 @@ PARTS: dict[Part, Callable[[FederationBenchmark, Path], Iterator[Row]]] = {
     "quality": quality,
     "norms": norms,
     "scale": scale,
+    "device": device,
 }
 
 if __name__ == "__main__":

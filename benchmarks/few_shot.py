@@ -101,7 +101,8 @@ def loud(stream: Stream, wave: NDArray[np.float32]) -> Floats:
     packets = np.pad(wave, (0, -len(wave) % stream.packet_samples))
     vectors = np.array([found.embedding for found in stream.push(packets)], np.float64)
     level = np.sqrt(np.square(packets.reshape(len(vectors), -1)).mean(axis=1))
-    return vectors[level >= level.max() / 2]
+    kept: Floats = vectors[level >= level.max() / 2]
+    return kept
 
 
 def tried(clips: list[Floats], task: Labelled, examples: int, wanted: FewShot) -> Found:

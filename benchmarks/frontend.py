@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 import tyro
-from frontend_forms import forms
+from frontend_forms import ProductsAlone, forms
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -137,8 +137,13 @@ def _in_torch(frontends: dict[str, LogMel], waveform: Tensor) -> Iterator[_Timed
 
 def _executorch(frontends: dict[str, LogMel], work: Path, options: Frontend) -> Iterator[_Timed]:
     waveform = _example(options)
+    expected = frontends["dense"](waveform)
+    yield from _artifacts(frontends, expected, waveform, work, "executorch", _to_pte)
+    alone = LogMel(FrontendConfig()).eval()
+    alone.spectrum = products = ProductsAlone(FrontendConfig())
+    bound = {"factored, its products alone": alone}
     yield from _artifacts(
-        frontends, frontends["dense"](waveform), waveform, work, "executorch", _to_pte
+        bound, expected, products.frames_of(waveform), work, "executorch", _to_pte
     )
 
 

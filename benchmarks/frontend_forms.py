@@ -81,6 +81,19 @@ class StoredWeights(FactoredMel):
         return self.first
 
 
+class ProductsAlone(StoredWeights):
+    """What is left with nothing to frame and no weights to make: a bound for this way to do it."""
+
+    def forward(self, framed: Tensor) -> Tensor:
+        """[1, strands * length * frames], as `frames_of` gives -> [bands, 1, frames]"""
+        inputs = framed.reshape(self.strands, self.length, -1)
+        return self._of_frames(inputs, inputs.shape[2])
+
+    def frames_of(self, waveform: Tensor) -> Tensor:
+        """Of one clip."""
+        return self._framed(waveform, self.config.frames(waveform.shape[1])).reshape(1, -1)
+
+
 def forms(config: FrontendConfig) -> dict[str, nn.Module]:
     """By name; `factored` is what the package uses for this config."""
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,13 +14,19 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import DEFAULTS, FederatedConfig
 from tiny_audio_ssl.federated.processes import toml
 
-APP = tomllib.loads(
+PROJECT = tomllib.loads(
     (Path(__file__).resolve().parents[1] / "federated" / "pyproject.toml").read_text()
-)["tool"]["flwr"]["app"]
+)
+APP = PROJECT["tool"]["flwr"]["app"]
 
 
 def test_the_app_lists_every_setting_with_its_default():
     assert APP["config"] == DEFAULTS
+
+
+def test_flower_has_nothing_to_install_for_a_run():
+    """It would do so from a registry, for each run and on each device."""
+    assert PROJECT["project"]["dependencies"] == []
 
 
 def test_a_run_config_gives_the_same_settings_back():
@@ -65,3 +73,11 @@ def test_the_command_line_says_it_too(capsys, tmp_path):
     assert cli.run([*arguments, "--resume"]) == 2
     assert "no run there to go on with" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_device_needs_neither_ray_nor_plots_nor_probes():
+    """What `federated-device` leaves out must not be asked for when its app starts."""
+    left_out = ["ray", "opacus", "matplotlib", "sklearn", "onnx", "onnxruntime", "executorch"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({left_out}))\n"
+    code += "import tiny_audio_ssl.federated.client_app"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -105,7 +105,11 @@ class FactoredMel(nn.Module):
 
     def _transformed(self, waveform: Tensor) -> Tensor:
         frames = self.config.frames(waveform.shape[1])
-        inner = torch.bmm(self._first(), self._framed(waveform, frames))
+        return self._of_frames(self._framed(waveform, frames), frames)
+
+    def _of_frames(self, framed: Tensor, frames: int) -> Tensor:
+        """[strands, length, B * frames] -> [bands, B, frames]"""
+        inner = torch.bmm(self._first(), framed)
         spectrum = torch.bmm(self.second, inner.reshape(1, 2 * self.strands, -1))
         real, imaginary = (spectrum * spectrum).chunk(2, dim=1)
         power = (real + imaginary).reshape(1, -1, inner.shape[2])
