@@ -156,7 +156,7 @@ class MainActivity : Activity() {
 
     private fun failed(why: String) {
         setListening(false)
-        status.text = getString(R.string.microphone_fails, why)
+        status.text = getString(R.string.listening_failed, why)
     }
 
     private fun show() {
