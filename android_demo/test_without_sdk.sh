@@ -3,7 +3,8 @@
 #
 #   android_demo/test_without_sdk.sh [OUT]
 #
-# Leaves OUT/java.args: `java @OUT/java.args CLASS` runs what was compiled, with ONNX Runtime.
+# Leaves OUT/java.args: `ONNXRUNTIME=libonnxruntime.so.1.31.1 java @OUT/java.args CLASS` runs what was
+# compiled, with that library of the onnxruntime wheel.
 # From Debian: gcc junit4 libhamcrest-java, and those of the build.
 set -euo pipefail
 
@@ -44,7 +45,7 @@ cat >"$out/java.args" <<ARGS
 -Djava.awt.headless=true
 -Dres=$here/app/src/main/res
 -Donnxruntime.native.path=$out/onnxruntime
--cp $out/classes:$out/test-classes:$libraries:$onnxruntime_java
+-cp $out/classes:$out/test-classes:$libraries:$onnxruntime_java:$out/stubs
 ARGS
 
 mapfile -t tests < <(cd "$out/test-classes" && find . -name '*Test.class' | sed -e 's,^\./,,' -e 's,/,.,g' -e 's,\.class$,,' | sort)

@@ -21,6 +21,7 @@ android {
         sourceCompatibility = JavaVersion.VERSION_1_8
         targetCompatibility = JavaVersion.VERSION_1_8
     }
+    testOptions.unitTests.isReturnDefaultValues = true
     packaging.jniLibs.useLegacyPackaging = true // compressed: a third of the download
 }
 

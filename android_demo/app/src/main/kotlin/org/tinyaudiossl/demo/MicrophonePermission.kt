@@ -36,10 +36,10 @@ class MicrophonePermission(private val activity: Activity, private val onGranted
     private fun request() = activity.requestPermissions(arrayOf(RECORD_AUDIO), 0)
 
     private fun offerSettings() {
-        val own = Uri.fromParts("package", activity.packageName, null)
         AlertDialog.Builder(activity)
             .setMessage(R.string.microphone_refused)
             .setPositiveButton(R.string.settings) { _, _ ->
+                val own = Uri.fromParts("package", activity.packageName, null)
                 activity.startActivity(Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, own))
             }
             .setNegativeButton(R.string.cancel, null)
