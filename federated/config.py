@@ -103,7 +103,7 @@ class FederatedConfig:
     """How updates become new weights."""
     proximal_mu: float = 0.01
     """`fedprox`: how strongly a device is held to the weights that it was sent."""
-    server_learning_rate: float = 1e-3
+    server_learning_rate: float = 0.03
     """`fedadam`: the server's learning rate."""
     trim: float = 0.2
     """`trimmed-mean`: share of the values cut off at either end."""
