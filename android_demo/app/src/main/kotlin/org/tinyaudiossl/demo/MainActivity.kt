@@ -127,7 +127,7 @@ class MainActivity : Activity() {
 
     private fun connectThreshold(ear: Ear) {
         val bar = findViewById<SeekBar>(R.id.threshold)
-        bar.progress = (ear.sounds.threshold * 100).toInt()
+        bar.progress = Math.round(ear.sounds.threshold * 100)
         bar.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
             override fun onProgressChanged(seekBar: SeekBar, progress: Int, fromUser: Boolean) {
                 if (fromUser) ear.sounds = ear.sounds.withThreshold(progress / 100f)
