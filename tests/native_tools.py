@@ -15,6 +15,20 @@ TOOLS = {
     "qemu-aarch64-static": "qemu-user-static",
 }
 
+ANDROID_TOOLS = {
+    "java": "openjdk-17-jre-headless",
+    "javac": "openjdk-17-jdk-headless",
+    "npm": "npm",
+    "gcc": "gcc",
+    "zipalign": "zipalign",
+    "dexdump": "dexdump",
+}
+ANDROID_FILES = {
+    "/usr/share/java/com.android.json.jar": "libandroid-json-java",
+    "/usr/share/java/junit4.jar": "junit4",
+    "/usr/share/java/hamcrest-all.jar": "libhamcrest-java",
+}
+
 
 def missing_tools() -> list[str]:
     """Debian's packages that are to be installed."""

@@ -64,7 +64,7 @@ def test_downloads_that_fail_leave_nothing(monkeypatch, tmp_path):
     with pytest.raises(UserError, match=r"executorch==0\.0\.1 can't be downloaded"):
         packages.aarch64("executorch")
     monkeypatch.setattr(packages, "ANDROID_SHA256", "0" * 64)
-    monkeypatch.setattr(packages, "_download", pretend_download)
+    monkeypatch.setattr(packages, "download", pretend_download)
     with pytest.raises(UserError, match="not the file that it was"):
         packages.onnxruntime_android()
     assert not [*(tmp_path / "cache" / "packages").iterdir()]

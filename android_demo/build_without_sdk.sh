@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The debug APK without Android Studio, its SDK or Google's repositories.
+#
+#   android_demo/build_without_sdk.sh [OUT]    OUT: android_demo/build/without-sdk if left out
+#
+# $PYTHON has tiny-audio-ssl. $ASSETS is the folder of assets, app/src/main/assets if left out.
+# From Debian: openjdk-17-jdk-headless npm zipalign libandroid-json-java.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+out=$(mkdir -p "${1:-$here/build/without-sdk}" && cd "${1:-$here/build/without-sdk}" && pwd)
+python=${PYTHON:-python3}
+assets=${ASSETS:-$here/app/src/main/assets}
+package=org.tinyaudiossl.demo
+abis="arm64-v8a x86_64"
+json=/usr/share/java/com.android.json.jar
+jdk=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+
+for tool in java javac jar keytool npm zipalign; do
+  command -v "$tool" >/dev/null || { echo "$tool not found; see the head of $0" >&2; exit 2; }
+done
+[ -f "$json" ] || { echo "$json not found; apt-get install libandroid-json-java" >&2; exit 2; }
+
+with_assets=()
+if [ -f "$assets/encoder/manifest.json" ]; then
+  "$python" -m tiny_audio_ssl.export.android "$assets"
+  with_assets=(-A "$assets")
+else
+  echo "No encoder in the app: tiny-audio-ssl export RUN --android android_demo" >&2
+fi
+
+# Where what was downloaded lies: $kotlin, $android_tools, $executorch_java, $onnxruntime_aar.
+packages=$("$python" "$here/without_sdk/packages.py")
+eval "$packages"
+kotlin=$kotlin/package/lib
+tools=$android_tools/mobsf/StaticAnalyzer/tools
+executorch=$executorch_java/package/android/libs/classes.jar
+onnxruntime=$onnxruntime_aar/classes.jar
+
+version() { # of gradle/libs.versions.toml
+  sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$here/gradle/libs.versions.toml"
+}
+
+rm -rf "$out"/*
+mkdir -p "$out"/{stubs,classes,dex,aapt,generated}
+
+echo "resources"
+(cd "$out/aapt" && jar xf "$tools/apktool_2.10.0.jar" prebuilt/linux/aapt2_64 brut/androlib/android-framework.jar)
+aapt2=$out/aapt/prebuilt/linux/aapt2_64
+chmod +x "$aapt2"
+# What Gradle adds to the manifest.
+sed -e "s/<manifest /&package=\"$package\" /" -e "s/<application/& android:extractNativeLibs=\"true\" android:debuggable=\"true\"/" \
+  "$here/app/src/main/AndroidManifest.xml" >"$out/AndroidManifest.xml"
+"$aapt2" compile --dir "$here/app/src/main/res" -o "$out/res.zip"
+"$aapt2" link -I "$out/aapt/brut/androlib/android-framework.jar" --manifest "$out/AndroidManifest.xml" \
+  --min-sdk-version "$(version minSdk)" --target-sdk-version "$(version targetSdk)" \
+  --version-code "$(version appCode)" --version-name "$(version app)" \
+  --java "$out/generated" "${with_assets[@]}" -o "$out/unaligned.apk" "$out/res.zip"
+
+echo "classes"
+mapfile -t stubs < <(find "$here/without_sdk/stubs" -name '*.java')
+javac -nowarn -Xlint:-options --release 8 -d "$out/stubs" "${stubs[@]}"
+mapfile -t generated < <(find "$out/generated" -name '*.java')
+javac -nowarn -Xlint:-options --release 8 -d "$out/classes" "${generated[@]}"
+compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-runtime,kotlin-reflect,kotlin-daemon-client,kotlinx-coroutines-core-jvm,annotations-13.0}.jar)
+# One tier of the JVM's compilers: a short run never pays for the second.
+java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
+  -no-stdlib -no-reflect -jvm-target 1.8 -Werror -module-name app \
+  -classpath "$kotlin/kotlin-stdlib.jar:$out/stubs:$out/classes:$onnxruntime:$executorch:$json" \
+  -d "$out/classes" "$here/encoder/src/main/kotlin" "$here/app/src/main/kotlin"
+
+echo "dex"
+mapfile -t classes < <(find "$out/classes" -name '*.class')
+java -XX:TieredStopAtLevel=1 -cp "$tools/bundletool-all-1.17.2.jar" com.android.tools.r8.D8 --debug \
+  --min-api "$(version minSdk)" --lib "$out/stubs" --lib "$jdk" \
+  --classpath "$executorch" --classpath "$json" --output "$out/dex" \
+  "${classes[@]}" "$kotlin/kotlin-stdlib.jar" "$onnxruntime" |
+  sed "/^Info: .*kotlin.Metadata/d" # newer than this D8, and only for reflection
+
+echo "apk"
+for abi in $abis; do
+  mkdir -p "$out/native/lib/$abi"
+  cp "$onnxruntime_aar/jni/$abi"/*.so "$out/native/lib/$abi/"
+done
+"$python" "$here/without_sdk/pack.py" "$out/unaligned.apk" "$out/dex" "$out/native"
+zipalign -p -f 4 "$out/unaligned.apk" "$out/aligned.apk"
+keytool -genkeypair -keystore "$out/debug.keystore" -storepass android -keypass android -alias debug \
+  -keyalg RSA -keysize 2048 -validity 10000 -dname CN=debug >/dev/null 2>&1
+java -jar "$tools/apksigner.jar" sign --v4-signing-enabled false --ks "$out/debug.keystore" --ks-pass pass:android \
+  --out "$out/app-debug.apk" "$out/aligned.apk"
+rm -rf "$out"/{unaligned.apk,aligned.apk,native,res.zip}
+echo "$out/app-debug.apk"

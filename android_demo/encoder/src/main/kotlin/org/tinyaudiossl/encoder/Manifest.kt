@@ -1,0 +1,134 @@
+package org.tinyaudiossl.encoder
+
+import java.io.File
+import java.io.IOException
+import java.security.MessageDigest
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/** A manifest or artifact that is absent, damaged or of another version. The message is for users. */
+class ManifestException(message: String, cause: Throwable? = null) : IOException(message, cause)
+
+/** One tensor that a stream hands from a run to the next; [shape] with a batch of one. */
+data class State(val input: String, val output: String, val shape: List<Long>) {
+    val size: Int get() = shape.fold(1L, Long::times).toInt()
+}
+
+/** What the manifest says of one artifact; [inputShape] with a batch of one. */
+data class Artifact(
+    val file: String,
+    val sha256: String,
+    val bytes: Long,
+    val runtime: String, // "onnxruntime" or "executorch"
+    val precision: String,
+    val inputKind: String, // "waveform", "stream" or "mel"
+    val inputShape: List<Long>,
+    val outputs: List<String>,
+    val embeddingDim: Int,
+    val windowSamples: Int, // that an embedding has heard
+    val state: List<State>, // of a stream
+) {
+    /** @throws ManifestException [found] is not the artifact: absent, cut short or altered. */
+    fun check(found: File) {
+        if (!found.isFile) throw ManifestException("${found.name}: not there, but in the manifest")
+        if (found.length() != bytes || sha256(found) != sha256) {
+            throw ManifestException(
+                "${found.name}: not the file that the manifest describes (${found.length()} bytes, " +
+                    "expected $bytes and SHA-256 ${sha256.take(12)}…); export again",
+            )
+        }
+    }
+}
+
+/** `manifest.json`, which `tiny-audio-ssl export` writes beside its artifacts. */
+data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
+
+    /** @throws ManifestException the manifest has no such artifact. */
+    fun artifact(file: String): Artifact = artifacts.firstOrNull { it.file == file }
+        ?: throw ManifestException(
+            "$file: not in the manifest, which has ${artifacts.joinToString { it.file }}",
+        )
+
+    /**
+     * The artifact to listen with: of [runtime], a stream before a waveform, int8 before fp32.
+     * @throws ManifestException there is none.
+     */
+    fun forListening(runtime: String): Artifact = artifacts
+        .filter { it.runtime == runtime && it.inputKind in LISTENING }
+        .minByOrNull { 2 * LISTENING.indexOf(it.inputKind) + if (it.precision == "int8") 0 else 1 }
+        ?: throw ManifestException("the manifest has no stream or waveform artifact for $runtime")
+
+    companion object {
+        const val FILE = "manifest.json"
+        private const val FORMAT_VERSION = 2
+        private val LISTENING = listOf("stream", "waveform")
+        private val RUNTIMES = mapOf("onnx" to "onnxruntime", "executorch" to "executorch")
+
+        /** @throws ManifestException [text] is no manifest, or one of another version. */
+        fun parse(text: String): Manifest = try {
+            val content = JSONObject(text)
+            val version = content.getInt("format_version")
+            if (version != FORMAT_VERSION) {
+                throw ManifestException(
+                    "the manifest has format version $version, this app reads $FORMAT_VERSION; " +
+                        "export again with the toolkit that the app came with",
+                )
+            }
+            val window = content.getInt("window_samples")
+            Manifest(
+                content.getInt("sample_rate_hz"),
+                content.getJSONArray("artifacts").objects().map { artifact(it, window) },
+            )
+        } catch (error: JSONException) {
+            throw ManifestException("not a manifest: ${error.message}", error)
+        }
+
+        /** @throws ManifestException none in [folder], or one that can't be read. */
+        fun open(folder: File): Manifest {
+            val file = File(folder, FILE)
+            if (!file.isFile) throw ManifestException("$file: not there; expected an export folder")
+            return parse(file.readText())
+        }
+
+        private fun artifact(entry: JSONObject, window: Int): Artifact {
+            val input = entry.getJSONObject("input")
+            val outputs = entry.getJSONArray("outputs").objects()
+            val stream = entry.optJSONObject("stream")
+            val format = entry.getString("format")
+            return Artifact(
+                file = entry.getString("file"),
+                sha256 = entry.getString("sha256"),
+                bytes = entry.getLong("bytes"),
+                runtime = RUNTIMES[format] ?: format,
+                precision = entry.getString("precision"),
+                inputKind = input.getString("kind"),
+                inputShape = shape(input),
+                outputs = outputs.map { it.getString("name") },
+                embeddingDim = shape(outputs.first()).last().toInt(),
+                windowSamples = stream?.getInt("window_samples") ?: window,
+                state = stream?.getJSONArray("state")?.objects().orEmpty().map {
+                    State(it.getString("input"), it.getString("output"), shape(it))
+                },
+            )
+        }
+
+        /** The first length is the batch: 1, or "batch" where any will do. */
+        private fun shape(of: JSONObject): List<Long> {
+            val lengths = of.getJSONArray("shape")
+            return listOf(1L) + (1 until lengths.length()).map { lengths.getLong(it) }
+        }
+
+        private fun JSONArray.objects(): List<JSONObject> = List(length()) { getJSONObject(it) }
+    }
+}
+
+internal fun sha256(file: File): String {
+    val digest = MessageDigest.getInstance("SHA-256")
+    file.inputStream().use { input ->
+        val buffer = ByteArray(1 shl 16)
+        generateSequence { input.read(buffer).takeIf { it >= 0 } }
+            .forEach { digest.update(buffer, 0, it) }
+    }
+    return digest.digest().joinToString("") { "%02x".format(it) }
+}

@@ -1,0 +1,113 @@
+package org.tinyaudiossl.encoder
+
+import kotlin.math.sqrt
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/** The nearest taught sound; [known]: as near as the threshold asks. */
+data class Match(val name: String, val distance: Float, val known: Boolean)
+
+/**
+ * Sounds taught by a few examples each: the nearest mean wins (Snell et al. 2017, arXiv 1703.05175,
+ * equation 1), by cosine distance, 0..2. Embeddings are of one artifact, named by its SHA-256.
+ *
+ * Immutable: another thread may look for the nearest sound while one is taught.
+ */
+class Prototypes(
+    val artifactSha256: String,
+    val threshold: Float = DEFAULT_THRESHOLD,
+    private val examples: Map<String, List<FloatArray>> = emptyMap(), // unit length
+) {
+    private val means = examples.mapValues { (_, vectors) -> unit(sum(vectors)) }
+
+    /** Names in the order in which they were taught, with the number of their examples. */
+    val counts: Map<String, Int> get() = examples.mapValues { it.value.size }
+
+    /** With one more example of [name]; longer names are cut to [MAX_NAME] characters. */
+    fun taught(name: String, embedding: FloatArray): Prototypes {
+        require(embedding.all(Float::isFinite)) { "an embedding with NaN or infinity" }
+        val key = clean(name)
+        return with(examples + (key to examples[key].orEmpty() + unit(embedding)))
+    }
+
+    /** Under another name; where that is taken, the examples of both go together. */
+    fun renamed(old: String, new: String): Prototypes {
+        val moved = examples[old] ?: return this
+        val rest = examples - old
+        val key = clean(new)
+        return with(rest + (key to rest[key].orEmpty() + moved))
+    }
+
+    fun without(name: String): Prototypes = with(examples - name)
+
+    fun withThreshold(threshold: Float): Prototypes =
+        Prototypes(artifactSha256, threshold.coerceIn(0f, 2f), examples)
+
+    /** Null as long as nothing was taught. */
+    fun nearest(embedding: FloatArray): Match? {
+        val there = unit(embedding)
+        val (name, distance) = means.mapValues { 1 - dot(there, it.value) }.minByOrNull { it.value }
+            ?: return null
+        return Match(name, distance, distance <= threshold)
+    }
+
+    fun toJson(): String {
+        val sounds = JSONObject()
+        for ((name, vectors) in examples) {
+            sounds.put(name, JSONArray(vectors.map { JSONArray(it.map(Float::toDouble)) }))
+        }
+        return JSONObject()
+            .put("artifact_sha256", artifactSha256)
+            .put("threshold", threshold.toDouble())
+            .put("sounds", sounds)
+            .toString()
+    }
+
+    private fun with(examples: Map<String, List<FloatArray>>) =
+        Prototypes(artifactSha256, threshold, examples)
+
+    companion object {
+        /** Measured: benchmarks/results/few_shot.csv. */
+        const val DEFAULT_THRESHOLD = 0.07f
+        const val MAX_NAME = 40
+
+        /**
+         * What [toJson] wrote, or null where it belongs to another artifact or is damaged: vectors
+         * of two encoders can't be compared.
+         */
+        fun fromJson(text: String, artifactSha256: String): Prototypes? = try {
+            val content = JSONObject(text)
+            val sounds = content.getJSONObject("sounds")
+            val examples = sounds.keys().asSequence().associateWith { vectors(sounds.getJSONArray(it)) }
+            Prototypes(artifactSha256, content.getDouble("threshold").toFloat(), examples)
+                .takeIf { content.getString("artifact_sha256") == artifactSha256 }
+        } catch (_: JSONException) {
+            null
+        }
+
+        private fun vectors(rows: JSONArray) = List(rows.length()) { row ->
+            rows.getJSONArray(row).let { FloatArray(it.length()) { i -> it.getDouble(i).toFloat() } }
+        }
+
+        private fun clean(name: String): String =
+            name.trim().replace(Regex("\\s+"), " ").take(MAX_NAME).also {
+                require(it.isNotEmpty()) { "a sound needs a name" }
+            }
+
+        private fun unit(vector: FloatArray): FloatArray {
+            val length = sqrt(dot(vector, vector))
+            return if (length == 0f) vector else FloatArray(vector.size) { vector[it] / length }
+        }
+
+        private fun sum(vectors: List<FloatArray>): FloatArray =
+            FloatArray(vectors.first().size) { i -> vectors.sumOf { it[i].toDouble() }.toFloat() }
+
+        private fun dot(a: FloatArray, b: FloatArray): Float {
+            require(a.size == b.size) { "${a.size} and ${b.size} dimensions" }
+            var sum = 0f
+            for (i in a.indices) sum += a[i] * b[i]
+            return sum
+        }
+    }
+}

@@ -1,0 +1,10 @@
+package android.content;
+
+import android.net.Uri;
+import java.io.FileNotFoundException;
+import java.io.OutputStream;
+
+public abstract class ContentResolver {
+    public ContentResolver(Context context) {}
+    public final OutputStream openOutputStream(Uri uri) throws FileNotFoundException { throw new RuntimeException("Stub!"); }
+}
