@@ -23,7 +23,7 @@ def draw(run: Path) -> Path:
     federated, centralised = _records(run), _records(run / FOLDER)
     measures = [name for name in MEASURES if any(name in record for record in federated)]
     figure = figure_of(figsize=(9, 3.2 * len(measures)), layout="constrained")
-    axes = figure.subplots(len(measures), len(AXES), squeeze=False)
+    axes = figure.subplots(len(measures), len(AXES), sharey="row", squeeze=False)
     for row, measure in zip(axes, measures, strict=True):
         for axis, (x, x_title) in zip(row, AXES.items(), strict=True):
             axis.plot(*_points(federated, x, measure), marker=".", label="federated")
@@ -33,6 +33,7 @@ def draw(run: Path) -> Path:
             elif values:
                 axis.axhline(values[-1], linestyle="--", color="C1", label="centralised, its end")
             axis.set(xlabel=x_title, ylabel=MEASURES[measure])
+            axis.locator_params(axis="x", integer=True)
             axis.grid(alpha=0.3)
             axis.legend()
     with atomic_file(run / NAME) as work:
