@@ -85,13 +85,15 @@ def row(config: FederatedConfig | None, setting: str, measure: str, value: float
 
 
 def keep(path: Path, part: str, rows: list[Row]) -> None:
-    """Put the rows in the place of the part's earlier ones."""
+    """Put the rows in the place of earlier ones of the part and the same numbers of devices."""
     versions = {name: metadata.version(name) for name in ("flwr", "ray", "torch")}
     made = [{"part": part, **one, "device": device_name(), **versions} for one in rows]
+    measured = {(one["part"], str(one["clients"])) for one in made}
     old: list[Row] = []
     if path.is_file():
         with path.open(newline="") as file:
-            old = [one for one in csv.DictReader(file) if one["part"] != part]
+            known = list(csv.DictReader(file))
+        old = [one for one in known if (one["part"], one["clients"]) not in measured]
     with atomic_file(path) as work, work.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(made[0]))
         writer.writeheader()
