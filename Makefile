@@ -20,7 +20,7 @@ quickstart: $(VENV)/.run
 	@echo "The two files for a phone are in runs/mine/export, with their manifest.json"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
