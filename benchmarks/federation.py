@@ -110,7 +110,7 @@ def overhead(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
             source=sounds_for(clients),
             partition="iid",
             clients=clients,
-            rounds=max(1, 60 // clients),
+            rounds=max(1, 50 // clients),
             local_steps=steps,
             evaluate_every=0,
             out=str(folder / f"simulation-{clients}"),
