@@ -5,7 +5,6 @@ python benchmarks/artifacts.py runs/quality/* --root ../shared/data
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from tiny_audio_ssl import checkpoint, embedding
 from tiny_audio_ssl.downstream.suite import read_suite
 from tiny_audio_ssl.export import Artifact, ExportResult, Target, export_run, manifest
 from tiny_audio_ssl.export.forms import FormatName
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.latency import Row, measure
 from tiny_audio_ssl.probing.in_windows import InWindows
 from tiny_audio_ssl.probing.labelled import open_task
@@ -52,10 +51,7 @@ class Artifacts:
 
 def main(wanted: Artifacts) -> None:
     rows = [row for run in wanted.runs for row in rows_of(run, wanted)]
-    with atomic_file(wanted.csv) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(wanted.csv, rows)
     show(rows)
 
 

@@ -30,7 +30,7 @@ from tiny_audio_ssl.federated.guard import marked
 from tiny_audio_ssl.federated.recordings import check_source, recordings_of
 from tiny_audio_ssl.federated.simulate import last_round, simulate
 from tiny_audio_ssl.federated.vectors import Travelling
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.latency import device_name
 
 HERE = Path(__file__).parent
@@ -94,10 +94,7 @@ def keep(path: Path, part: str, rows: list[Row]) -> None:
         with path.open(newline="") as file:
             known = list(csv.DictReader(file))
         old = [one for one in known if (one["part"], one["clients"]) not in measured]
-    with atomic_file(path) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(made[0]))
-        writer.writeheader()
-        writer.writerows([*old, *made])
+    write_rows(path, [*old, *made])
 
 
 # --- overhead -------------------------------------------------------------------------------

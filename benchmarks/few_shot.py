@@ -5,7 +5,6 @@ python benchmarks/few_shot.py DATA runs/quality/cola-augmented-mobile runs/quali
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from rich.table import Table
 
 from tiny_audio_ssl.downstream.base import Task
 from tiny_audio_ssl.export import Stream, export_run
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.probing.labelled import Labelled, open_task
 
 RESULTS = Path(__file__).parent / "results" / "few_shot.csv"
@@ -56,10 +55,7 @@ class Found(NamedTuple):
 def main(wanted: FewShot) -> None:
     tasks = [open_task(task) for task in tasks_of(wanted.data)]
     rows = [row for run in wanted.runs for row in rows_of(run, tasks, wanted)]
-    with atomic_file(wanted.csv) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(wanted.csv, rows)
     show(rows)
 
 

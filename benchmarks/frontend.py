@@ -9,13 +9,12 @@ untrained encoder, waveform in: its time and bytes less those of the one with me
 
 from __future__ import annotations
 
-import csv
 import logging
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -34,7 +33,7 @@ from tiny_audio_ssl.encoders import ENCODERS, EncoderConfig, LogMelEncoder, Wave
 from tiny_audio_ssl.export.runtimes import open_artifact, prepare_runtime
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.frontend import FrontendConfig, LogMel
 from tiny_audio_ssl.latency import device_name
 
@@ -106,10 +105,7 @@ def main(options: Frontend) -> None:
             _take_turns([t for t in timed if not t.row.refused], rounds, options.warm_up)
             rows += [t.row for t in timed]
             _show(rows[-len(timed) :])
-    with atomic_file(options.csv) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [column.name for column in fields(Row)])
-        writer.writeheader()
-        writer.writerows(map(asdict, rows))
+    write_rows(options.csv, map(asdict, rows))
 
 
 def _example(options: Frontend, batch: int = 1, samples: int = SAMPLES) -> Tensor:

@@ -8,7 +8,6 @@ and started again at any time. DATA is laid out as `suites/small.toml` says.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -28,7 +27,7 @@ from tiny_audio_ssl import checkpoint, finetuning, runs
 from tiny_audio_ssl.downstream.suite import read_suite
 from tiny_audio_ssl.embedding import Embedder, Embeds
 from tiny_audio_ssl.encoders import ENCODERS, EncoderConfig
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.finetuning import FinetuneConfig
 from tiny_audio_ssl.latency import device_name
 from tiny_audio_ssl.pretext import pretext_class
@@ -103,10 +102,7 @@ def main(quality: Quality) -> None:
     tasks = [open_task(task) for task in read_suite(quality.suite, quality.data)]
     rows = list(judged(quality, tasks))
     rows = [{k: v for k, v in row.items() if k != SCORE} for row in with_averages(rows)]
-    with atomic_file(quality.csv) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(quality.csv, rows)
     show(rows)
 
 

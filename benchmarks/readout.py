@@ -5,7 +5,6 @@ python benchmarks/readout.py DATA runs/quality/audio2vec-cbow-mobile runs/qualit
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from rich.table import Table
 import tiny_audio_ssl
 from tiny_audio_ssl import checkpoint, embedding
 from tiny_audio_ssl.downstream.suite import read_suite
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.probing.labelled import Labelled, open_task
 from tiny_audio_ssl.probing.protocols import evaluate
 from tiny_audio_ssl.readout import Part
@@ -46,10 +45,7 @@ class Compare:
 def main(options: Compare) -> None:
     tasks = [open_task(task) for task in read_suite(options.suite, options.data)]
     rows = [row for run in options.runs for row in judged(run, tasks)]
-    with atomic_file(options.csv) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(options.csv, rows)
     show([row for row in rows if row["task"] == AVERAGE])
 
 

@@ -5,7 +5,6 @@ python benchmarks/streaming.py runs/quality/cola-augmented-mobile runs/quality/.
 
 from __future__ import annotations
 
-import csv
 import time
 from dataclasses import dataclass
 from importlib import metadata
@@ -25,7 +24,7 @@ from tiny_audio_ssl.export import Artifact, ExportResult, export_run, manifest
 from tiny_audio_ssl.export.forms import FORMATS
 from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
 from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.latency import device_name
 
 RESULTS = Path(__file__).parent / "results" / "streaming.csv"
@@ -70,10 +69,7 @@ def main(wanted: Streaming) -> None:
     torch.set_num_threads(1)
     rows = [row for run in wanted.runs for row in rows_of(run, wanted)]
     torch.set_num_threads(before)
-    with atomic_file(wanted.csv) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(wanted.csv, rows)
     show(rows)
 
 

@@ -15,7 +15,6 @@ mainly in fitting the task to up to 2,000 clips. Only on Linux.
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -42,7 +41,7 @@ from tiny_audio_ssl.cache import Recordings, open_cache
 from tiny_audio_ssl.corpus import open_corpus
 from tiny_audio_ssl.encoders import EncoderConfig
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.latency import device_name
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.settings import DEFAULT_TASK, PretrainConfig, TrainingConfig
@@ -101,10 +100,7 @@ def main(options: Throughput) -> None:
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory(prefix="throughput-") as name:
         rows = [*_speed(options, Path(name)), *_memory(options, Path(name))]
-    with atomic_file(options.out) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [column.name for column in fields(Row)])
-        writer.writeheader()
-        writer.writerows(map(asdict, rows))
+    write_rows(options.out, map(asdict, rows))
     Console().print(_table(rows))
 
 

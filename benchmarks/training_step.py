@@ -5,7 +5,6 @@ python benchmarks/training_step.py
 
 from __future__ import annotations
 
-import csv
 import statistics
 import tempfile
 import time
@@ -23,7 +22,7 @@ from tiny_audio_ssl.encoders import EncoderConfig, Norm
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.to_training import Task, example, frozen, to_training
 from tiny_audio_ssl.export.trainer import METHOD, load_module
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.latency import device_name
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.settings import PretrainConfig
@@ -53,10 +52,7 @@ def main(wanted: TrainingStep) -> None:
             for norm in wanted.norms:
                 rows.append(row(task, EncoderConfig(encoder, norm=norm), wanted))
                 print(rows[-1], flush=True)
-    with atomic_file(wanted.csv) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(wanted.csv, rows)
 
 
 def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, Any]:

@@ -140,8 +140,8 @@ class OnDeviceTrainer:
             raise UserError(f"{broken[0]} is not finite after {self.steps} steps; nothing is saved")
         model = checkpoint.load(self._start.folder).model
         heads = checkpoint.load_training(self._start.folder)
-        model.encoder.load_state_dict(_within("encoder.", weights), strict=False)
-        trained = {f"pretext.{k}": v for k, v in _within("pretext.", weights).items()}
+        model.encoder.load_state_dict(checkpoint.within(weights, "encoder."), strict=False)
+        trained = {f"pretext.{k}": v for k, v in checkpoint.within(weights, "pretext.").items()}
         done = self._start.progress.get("on_device_steps", 0) + self.steps
         progress = {**self._start.progress, "on_device_steps": done}
         checkpoint.save(Path(folder), model, self._start.run, progress, {**heads, **trained})
@@ -201,10 +201,6 @@ def load_module(path: Path) -> Any:
             return _load_for_executorch_for_training(str(path))
     except RuntimeError as error:
         raise UserError(f"{path}: its runtime can't load it ({error}); export it again") from error
-
-
-def _within(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _check_names(what: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

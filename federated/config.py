@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tiny_audio_ssl.encoders import EncoderConfig
@@ -203,6 +204,11 @@ class FederatedConfig:
                 f"encoding {self.encoding!r}: secure aggregation sends masked integers, "
                 "whatever the encoding; leave it out"
             )
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where decoded audio is kept; None: the usual place."""
+        return Path(self.cache_dir) if self.cache_dir else None
 
     @property
     def per_round(self) -> int:

@@ -17,17 +17,18 @@ from torch.optim.swa_utils import update_bn
 
 from tiny_audio_ssl import checkpoint, embedding, learner
 from tiny_audio_ssl.batches import sequential
-from tiny_audio_ssl.cache import Recordings, open_cache
-from tiny_audio_ssl.corpus import open_corpus, split
+from tiny_audio_ssl.cache import Recordings
+from tiny_audio_ssl.corpus import split
 from tiny_audio_ssl.encoders import WaveformEncoder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import vectors
 from tiny_audio_ssl.federated.config import DESCRIBE_MODEL, FederatedConfig
+from tiny_audio_ssl.federated.recordings import opened
 from tiny_audio_ssl.federated.vectors import Travelling, Vector
 from tiny_audio_ssl.learner import VALIDATION, AloneOnCpu, Learner
 from tiny_audio_ssl.pretext import Pretext
 from tiny_audio_ssl.settings import PretrainConfig
-from tiny_audio_ssl.used_recordings import RECORDINGS, long_enough, write_recordings
+from tiny_audio_ssl.used_recordings import RECORDINGS, write_recordings
 
 # What may be another when a run goes on.
 FREE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every", "probe_every"}
@@ -82,7 +83,7 @@ class GlobalModel:
             return cls._resumed(config)
         if (run / "last").exists():
             raise UserError(f"{run}: holds a run already; go on with resume=true, or name another")
-        pretrain, recordings = config.pretrain(), _recordings(config)
+        pretrain, recordings = config.pretrain(), opened(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:
             _check_fits(config, pretrain, PretrainConfig.from_dict(start.run))
@@ -94,7 +95,8 @@ class GlobalModel:
         )
         pretext = vectors.build(pretrain, model)
         if start and (start.folder / checkpoint.TRAINING).is_file():
-            _load_heads(pretext, checkpoint.load_training(start.folder))
+            heads = checkpoint.within(checkpoint.load_training(start.folder), "pretext.")
+            pretext.load_state_dict(heads)
         if start is None:
             learner.fit(pretrain, model, pretext, recordings)
         made = cls(config, pretrain, model, pretext, recordings)
@@ -118,16 +120,14 @@ class GlobalModel:
         pretrain = config.pretrain()
         pretext = vectors.build(pretrain, start.model)
         tensors = checkpoint.load_training(start.folder)
-        _load_heads(pretext, tensors)
-        made = cls(config, pretrain, start.model, pretext, _recordings(config))
+        pretext.load_state_dict(checkpoint.within(tensors, "pretext."))
+        recordings = opened(config.server_data, config)
+        made = cls(config, pretrain, start.model, pretext, recordings)
         known = {field.name for field in fields(Progress)}
         kept = {k: v for k, v in start.progress["federated"].items() if k in known}
         made.progress = Progress(**kept)
-        made.strategy_state = {
-            name.removeprefix("server."): tensor.numpy()
-            for name, tensor in tensors.items()
-            if name.startswith("server.")
-        }
+        moments = checkpoint.within(tensors, "server.")
+        made.strategy_state = {name: tensor.numpy() for name, tensor in moments.items()}
         return made
 
     @property
@@ -192,8 +192,7 @@ class GlobalModel:
         columns = self.recordings.clips[0].columns
         group = config.group_column if config.group_column in columns else None
         task = Task("server-data", config.server_data, label=config.label_column, group=group)
-        cache_dir = Path(config.cache_dir) if config.cache_dir else None
-        return open_task(task, cache_dir, allow_missing=True)
+        return open_task(task, config.cache_folder, allow_missing=True)
 
     def probe(self) -> float:
         """Accuracy of a linear probe on the server's labelled recordings."""
@@ -214,21 +213,8 @@ class _Looks(nn.Module):
         self.learner.forward(clips, VALIDATION, 0)
 
 
-def _recordings(config: FederatedConfig) -> Recordings:
-    cache_dir = Path(config.cache_dir) if config.cache_dir else None
-    recordings = open_cache(open_corpus(config.server_data), cache_dir, progress=False)
-    return long_enough(recordings, config.pretrain())
-
-
 def _train_side(recordings: Recordings, config: FederatedConfig) -> set[int]:
     return set(split(recordings.clips, 0.5, config.seed)[0])
-
-
-def _load_heads(pretext: Pretext, training: dict[str, Tensor]) -> None:
-    prefix = "pretext."
-    pretext.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in training.items() if k.startswith(prefix)}
-    )
 
 
 def _check_fits(config: FederatedConfig, own: PretrainConfig, start: PretrainConfig) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from tiny_audio_ssl.cache import Recordings, open_cache
 from tiny_audio_ssl.corpus import open_corpus
@@ -22,31 +21,31 @@ def recordings_of(config: FederatedConfig, node: Mapping[str, Value], rank: int)
     Raises `UserError` when there is nothing that the task can use.
     """
     if audio := node.get(AUDIO):
-        return _opened(str(audio), config)
+        return opened(str(audio), config)
     if "partition-id" not in node:
         raise UserError(
             "this device has no recordings: start its flower-supernode with "
             f"--node-config '{AUDIO}=\"/folder/of/recordings\"'"
         )
-    return _opened(config.source, config).select(_parts(config)[rank])
+    return opened(config.source, config).select(_parts(config)[rank])
 
 
 # A simulation's process plays many devices, and asks for the same corpus every time.
 @lru_cache(maxsize=2)
-def _opened(source: str, config: FederatedConfig) -> Recordings:
-    cache_dir = Path(config.cache_dir) if config.cache_dir else None
-    recordings = open_cache(open_corpus(source), cache_dir, progress=False)
+def opened(source: str, config: FederatedConfig) -> Recordings:
+    """The recordings of a folder or manifest that are long enough for the task."""
+    recordings = open_cache(open_corpus(source), config.cache_folder, progress=False)
     return long_enough(recordings, config.pretrain())
 
 
 @lru_cache(maxsize=2)
 def _parts(config: FederatedConfig) -> list[list[int]]:
-    return partition(_opened(config.source, config).clips, config)
+    return partition(opened(config.source, config).clips, config)
 
 
 def all_recordings(config: FederatedConfig) -> Recordings:
     """What all simulated devices have together."""
-    return _opened(config.source, config).select([i for part in _parts(config) for i in part])
+    return opened(config.source, config).select([i for part in _parts(config) for i in part])
 
 
 def check_source(config: FederatedConfig) -> list[int]:

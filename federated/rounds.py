@@ -88,12 +88,12 @@ class Federation:
             self._take(number, answers)
         else:
             self.say(f"round {number}: {len(answers.nodes)} answers, too few; the weights stay")
-        numbers = self._numbers(answers)
-        self._note(number, nodes, answers)
         progress = self.model.progress
         progress.round = number
         progress.up_bytes += sum(self.grid.up.values())
         progress.down_bytes += sum(self.grid.down.values())
+        numbers = self._numbers(answers)
+        self._note(number, nodes, answers)
         loss = (
             self._evaluate(number, nodes) if self._due(number, self.config.evaluate_every) else None
         )
@@ -203,13 +203,7 @@ class Federation:
             "devices/left_out": float(len(answers.refused)),
             "traffic/up_bytes": float(sum(self.grid.up.values())),
             "traffic/down_bytes": float(sum(self.grid.down.values())),
-            "traffic/total_mb": (
-                progress.up_bytes
-                + progress.down_bytes
-                + sum(self.grid.up.values())
-                + sum(self.grid.down.values())
-            )
-            / 1e6,
+            "traffic/total_mb": (progress.up_bytes + progress.down_bytes) / 1e6,
         }
         if answers.loss is not None:
             numbers["train/loss"] = answers.loss

@@ -7,7 +7,7 @@ so that a message holds numbers alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +51,9 @@ class Travelling:
         )
 
 
-def _named(parts: dict[str, nn.Module], list_of: object) -> dict[str, Tensor]:
-    assert callable(list_of)
+def _named(
+    parts: dict[str, nn.Module], list_of: Callable[[nn.Module], Iterable[tuple[str, Tensor]]]
+) -> dict[str, Tensor]:
     return {
         f"{part}.{name}": tensor
         for part, module in parts.items()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,11 @@ def load_training(folder: Path) -> dict[str, Tensor]:
     """The pretext heads and the optimiser's state of a checkpoint folder."""
     _check_hash(folder, TRAINING, _read_config(folder))
     return load_file(folder / TRAINING)
+
+
+def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin so, without that beginning."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def locate(path: str | Path) -> Path:

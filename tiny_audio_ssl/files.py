@@ -6,13 +6,14 @@ And names for folders that tell them apart.
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,16 @@ def atomic_file(target: Path) -> Iterator[Path]:
         except BaseException:
             work.unlink(missing_ok=True)
             raise
+
+
+def write_rows(target: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """A CSV file with a line for each row, under all columns that any of them has."""
+    lines = list(rows)
+    columns = list(dict.fromkeys(name for line in lines for name in line))
+    with atomic_file(target) as work, work.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(lines)
 
 
 def write_json(target: Path, value: Any, indent: int | None = 2) -> None:

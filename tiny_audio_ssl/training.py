@@ -118,11 +118,11 @@ class Trainer:
         if start:
             self.step, self.best = start.progress["step"], dict(start.progress["best"])
             training = checkpoint.load_training(start.folder)
-            pretext.load_state_dict(_prefixed(training, "pretext."))
+            pretext.load_state_dict(checkpoint.within(training, "pretext."))
         else:
             fit(config, model, pretext, train)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
-        self.learner.load_optimiser(_prefixed(training, "optimiser."))
+        self.learner.load_optimiser(checkpoint.within(training, "optimiser."))
 
     def run(self) -> Outcome:
         """Train up to the last step.
@@ -257,7 +257,3 @@ def _stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _prefixed(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

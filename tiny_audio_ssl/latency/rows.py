@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import tiny_audio_ssl
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.latency import roofline, statistics
 from tiny_audio_ssl.latency.baseline import baseline_of
 from tiny_audio_ssl.latency.statistics import Interval
@@ -129,12 +128,7 @@ def _named(baseline: Timing | None, timing: Timing) -> str | None:
 
 def write_csv(target: Path, rows: Sequence[Row]) -> None:
     """One line a row, under all columns that any of them has."""
-    lines = [flat(row) for row in rows]
-    columns = list(dict.fromkeys(name for line in lines for name in line))
-    with atomic_file(target) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(lines)
+    write_rows(target, map(flat, rows))
 
 
 def as_dict(row: Row) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tiny_audio_ssl.files import atomic_file
+from tiny_audio_ssl.files import write_rows
 from tiny_audio_ssl.pretext.combined import Weights
 from tiny_audio_ssl.probing.scores import Score
 
@@ -65,10 +65,7 @@ def read(folder: Path) -> list[Trial]:
 
 def write(folder: Path, tasks: Sequence[str], trials: Sequence[Trial]) -> None:
     rows = [_row_of(trial, tasks) for trial in trials]
-    with atomic_file(folder / TABLE) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(folder / TABLE, rows)
 
 
 def _row_of(trial: Trial, tasks: Sequence[str]) -> dict[str, Any]:
