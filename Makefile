@@ -25,9 +25,6 @@ test: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf build/typed && mkdir -p build/typed
-	cp -r tiny_audio_ssl build/typed/
-	cp -r export federated benchmarks/runner build/typed/tiny_audio_ssl/
 	$(BIN)/mypy
 
 federate: $(VENV)/.federated

@@ -14,15 +14,16 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl import checkpoint, embedding
-from tiny_audio_ssl.downstream.suite import read_suite
+from tiny_audio_ssl.bench import Row, measure
+from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.evaluation.datasets.suite import read_suite
+from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
+from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.models import open_model
 from tiny_audio_ssl.export import Artifact, ExportResult, Target, export_run, manifest
 from tiny_audio_ssl.export.forms import FormatName
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.latency import Row, measure
-from tiny_audio_ssl.probing.in_windows import InWindows
-from tiny_audio_ssl.probing.labelled import open_task
-from tiny_audio_ssl.probing.models import open_model
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "artifacts.csv"
 GUIDE = Path(__file__).parent / "suites" / "guide.toml"

@@ -21,17 +21,19 @@ import torch
 import tyro
 from federation_device import cost_of_a_device, held_mb
 
-from tiny_audio_ssl.checkpoint import build_model
-from tiny_audio_ssl.federated import centralised, local, vectors
+from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.federated import centralised
+from tiny_audio_ssl.federated import local_training as local
+from tiny_audio_ssl.federated import model_vectors as vectors
 from tiny_audio_ssl.federated.config import Encoding, FederatedConfig, NormKind
-from tiny_audio_ssl.federated.encoding import encode, payload_bytes
 from tiny_audio_ssl.federated.global_model import GlobalModel
-from tiny_audio_ssl.federated.guard import marked
+from tiny_audio_ssl.federated.model_vectors import Travelling
+from tiny_audio_ssl.federated.orphan_guard import marked
 from tiny_audio_ssl.federated.recordings import check_source, recordings_of
 from tiny_audio_ssl.federated.simulate import last_round, simulate
-from tiny_audio_ssl.federated.vectors import Travelling
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.federated.update_encoding import encode, payload_bytes
+from tiny_audio_ssl.models.checkpoint import build_model
+from tiny_audio_ssl.utils.files import write_rows
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "federation.csv"

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from tiny_audio_ssl import sounds
+from tiny_audio_ssl.audio import synthetic as sounds
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.loopback import deployment
 from tiny_audio_ssl.federated.simulate import LOG, finished

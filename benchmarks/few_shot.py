@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl.downstream.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
 from tiny_audio_ssl.export import Stream, export_run
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "few_shot.csv"
 LIMITS = np.concatenate([np.arange(1, 21), np.arange(25, 51, 5)]) / 100

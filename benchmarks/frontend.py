@@ -28,14 +28,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.encoders import ENCODERS, EncoderConfig, LogMelEncoder, WaveformEncoder
+from tiny_audio_ssl.bench import device_name
 from tiny_audio_ssl.export.runtimes import open_artifact, prepare_runtime
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.frontend import FrontendConfig, LogMel
-from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import ENCODERS, EncoderConfig, LogMelEncoder, WaveformEncoder
+from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "frontend.csv"
 SAMPLES = 15_600  # 96 frames

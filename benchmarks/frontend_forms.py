@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.frontend import FrontendConfig
-from tiny_audio_ssl.spectrum import DenseMel, FactoredMel, hann, mel_filters, rotations
+from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.mel_spectrum import DenseMel, FactoredMel, hann, mel_filters, rotations
 
 
 class Stft(nn.Module):

@@ -19,10 +19,10 @@ from typing import Annotated
 
 import tyro
 
+from tiny_audio_ssl.bench.subjects import PEER
+from tiny_audio_ssl.bench.timing import HOST_NATIVE
 from tiny_audio_ssl.export import export_run
-from tiny_audio_ssl.extras import require
-from tiny_audio_ssl.latency.subjects import PEER
-from tiny_audio_ssl.latency.timing import HOST_NATIVE
+from tiny_audio_ssl.utils.extras import require
 
 RESULTS = Path(__file__).parent / "results"
 INPUTS = ("waveform", "mel", "stream")

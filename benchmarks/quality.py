@@ -23,20 +23,22 @@ from rich.console import Console
 from rich.table import Table
 
 import tiny_audio_ssl
-from tiny_audio_ssl import checkpoint, finetuning, runs
-from tiny_audio_ssl.downstream.suite import read_suite
-from tiny_audio_ssl.embedding import Embedder, Embeds
-from tiny_audio_ssl.encoders import ENCODERS, EncoderConfig
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.finetuning import FinetuneConfig
-from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.embedding.embedder import Embedder, Embeds
+from tiny_audio_ssl.evaluation import finetuning
+from tiny_audio_ssl.evaluation.datasets.suite import read_suite
+from tiny_audio_ssl.evaluation.finetuning import FinetuneConfig
+from tiny_audio_ssl.evaluation.probing import scores
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.models import open_model, random_weights
+from tiny_audio_ssl.evaluation.probing.protocols import evaluate
+from tiny_audio_ssl.evaluation.probing.scores import Score
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import ENCODERS, EncoderConfig
 from tiny_audio_ssl.pretext import pretext_class
-from tiny_audio_ssl.probing import scores
-from tiny_audio_ssl.probing.labelled import Labelled, open_task
-from tiny_audio_ssl.probing.models import open_model, random_weights
-from tiny_audio_ssl.probing.protocols import evaluate
-from tiny_audio_ssl.probing.scores import Score
-from tiny_audio_ssl.settings import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training import runs
+from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.utils.files import write_rows
 
 HERE = Path(__file__).parent
 AVERAGE, SCORE = "average", "score"

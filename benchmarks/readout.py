@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 import tiny_audio_ssl
-from tiny_audio_ssl import checkpoint, embedding
-from tiny_audio_ssl.downstream.suite import read_suite
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.probing.labelled import Labelled, open_task
-from tiny_audio_ssl.probing.protocols import evaluate
-from tiny_audio_ssl.readout import Part
+from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.evaluation.datasets.suite import read_suite
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.protocols import evaluate
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.readout import Part
+from tiny_audio_ssl.utils.files import write_rows
 
 READOUTS: tuple[tuple[Part, ...], ...] = (
     ("last",),

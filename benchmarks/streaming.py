@@ -18,14 +18,14 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.encoders import multiply_adds
+from tiny_audio_ssl.bench import device_name
 from tiny_audio_ssl.export import Artifact, ExportResult, export_run, manifest
 from tiny_audio_ssl.export.forms import FORMATS
 from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
-from tiny_audio_ssl.export.streaming import StreamEncoder, StreamShape
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import multiply_adds
+from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "streaming.csv"
 HOP_MS = 80.0  # at which the window is recomputed, beside at the packet's own

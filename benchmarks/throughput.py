@@ -34,19 +34,21 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from tiny_audio_ssl import __version__, audio, sounds
-from tiny_audio_ssl.audio import SAMPLE_RATE_HZ, Waveform
-from tiny_audio_ssl.batches import Batches
-from tiny_audio_ssl.cache import Recordings, open_cache
-from tiny_audio_ssl.corpus import open_corpus
-from tiny_audio_ssl.encoders import EncoderConfig
+from tiny_audio_ssl import __version__
+from tiny_audio_ssl.audio import io as audio
+from tiny_audio_ssl.audio import synthetic as sounds
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
+from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.data.batches import Batches
+from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.models.encoders import EncoderConfig
 from tiny_audio_ssl.pretext import pretext_class
-from tiny_audio_ssl.settings import DEFAULT_TASK, PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training import Trainer
-from tiny_audio_ssl.used_recordings import long_enough
+from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training.run_recordings import long_enough
+from tiny_audio_ssl.training.trainer import Trainer
+from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

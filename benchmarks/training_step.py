@@ -17,15 +17,15 @@ import torch
 import tyro
 from torch import nn
 
-from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.encoders import EncoderConfig, Norm
+from tiny_audio_ssl.bench import device_name
 from tiny_audio_ssl.export.runtimes import prepare_runtime
-from tiny_audio_ssl.export.to_training import Task, example, frozen, to_training
-from tiny_audio_ssl.export.trainer import METHOD, load_module
-from tiny_audio_ssl.files import write_rows
-from tiny_audio_ssl.latency import device_name
+from tiny_audio_ssl.export.training.on_device_trainer import METHOD, load_module
+from tiny_audio_ssl.export.training.to_training import Task, example, frozen, to_training
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import EncoderConfig, Norm
 from tiny_audio_ssl.pretext import pretext_class
-from tiny_audio_ssl.settings import PretrainConfig
+from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "training_step.csv"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from native_tools import missing_tools
+from support.native_tools import missing_tools
 
-from tiny_audio_ssl.encoders import ENCODERS
+from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.pretext import PRETEXTS
 
 torch.set_num_threads(1)  # two threads on a busy machine wait for each other most of the time

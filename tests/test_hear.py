@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tiny_audio_ssl import UserError, checkpoint, embedding, hear
-from tiny_audio_ssl.encoders import EncoderConfig
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl import UserError, hear
+from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.frontend import FrontendConfig
 
 RATE = 16_000
 ENCODERS = {

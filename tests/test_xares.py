@@ -10,9 +10,10 @@ import pytest
 import soundfile
 import torch
 
-from tiny_audio_ssl import UserError, checkpoint, hear, xares
-from tiny_audio_ssl.encoders import EncoderConfig
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl import UserError, hear, xares
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.frontend import FrontendConfig
 
 RATE = 16_000
 FILE = "from tiny_audio_ssl import xares\n\nclass MineEncoder(xares.RunEncoder):\n    run = {!r}\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tiny_audio_ssl.errors import UserError
 
 if TYPE_CHECKING:
-    from tiny_audio_ssl.embedding import load
+    from tiny_audio_ssl.embedding.embedder import load
 
 __version__ = "0.1.0"
 __all__ = ["UserError", "__version__", "load"]
@@ -16,7 +16,7 @@ __all__ = ["UserError", "__version__", "load"]
 def __getattr__(name: str) -> Any:
     # Lazy: a cache worker or `--help` must not pay for importing torch.
     if name == "load":
-        from tiny_audio_ssl.embedding import load
+        from tiny_audio_ssl.embedding.embedder import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
-from tiny_audio_ssl.encoders import WaveformEncoder
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import WaveformEncoder
 
 LONGEST_HOP_MS = 50.0  # between timestamps: HEAR allows an onset to be off by so much
 WINDOW_MS = 975.0  # of a timestamp, where the encoder was not trained on slices of one length

@@ -19,10 +19,10 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from tiny_audio_ssl.cache import default_cache_dir
+from tiny_audio_ssl.bench.native.packages import download, onnxruntime_android
+from tiny_audio_ssl.data.cache import default_cache_dir
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.files import atomic_folder, sha256
-from tiny_audio_ssl.runner.packages import download, onnxruntime_android
+from tiny_audio_ssl.utils.files import atomic_folder, sha256
 
 AAR = "onnxruntime-aar"  # the runner downloads it too; its name is made there
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from tiny_audio_ssl.corpus import Skipped, listing
+from tiny_audio_ssl.data.corpus import Skipped, listing
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)

@@ -11,16 +11,16 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
+from tiny_audio_ssl.bench import chart, compare
+from tiny_audio_ssl.bench.bench import Request, bench
+from tiny_audio_ssl.bench.compare import Comparison
+from tiny_audio_ssl.bench.machine import device_name
+from tiny_audio_ssl.bench.phone.on_phone import Plan
+from tiny_audio_ssl.bench.rows import Row, as_dict, write_csv
+from tiny_audio_ssl.bench.tables import WIDTH, change_table, tables
+from tiny_audio_ssl.bench.timing import ADB, HOST, Settings, Target
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.latency import chart, compare
-from tiny_audio_ssl.latency.bench import Request, bench
-from tiny_audio_ssl.latency.compare import Comparison
-from tiny_audio_ssl.latency.machine import device_name
-from tiny_audio_ssl.latency.on_phone import Plan
-from tiny_audio_ssl.latency.rows import Row, as_dict, write_csv
-from tiny_audio_ssl.latency.tables import WIDTH, change_table, tables
-from tiny_audio_ssl.latency.timing import ADB, HOST, Settings, Target
 
 
 @dataclass

@@ -12,9 +12,9 @@ import tyro
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, out
-from tiny_audio_ssl.corpus import Corpus
-from tiny_audio_ssl.downstream import DATASETS, Dataset, dataset_named
+from tiny_audio_ssl.data.corpus import Corpus
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.datasets import DATASETS, Dataset, dataset_named
 
 
 @dataclass

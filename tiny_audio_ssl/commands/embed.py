@@ -9,10 +9,10 @@ from typing import Annotated
 
 import tyro
 
-from tiny_audio_ssl import embedding
-from tiny_audio_ssl.cache import open_cache
 from tiny_audio_ssl.commands.base import Command, out, progress, report_skipped
-from tiny_audio_ssl.corpus import open_corpora
+from tiny_audio_ssl.data.cache import open_cache
+from tiny_audio_ssl.data.corpus import open_corpora
+from tiny_audio_ssl.embedding import embedder as embedding
 
 
 @dataclass

@@ -14,12 +14,12 @@ from rich.table import Table
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.commands.probe import TrainingQuestions
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.probing import scores
+from tiny_audio_ssl.evaluation.probing.labelled import open_task
 from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, android, export_run
-from tiny_audio_ssl.export.card import MODEL_CARD, scores_of
 from tiny_audio_ssl.export.forms import Precision
-from tiny_audio_ssl.export.to_training import BATCH_SIZE, FORMAT, export_training
-from tiny_audio_ssl.probing import scores
-from tiny_audio_ssl.probing.labelled import open_task
+from tiny_audio_ssl.export.model_card import MODEL_CARD, scores_of
+from tiny_audio_ssl.export.training.to_training import BATCH_SIZE, FORMAT, export_training
 from tiny_audio_ssl.report.runs import short_names
 
 SCORES = "scores.json"
@@ -197,7 +197,10 @@ class Export(Command):
             operators = sum(made.operators.values())
             size = f"{made.bytes / 1000:.0f} kB, {operators} operators, all of kinds"
             out.print(f"{made.path}: {size} whose gradients were compared with eager", markup=False)
-            out.print("open it with tiny_audio_ssl.export.trainer.OnDeviceTrainer", markup=False)
+            out.print(
+                "open it with tiny_audio_ssl.export.training.on_device_trainer.OnDeviceTrainer",
+                markup=False,
+            )
         return 0
 
     def _takes_only(self, *names: str) -> None:

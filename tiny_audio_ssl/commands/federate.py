@@ -13,8 +13,8 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tiny_audio_ssl.commands.base import Command, err, out
-from tiny_audio_ssl.extras import require
 from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.utils.extras import require
 
 Settings = Annotated[FederatedConfig, tyro.conf.OmitArgPrefixes]
 

@@ -11,15 +11,16 @@ from typing import Annotated
 
 import tyro
 
-from tiny_audio_ssl import embedding, finetuning
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
 from tiny_audio_ssl.commands.probe import TrainingQuestions
-from tiny_audio_ssl.embedding import Embedder
+from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.finetuning import FinetuneConfig
-from tiny_audio_ssl.probing import scores
-from tiny_audio_ssl.probing.labelled import Labelled, open_task
-from tiny_audio_ssl.probing.tables import mean_table, task_table
+from tiny_audio_ssl.evaluation import finetuning
+from tiny_audio_ssl.evaluation.finetuning import FinetuneConfig
+from tiny_audio_ssl.evaluation.probing import scores
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.tables import mean_table, task_table
 
 
 @dataclass

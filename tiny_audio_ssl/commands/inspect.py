@@ -13,13 +13,13 @@ import torch
 import tyro
 from rich.table import Table
 
-from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.audio import SAMPLE_RATE_HZ
-from tiny_audio_ssl.cache import open_cache
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.commands.base import Command, out
-from tiny_audio_ssl.corpus import open_corpus
-from tiny_audio_ssl.encoders import multiply_adds, parameter_count
+from tiny_audio_ssl.data.cache import open_cache
+from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count
 
 ONE_SECOND = 15_600  # samples of 96 frames, the window that costs are quoted for
 

@@ -14,10 +14,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import tyro
 
 from tiny_audio_ssl.commands.base import Command, err, out
-from tiny_audio_ssl.encoders import EncoderConfig
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS, pretext_class
-from tiny_audio_ssl.settings import DEFAULT_TASK, PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, TrainingConfig
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Pretrain(Command):
     """Print the outcome as JSON."""
 
     def run(self) -> int:
-        from tiny_audio_ssl import runs
+        from tiny_audio_ssl.training import runs
 
         config = PretrainConfig(
             self.task_name,
@@ -99,7 +99,7 @@ class Resume(Command):
     """Print the outcome as JSON."""
 
     def run(self) -> int:
-        from tiny_audio_ssl import runs
+        from tiny_audio_ssl.training import runs
 
         with _interruptible(self.folder):
             outcome = runs.resume(self.folder, cache_dir=self.cache_dir)
@@ -108,7 +108,7 @@ class Resume(Command):
 
 @contextmanager
 def _interruptible(folder: Path) -> Iterator[None]:
-    from tiny_audio_ssl.training import Interrupted
+    from tiny_audio_ssl.training.trainer import Interrupted
 
     try:
         yield

@@ -10,19 +10,24 @@ from typing import Annotated
 
 import tyro
 
-from tiny_audio_ssl import embedding
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
-from tiny_audio_ssl.downstream.base import Task
-from tiny_audio_ssl.downstream.suite import read_suite
-from tiny_audio_ssl.embedding import Embedder, Embeds
+from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.embedding.embedder import Embedder, Embeds
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.probing import heads, scores
-from tiny_audio_ssl.probing.labelled import Labelled, open_task
-from tiny_audio_ssl.probing.models import LogMelStatistics, open_model, random_weights
-from tiny_audio_ssl.probing.protocols import PROTOCOLS, evaluate
-from tiny_audio_ssl.probing.scores import Score
-from tiny_audio_ssl.probing.store import Store
-from tiny_audio_ssl.probing.tables import class_table, confusion_table, mean_table, task_table
+from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.suite import read_suite
+from tiny_audio_ssl.evaluation.probing import heads, scores
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, open_model, random_weights
+from tiny_audio_ssl.evaluation.probing.protocols import PROTOCOLS, evaluate
+from tiny_audio_ssl.evaluation.probing.scores import Score
+from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.tables import (
+    class_table,
+    confusion_table,
+    mean_table,
+    task_table,
+)
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from typing import Annotated
 import tyro
 
 from tiny_audio_ssl import report
+from tiny_audio_ssl.bench import measure
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
 from tiny_audio_ssl.commands.probe import Questions, floors
-from tiny_audio_ssl.embedding import Embedder, Floats
+from tiny_audio_ssl.embedding.embedder import Embedder, Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.latency import measure
-from tiny_audio_ssl.probing.labelled import Labelled, open_task
-from tiny_audio_ssl.probing.protocols import PROTOCOLS, evaluate
-from tiny_audio_ssl.probing.scores import Score
-from tiny_audio_ssl.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.protocols import PROTOCOLS, evaluate
+from tiny_audio_ssl.evaluation.probing.scores import Score
+from tiny_audio_ssl.evaluation.probing.store import Store
 from tiny_audio_ssl.report import projector
 from tiny_audio_ssl.report.runs import Run
 

@@ -15,14 +15,14 @@ from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.commands.probe import TrainingQuestions
-from tiny_audio_ssl.encoders import EncoderConfig
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext.combined import format_weights
-from tiny_audio_ssl.probing.labelled import open_task
-from tiny_audio_ssl.settings import TrainingConfig
+from tiny_audio_ssl.training.config import TrainingConfig
 
 if TYPE_CHECKING:
-    from tiny_audio_ssl.search import Figure, SearchConfig, Trial
+    from tiny_audio_ssl.evaluation.search import Figure, SearchConfig, Trial
 
 
 @dataclass
@@ -59,8 +59,8 @@ class Search(Command):
     """Print the trials as JSON."""
 
     def run(self) -> int:
-        from tiny_audio_ssl.search import SearchConfig, search
-        from tiny_audio_ssl.training import Interrupted
+        from tiny_audio_ssl.evaluation.search import SearchConfig, search
+        from tiny_audio_ssl.training.trainer import Interrupted
 
         config = SearchConfig(
             self.source, self.tasks, self.slice_ms, self.encoder, self.frontend, self.training
@@ -101,8 +101,8 @@ def _table(trials: Sequence[Trial], tasks: Sequence[str]) -> Table:
 
 def _answer(trials: Sequence[Trial], config: SearchConfig, folder: Path) -> str:
     """Is combining worth it? And what to type."""
-    from tiny_audio_ssl.search import TRIALS
-    from tiny_audio_ssl.search.table import best
+    from tiny_audio_ssl.evaluation.search import TRIALS
+    from tiny_audio_ssl.evaluation.search.table import best
 
     alone = best([trial for trial in trials if len(trial.weights) == 1])
     together = best([trial for trial in trials if len(trial.weights) > 1])

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.encoders import Encoder
-from tiny_audio_ssl.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
 
 Drawn = dict[str, Tensor]
 
@@ -79,4 +79,4 @@ class Pretext(nn.Module):
         """Before the first step, on clips as `draw` takes them: statistics, k-means."""
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
-        """After each optimiser step: moving averages, annealing."""
+        """After each optimizer step: moving averages, annealing."""

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.encoders import Encoder, Norm
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoders import Encoder, Norm
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import augment, draws
 from tiny_audio_ssl.pretext.base import Drawn, Pretext
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.encoders import Encoder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import augment
 from tiny_audio_ssl.pretext.base import Drawn
 from tiny_audio_ssl.pretext.pairs import Pairs

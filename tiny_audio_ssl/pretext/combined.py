@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from tyro.constructors import PrimitiveConstructorSpec
 
 from tiny_audio_ssl import pretext  # its PRETEXTS names this task too: read at run time only
-from tiny_audio_ssl.encoders import Encoder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import draws
 from tiny_audio_ssl.pretext.base import Drawn, Pretext
 

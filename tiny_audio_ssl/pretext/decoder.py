@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.encoders import HALVINGS, Encoder, convolution, halved
+from tiny_audio_ssl.models.encoders import HALVINGS, Encoder, convolution, halved
 
 
 class Decoder(nn.Module):

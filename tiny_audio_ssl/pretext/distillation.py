@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.encoders import Encoder
+from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.frontend import FrontendConfig
-from tiny_audio_ssl.peers import HearModel
+from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import draws
 from tiny_audio_ssl.pretext.base import Drawn, Pretext
 
@@ -43,7 +43,7 @@ class Distillation(Pretext):
 
     @dataclass(frozen=True)
     class Config(Pretext.Config):
-        teacher: str = "tiny_audio_ssl.mel_statistics"
+        teacher: str = "tiny_audio_ssl.embedding.mel_statistics"
         """Any module with the HEAR API that can be imported (PYTHONPATH=FOLDER for one that is not
         installed). The one left out for needs no weights, and teaches little."""
         weights: str | None = None

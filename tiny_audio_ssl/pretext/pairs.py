@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import draws
 from tiny_audio_ssl.pretext.base import Drawn, Pretext
 

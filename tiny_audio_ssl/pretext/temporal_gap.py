@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.encoders import Encoder
-from tiny_audio_ssl.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import draws
 from tiny_audio_ssl.pretext.base import Drawn
 from tiny_audio_ssl.pretext.pairs import Pairs

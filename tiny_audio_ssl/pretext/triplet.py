@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiny_audio_ssl.encoders import Encoder
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tiny_audio_ssl.bench import Row
+from tiny_audio_ssl.bench.timing import HOST
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.latency import Row
-from tiny_audio_ssl.latency.timing import HOST
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.report.runs import Run

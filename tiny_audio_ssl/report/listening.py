@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import soundfile
 
-from tiny_audio_ssl.audio import SAMPLE_RATE_HZ, Waveform
-from tiny_audio_ssl.cache import Recordings
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
+from tiny_audio_ssl.data.cache import Recordings
 
 KILOBITS_PER_S = 24
 MP3_QUALITY = 0.9  # libsndfile's compression level for that rate at 16 kHz mono

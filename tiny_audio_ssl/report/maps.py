@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tiny_audio_ssl.embedding import Floats
+from tiny_audio_ssl.embedding.embedder import Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.extras import require
+from tiny_audio_ssl.utils.extras import require
 
 FEWEST_FOR_UMAP = 15  # its neighbourhood; with fewer sounds there is no structure to find
 SEED = 0

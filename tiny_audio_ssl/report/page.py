@@ -18,15 +18,15 @@ import jinja2
 import torch
 
 import tiny_audio_ssl
-from tiny_audio_ssl.files import atomic_file
-from tiny_audio_ssl.latency import device_name
-from tiny_audio_ssl.probing.scores import Score
+from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.report import charts
 from tiny_audio_ssl.report.artifacts import tabulate_artifacts
 from tiny_audio_ssl.report.listening import KILOBITS_PER_S, Sounds
 from tiny_audio_ssl.report.pictures import Picture
 from tiny_audio_ssl.report.runs import Run
 from tiny_audio_ssl.report.table import Table, recoveries, tabulate
+from tiny_audio_ssl.utils.files import atomic_file
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tiny_audio_ssl.corpus import Clip
-from tiny_audio_ssl.embedding import Floats
+from tiny_audio_ssl.data.corpus import Clip
+from tiny_audio_ssl.embedding.embedder import Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled
 from tiny_audio_ssl.report import maps
 from tiny_audio_ssl.report.listening import Sounds
 

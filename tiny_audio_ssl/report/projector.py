@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tiny_audio_ssl.embedding import Floats
-from tiny_audio_ssl.files import explained
-from tiny_audio_ssl.probing.labelled import Labelled
+from tiny_audio_ssl.embedding.embedder import Floats
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.utils.files import explained
 
 
 def write(folder: Path, labelled: Sequence[tuple[Labelled, Sequence[tuple[str, Floats]]]]) -> None:

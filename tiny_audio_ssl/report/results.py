@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.probing import scores
-from tiny_audio_ssl.probing.scores import Score
+from tiny_audio_ssl.evaluation.probing import scores
+from tiny_audio_ssl.evaluation.probing.scores import Score
 
 RANDOM = "random weights"  # what a reference of recovery is called
 FROZEN = ("linear", "knn", "few-shot")  # beginnings of protocols that leave the encoder as it is

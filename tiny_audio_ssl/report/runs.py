@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from tiny_audio_ssl import checkpoint
-from tiny_audio_ssl.checkpoint import CONFIG, MODEL, Checkpoint
-from tiny_audio_ssl.encoders import multiply_adds, parameter_count
-from tiny_audio_ssl.files import short_names as short_names
-from tiny_audio_ssl.latency import Row
+from tiny_audio_ssl.bench import Row
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.checkpoint import CONFIG, MODEL, Checkpoint
+from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count
 from tiny_audio_ssl.report.artifacts import Exported, read_export
+from tiny_audio_ssl.utils.files import short_names as short_names
 
 ONE_WINDOW = 15_600  # samples: 0.975 s, the window that costs are quoted for
 Points = list[tuple[int, float]]  # (step, value)

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
-from tiny_audio_ssl.probing.scores import Score, in_shared_folds, recovery
+from tiny_audio_ssl.evaluation.probing.scores import Score, in_shared_folds, recovery
 from tiny_audio_ssl.report.results import FROZEN, RANDOM
 
 SUPERVISED = "supervised"

@@ -1,0 +1,60 @@
+"""What is installed is what is in the tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from support.paths import ROOT
+
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_torch_is_the_series_that_executorch_was_built_against():
+    import torch
+
+    pinned = next(d for d in SETTINGS["project"]["dependencies"] if d.startswith("torch>"))
+    series = ".".join(torch.__version__.split(".")[:2])
+    assert f">={series}," in pinned
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of the tree, unpacked as pip does it."""
+    work = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(work), str(ROOT)], check=True)
+    (wheel,) = work.glob("*.whl")
+    site = work / "site"
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    return site
+
+
+def test_a_wheel_works_from_another_folder(installed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    modules = "tiny_audio_ssl, tiny_audio_ssl.export, tiny_audio_ssl.commands"
+    places = run("-c", f"import {modules}; print(tiny_audio_ssl.export.__file__)")
+    assert places.startswith(str(installed))
+    tracked = subprocess.run(
+        ["git", "ls-files", "tiny_audio_ssl"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert [file for file in tracked if not (installed / file).is_file()] == []
+    made = ["pretrain", "builtin:2", "--out", "run", "--steps", "2", "--batch-size", "4"]
+    run("-m", "tiny_audio_ssl.cli", *made)
+    forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
+    run("-m", "tiny_audio_ssl.cli", "export", "run", *forms)
+    assert (tmp_path / "run" / "export" / "encoder.mel.fp32.onnx").is_file()
+    app = "from tiny_audio_ssl.federated.processes import APP; print(*APP.glob('*.toml'))"
+    assert run("-c", app).strip() == str(installed / "tiny_audio_ssl/federated/pyproject.toml")

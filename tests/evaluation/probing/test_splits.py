@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tiny_audio_ssl import UserError
+from tiny_audio_ssl.data.corpus import Clip
+from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.probing.labelled import open_task, tabulate
+from tiny_audio_ssl.evaluation.probing.labels import check_labels, meaning
+from tiny_audio_ssl.evaluation.probing.splits import Split, Table, inner, split
+
+RATE = 16_000
+
+
+def table(label: list[str], copies: list[int] | None = None, **columns: list[str]) -> Table:
+    """A table with columns fold, split or group, as they are given."""
+    rows = zip(label, *columns.values(), strict=True)
+    clips = [
+        Clip(Path(str(i)), columns=dict(zip(("label", *columns), row, strict=True)))
+        for i, row in enumerate(rows)
+    ]
+    named = {name: name for name in columns}
+    return tabulate(
+        clips, Task("t", "t.csv", **named), None if copies is None else np.array(copies)
+    )
+
+
+def apart(found: Table, one: Split) -> bool:
+    """Whether no recording, group or sound is in two parts."""
+    parts = [one.train, one.test, *([] if one.validation is None else [one.validation])]
+    for i, left in enumerate(parts):
+        for right in parts[i + 1 :]:
+            for what in (np.arange(len(found.truth)), np.array(found.groups), found.copies):
+                if set(what[left].tolist()) & set(what[right].tolist()):
+                    return False
+    return True
+
+
+def random_table(seed: int) -> Table:
+    """Few or many classes, groups and copies; official folds or parts that may part groups."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(20, 120))
+
+    def drawn(most: int, prefix: str) -> list[str]:
+        return [f"{prefix}{i}" for i in rng.integers(0, rng.integers(2, most), n)]
+
+    columns: dict[str, list[str]] = {}
+    if rng.random() < 0.7:
+        columns["group"] = [g if rng.random() < 0.95 else "" for g in drawn(n, "g")]
+    kind = rng.integers(3)
+    if kind == 1:
+        columns["fold"] = drawn(6, "f")
+    elif kind == 2:
+        columns["split"] = rng.choice(["train", "train", "test", "validation"], n).tolist()
+    if kind and "group" in columns and rng.random() < 0.7:  # an honest publisher
+        name = "fold" if kind == 1 else "split"
+        first = dict(zip(columns["group"], columns[name], strict=True))
+        columns[name] = [first[g] if g else own for g, own in zip(*columns.values(), strict=True)]
+    copies = rng.integers(0, n * int(rng.integers(1, 4)), n)
+    return table(drawn(6, "l"), copies.tolist(), **columns)
+
+
+def test_nothing_leaks_whatever_the_table():
+    told = 0
+    for seed in range(200):
+        found = random_table(seed)
+        try:
+            splits = split(found, folds=2 + seed % 4, seed=seed)
+        except UserError:
+            told += 1
+            continue
+        for one in splits:
+            assert apart(found, one)
+            assert set(found.truth[one.test]) <= set(found.truth[one.train])
+            for within in inner(found, one, seed):
+                assert apart(found, within)
+                own = one.train if one.validation is None else [*one.train, *one.validation]
+                assert set(within.train) | set(within.test) <= set(own)
+        if found.parts is None:  # each is tested once
+            tested = np.sort(np.concatenate([one.test for one in splits]))
+            assert tested.tolist() == list(range(len(found.truth)))
+    assert 25 < told < 175  # both happen
+
+
+def test_inner_splits_keep_official_folds_whole():
+    folds = [f"f{i % 5}" for i in range(60)]
+    found = table(["a", "b", "c"] * 20, fold=folds)
+    for outer in split(found):
+        for within in inner(found, outer):
+            assert not {folds[i] for i in within.train} & {folds[i] for i in within.test}
+
+
+def test_the_official_validation_part_is_what_choices_are_made_on():
+    parts = ["train"] * 8 + ["validation"] * 4 + ["test"] * 4
+    found = table(["a", "b"] * 8, split=parts)
+    (one,) = split(found)
+    assert one.validation is not None and one.validation.tolist() == [8, 9, 10, 11]
+    (within,) = inner(found, one)
+    assert within.test.tolist() == [8, 9, 10, 11] and within.train.tolist() == list(range(8))
+
+
+def test_one_group_to_train_on_leaves_nothing_to_choose():
+    found = table(["a", "b"] * 4, split=["train"] * 4 + ["test"] * 4, group=["x"] * 4 + ["y"] * 4)
+    assert inner(found, split(found)[0]) == []
+
+
+def test_official_folds_are_each_tested_once():
+    folds = [str(1 + i % 3) for i in range(30)]
+    found = split(table([str(i % 2) for i in range(30)], fold=folds))
+    assert [{folds[i] for i in one.test} for one in found] == [{"1"}, {"2"}, {"3"}]
+
+
+def test_a_copy_of_a_tested_recording_is_not_trained_on():
+    copies = list(range(20))
+    copies[12] = copies[1]  # in the other fold
+    first, second = split(table(["a", "b"] * 10, copies, fold=["1"] * 10 + ["2"] * 10))
+    assert 12 not in first.train and first.left_out == 1 and len(first.test) == 10
+    assert 1 not in second.train and second.left_out == 1 and len(second.test) == 10
+
+
+def test_a_rare_label_is_dealt_to_folds_that_train_it():
+    found = table(["a"] * 20 + ["b"] * 2, group=[str(i // 2) for i in range(20)] + ["0", "1"])
+    for one in split(found):
+        assert set(found.truth[one.test]) <= set(found.truth[one.train])
+
+
+AB = ["a", "b"] * 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"label": ["a"] * 9 + ["b"]}, "'b' has one example"),
+        ({"label": ["a", "b"] * 2}, "at most 2 examples of a label for 5 folds"),
+        ({"label": AB, "group": ["1", "1", "2", "2", "3"] * 2}, "3 groups .* 5 folds"),
+        ({"label": AB, "group": ["1", "2", "3", "2", "5", "2", "7", "2", "9", "2"]}, "'b' is in"),
+        ({"label": AB, "fold": ["1", "2"] * 5}, "'a' would be tested but is in no training part"),
+        ({"label": AB, "fold": ["1"] * 10}, "one fold only"),
+        ({"label": AB, "fold": ["1", "2", "", "1", "2"] * 2}, "2 recordings have no fold"),
+        (
+            {"label": AB, "fold": ["1"] * 5 + ["2"] * 5, "group": [*"pqrstuvwxp"]},
+            "group 'p' stands in both the training and the test",
+        ),
+        ({"label": AB, "split": ["train"] * 10}, "the test part of a split is empty"),
+        ({"label": AB, "split": ["train", "tset"] * 5}, "'tset': expected train, validation"),
+        ({"label": AB, "split": ["train", "test"] * 5}, "'b' would be tested"),
+        ({"label": AB, "split": ["train"] * 10, "fold": ["1"] * 10}, "both official folds"),
+    ],
+)
+def test_what_can_not_be_split_is_told(columns, said):
+    with pytest.raises(UserError, match=said):
+        split(table(**columns))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [["1", "1.0"], ["1", " 1 "], ["dog", "dog "], ["7", "007"], ["one", "1"], ["True", "true"]],
+)
+def test_one_class_written_in_two_ways_is_told(same):
+    with pytest.raises(UserError, match="look like one class"):
+        check_labels([*same, "other"] * 3, "label")
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [
+        ["10", "1", "100"],
+        ["s", "S"],
+        ["1e5", "100000"],
+        ["1.5", "15"],
+        ["0", "1", "unknown"],
+        ["00f", "0f"],
+        ["nan", "dal"],
+        ["-1", "1"],
+    ],
+)
+def test_honest_labels_are_taken(honest):
+    check_labels(honest * 3, "label")
+
+
+def test_labels_that_are_none_are_told():
+    with pytest.raises(UserError, match="numbers and 'nan'"):
+        check_labels(["1.0", "2.0", "nan"], "label")
+    with pytest.raises(UserError, match="two labels or more"):
+        check_labels(["a", "a"], "label")
+    assert meaning("010") == meaning("10.0") != meaning("1")
+
+
+# --- from files -------------------------------------------------------------------------------
+
+
+def manifest(folder: Path, rows: list[dict[str, object]]) -> str:
+    """A manifest of noises, a file for each `path` that is not there yet."""
+    for row in rows:
+        path = folder / str(row["path"])
+        if not path.exists() and not str(row["path"]).startswith("absent"):
+            rng = np.random.default_rng(int(str(row.get("sound", row["path"])).split(".")[0]))
+            soundfile.write(path, 0.1 * rng.standard_normal(4 * RATE), RATE)
+    with (folder / "list.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(folder / "list.csv")
+
+
+def test_identical_audio_under_two_names_does_not_cross(tmp_path):
+    rows = [
+        {"path": f"{i}.wav", "label": "ab"[i % 2], "fold": str(i // 4), "sound": i}
+        for i in range(8)
+    ]
+    rows[6]["sound"] = 0
+    labelled = open_task(Task("t", manifest(tmp_path, rows), fold="fold"))
+    assert labelled.contents[0] == labelled.contents[6]
+    first, second = labelled.splits
+    assert first.train.tolist() == [4, 5, 7] and second.train.tolist() == [1, 2, 3]
+
+
+def test_spans_of_one_file_that_overlap_do_not_cross(tmp_path):
+    rows = [
+        {"path": f"{i // 4}.wav", "label": "ab"[i % 2], "start_s": i % 4, "end_s": i % 4 + 1}
+        for i in range(16)
+    ]
+    rows[3]["start_s"] = 1.5  # over the second and the third of its file
+    for i, row in enumerate(rows):
+        row["speaker"] = str(i)
+    source = manifest(tmp_path, rows)
+    spans = open_task(Task("t", source, group="speaker", folds=4))
+    assert len({spans.table.copies[i] for i in (1, 2, 3)}) == 1 != spans.table.copies[0]
+    assert all(apart(spans.table, one) for one in spans.splits)
+    # With no column that says what belongs together, the file does.
+    files = open_task(Task("t", source, folds=4))
+    for one in files.splits:
+        assert not {i // 4 for i in one.train} & {i // 4 for i in one.test}
+
+
+def test_an_absent_file_is_an_error_unless_allowed(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2]} for i in range(12)]
+    source = manifest(tmp_path, [*rows, {"path": "absent.wav", "label": "a"}])
+    (tmp_path / "11.wav").write_bytes(b"RIFF, but no more")
+    task = Task("t", source)
+    with pytest.raises(UserError, match=r"absent.wav: not there(.|\n)*--allow-missing"):
+        open_task(task)
+    labelled = open_task(task, allow_missing=True)
+    assert len(labelled) == 11
+    assert [Path(s.path).name for s in labelled.skipped] == ["absent.wav", "11.wav"]
+    source = manifest(tmp_path, rows)
+    with pytest.raises(UserError, match=r"11.wav(.|\n)*--allow-missing"):
+        open_task(task)
+
+
+def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2], "kind": "x"} for i in range(12)]
+    rows += [
+        {"path": "12.wav", "label": " ", "kind": "x"},
+        {"path": "13.wav", "label": "c", "kind": "y"},
+    ]
+    source = manifest(tmp_path, rows)
+    (tmp_path / "12.wav").write_bytes(b"RIFF, but no more")
+    labelled = open_task(Task("t", source, where=("kind=x",)))
+    assert len(labelled) == 12 and labelled.classes == ["a", "b"]

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tiny_audio_ssl import UserError
+from tiny_audio_ssl.models.encoders import (
+    Encoder,
+    EncoderConfig,
+    WaveformEncoder,
+    multiply_adds,
+    parameter_count,
+)
+from tiny_audio_ssl.models.frontend import LogMel
+
+BANDS = 64
+
+
+@pytest.fixture(params=["mean_max", "max"])
+def pooling(request):
+    return request.param
+
+
+@pytest.fixture
+def encoder(encoder_name, pooling):
+    torch.manual_seed(0)
+    return Encoder(EncoderConfig(encoder_name, pooling=pooling), BANDS).eval()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 31, 32, 33, 96, 1000])
+def test_any_length_gives_an_embedding(encoder, frames, rng):
+    logmel = torch.randn(3, 1, BANDS, frames, generator=rng)
+    assert encoder(logmel).shape == (3, encoder.dim)
+    assert encoder.frames(logmel).shape == (3, -(-frames // 32), encoder.dim)
+
+
+def test_batched_equals_single(encoder, rng):
+    logmel = torch.randn(4, 1, BANDS, 96, generator=rng)
+    alone = torch.cat([encoder(row[None]) for row in logmel])
+    torch.testing.assert_close(encoder(logmel), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_frames_of_one_column_are_the_embedding(encoder, rng):
+    logmel = torch.randn(2, 1, BANDS, 20, generator=rng)
+    torch.testing.assert_close(encoder.frames(logmel)[:, 0], encoder(logmel))
+
+
+def test_a_long_input_is_encoded_in_slices(encoder_name, pooling, rng):
+    torch.manual_seed(0)
+    plain = Encoder(EncoderConfig(encoder_name, pooling=pooling), BANDS).eval()
+    sliced = Encoder(EncoderConfig(encoder_name, pooling=pooling, slice_frames=32), BANDS).eval()
+    sliced.load_state_dict(plain.state_dict())
+    logmel = torch.randn(2, 1, BANDS, 80, generator=rng)
+    one = logmel[..., :32]
+    torch.testing.assert_close(sliced(one), plain(one))
+    torch.testing.assert_close(sliced(one[..., :20]), plain(one[..., :20]))
+    # 80 frames: 0..31, 32..63, and the last 32
+    slices = [logmel[..., start : start + 32] for start in (0, 32, 48)]
+    columns = torch.cat([plain.body(piece) for piece in slices], dim=3)
+    torch.testing.assert_close(sliced.maps(logmel)[1], columns, rtol=1e-4, atol=1e-5)
+    frames = torch.cat([plain.frames(piece) for piece in slices], dim=1)
+    torch.testing.assert_close(sliced.frames(logmel), frames, rtol=1e-4, atol=1e-5)
+
+
+def test_about_a_tenth_of_a_million_parameters(encoder, encoder_name, rng):
+    assert 60_000 < parameter_count(encoder) < 130_000
+    counted = multiply_adds(encoder, torch.randn(1, 1, BANDS, 96, generator=rng))
+    assert counted < {"mobile": 3.2e6, "separable": 10e6}[encoder_name]
+
+
+def test_multiply_adds_of_a_known_layer(rng):
+    layer = torch.nn.Conv2d(3, 5, (3, 1), padding=(1, 0), bias=False)
+    assert multiply_adds(layer, torch.randn(1, 3, 8, 10, generator=rng)) == 3 * 5 * 3 * 80
+
+
+def test_width_and_embedding_size(encoder_name, rng):
+    small = Encoder(EncoderConfig(encoder_name, width=0.5, embedding_dim=40), BANDS)
+    assert small(torch.randn(2, 1, BANDS, 40, generator=rng)).shape == (2, 40)
+    full = Encoder(EncoderConfig(encoder_name), BANDS)
+    assert parameter_count(small) < 0.6 * parameter_count(full)
+
+
+def test_group_norm_does_not_look_across_the_batch(encoder_name, rng):
+    encoder = Encoder(EncoderConfig(encoder_name, norm="group"), BANDS).train()
+    logmel = torch.randn(4, 1, BANDS, 32, generator=rng)
+    torch.testing.assert_close(encoder(logmel)[:1], encoder(logmel[:1]), rtol=1e-4, atol=1e-5)
+
+
+def test_waveform_in(encoder, rng):
+    model = WaveformEncoder(LogMel(), encoder).eval()
+    assert model(0.1 * torch.randn(2, 400, generator=rng)).shape == (2, encoder.read_dim)
+
+
+def test_the_readout_joins_what_is_known_already(encoder_name, rng):
+    parts = ("mel", "last", "middle")  # in any order
+    encoder = Encoder(EncoderConfig(encoder_name, readout=parts, slice_frames=32), BANDS).eval()
+    logmel = torch.randn(2, 1, BANDS, 70, generator=rng)
+    embedding = encoder.read(logmel)
+    assert embedding.shape == (2, encoder.read_dim)
+    last, rest = embedding[:, : encoder.dim], embedding[:, encoder.dim :]
+    torch.testing.assert_close(last, encoder(logmel))
+    x = logmel[:, 0].double()
+    change = (x[..., 1:] - x[..., :-1]).abs().mean(2)
+    mel = torch.cat([x.mean(2), x.std(2, correction=0), x.max(2).values, change], dim=1)
+    torch.testing.assert_close(rest[:, -4 * BANDS :].double(), mel, rtol=1e-4, atol=1e-5)
+    slices = torch.cat([encoder.body[:2](logmel[..., s : s + 32]) for s in (0, 32, 38)], dim=3)
+    middle = slices.mean(dim=3).flatten(1)
+    torch.testing.assert_close(rest[:, : -4 * BANDS], middle, rtol=1e-4, atol=1e-5)
+
+
+def test_a_single_frame_can_be_read(encoder_name, rng):
+    encoder = Encoder(EncoderConfig(encoder_name), BANDS).eval()
+    assert encoder.read(torch.randn(1, 1, BANDS, 1, generator=rng)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "resnet"},
+        {"readout": ()},
+        {"readout": ("first",)},
+        {"width": 0.0},
+        {"embedding_dim": 0},
+        {"slice_frames": 0},
+    ],
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(UserError):
+        EncoderConfig(**wrong)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(UserError, match="mobile, separable"):
+        EncoderConfig("resnet")

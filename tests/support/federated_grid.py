@@ -1,0 +1,102 @@
+"""Devices in this process: messages are serialised as on the wire, and can be looked at."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from flwr.app import Context, Error, Message, RecordDict
+from flwr.common.serde import message_from_proto, message_to_proto
+from flwr.proto.message_pb2 import Message as Proto
+from flwr.supercore.task_identity import TaskIdentity
+
+from tiny_audio_ssl.federated.client_app import app
+from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.federated.server_loop import Federation
+
+# Flower's processes set it for their app; messages can't be made without.
+TaskIdentity.run_id = TaskIdentity.node_id = TaskIdentity.task_id = 1
+
+TINY: dict[str, Any] = {
+    "source": "builtin:4",
+    "server_data": "builtin:2",
+    "width": 0.25,
+    "clients": 4,
+    "rounds": 2,
+    "local_steps": 2,
+    "batch_size": 4,
+    "pretext": '{"slice_ms": 475}',
+}
+
+
+class LoopGrid:
+    """`devices` simulated devices. `meddle` may change or drop (None) a device's reply."""
+
+    def __init__(
+        self,
+        config: FederatedConfig,
+        node_configs: list[dict[str, Any]] | None = None,
+        meddle: Callable[[Message, Message], Message | None] | None = None,
+    ) -> None:
+        configs = node_configs or [
+            {"partition-id": i, "num-partitions": config.clients} for i in range(config.clients)
+        ]
+        self.contexts = {
+            100 + i: Context(
+                run_id=1,
+                node_id=100 + i,
+                node_config=own,
+                state=RecordDict(),
+                run_config=config.run_config(),
+            )
+            for i, own in enumerate(configs)
+        }
+        self.meddle = meddle
+        self.wire: list[bytes] = []
+
+    def get_node_ids(self) -> list[int]:
+        return list(self.contexts)
+
+    def send_and_receive(
+        self, messages: Iterable[Message], *, timeout: float | None = None
+    ) -> list[Message]:
+        replies = (self._answer(message) for message in messages)
+        return [reply for reply in replies if reply is not None]
+
+    def messages(self) -> list[Message]:
+        """All that went over the wire, in both directions."""
+        return [message_from_proto(Proto.FromString(blob)) for blob in self.wire]
+
+    def _answer(self, sent: Message) -> Message | None:
+        message = self._over_the_wire(sent)
+        try:
+            reply = app(message, self.contexts[sent.metadata.dst_node_id])
+        except Exception as error:
+            reply = Message(Error(code=0, reason=f"{type(error).__name__}: {error}"), reply_to=sent)
+        if self.meddle:
+            changed = self.meddle(sent, reply)
+            if changed is None:
+                return None
+            reply = changed
+        return self._over_the_wire(reply)
+
+    def _over_the_wire(self, message: Message) -> Message:
+        proto = message_to_proto(copy.deepcopy(message))
+        self.wire.append(proto.SerializeToString())
+        return message_from_proto(proto)
+
+
+def federate(
+    out: Path, meddle: Any = None, nodes: list[dict[str, Any]] | None = None, **settings: Any
+) -> tuple[Federation, LoopGrid]:
+    """A run of a few seconds, in this process; `nodes` are the devices' node configs."""
+    config = FederatedConfig(out=str(out), **{**TINY, **settings})
+    grid = LoopGrid(config, nodes, meddle)
+    context = Context(
+        run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
+    )
+    federation = Federation(config, grid, context, say=lambda line: None)  # type: ignore[arg-type]
+    federation.run()
+    return federation, grid

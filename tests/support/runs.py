@@ -1,0 +1,55 @@
+"""Runs for tests that need an encoder but no training: random weights, settled statistics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from support.audio_files import write
+from torch import nn
+
+from tiny_audio_ssl.audio import io as audio
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import EncoderConfig, WaveformEncoder
+from tiny_audio_ssl.models.frontend import FrontendConfig
+
+WINDOW = 15_600
+
+
+def chord(seed: int, seconds: float = 3.0) -> np.ndarray:
+    """Three drifting tones in noise, no two seeds alike; `[samples]`."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(round(seconds * 16_000)) / 16_000
+    wave = rng.normal(0, rng.uniform(0.001, 0.1), len(time_s))
+    for pitch_hz in rng.uniform(100, 4000, 3):
+        level = rng.uniform(0.01, 0.2) * (1 + np.sin(2 * np.pi * rng.uniform(0.3, 6) * time_s))
+        wave += level * np.sin(2 * np.pi * pitch_hz * time_s)
+    return wave.clip(-1, 1)
+
+
+def make_run(folder: Path, config: EncoderConfig, recordings: int = 16) -> Path:
+    """A run's folder whose model has the statistics of the recordings."""
+    lines = ["path,start_s,end_s,split"]
+    for i in range(recordings):
+        path = write(folder / "sounds" / f"{i:02}.wav", chord(i))
+        lines.append(f"{path},0.0,,{'train' if i % 2 else 'held_out'}")
+    (folder / "recordings.csv").write_text("\n".join(lines) + "\n")
+    torch.manual_seed(0)
+    model = checkpoint.build_model(FrontendConfig(), config)
+    waves = torch.from_numpy(
+        np.stack([audio.read(p)[:WINDOW] for p in sorted(folder.glob("sounds/*"))])
+    )
+    settle(model, waves)
+    checkpoint.save(folder / "last", model, {"task": "temporal_gap"}, {"step": 0})
+    return folder
+
+
+@torch.no_grad()
+def settle(model: WaveformEncoder, waves: torch.Tensor) -> None:
+    model.frontend.fit([waves])
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # statistics of all that it is shown
+    model.train()(waves)
+    model.eval()

@@ -1,0 +1,105 @@
+"""Rows and changes as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich import box
+from rich.table import Table
+
+from tiny_audio_ssl.bench.compare import Comparison
+from tiny_audio_ssl.bench.rows import Row
+from tiny_audio_ssl.bench.timing import ADB, HOST, HOST_NATIVE
+
+WIDTH = 200  # columns of text that a table may take, where a pipe or file has no width
+
+
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """One for each device, target and model."""
+    return [_table(list(group)) for _, group in groupby(rows, key=_place)]
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    phone = row.phone
+    through = (phone.serial, phone.through) if phone else ()
+    return (row.target, row.device, *through, row.model)
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    made = Table(
+        title=_title(rows[0]),
+        caption=_caption(rows),
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    made.add_column("form", no_wrap=True)
+    for name in ("kB", "load", "first", "p50", "p90", "faster", "95 %", "of peak"):
+        made.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        made.add_row(
+            row.artifact,
+            f"{row.bytes / 1000:.0f}" if row.bytes else "",
+            f"{row.load_ms:.2f}" if row.load_ms else "",
+            *(f"{ms:.3f}" for ms in (row.first_run_ms, row.p50_ms, row.p90_ms)),
+            f"{row.speedup:.2f}" if row.speedup else "",
+            f"{row.speedup_low:.1f} - {row.speedup_high:.1f}" if row.speedup else "",
+            f"{100 * row.of_peak:.0f} %" if row.of_peak else "",
+        )
+    return made
+
+
+def _title(row: Row) -> str:
+    where = {HOST: "from Python", HOST_NATIVE: "by the C++ runner", ADB: row.system}
+    through = f", by the {row.phone.through}" if row.phone else ""
+    return (
+        f"{row.model} on {row.device}, {where[row.target]}{through}\n"
+        f"milliseconds; threads: {row.threads}, {row.runs} runs each"
+    )
+
+
+def _caption(rows: Sequence[Row]) -> str:
+    baselines = sorted({row.baseline for row in rows if row.baseline})
+    lines = [f"faster: than {' or '.join(baselines)}"] if baselines else []
+    if peak := rows[0].peak_gflops:
+        lines.append(
+            f"peak: {peak:.3g} GFLOP/s, of a float32 matrix product there, threads: "
+            f"{rows[0].threads}"
+        )
+    if unsteady := [row.artifact for row in rows if row.phone and not row.phone.steady]:
+        lines.append(f"not steady, rounds did not agree: {', '.join(unsteady)}")
+    return "\n".join(lines)
+
+
+def change_table(found: Comparison, tolerance: float) -> Table:
+    """What became of each form that was timed before."""
+    drifts = [f"{change.drift:.2f}" for change in found.changes[:1] if change.drift != 1]
+    made = Table(
+        title="Compared with before",
+        caption=(
+            f"slower: the interval of new / old lies above 1, and new / old above "
+            f"{1 + tolerance:g}, after the machine's own drift"
+            + (f"\nits matrix product takes {drifts[0]} times as long as then" if drifts else "")
+        ),
+        box=box.SIMPLE_HEAD,
+    )
+    for name in ("target", "form", "runtime then", "now"):
+        made.add_column(name, no_wrap=True)
+    for name in ("p50 then", "now", "new / old", "[95 %]", ""):
+        made.add_column(name, justify="right", no_wrap=True)
+    for change in found.changes:
+        row, ratio = change.row, change.ratio
+        made.add_row(
+            row.target,
+            f"{row.model} {row.artifact}",
+            change.old_version,
+            row.version,
+            f"{change.old_p50_ms:.3f}",
+            f"{row.p50_ms:.3f}",
+            f"{ratio.value:.2f}",
+            f"{ratio.low:.2f} - {ratio.high:.2f}",
+            "slower" if change.slower else "",
+            style="red" if change.slower else None,
+        )
+    return made

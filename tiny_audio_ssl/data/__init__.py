@@ -1,0 +1,8 @@
+"""Recordings for training and evaluation.
+
+- `corpus`: recordings of a folder, a manifest or the built-in sounds, and splits of them
+- `cache`: decoded recordings on disk, with random access
+- `decoding`: decode files into shards, in one process or several
+- `shards`, `shard_index`: the files of the cache
+- `batches`: the crops of a training step
+"""

@@ -1,0 +1,90 @@
+"""Which crops make step k: a function of seed and step, so that a resumed run is the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.data.cache import Recordings
+
+
+def seed_of(*numbers: int) -> int:
+    """One seed from several numbers, such that neighbours have nothing in common."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+class Batches(Dataset[Tensor]):
+    """Item k is what this process reads for step k: one random crop of each recording, [B, N].
+
+    All recordings are gone through, in a new order each time, before one comes again. One longer
+    than `segment_s` comes once for each started segment, or an hour-long recording would weigh no
+    more than a word. Every process draws the whole batch and reads its own share of it.
+    """
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        crop_samples: int,
+        batch_size: int,
+        seed: int,
+        segment_s: float = 10.0,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.recordings = recordings
+        self.crop_samples = crop_samples
+        self.batch_size = batch_size
+        self.seed = seed
+        share = batch_size // processes
+        self.own = slice(rank * share, (rank + 1) * share)
+        segments = np.ceil(recordings.samples / (segment_s * SAMPLE_RATE_HZ)).astype(int)
+        self.entries = np.repeat(np.arange(len(recordings)), np.maximum(1, segments))
+        self._order: tuple[int, np.ndarray] = (-1, self.entries)
+
+    def __getitem__(self, step: int) -> Tensor:
+        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        clips = np.array([self._entry(int(p)) for p in positions])
+        room = self.recordings.samples[clips] - self.crop_samples
+        starts = np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
+        return self._read(clips[self.own], starts[self.own])
+
+    def _entry(self, position: int) -> int:
+        epoch, place = divmod(position, len(self.entries))
+        if self._order[0] != epoch:
+            shuffled = np.random.default_rng([self.seed, 0, epoch]).permutation(self.entries)
+            self._order = (epoch, shuffled)
+        return int(self._order[1][place])
+
+    def _read(self, clips: np.ndarray, starts: np.ndarray) -> Tensor:
+        batch = torch.empty(len(clips), self.crop_samples)
+        for row, clip, start in zip(batch, clips, starts, strict=True):
+            crop = self.recordings.read(int(clip), int(start), self.crop_samples)
+            row.copy_(torch.from_numpy(crop))
+        return batch
+
+    def loader(self, first_step: int, last_step: int, workers: int) -> DataLoader[Tensor]:
+        """Batches of the steps first..last-1, in that order whatever the number of workers."""
+        return DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first_step, last_step),
+            num_workers=workers,
+            multiprocessing_context="spawn" if workers else None,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+
+def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> Iterator[Tensor]:
+    """The middle crop of each recording, in order, in batches: what validation and fits look at."""
+    for first in range(0, len(recordings), batch_size):
+        clips = range(first, min(first + batch_size, len(recordings)))
+        crops = [
+            recordings.read(i, int(recordings.samples[i] - crop_samples) // 2, crop_samples)
+            for i in clips
+        ]
+        yield torch.from_numpy(np.stack(crops))

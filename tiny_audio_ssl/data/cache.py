@@ -1,0 +1,163 @@
+"""Decoded recordings on disk, so that a random crop of any of them costs microseconds.
+
+The cache is a folder of shards (`shards.py`) that are memory-mapped; memory does not grow with the
+hours of audio. A file whose stat is known is not even opened; one that moved or was touched is
+recognised by its content. Shards may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform, to_float
+from tiny_audio_ssl.data.corpus import Clip, Corpus, Skipped, listing
+from tiny_audio_ssl.data.decoding import decode
+from tiny_audio_ssl.data.shard_index import Found, Index, Store
+from tiny_audio_ssl.data.shards import CHANGED, Ints, sweep
+from tiny_audio_ssl.errors import UserError
+
+
+def default_cache_dir() -> Path:
+    """$TINY_AUDIO_SSL_CACHE, or else tiny-audio-ssl in $XDG_CACHE_HOME or ~/.cache."""
+    if named := os.environ.get("TINY_AUDIO_SSL_CACHE"):
+        return Path(named).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "tiny-audio-ssl"
+
+
+def open_cache(
+    corpus: Corpus,
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    strict: bool = False,
+    progress: bool = True,
+) -> Recordings:
+    """Decode what is new in `corpus`, and give access to all of it.
+
+    Args:
+        cache_dir: where decoded audio is kept, about 115 MB an hour; `default_cache_dir()` if None.
+        workers: processes that decode; $TINY_AUDIO_SSL_WORKERS or the number
+            of cores if None; 1 means this process.
+        strict: let a file that can't be used be an error instead of `Recordings.skipped`.
+        progress: show files, hours and time left on stderr while decoding.
+
+    Raises:
+        UserError: nothing can be used; a full disk; a worker that was killed.
+    """
+    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v1"
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        index = Index(folder)
+        paths = list(dict.fromkeys(str(clip.path.absolute()) for clip in corpus.clips))
+        usable, unusable, new = index.find(paths)
+        if new:
+            gone = decode(new, folder, workers, progress)
+            index = Index(folder)
+            usable, unusable, missed = index.find(paths)
+            unusable |= dict.fromkeys(missed, CHANGED) | gone
+    recordings = _recordings(corpus, index.store, usable, unusable)
+    if recordings.skipped and (strict or not recordings.clips):
+        raise UserError(f"{corpus.source}: {listing(recordings.skipped)}")
+    return recordings
+
+
+class Recordings:
+    """Clips whose samples can be read at once, in any order, by any number of processes.
+
+    Attributes:
+        clips: what can be read.
+        samples: int64 `[clips]`, the length of each at 16 kHz.
+        skipped: what can't be, and why.
+    """
+
+    def __init__(
+        self, clips: list[Clip], skipped: list[Skipped], store: Store, rows: Ints, spans: Ints
+    ) -> None:
+        self.clips = clips
+        self.skipped = skipped
+        self._store = store
+        self._rows = rows  # [clips] the first row of the clip's file
+        self._spans = spans  # [clips, 2] from and to which sample of the file
+        self.samples: Ints = spans[:, 1] - spans[:, 0]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def total_s(self) -> float:
+        return float(self.samples.sum() / SAMPLE_RATE_HZ)
+
+    def read(self, index: int, start: int = 0, samples: int | None = None) -> Waveform:
+        """`samples` samples of a clip (None: all) from `start` on, float32 `[samples]`, -1..1.
+
+        Raises:
+            IndexError: there is no such clip, or it does not have that many samples.
+        """
+        index = range(len(self))[index]
+        length = int(self.samples[index])
+        count = length - start if samples is None else samples
+        if start < 0 or count < 0 or start + count > length:
+            raise IndexError(
+                f"samples {start} to {start + count} of clip {index}, which has {length}"
+            )
+        begin = int(self._spans[index, 0]) + start
+        return to_float(self._store.read(int(self._rows[index]), begin, count))
+
+    def select(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Recordings:
+        """Only these clips, in this order."""
+        chosen = np.asarray(indices, np.int64)
+        clips = [self.clips[index] for index in chosen]
+        return Recordings(clips, self.skipped, self._store, self._rows[chosen], self._spans[chosen])
+
+
+def _recordings(
+    corpus: Corpus, store: Store, usable: Mapping[str, Found], unusable: Mapping[str, str]
+) -> Recordings:
+    clips, rows, spans = [], [], []
+    skipped = dict.fromkeys(corpus.skipped)
+    for clip in corpus.clips:
+        path = str(clip.path.absolute())
+        if path in unusable:
+            skipped[Skipped(clip.name or path, unusable[path])] = None  # once for all its clips
+            continue
+        row, length, _ = usable[path]
+        begin = round(clip.start_s * SAMPLE_RATE_HZ)
+        end = length if clip.end_s is None else min(length, round(clip.end_s * SAMPLE_RATE_HZ))
+        if begin >= end:
+            reason = f"nothing from {clip.start_s:g} s on: ends at {length / SAMPLE_RATE_HZ:.3f} s"
+            skipped[Skipped(clip.name or path, reason)] = None
+            continue
+        clips.append(clip)
+        rows.append(row)
+        spans.append((begin, end))
+    return Recordings(
+        clips,
+        list(skipped),
+        store,
+        np.array(rows, np.int64),
+        np.array(spans, np.int64).reshape(-1, 2),
+    )
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UserError(
+                f"{folder}: no space left for decoded audio, about 115 MB an hour; free some or "
+                "name another place with --cache-dir"
+            ) from error
+        raise UserError(
+            f"{folder}: {error}; name a folder that can be written with --cache-dir"
+        ) from error

@@ -1,0 +1,337 @@
+"""Which recordings there are: a folder, one file, a CSV manifest, or built-in sounds.
+
+A corpus is only a list; nothing is decoded here. `cache.open_cache()` makes it readable.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tiny_audio_ssl.audio import synthetic as sounds
+from tiny_audio_ssl.audio.io import EXTENSIONS
+from tiny_audio_ssl.errors import UserError
+
+BUILTIN_PER_CLASS = 24
+PATH_COLUMNS = ("path", "filename", "file")
+START_COLUMNS = ("start_s", "start")
+END_COLUMNS = ("end_s", "end")
+_EXTRA = "cells beyond the last column"
+
+
+class CorpusError(UserError):
+    """A source that can't be used: its `reason`, fit for a table, and what to do instead."""
+
+    def __init__(self, source: str | Path, reason: str, advice: str) -> None:
+        super().__init__(f"{source}: {reason}; {advice}")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording, or the part of one from `start_s` to `end_s` (None: to its end)."""
+
+    path: Path
+    start_s: float = 0.0
+    end_s: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)  # label, group, ... as in the manifest
+    name: str = ""  # path relative to the corpus, with "/": the same wherever the corpus lies
+
+
+@dataclass(frozen=True)
+class Skipped:
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What was found: `clips`, and what was left out and why."""
+
+    source: str
+    root: Path
+    clips: tuple[Clip, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def column(self, name: str) -> list[str]:
+        """The text of one manifest column, one for each clip. Raises UserError if absent."""
+        return column(self.clips, name)
+
+
+def column(clips: Sequence[Clip], name: str) -> list[str]:
+    """The text of one manifest column, one for each clip. Raises UserError if absent."""
+    if all(name in clip.columns for clip in clips):
+        return [clip.columns[name] for clip in clips]
+    known = sorted(set().union(*(clip.columns for clip in clips)))
+    listed = f"the columns are: {', '.join(known)}" if known else "only CSV manifests have columns"
+    raise UserError(f"no column {name!r}; {listed}")
+
+
+def open_corpus(source: str | Path, strict: bool = False) -> Corpus:
+    """List the recordings of `source`.
+
+    Args:
+        source: a folder (searched through, sorted, without hidden files); an audio file; a `.csv`
+            manifest with a column `path` (or `filename`, `file`) relative to its own folder,
+            optionally `start_s` and `end_s` in seconds, and any others, kept as text; or
+            `builtin` or `builtin:N` for N procedurally made sounds of each class.
+        strict: let the first entry that can't be used be an error instead of `skipped`.
+
+    Raises:
+        UserError: not there, or nothing in it can be used.
+    """
+    return _checked(_found(source), strict)
+
+
+def open_corpora(sources: Sequence[str | Path], strict: bool = False) -> Corpus:
+    """List the recordings of several sources as one corpus; see `open_corpus`.
+
+    A source that can't be used is `skipped` like any entry. Names are relative to the folder that
+    all sources share. A single source is just `open_corpus`.
+
+    Raises:
+        UserError: no source was given, or nothing in them can be used.
+    """
+    if len(sources) == 1:
+        return open_corpus(sources[0], strict)
+    if not sources:
+        raise UserError("no recordings were given; give folders, audio files or .csv manifests")
+    corpora: list[Corpus] = []
+    skipped: list[Skipped] = []
+    for source in sources:
+        try:
+            corpora.append(_found(source))
+        except CorpusError as error:
+            skipped.append(Skipped(str(source), error.reason))
+    roots = [corpus.root.absolute() for corpus in corpora]
+    shared = Path(os.path.commonpath(roots)) if roots else Path.cwd()
+    clips: list[Clip] = []
+    for corpus, root in zip(corpora, roots, strict=True):
+        inside = root.relative_to(shared)
+        clips += [replace(clip, name=(inside / clip.name).as_posix()) for clip in corpus.clips]
+        skipped += [Skipped((inside / s.path).as_posix(), s.reason) for s in corpus.skipped]
+    source = f"{sources[0]} and {len(sources) - 1} more"
+    return _checked(Corpus(source, shared, tuple(clips), tuple(skipped)), strict)
+
+
+def _found(source: str | Path) -> Corpus:
+    path = Path(source).expanduser()
+    if str(source).partition(":")[0] == "builtin":
+        return _builtin(str(source))
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return _manifest(path)
+    if path.is_file() and path.suffix.lower() in EXTENSIONS:
+        return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
+    reason = f"not a .csv, nor one of {_extensions()}" if path.is_file() else "not there"
+    advice = "give a folder, an audio file, a .csv manifest, or the word builtin"
+    raise CorpusError(source, reason, advice)
+
+
+def _checked(corpus: Corpus, strict: bool) -> Corpus:
+    if corpus.skipped and (strict or not corpus.clips):
+        raise UserError(f"{corpus.source}: {listing(corpus.skipped)}")
+    return corpus
+
+
+def listing(skipped: Sequence[Skipped], most: int = 10) -> str:
+    """Entries that can't be used, for an error message."""
+    lines = [f"  {entry.path}: {entry.reason}" for entry in skipped[:most]]
+    if len(skipped) > most:
+        lines.append(f"  and {len(skipped) - most} more")
+    return "\n".join([f"{len(skipped)} entries can't be used", *lines])
+
+
+def split(
+    clips: Sequence[Clip], fraction: float, seed: int, group_column: str | None = None
+) -> tuple[list[int], list[int]]:
+    """Indices of (training, held-out) clips; about `fraction` of the groups are held out.
+
+    A group is a file, or what `group_column` says (a speaker, a session). A hash of seed and group
+    decides on which side all its clips go, so nothing changes sides when recordings are added.
+    With two groups or more there is at least one on each side, unless `fraction` is 0.
+
+    Raises:
+        UserError: `fraction` is not within 0 <= fraction < 1, or the column is absent.
+    """
+    if not 0 <= fraction < 1:
+        raise UserError(
+            f"a held-out fraction of {fraction} was given; expected 0 up to 1, e.g. 0.1"
+        )
+    names = [clip.name or clip.path.as_posix() for clip in clips]
+    groups = names
+    if group_column is not None:
+        # An empty cell tells nothing of what belongs together, so the file stands for itself.
+        labels = column(clips, group_column)
+        groups = [f"={label}" if label else name for label, name in zip(labels, names, strict=True)]
+    place = {group: _place(seed, group) for group in set(groups)}
+    ranked = sorted(place, key=lambda group: (place[group], group))
+    held_out = {group for group in ranked if place[group] < fraction}
+    if fraction and len(ranked) > 1:
+        held_out = (held_out | {ranked[0]}) - {ranked[-1]}
+    elif len(ranked) == 1:
+        held_out = set()
+    chosen = [group in held_out for group in groups]
+    return (
+        [index for index, is_held_out in enumerate(chosen) if not is_held_out],
+        [index for index, is_held_out in enumerate(chosen) if is_held_out],
+    )
+
+
+def _place(seed: int, group: str) -> float:
+    digest = hashlib.sha256(f"{seed}\n{group}".encode(errors="surrogateescape")).digest()
+    return float(int.from_bytes(digest[:8], "big") / 2**64)
+
+
+# --- folders --------------------------------------------------------------------------------
+
+
+def _folder(root: Path) -> Corpus:
+    clips: list[Clip] = []
+    skipped: list[Skipped] = []
+    files = list(_walk(root, skipped))
+    for path in files:
+        if path.suffix.lower() not in EXTENSIONS:
+            continue
+        name = path.relative_to(root).as_posix()
+        if not _is_text(name):
+            skipped.append(Skipped(ascii(name), "its name is not UTF-8"))
+        elif not path.is_file():
+            skipped.append(Skipped(name, "not a file"))
+        else:
+            clips.append(Clip(path, name=name))
+    if not clips and not skipped:
+        raise CorpusError(root, "no audio", _others(files))
+    return Corpus(str(root), root, tuple(clips), tuple(skipped))
+
+
+def _walk(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
+    def note(error: OSError) -> None:
+        skipped.append(Skipped(str(error.filename), str(error.strerror).lower()))
+
+    seen = set()
+    for place, folders, files in os.walk(root, onerror=note, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:  # a link back to where we have been
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(files) if not name.startswith("."))
+
+
+def _others(files: Sequence[Path]) -> str:
+    counts = Counter(path.suffix.lower() or "no extension" for path in files)
+    common = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(3))
+    found = f"found {len(files)} other files ({common})" if files else "found no files at all"
+    return f"looked for {_extensions()}; {found}. Convert them with: ffmpeg -i IN OUT.flac"
+
+
+def _extensions() -> str:
+    return " ".join(sorted(EXTENSIONS))
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# --- manifests ------------------------------------------------------------------------------
+
+
+def _manifest(path: Path) -> Corpus:
+    clips: list[Clip] = []
+    skipped: list[Skipped] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restkey=_EXTRA, restval="")
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
+            path_column = _path_column(path, header)
+            for row in reader:
+                extra = any(row.pop(_EXTRA, ()))
+                if not extra and not any(map(str.strip, row.values())):
+                    continue
+                try:
+                    if extra:
+                        raise ValueError("more cells than columns")
+                    clips.append(_clip(path.parent, path_column, row))
+                except (ValueError, OSError) as error:
+                    reason = f"{error} (line {reader.line_num})"
+                    skipped.append(Skipped(row[path_column] or path.name, reason))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(path, f"not a CSV in UTF-8 ({error})", "save it as one") from error
+    if not clips and not skipped:
+        raise CorpusError(path, "no rows below the header", "list a recording in each")
+    return Corpus(str(path), path.parent, tuple(clips), tuple(skipped))
+
+
+def _path_column(path: Path, header: list[str]) -> str:
+    for name in PATH_COLUMNS:
+        if name in header:
+            return name
+    found = ", ".join(header) or "nothing"
+    raise CorpusError(
+        path,
+        f"the first line holds {found}",
+        f"expected comma-separated column names with one of {', '.join(PATH_COLUMNS)}. "
+        "For example:\npath,label\nday1/a.wav,dog",
+    )
+
+
+def _clip(folder: Path, path_column: str, row: dict[str, str]) -> Clip:
+    name = row[path_column].strip()
+    if not name:
+        raise ValueError("no path")
+    path = folder / name
+    if not path.is_file():
+        raise ValueError("not a file" if path.exists() else "not there")
+    start_s = _seconds(row, START_COLUMNS) or 0.0
+    end_s = _seconds(row, END_COLUMNS)
+    if end_s is not None and end_s <= start_s:
+        raise ValueError(f"ends at {end_s:g} s, not after its start at {start_s:g} s")
+    special = (path_column, *START_COLUMNS, *END_COLUMNS)
+    columns = {key: value for key, value in row.items() if key not in special}
+    return Clip(path, start_s, end_s, columns, Path(name).as_posix())
+
+
+def _seconds(row: dict[str, str], names: Sequence[str]) -> float | None:
+    for name in names:
+        if text := row.get(name, "").strip():
+            try:
+                value = float(text)
+            except ValueError:
+                value = math.nan
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {text!r}, expected seconds such as 1.5")
+            return value
+    return None
+
+
+# --- built-in sounds ------------------------------------------------------------------------
+
+
+def _builtin(source: str) -> Corpus:
+    from tiny_audio_ssl.data.cache import default_cache_dir  # here, as cache imports this module
+
+    _, colon, count = source.partition(":")
+    if colon and not (count.isdecimal() and int(count) > 0):
+        raise CorpusError(
+            source,
+            "not a number of sounds",
+            f"expected builtin or builtin:N, e.g. builtin:{BUILTIN_PER_CLASS}",
+        )
+    per_class = int(count) if colon else BUILTIN_PER_CLASS
+    folder = default_cache_dir() / f"builtin-v1-{per_class}"
+    corpus = _manifest(sounds.write(folder, per_class))
+    return Corpus(source, corpus.root, corpus.clips, corpus.skipped)

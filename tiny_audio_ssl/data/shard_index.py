@@ -1,0 +1,126 @@
+"""All shards of a folder together: which files they hold, and the samples of each.
+
+There is no index on disk: the shards' rows are read, without samples, when a cache is opened.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tiny_audio_ssl.data.shards import (
+    ABOUT,
+    CHANGED,
+    NO_SAMPLES,
+    Ints,
+    Pcm,
+    Shard,
+    Stat,
+    describe,
+    in_words,
+    mapped,
+)
+
+
+class Store:
+    """The samples of every row. Maps shards on first use, so it can be pickled."""
+
+    def __init__(self, shards: list[Shard]) -> None:
+        none = np.zeros(0, np.int64)
+        self.paths = [shard.path for shard in shards]
+        rows = [len(shard.samples) for shard in shards]
+        self.shard: Ints = np.repeat(np.arange(len(shards)), rows)  # [rows], as all three
+        self.offset: Ints = np.concatenate([none, *(shard.offset for shard in shards)])
+        self.samples: Ints = np.concatenate([none, *(shard.samples for shard in shards)])
+        self._maps: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def read(self, row: int, start: int, count: int) -> Pcm:
+        """Samples of the file that begins at `row`: int16 `[count]`, a view where possible."""
+        chunk = int(self.samples[row])  # all but the last are this long
+        row, start = row + start // chunk, start % chunk
+        parts = [NO_SAMPLES]
+        while count > 0:
+            parts.append(self._row(row)[start : start + count])
+            count -= len(parts[-1])
+            row, start = row + 1, 0
+        return parts[-1] if len(parts) <= 2 else np.concatenate(parts)
+
+    def _row(self, row: int) -> Pcm:
+        shard, begin = int(self.shard[row]), int(self.offset[row])
+        if shard not in self._maps:
+            self._maps[shard] = np.frombuffer(mapped(self.paths[shard]), np.uint8)
+        return self._maps[shard][begin : begin + 2 * int(self.samples[row])].view(np.int16)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_maps": {}}
+
+
+class Found(NamedTuple):
+    """A file's content in the shards."""
+
+    row: int  # its first
+    samples: int
+    reason: str | None  # why it can't be used
+
+
+class Index:
+    """Finds files by their stat, and content by its sha256."""
+
+    def __init__(self, folder: Path) -> None:
+        shards = list(_intact(folder))
+        self.store = Store(shards)
+        self.contents: dict[str, Found] = {}  # by sha256
+        self._sha256: dict[tuple[Any, ...], str] = {}  # by stat
+        about = pa.concat_tables([ABOUT.empty_table(), *(shard.about for shard in shards)])
+        first = np.flatnonzero(about["chunk"].to_numpy() == 0)
+        last = np.append(first, len(about))[1:] - 1
+        files = about.take(pa.array(first))
+        for *stat, digest, row, samples, reason in zip(
+            *(files[name].to_pylist() for name in (*Stat._fields, "sha256")),
+            first.tolist(),
+            np.add.reduceat(self.store.samples, first).tolist(),
+            about["reason"].take(pa.array(last)).to_pylist(),
+            strict=True,
+        ):
+            if reason == CHANGED:
+                continue
+            self._sha256[tuple(stat)] = digest
+            if samples or reason:  # else the row only says that the content is elsewhere
+                self.contents[digest] = Found(row, samples, reason)
+
+    def find(self, paths: Iterable[str]) -> tuple[dict[str, Found], dict[str, str], dict[str, int]]:
+        """What is usable; reasons of what is not; sizes in bytes of what is not known yet."""
+        usable, unusable, new = {}, {}, {}
+        for path in paths:
+            try:
+                stat = Stat.of(path)
+            except OSError as error:
+                unusable[path] = in_words(error)
+                continue
+            found = self.contents.get(self._sha256.get(stat, ""))
+            if found is None:
+                new[path] = stat.size
+            elif found.reason:
+                unusable[path] = found.reason
+            else:
+                usable[path] = found
+        return usable, unusable, new
+
+
+def _intact(folder: Path) -> Iterator[Shard]:
+    for path in sorted(folder.glob("shard-*.arrow")):
+        if not path.exists():  # another build has dropped it since
+            continue
+        try:
+            yield describe(path)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk's fault, not the shard's
+                raise
+            warnings.warn(f"{path}: dropped, to be made anew ({error})", stacklevel=4)
+            path.unlink(missing_ok=True)

@@ -1,0 +1,273 @@
+"""From a checkpoint to embeddings of arrays, files and folders."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+import tiny_audio_ssl
+from tiny_audio_ssl.audio import io as audio
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.utils.files import atomic_file
+
+LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean of its parts
+Floats = NDArray[np.float32]
+
+
+class Embeds(Protocol):
+    """Whatever turns waveforms into embeddings: our checkpoints, log-mel statistics, peers."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in tables."""
+
+    @property
+    def dim(self) -> int:
+        """Size of an embedding."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that decides on the embedding; embeddings are kept under it."""
+
+    def embed(self, waves: Floats, /) -> Floats:
+        """float32 [B, N], mono, -1..1, 16 kHz -> float32 [B, dim]."""
+
+
+def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
+    """The embedder of a run's last checkpoint, or of a checkpoint folder (`RUN/best`).
+
+    `readout` makes the embedding of other parts than the checkpoint says (see `readout.py`).
+
+    Raises `CheckpointError` when there is none, or it is truncated or altered.
+    """
+    found = checkpoint.load(run, readout)
+    return Embedder(found.model, found.sha256, str(run))
+
+
+class Embedder:
+    """Waveforms -> embeddings, frozen. `dim` is the embedding's size."""
+
+    def __init__(self, model: WaveformEncoder, sha256: str = "", name: str = "") -> None:
+        self.model = model.eval()
+        self.dim = model.encoder.read_dim
+        self.sha256 = sha256
+        self.name = name
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of settings and weights: with other settings (`slice_frames`) the same weights give
+        other embeddings."""
+        configs = [asdict(self.model.frontend.config), asdict(self.model.encoder.config)]
+        about = json.dumps([tiny_audio_ssl.__version__, *configs], sort_keys=True)
+        digest = hashlib.sha256(about.encode())
+        for key, tensor in sorted(self.model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    @torch.no_grad()
+    def embed(self, waveform: ArrayLike, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Floats:
+        """[N] -> [D], or a batch of mono waveforms [B, N] -> [B, D]; float32, unbounded.
+
+        `waveform` is float, -1..1, of any length; a waveform shorter than one window (25 ms) is
+        padded with zeros. Another rate than 16 kHz is resampled. Raises `UserError` on integers,
+        NaN, no samples or more than two dimensions.
+        """
+        wave = _checked(waveform)
+        if sample_rate_hz != SAMPLE_RATE_HZ:
+            rows = [
+                audio.resample(row, sample_rate_hz, SAMPLE_RATE_HZ) for row in np.atleast_2d(wave)
+            ]
+            wave = np.stack(rows).reshape(*wave.shape[:-1], -1)
+        batch = torch.from_numpy(np.ascontiguousarray(np.atleast_2d(wave)))
+        embedding: Floats = self.model(self.model.frontend.padded(batch)).numpy()
+        return embedding.reshape(*wave.shape[:-1], self.dim)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of a recording that one row of the output stands for."""
+
+    clip: int
+    start: int  # samples from the clip's own start
+    samples: int
+
+
+def spans(
+    recordings: Recordings, window_s: float | None = None, hop_s: float | None = None
+) -> list[Span]:
+    """Whole recordings, or windows: the last one ends with the recording, nothing is left out."""
+    if window_s is None:
+        return [Span(i, 0, int(n)) for i, n in enumerate(recordings.samples)]
+    window = round(window_s * SAMPLE_RATE_HZ)
+    hop = round((hop_s or window_s) * SAMPLE_RATE_HZ)
+    if window < 1 or hop < 1:
+        raise UserError(f"window {window_s} s, hop {hop_s} s: both must be longer than a sample")
+    found = []
+    for clip, samples in enumerate(recordings.samples.tolist()):
+        last = max(0, samples - window)
+        starts = [*range(0, last, hop), last]
+        found += [Span(clip, start, min(window, samples)) for start in starts]
+    return found
+
+
+def embed_spans(
+    embedder: Embeds,
+    recordings: Recordings,
+    wanted: Sequence[Span],
+    done: Callable[[int], Any] = lambda count: None,
+    batch_size: int = 32,
+) -> Iterator[Floats]:
+    """Embeddings [n, D] of the spans, in their order, a batch at a time."""
+    longest = round(LONGEST_PASS_S * SAMPLE_RATE_HZ)
+    for batch in _equal_lengths(wanted, longest, batch_size):
+        if batch[0].samples > longest:
+            yield _embed_long(embedder, recordings, batch[0], longest)[None]
+        else:
+            waves = [recordings.read(s.clip, s.start, s.samples) for s in batch]
+            yield embedder.embed(np.stack(waves))
+        done(len(batch))
+
+
+def embed_all(
+    embedder: Embeds, recordings: Recordings, window_s: float | None = None, **kw: Any
+) -> Floats:
+    """One embedding of each recording: [recordings, D], float32.
+
+    With `window_s` it is the mean over windows of that length, the last of which ends with the
+    recording; without, of the whole recording (or of equal parts of at most `LONGEST_PASS_S`).
+    """
+    wanted = spans(recordings, window_s)
+    totals = np.zeros((len(recordings), embedder.dim))
+    first = 0
+    for rows in embed_spans(embedder, recordings, wanted, **kw):
+        np.add.at(totals, [span.clip for span in wanted[first : first + len(rows)]], rows)
+        first += len(rows)
+    windows = np.bincount([span.clip for span in wanted], minlength=len(recordings))
+    return (totals / windows[:, None]).astype(np.float32)
+
+
+def write(
+    target: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
+) -> None:
+    """Write a .parquet (a row a span: path, times, manifest columns, embedding) or a .npy [n, D]
+    with its rows in a .csv beside it; either appears whole or not at all."""
+    writers = {".parquet": _write_parquet, ".npy": _write_npy}
+    if target.suffix not in writers:
+        raise UserError(f"{target}: ends with {target.suffix!r}; expected {' or '.join(writers)}")
+    with atomic_file(target) as work:
+        writers[target.suffix](work, embedder, recordings, wanted, **kw)
+    if target.suffix == ".npy":
+        _write_rows(target.with_suffix(".csv"), recordings, wanted)
+
+
+def _write_parquet(
+    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
+) -> None:
+    names = _column_names(recordings)
+    schema = pa.schema(
+        [
+            *[(name, pa.float64() if name.endswith("_s") else pa.string()) for name in names],
+            ("embedding", pa.list_(pa.float32(), embedder.dim)),
+        ],
+        metadata={"checkpoint_sha256": embedder.sha256, "sample_rate_hz": str(SAMPLE_RATE_HZ)},
+    )
+    first = 0
+    with pq.ParquetWriter(work, schema) as writer:
+        for embeddings in embed_spans(embedder, recordings, wanted, **kw):
+            rows = [_row(recordings, s) for s in wanted[first : first + len(embeddings)]]
+            first += len(embeddings)
+            flat = pa.array(embeddings.ravel())
+            vectors = pa.FixedSizeListArray.from_arrays(flat, embedder.dim)
+            columns = [[row.get(name) for row in rows] for name in names]
+            arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=False)]
+            writer.write_table(pa.Table.from_arrays([*arrays, vectors], schema=schema))
+
+
+def _write_npy(
+    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
+) -> None:
+    shape = (len(wanted), embedder.dim)
+    table = np.lib.format.open_memmap(work, mode="w+", dtype=np.float32, shape=shape)
+    first = 0
+    for embeddings in embed_spans(embedder, recordings, wanted, **kw):
+        table[first : first + len(embeddings)] = embeddings
+        first += len(embeddings)
+    table.flush()
+
+
+def _write_rows(target: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
+    with atomic_file(target) as work, work.open("w", newline="") as file:
+        writer = csv.DictWriter(file, _column_names(recordings))
+        writer.writeheader()
+        writer.writerows(_row(recordings, span) for span in wanted)
+
+
+def _column_names(recordings: Recordings) -> list[str]:
+    others = dict.fromkeys(name for clip in recordings.clips for name in clip.columns)
+    return ["path", "start_s", "end_s", *(n for n in others if n not in ("start_s", "end_s"))]
+
+
+def _row(recordings: Recordings, span: Span) -> dict[str, Any]:
+    clip = recordings.clips[span.clip]
+    start_s = clip.start_s + span.start / SAMPLE_RATE_HZ
+    times = {
+        "start_s": round(start_s, 6),
+        "end_s": round(start_s + span.samples / SAMPLE_RATE_HZ, 6),
+    }
+    return {**clip.columns, "path": str(clip.path), **times}
+
+
+def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[list[Span]]:
+    """Runs of neighbours of one length, so that a batch is a plain array."""
+    batch: list[Span] = []
+    room = size * SAMPLE_RATE_HZ * 5  # samples: long spans go in smaller batches
+    for span in wanted:
+        full = len(batch) == size or len(batch) * span.samples >= room
+        if batch and (full or span.samples != batch[0].samples or span.samples > longest):
+            yield batch
+            batch = []
+        batch.append(span)
+    if batch:
+        yield batch
+
+
+def _embed_long(embedder: Embeds, recordings: Recordings, span: Span, longest: int) -> Floats:
+    """The mean over equal parts, each at most `longest` samples: memory stays flat."""
+    parts = -(-span.samples // longest)
+    edges = np.linspace(0, span.samples, parts + 1).astype(int)
+    total = np.zeros(embedder.dim)
+    for start, end in pairwise(edges):
+        wave = recordings.read(span.clip, span.start + int(start), int(end - start))
+        total += embedder.embed(wave[None])[0]
+    return (total / parts).astype(np.float32)
+
+
+def _checked(waveform: ArrayLike) -> Floats:
+    wave = np.asarray(waveform)
+    if not np.issubdtype(wave.dtype, np.floating):
+        raise UserError(
+            f"waveform of {wave.dtype}; expected floats in -1..1: divide int16 samples by 32768"
+        )
+    if wave.ndim not in (1, 2) or wave.size == 0:
+        raise UserError(f"waveform of shape {wave.shape}; expected [samples] or [batch, samples]")
+    if not np.isfinite(wave).all():
+        raise UserError("waveform has NaN or infinite samples")
+    return wave.astype(np.float32)

@@ -1,0 +1,90 @@
+"""DATASETS: published datasets that can be probed, one file each; any manifest can be, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tiny_audio_ssl.data.corpus import Clip, Corpus, column, open_corpus
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.datasets.base import Dataset, Task
+from tiny_audio_ssl.evaluation.datasets.birds import BIRD_DETECTION
+from tiny_audio_ssl.evaluation.datasets.esc import ESC10, ESC50
+from tiny_audio_ssl.evaluation.datasets.librispeech import LIBRISPEECH_SPEAKER
+from tiny_audio_ssl.evaluation.datasets.musan import MUSAN
+from tiny_audio_ssl.evaluation.datasets.nsynth import NSYNTH_FAMILY, NSYNTH_PITCH
+from tiny_audio_ssl.evaluation.datasets.scenes import URBAN_SCENES
+from tiny_audio_ssl.evaluation.datasets.speech_commands import SPEECH_COMMANDS
+from tiny_audio_ssl.evaluation.datasets.voxforge import VOXFORGE
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        SPEECH_COMMANDS,
+        LIBRISPEECH_SPEAKER,
+        MUSAN,
+        BIRD_DETECTION,
+        URBAN_SCENES,
+        VOXFORGE,
+        NSYNTH_PITCH,
+        NSYNTH_FAMILY,
+        ESC50,
+        ESC10,
+    )
+}
+
+
+def dataset_named(name: str) -> Dataset:
+    """Raises `UserError` with the names there are."""
+    if name not in DATASETS:
+        raise UserError(f"dataset {name!r} is not known; choose from {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
+def task_corpus(task: Task) -> tuple[Corpus, Task]:
+    """The recordings that a task is about, and the task with what it left open filled in.
+
+    The conditions of `task.where` hold for all of them, so the returned task has none. A task that
+    names a column for folds or a split uses none of its dataset's for these.
+
+    Raises:
+        UserError: a source or column that is not there; conditions that nothing meets; a dataset
+            that is absent or incomplete, with what to download and where to put it.
+    """
+    if task.dataset is None:
+        corpus = open_corpus(task.source)
+    else:
+        dataset = dataset_named(task.dataset)
+        corpus = dataset.corpus(task.source)
+        own_parts = task.fold is None and task.split is None
+        task = replace(
+            task,
+            label=dataset.label if task.label == Task.label else task.label,
+            fold=dataset.fold if own_parts else task.fold,
+            split=dataset.split if own_parts else task.split,
+            group=task.group or dataset.group,
+        )
+    chosen = corpus.clips
+    for condition in task.where:
+        chosen = _meeting(chosen, condition)
+        if not chosen:
+            raise UserError(
+                f"{corpus.source}: no recording is left where {', '.join(task.where)}; the last "
+                f"that was looked at is {condition}"
+            )
+    return replace(corpus, clips=chosen), replace(task, where=())
+
+
+def _meeting(clips: Sequence[Clip], condition: str) -> tuple[Clip, ...]:
+    name, equals, value = condition.partition("=")
+    unlike = name.endswith("!")
+    name = name.removesuffix("!")
+    if not equals or not name:
+        raise UserError(
+            f"--where {condition}: expected COLUMN=VALUE or COLUMN!=VALUE, e.g. esc10=TRUE"
+        )
+    texts = column(clips, name)
+    return tuple(c for c, text in zip(clips, texts, strict=True) if (text == value) != unlike)
+
+
+__all__ = ["DATASETS", "Dataset", "Task", "dataset_named", "task_corpus"]

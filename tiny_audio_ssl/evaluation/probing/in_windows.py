@@ -1,0 +1,35 @@
+"""What sees one window at a time, as a model to probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tiny_audio_ssl.embedding.embedder import Floats
+
+
+class InWindows:
+    """A model that sees one window at a time, as artifacts do. Of a longer sound its embedding is
+    the mean over windows, the last of which ends with it; a shorter one is followed by zeros."""
+
+    def __init__(
+        self, run: Callable[[Floats], Floats], samples: int, dim: int, name: str, identity: str
+    ) -> None:
+        """`run`: float32 [1, samples] -> [1, dim]. `identity`: of all that decides on it."""
+        self.run, self.samples = run, samples
+        self.dim, self.name, self.identity = dim, name, identity
+
+    def embed(self, waves: Floats) -> Floats:
+        """float32 [B, N], -1..1, 16 kHz -> float32 [B, dim]."""
+        missing = max(0, self.samples - waves.shape[1])
+        waves = np.pad(waves, ((0, 0), (0, missing)))
+        last = waves.shape[1] - self.samples
+        starts = [*range(0, last, self.samples), last]
+        return np.stack([self._mean(wave, starts) for wave in waves])
+
+    def _mean(self, wave: Floats, starts: list[int]) -> Floats:
+        windows = (wave[None, start : start + self.samples] for start in starts)
+        rows = [self.run(np.ascontiguousarray(window))[0] for window in windows]
+        found: Floats = np.mean(rows, axis=0, dtype=np.float32)
+        return found

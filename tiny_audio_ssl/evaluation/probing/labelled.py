@@ -1,0 +1,143 @@
+"""A task made ready: its recordings decoded, its labels as class indices, its splits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.data.corpus import Clip, Skipped, column, listing
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.datasets import task_corpus
+from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.probing.labels import check_labels
+from tiny_audio_ssl.evaluation.probing.splits import Ints, Split, Table, inner, split
+from tiny_audio_ssl.utils.extras import require
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What every protocol works on."""
+
+    task: Task  # with the dataset's own columns filled in
+    recordings: Recordings
+    contents: list[str]  # hash of each recording's decoded samples
+    table: Table
+    splits: list[Split]
+    skipped: Sequence[Skipped] = ()  # what `allow_missing` left out
+
+    @property
+    def classes(self) -> list[str]:
+        """Sorted."""
+        return self.table.classes
+
+    @property
+    def truth(self) -> Ints:
+        """[recordings] index into `classes`."""
+        return self.table.truth
+
+    @property
+    def groups(self) -> list[str]:
+        """[recordings] what must not be parted: the task's group column, or else the file."""
+        return self.table.groups
+
+    def inner(self, outer: Split) -> list[Split]:
+        """Splits of the training part alone, to choose settings on; see `splits.inner`."""
+        return inner(self.table, outer, self.task.seed)
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+
+def open_task(task: Task, cache_dir: Path | None = None, allow_missing: bool = False) -> Labelled:
+    """Read a task's list, decode what is new, and split it.
+
+    Recordings without a label are left out before anything is decoded. One that is absent or can't
+    be decoded is an error, since leaving it out would change what is measured; `allow_missing`
+    leaves it out.
+
+    Raises `UserError`: that, and whatever makes the labels or the splits impossible.
+    """
+    try:
+        return _opened(task, cache_dir, allow_missing)
+    except UserError as error:
+        raise UserError(f"{task.name}: {error}") from error
+
+
+def _opened(task: Task, cache_dir: Path | None, allow_missing: bool) -> Labelled:
+    corpus, task = task_corpus(task)
+    _check_missing(corpus.skipped, allow_missing)
+    labels = column(corpus.clips, task.label)
+    check_labels([label for label in labels if label.strip()], task.label)
+    clips = [clip for clip, label in zip(corpus.clips, labels, strict=True) if label.strip()]
+    recordings = open_cache(replace(corpus, clips=tuple(clips), skipped=()), cache_dir)
+    _check_missing(recordings.skipped, allow_missing)
+    contents = [_content(recordings, i) for i in range(len(recordings))]
+    table = tabulate(recordings.clips, task, copies_of(recordings, contents))
+    splits = split(table, task.folds, task.seed)
+    skipped = [*corpus.skipped, *recordings.skipped]
+    return Labelled(task, recordings, contents, table, splits, skipped)
+
+
+def _check_missing(skipped: Sequence[Skipped], allowed: bool) -> None:
+    if skipped and not allowed:
+        raise UserError(
+            f"{listing(skipped)}\nMend the list, or leave them out with --allow-missing: the "
+            "figures are then of the rest"
+        )
+
+
+def tabulate(clips: Sequence[Clip], task: Task, copies: Ints | None = None) -> Table:
+    """The columns that splitting looks at. An empty group cell tells nothing of what belongs
+    together, so the file stands for itself."""
+    classes, truth = np.unique(np.array(column(clips, task.label)), return_inverse=True)
+    files = [str(clip.path) for clip in clips]
+    named = column(clips, task.group) if task.group else [""] * len(clips)
+    return Table(
+        truth=truth.astype(np.int64),
+        classes=[str(name) for name in classes],
+        groups=[name or file for name, file in zip(named, files, strict=True)],
+        copies=np.arange(len(clips)) if copies is None else copies,
+        folds=column(clips, task.fold) if task.fold else None,
+        parts=column(clips, task.split) if task.split else None,
+    )
+
+
+def copies_of(recordings: Recordings, contents: Sequence[str]) -> Ints:
+    """[recordings] the same number for spans of one file that overlap and for identical audio."""
+    graphs = require("scipy.sparse.csgraph", "eval")
+    sparse = require("scipy.sparse", "eval")
+    files: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    for i, clip in enumerate(recordings.clips):
+        begin = round(clip.start_s * SAMPLE_RATE_HZ)
+        files[os.path.realpath(clip.path)].append((begin, begin + int(recordings.samples[i]), i))
+    links = [link for spans in files.values() for link in _overlaps(sorted(spans))]
+    first: dict[str, int] = {}
+    links += [(first.setdefault(content, i), i) for i, content in enumerate(contents)]
+    left, right = np.array(links).T
+    size = len(contents)
+    graph = sparse.coo_matrix((np.ones(len(links)), (left, right)), shape=(size, size))
+    _, component = graphs.connected_components(graph, directed=False)
+    return np.asarray(component, np.int64)
+
+
+def _overlaps(spans: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """Links between neighbours of (begin, end, index), sorted, that share samples."""
+    links, reach = [], 0
+    for (_, end, before), (begin, _, index) in pairwise(spans):
+        reach = max(reach, end)
+        if begin < reach:
+            links.append((before, index))
+    return links
+
+
+def _content(recordings: Recordings, index: int) -> str:
+    return hashlib.sha256(recordings.read(index).tobytes()).hexdigest()

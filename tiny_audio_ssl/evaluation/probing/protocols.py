@@ -1,0 +1,203 @@
+"""PROTOCOLS: what is fitted on a training part and scored on the test part, by name.
+
+The ones here keep the embedding frozen. To add one, write a function of `(embeddings, labelled)`
+or, if it needs waveforms, of `(model, labelled, store)`, and name it in PROTOCOLS.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiny_audio_ssl.embedding.embedder import Embedder, Embeds, Floats
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.scores import Details, Score, Trial
+from tiny_audio_ssl.evaluation.probing.splits import Ints, Split
+from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.utils.extras import require
+
+GRID = (0.001, 0.01, 0.1, 1.0, 10.0)  # C, the inverse strength of the L2 penalty
+UNCHOSEN_C = 1.0  # where there is nothing to choose it on
+NEIGHBOURS = 5
+FEW_SHOT_SEEDS = 10
+CHOOSING, FITTING = 1e-3, 1e-4  # tolerances: the choice of C does not need the last digits
+
+Measured = tuple[list[Trial], Details]
+Protocol = Callable[[Embeds, Labelled, Store], Measured]
+
+
+def evaluate(model: Embeds, labelled: Labelled, protocol: str, store: Store | None = None) -> Score:
+    """Judge a model on a task by a protocol of PROTOCOLS.
+
+    Raises `UserError`: an unknown protocol, embeddings with NaN, too few examples for few-shot.
+    """
+    if protocol not in PROTOCOLS:
+        raise UserError(f"protocol {protocol!r} is not known; choose from {', '.join(PROTOCOLS)}")
+    trials, details = PROTOCOLS[protocol](model, labelled, store or Store())
+    if isinstance(model, Embedder):
+        details = {"encoder": model.model.encoder.config.name, **details}
+    if left_out := sum(one.left_out for one in labelled.splits):
+        details = {**details, "left out of training as copies of tested": left_out}
+    return Score(
+        labelled.task.name,
+        model.name,
+        protocol,
+        labelled.classes,
+        labelled.truth,
+        trials,
+        details,
+        labelled.groups,
+    )
+
+
+def linear(x: Floats, labelled: Labelled) -> Measured:
+    """Logistic regression, its C chosen inside each training part: on the official validation part,
+    or by inner folds that keep groups whole. Ties go to the stronger penalty."""
+    trials, chosen = [], []
+    for fold, one in enumerate(labelled.splits):
+        c = _choose_c(x, labelled, one)
+        chosen.append(c)
+        trials.append(Trial(fold, 0, one.test, _regress(x, labelled.truth, one, c)))
+    return trials, {"C": ", ".join(f"{c:g}" for c in chosen)}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Logistic regression on a standardised embedding: scores are
+    softmax(weight ((x - mean) / std) + bias)."""
+
+    mean: NDArray[np.float64]  # [D]
+    std: NDArray[np.float64]  # [D]
+    weight: NDArray[np.float64]  # [classes, D]
+    bias: NDArray[np.float64]  # [classes]
+    c: float
+
+
+def fit_all(x: Floats, labelled: Labelled) -> Fitted:
+    """What `linear` fits, on all recordings, for use rather than for a score. C is chosen as there:
+    on the official validation part, or by inner folds."""
+    scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(x)
+    everything = Split(np.arange(len(labelled)), np.arange(0))
+    with_validation = (one for one in labelled.splits if one.validation is not None)
+    c = _choose_c(x, labelled, next(with_validation, everything))
+    known, axes = _turned(scaler.transform(x), np.eye(x.shape[1], dtype=np.float32))
+    regression = _quietly(_regression(FITTING, C=c), known, labelled.truth)
+    weight, bias = regression.coef_ @ axes.T, regression.intercept_
+    if len(weight) == 1:  # of two classes it models the second: sigmoid(z) is softmax(0, z)
+        weight, bias = np.vstack([0 * weight, weight]), np.append(0.0, bias)
+    return Fitted(scaler.mean_, scaler.scale_, weight, bias, c)
+
+
+def knn(x: Floats, labelled: Labelled, k: int = NEIGHBOURS) -> Measured:
+    """The k nearest by cosine distance, each voting with the inverse of its distance."""
+    neighbours = require("sklearn.neighbors", "eval").KNeighborsClassifier
+    trials = []
+    for fold, one in enumerate(labelled.splits):
+        known, asked = _standardised(x[one.train], x[one.test])
+        count = min(k, len(one.train))
+        vote = neighbours(count, metric="cosine", weights="distance")
+        vote.fit(known, labelled.truth[one.train])
+        trials.append(Trial(fold, 0, one.test, vote.predict(asked)))
+    return trials, {"k": k}
+
+
+def few_shot(x: Floats, labelled: Labelled, shots: int) -> Measured:
+    """Logistic regression on `shots` labels a class, drawn anew from the training part with each
+    seed; C = 1, since no labels are left to choose it on."""
+    trials = []
+    for fold, one in enumerate(labelled.splits):
+        for seed in range(FEW_SHOT_SEEDS):
+            rng = np.random.default_rng([labelled.task.seed, fold, seed])
+            drawn = Split(_drawn(labelled, one.train, shots, rng), one.test)
+            predicted = _regress(x, labelled.truth, drawn, UNCHOSEN_C)
+            trials.append(Trial(fold, seed, one.test, predicted))
+    return trials, {"C": f"{UNCHOSEN_C:g}", "seeds": FEW_SHOT_SEEDS}
+
+
+def _drawn(labelled: Labelled, train: Ints, shots: int, rng: np.random.Generator) -> Ints:
+    truth = labelled.truth[train]
+    chosen = []
+    for index in np.unique(truth):
+        own = train[truth == index]
+        if len(own) < shots:
+            raise UserError(
+                f"{labelled.task.name}: label {labelled.classes[index]!r} has {len(own)} examples "
+                f"in a training part, few-shot-{shots} needs {shots}; choose fewer shots"
+            )
+        chosen.append(rng.choice(own, shots, replace=False))
+    return np.concatenate(chosen)
+
+
+def _choose_c(x: Floats, labelled: Labelled, outer: Split) -> float:
+    inner = labelled.inner(outer)
+    if not inner:
+        return UNCHOSEN_C
+    right = np.zeros(len(GRID))
+    for one in inner:
+        known, asked = _turned(*_standardised(x[one.train], x[one.test]))
+        # From small to large C, each fit starting where the last one ended.
+        fit = _regression(CHOOSING, warm_start=True)
+        for i, c in enumerate(GRID):
+            _quietly(fit.set_params(C=c), known, labelled.truth[one.train])
+            right[i] += np.sum(fit.predict(asked) == labelled.truth[one.test])
+    return GRID[int(np.argmax(right))]
+
+
+def _regress(x: Floats, truth: Ints, one: Split, c: float) -> Ints:
+    known, asked = _turned(*_standardised(x[one.train], x[one.test]))
+    predicted: Ints = _quietly(_regression(FITTING, C=c), known, truth[one.train]).predict(asked)
+    return predicted
+
+
+def _regression(tolerance: float, **kw: Any) -> Any:
+    linear_model = require("sklearn.linear_model", "eval")
+    return linear_model.LogisticRegression(tol=tolerance, max_iter=1000, **kw)
+
+
+def _quietly(regression: Any, x: Floats, truth: Ints) -> Any:
+    with warnings.catch_warnings():
+        # A nearly separable task may need more steps; its predictions have long settled.
+        warnings.simplefilter("ignore", require("sklearn.exceptions", "eval").ConvergenceWarning)
+        return regression.fit(x, truth)
+
+
+def _standardised(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """Zero mean and unit variance by the statistics of what is known alone."""
+    scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(known)
+    return scaler.transform(known), scaler.transform(asked)
+
+
+def _turned(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """Fewer columns where there are fewer recordings than columns. The regression stays the same,
+    as its weights are a combination of the training rows and its penalty does not see a turn."""
+    if known.shape[1] <= len(known):
+        return known, asked
+    axes = np.linalg.svd(known, full_matrices=False)[2].T
+    return known @ axes, asked @ axes
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A protocol that needs nothing but the embeddings."""
+
+    measure: Callable[[Floats, Labelled], Measured]
+
+    def __call__(self, model: Embeds, labelled: Labelled, store: Store) -> Measured:
+        x = store.embeddings(model, labelled.recordings, labelled.contents)
+        return self.measure(x, labelled)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "linear": Frozen(linear),
+    "knn": Frozen(knn),
+    "few-shot-1": Frozen(partial(few_shot, shots=1)),
+    "few-shot-5": Frozen(partial(few_shot, shots=5)),
+    "few-shot-20": Frozen(partial(few_shot, shots=20)),
+}

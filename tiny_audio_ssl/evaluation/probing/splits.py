@@ -1,0 +1,225 @@
+"""How labelled recordings are parted into training and test, so that nothing leaks.
+
+Every split, drawn or official, goes through `sealed`: a recording that holds the same sound as a
+tested one leaves the training part, and a group that stands on both sides is an error. There is no
+other way to make a `Split` from a table.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.extras import require
+
+Ints = NDArray[np.int64]
+PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+PARTS |= dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
+DRAWS = 20  # seeds that are tried before the groups are said to be in the way
+INNER_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of recordings."""
+
+    train: Ints
+    test: Ints
+    validation: Ints | None = None  # for choices such as C, where the dataset has such a part
+    left_out: int = 0  # of training: recordings of the same sound as a tested one
+
+
+@dataclass(frozen=True)
+class Table:
+    """What splitting looks at, a row a recording."""
+
+    truth: Ints  # index into `classes`
+    classes: list[str]
+    groups: list[str]  # never parted
+    copies: Ints  # the same number: (partly) the same sound
+    folds: list[str] | None = None  # official
+    parts: list[str] | None = None  # official: train, validation or test
+
+
+def split(table: Table, folds: int = 5, seed: int = 0) -> list[Split]:
+    """The official folds, the official split, or `folds` drawn ones, whole groups held out.
+
+    Raises `UserError`: a label with one example, a tested label that is in no training part, a
+    group on both sides, too few groups or examples for so many folds.
+    """
+    _check_counts(table)
+    if table.folds is not None and table.parts is not None:
+        raise UserError("both official folds and an official split were given; leave one out")
+    if table.folds is not None:
+        found = _official_folds(table)
+    elif table.parts is not None:
+        found = [_official_parts(table)]
+    else:
+        found = _drawn_folds(table, folds, seed)
+    for one in found:
+        if untrained := _untrained(table, one):
+            raise UserError(
+                f"{_listed(untrained)} would be tested but is in no training part; leave its label "
+                "empty in the manifest, or give other folds or groups"
+            )
+    return found
+
+
+def inner(table: Table, outer: Split, seed: int = 0) -> list[Split]:
+    """Splits of a training part alone, to choose a setting on; whole folds and groups held out.
+
+    The official validation part if there is one. Empty when one group is all there is to train on.
+    Unlike in `split`, a tested class may be absent from training: it counts alike for every choice.
+    """
+    if outer.validation is not None:
+        return [sealed(table, outer.train, outer.validation)]
+    truth = table.truth[outer.train]
+    units = [table.groups[i] for i in outer.train]
+    if table.folds is not None and len({table.folds[i] for i in outer.train}) > 1:
+        units = [table.folds[i] for i in outer.train]
+    most = min(INNER_FOLDS, len(set(units)), max(Counter(truth.tolist()).values()))
+    if most < 2:
+        return []
+    pairs = [(outer.train[a], outer.train[b]) for a, b in _draw(truth, units, most, seed)]
+    # Where all that is left to train on are copies of what is tested, there is nothing to learn.
+    return [sealed(table, a, b) for a, b in pairs if len(_without_copies(table, a, b))]
+
+
+def sealed(table: Table, train: Ints, test: Ints, validation: Ints | None = None) -> Split:
+    """The split, without training (or validation) recordings of the same sound as a tested one.
+
+    Raises `UserError` naming a group that stands on both sides.
+    """
+    kept = _without_copies(table, train, test)
+    if validation is not None:
+        validation = _without_copies(table, validation, test)
+        kept = _without_copies(table, kept, validation)
+    found = Split(kept, test, validation, len(train) - len(kept))
+    _check_apart(table, found)
+    return found
+
+
+def _without_copies(table: Table, indices: Ints, tested: Ints) -> Ints:
+    kept: Ints = indices[~np.isin(table.copies[indices], table.copies[tested])]
+    return kept
+
+
+def _check_apart(table: Table, found: Split) -> None:
+    parts = [("training", found.train), ("test", found.test)]
+    if found.validation is not None:
+        parts.insert(1, ("validation", found.validation))
+    for name, indices in parts:
+        if not len(indices):
+            raise UserError(f"the {name} part of a split is empty; give other folds or groups")
+    for first, (one, left) in enumerate(parts):
+        for other, right in parts[first + 1 :]:
+            shared = {table.groups[i] for i in left} & {table.groups[i] for i in right}
+            if shared:
+                raise UserError(
+                    f"group {_listed(sorted(shared))} stands in both the {one} and the {other} "
+                    "part; mend the manifest, name another --group, or leave the official parts out"
+                )
+            if np.isin(table.copies[left], table.copies[right]).any():
+                raise AssertionError("a sound on both sides of a split")
+
+
+def _check_counts(table: Table) -> None:
+    counts = np.bincount(table.truth, minlength=len(table.classes))
+    if single := [name for name, n in zip(table.classes, counts, strict=True) if n == 1]:
+        raise UserError(
+            f"label {_listed(single)} has one example; training and test need one each: add more, "
+            "or leave the label empty in the manifest"
+        )
+
+
+def _official_folds(table: Table) -> list[Split]:
+    own = np.array(table.folds)
+    names = sorted(set(own.tolist()))
+    if "" in names:
+        raise UserError(f"{int((own == '').sum())} recordings have no fold; fill the column in")
+    if len(names) < 2:
+        raise UserError("the fold column has one fold only; leave --fold out to draw folds")
+    return [sealed(table, *_sides(own == name)) for name in names]
+
+
+def _official_parts(table: Table) -> Split:
+    parts = np.array([PARTS.get(text.strip().lower(), "") for text in table.parts or ()])
+    if not parts.all():
+        wrong = sorted({table.parts[i] for i in np.flatnonzero(parts == "")})  # type: ignore[index]
+        raise UserError(f"split {_listed(wrong)}: expected train, validation or test")
+    where = {name: np.flatnonzero(parts == name) for name in ("train", "test", "validation")}
+    return sealed(
+        table,
+        where["train"],
+        where["test"],
+        where["validation"] if len(where["validation"]) else None,
+    )
+
+
+def _drawn_folds(table: Table, folds: int, seed: int) -> list[Split]:
+    """The first draw that trains every tested class, of a few: rare classes may need them."""
+    if folds < 2:
+        raise UserError(f"{folds} folds; expected at least 2")
+    _check_groups(table, folds)
+    found: list[Split] = []
+    for attempt in range(DRAWS):
+        pairs = _draw(table.truth, table.groups, folds, seed + attempt)
+        found = [sealed(table, train, test) for train, test in pairs]
+        if len(found) == folds and not any(_untrained(table, one) for one in found):
+            return found
+    if len(found) < folds:
+        raise UserError(
+            f"the groups are too uneven for {folds} folds with every label; lower --folds"
+        )
+    return found
+
+
+def _check_groups(table: Table, folds: int) -> None:
+    most = max(Counter(table.truth.tolist()).values())
+    if len(set(table.groups)) < folds or most < folds:
+        raise UserError(
+            f"{len(set(table.groups))} groups and at most {most} examples of a label for {folds} "
+            "folds; lower --folds or give another --group"
+        )
+    groups = np.array(table.groups)
+    single = [
+        name
+        for index, name in enumerate(table.classes)
+        if len(set(groups[table.truth == index].tolist())) < 2
+    ]
+    if single:
+        raise UserError(
+            f"label {_listed(single)} is in one group only, which can't be both trained on and "
+            "tested; give another --group, or leave the label empty in the manifest"
+        )
+
+
+def _draw(truth: Ints, units: Sequence[str], folds: int, seed: int) -> list[tuple[Ints, Ints]]:
+    """(train, test) pairs, each unit tested once, with the classes as even as they can be."""
+    selection = require("sklearn.model_selection", "eval")
+    alone = len(set(units)) == len(units)
+    splitter = selection.StratifiedKFold if alone else selection.StratifiedGroupKFold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of rare classes: `split` checks them itself
+        drawn = splitter(folds, shuffle=True, random_state=seed).split(truth, truth, units)
+        return [(train, test) for train, test in drawn if len(test)]
+
+
+def _sides(tested: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    return np.flatnonzero(~tested), np.flatnonzero(tested)
+
+
+def _untrained(table: Table, found: Split) -> list[str]:
+    missing = set(table.truth[found.test].tolist()) - set(table.truth[found.train].tolist())
+    return [table.classes[index] for index in sorted(missing)]
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name) for name in names[:most]) + more

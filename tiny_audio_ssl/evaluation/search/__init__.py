@@ -1,0 +1,184 @@
+"""Which pretext tasks to combine, and with what weights: a search that a linear probe guides.
+
+```
+DIR/  settings.json   what defines the search; going on with other settings is an error
+      trials.csv      a row a finished trial
+      trials/003/     the run of each trial
+```
+The table is all the memory there is: what is tried next is a function of the seed and the rows so
+far, so that a search that was killed goes on to the same table as one that was not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.protocols import evaluate
+from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.search import table
+from tiny_audio_ssl.evaluation.search.proposals import propose
+from tiny_audio_ssl.evaluation.search.table import Figure, Trial
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.pretext.combined import Combined, Weights, check_weights
+from tiny_audio_ssl.training import runs
+from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training.trainer import TrainingStopped
+from tiny_audio_ssl.utils.files import explained, write_json
+
+SETTINGS, TRIALS = "settings.json", "trials"
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What defines a search, but its number of trials: more may be asked for later."""
+
+    source: str
+    tasks: tuple[str, ...]
+    slice_ms: float | None = None
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_weights(dict.fromkeys(self.tasks, 1.0))
+        if not 1 < len(set(self.tasks)) == len(self.tasks):
+            raise UserError(f"tasks {' '.join(self.tasks)}: expected two or more, each once")
+
+    def pretrain(self, weights: Weights) -> PretrainConfig:
+        """The run that tries these weights."""
+        task = Combined.Config(weights, self.slice_ms)
+        return PretrainConfig("combined", task, self.encoder, self.frontend, self.training)
+
+
+def search(
+    config: SearchConfig,
+    probes: Sequence[Labelled],
+    folder: Path,
+    trials: int,
+    *,
+    cache_dir: Path | None = None,
+    store: Store | None = None,
+    finished: Callable[[Trial], Any] = lambda trial: None,
+) -> list[Trial]:
+    """Go on with the search in `folder` until it has so many trials; returns all of them.
+
+    Ends sooner when nothing is left to try. `finished` is told of each trial as it ends.
+
+    Raises `UserError`: other settings than it began with, another process at work in the folder,
+    labels with nothing to choose by. `training.Interrupted` leaves a trial to go on with.
+    """
+    store = store or Store(cache_dir)
+    parts = [choosing_part(labelled) for labelled in probes], [unseen(one) for one in probes]
+    with _alone(folder):
+        _keep_settings(folder, config, probes)
+        done = table.read(folder)
+        while len(done) < trials:
+            run = folder / TRIALS / f"{len(done):03d}"
+            weights = _begun(run) or propose(done, config.tasks, config.seed)
+            if weights is None:
+                break
+            note = _train(run, config, weights, cache_dir)
+            validation, test = (None if note else _probe(run, part, store) for part in parts)
+            steps, train_s = config.training.steps, train_seconds(run)
+            done.append(Trial(len(done), weights, steps, train_s, validation, test, note))
+            table.write(folder, config.tasks, done)
+            finished(done[-1])
+    return done
+
+
+def choosing_part(labelled: Labelled) -> Labelled:
+    """The training part of the first split, split again: what may guide a choice."""
+    inner = labelled.inner(labelled.splits[0])
+    if not inner:
+        raise UserError(
+            f"{labelled.task.name}: the training part is a single group, which can't be split "
+            "again to choose by; give another --group, or more labelled recordings"
+        )
+    return replace(labelled, splits=inner)
+
+
+def unseen(labelled: Labelled) -> Labelled:
+    """The test part of the first split, which `choosing_part` has nothing of."""
+    return replace(labelled, splits=labelled.splits[:1])
+
+
+def train_seconds(run: Path) -> float:
+    """How long a run's steps took, breaks left out."""
+    size = checkpoint.load(run).run["training"]["batch_size"]
+    seconds, last = 0.0, 0
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        if rate := record.get("speed/clips_per_s"):
+            seconds += (record["step"] - last) * size / rate
+            last = record["step"]
+    return seconds
+
+
+def _begun(run: Path) -> Weights | None:
+    """The weights of a trial that was cut off."""
+    if not (run / "last").exists():
+        return None
+    return dict(checkpoint.load(run).run["pretext"]["weights"])
+
+
+def _train(run: Path, config: SearchConfig, weights: Weights, cache_dir: Path | None) -> str:
+    """Train, or go on; returns why training stopped before its last step, or nothing."""
+    try:
+        if not (run / "last").exists():
+            runs.pretrain(config.source, run, config.pretrain(weights), cache_dir=cache_dir)
+        elif checkpoint.load(run).progress["step"] < config.training.steps:
+            runs.resume(run, cache_dir=cache_dir)
+    except TrainingStopped as stopped:
+        return str(stopped)
+    return ""
+
+
+def _probe(run: Path, part: Sequence[Labelled], store: Store) -> Figure:
+    model = embedding.load(run)
+    return Figure.of([evaluate(model, labelled, "linear", store) for labelled in part])
+
+
+def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[Labelled]) -> None:
+    given = {**asdict(config), "probes": [asdict(labelled.task) for labelled in probes]}
+    given = json.loads(json.dumps(given))  # tuples become lists
+    path = folder / SETTINGS
+    if not path.exists():
+        write_json(path, given)
+        return
+    began = json.loads(path.read_text())
+    names = [name for name in {**began, **given} if began.get(name) != given.get(name)]
+    if names:
+        listed = "; ".join(f"{n}: {began.get(n)!r}, now {given.get(n)!r}" for n in names)
+        raise UserError(
+            f"{folder}: holds a search with other settings: {listed}. Give the same to go on with "
+            "it, or another folder with --out"
+        )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two searches in one folder would train the same trial. The lock goes with the process."""
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder}: another search is at work there; wait for it") from None
+        yield
+
+
+__all__ = ["Figure", "SearchConfig", "Trial", "choosing_part", "search", "train_seconds", "unseen"]

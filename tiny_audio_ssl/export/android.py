@@ -1,0 +1,70 @@
+"""Artifacts and their manifest into the assets of an Android project, and a check of them there."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.utils.files import atomic_folder
+
+ASSETS = Path("app/src/main/assets")
+FOLDER = "encoder"  # within the assets; the app looks there
+INPUTS = ("stream", "waveform")  # that an app can listen with, the better first
+PRECISIONS = ("int8", "fp16", "int8-weights", "fp32")
+
+
+def assets_of(project: Path) -> Path:
+    """Where a Gradle project keeps its assets. Raises `UserError`: not such a project."""
+    if not (project / "app" / "src" / "main").is_dir():
+        raise UserError(
+            f"{project}: no Android project (no app/src/main); give its folder, such as "
+            "--android android_demo"
+        )
+    return project / ASSETS
+
+
+def install(export: Path, project: Path) -> tuple[Path, ...]:
+    """Copy the artifacts that the app listens with, one for each runtime, and a manifest of them.
+
+    Returns the artifacts' paths in the project; what an earlier call put there is replaced.
+
+    Raises `UserError`: no Android project; an export folder that is not whole; one without an
+    artifact that takes sound.
+    """
+    assets = assets_of(project)
+    content = manifest.read(export)
+    chosen = [min(entries, key=_rank) for entries in _by_format(content)]
+    if not any(entry["format"] == "onnx" for entry in chosen):
+        raise UserError(
+            f"{export}: no ONNX artifact that takes a stream or a waveform, with which the app "
+            "listens; export with --format onnx and --input stream (or waveform)"
+        )
+    with atomic_folder(assets / FOLDER) as work:
+        for entry in chosen:
+            shutil.copyfile(export / entry["file"], work / entry["file"])
+        rest = {name: value for name, value in content.items() if name != manifest.SEAL}
+        manifest.write(work, rest | {"artifacts": chosen})
+    return tuple(assets / FOLDER / entry["file"] for entry in chosen)
+
+
+def _by_format(content: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    # A training artifact has no "input".
+    entries = [a for a in content["artifacts"] if a.get("input", {}).get("kind") in INPUTS]
+    formats = dict.fromkeys(entry["format"] for entry in entries)
+    return [[entry for entry in entries if entry["format"] == name] for name in formats]
+
+
+def _rank(entry: Mapping[str, Any]) -> tuple[int, int]:
+    return INPUTS.index(entry["input"]["kind"]), PRECISIONS.index(entry["precision"])
+
+
+if __name__ == "__main__":  # the build checks what it packs
+    try:
+        manifest.read(Path(sys.argv[1]) / FOLDER)
+    except UserError as error:
+        sys.exit(str(error))

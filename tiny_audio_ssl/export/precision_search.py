@@ -1,0 +1,102 @@
+"""The smallest precision that keeps what it must: signal-to-noise ratio, and accuracy of probes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, TypeVar
+
+from tiny_audio_ssl.embedding.embedder import Embeds
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.protocols import evaluate
+from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.export.forms import Form
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an artifact must keep of the model. At least one of the two is given."""
+
+    min_snr_db: float | None = None
+    """Signal-to-noise ratio of the centred embeddings."""
+    max_probe_drop: float | None = None
+    """Points of accuracy that a linear probe may lose against the float32 model on any task."""
+    tasks: tuple[Labelled, ...] = ()
+    """What is probed."""
+    cache_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.max_probe_drop is None) != (not self.tasks):
+            raise UserError(
+                "a largest probe drop needs labelled data, and labelled data a largest drop: give "
+                "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
+            )
+
+    def drops(self, model: Embeds, artifact: Embeds) -> dict[str, float]:
+        """Points lost by each task; negative where the artifact is better."""
+        store = Store(self.cache_dir)
+        return {
+            task.task.name: 100
+            * (
+                evaluate(model, task, "linear", store).accuracy
+                - evaluate(artifact, task, "linear", store).accuracy
+            )
+            for task in self.tasks
+        }
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One form that was made, and whether it meets the target."""
+
+    file: str
+    bytes: int
+    snr_db: float
+    probe_drops: dict[str, float]  # points, by task
+    meets: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Chosen(Generic[Made]):
+    made: Made
+    tried: tuple[Tried, ...]  # smallest first
+
+
+def smallest(
+    forms: Sequence[Form],
+    folder: Path,
+    make: Callable[[Form, Path], tuple[Made, Tried]],
+) -> Chosen[Made]:
+    """The smallest file that meets the target, of forms that differ in precision.
+
+    Each is made apart; only the chosen one gets into `folder`. Forms come as in `Precision`,
+    largest first, so that the search ends at the first success.
+
+    Raises `UserError`: none meets it.
+    """
+    tried: list[Tried] = []
+    for form in reversed(forms):
+        with TemporaryDirectory(dir=folder) as apart:
+            made, figures = make(form, Path(apart))
+            tried.append(figures)
+            if figures.meets:
+                shutil.move(Path(apart) / form.file, folder / form.file)
+                return Chosen(made, tuple(tried))
+    raise UserError(
+        "no precision meets the target: "
+        + "; ".join(
+            f"{t.file} {t.snr_db:.1f} dB"
+            + "".join(f", {task} {drop:+.2f} points lost" for task, drop in t.probe_drops.items())
+            for t in tried
+        )
+        + "; lower --target-snr, raise --max-probe-drop, or allow more --precision"
+    )

@@ -1,0 +1,180 @@
+"""reference.json: inputs that any device can make, and what each artifact gave for them.
+
+The inputs are integer arithmetic, the same to the bit on every platform and in every language, so
+that an app can check itself as `tiny-audio-ssl verify` does, without a recording. Sample n of clip
+`seed`, modulo 2^32 but for the last line, `>>` shifting in zeros:
+
+    h = 2654435761 (n + 1000003 seed);   h = 2246822519 (h ^ (h >> 15));   noise = h ^ (h >> 16)
+    phase_k = n (13421773 (3 k + seed + 1) + 9697 (k + 1) n)              a sweep, k = 0, 1, 2
+    triangle_k = floor((|(phase_k >> 16) - 32768| - 16384) / 4)
+    pcm = triangle_0 + triangle_1 + triangle_2 + (noise >> 19) - 4096
+
+A waveform is pcm / 32768, in -0.5..0.5, and so is a stream's first packet; a log-mel [bands,
+frames] is made of the same numbers, row after row, / 8192. So are the inputs of a training step, or
+zeros where they are integers; what it gives is the loss and the norm of each gradient.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.heads import EMBEDDING
+from tiny_audio_ssl.export.parity import compare
+from tiny_audio_ssl.export.runtimes import open_outputs
+from tiny_audio_ssl.utils.files import sha256, write_json
+
+REFERENCE = "reference.json"
+FORMAT = 1
+SEEDS = (0, 1, 2)
+DIGITS = 7  # significant: float32 has no more
+# Other processors add in another order; what is rounded to int8 may then be one step off.
+MIN_SNR_DB, MIN_SNR_DB_ROUNDED = 60.0, 40.0
+MAX_SCORE_ERROR, MAX_SCORE_ERROR_ROUNDED = 1e-3, 2e-2
+
+Floats = NDArray[np.float32]
+Outputs = dict[str, Floats]  # by name: [clips, D]
+
+
+def pcm(seed: int, samples: int) -> NDArray[np.int64]:
+    """[samples] in -16384..16383."""
+    u32 = np.uint32
+    n = np.arange(samples, dtype=u32)
+    h = (n + u32(1_000_003 * seed)) * u32(2_654_435_761)  # arrays wrap round, as they should
+    h = (h ^ (h >> u32(15))) * u32(2_246_822_519)
+    noise = h ^ (h >> u32(16))
+    mixed = (noise >> u32(19)).astype(np.int64) - 4096
+    for k in range(3):
+        phase = n * (u32(13_421_773 * (3 * k + seed + 1)) + u32(9_697 * (k + 1)) * n)
+        mixed += (np.abs((phase >> u32(16)).astype(np.int64) - 32_768) - 16_384) // 4
+    return mixed
+
+
+def run_on_references(path: Path, about: Mapping[str, Any]) -> Outputs:
+    """What the artifact at `path` gives; `about` is its entry in the manifest.
+
+    Raises `UserError`: its runtime does not load it, does not take the input that the manifest
+    says, or gives other outputs.
+    """
+    if "parameters" in about:
+        return _trained(path, about)
+    shape = [1, *about["input"]["shape"][1:]]
+    scale = 8_192 if about["input"]["kind"] == "mel" else 32_768
+    state = [
+        np.zeros((1, *tensor["shape"][1:]), np.float32)
+        for tensor in about.get("stream", {}).get("state", [])
+    ]
+    names = [output["name"] for output in about["outputs"]]
+    run = open_outputs(path)
+    rows = []
+    for seed in SEEDS:
+        clip = pcm(seed, int(np.prod(shape))).astype(np.float32) / np.float32(scale)
+        try:
+            rows.append(run(clip.reshape(shape), *state)[: len(names)])  # a stream's state follows
+        except Exception as error:  # each runtime has its own
+            raise UserError(f"{path}: does not take {shape} ({_first_line(error)})") from error
+    sizes = [output["shape"][1:] for output in about["outputs"]]
+    if [list(row.shape[1:]) for row in rows[0]] != sizes:
+        raise UserError(f"{path}: gives {[row.shape for row in rows[0]]}, not {names} {sizes}")
+    return {name: np.concatenate(found) for name, *found in zip(names, *rows, strict=True)}
+
+
+def _trained(path: Path, about: Mapping[str, Any]) -> Outputs:
+    """Of a training artifact: loss [clips, 1] and the gradients' norms [clips, parameters]."""
+    from tiny_audio_ssl.export.training.on_device_trainer import METHOD, load_module
+
+    module, losses, norms = load_module(path), [], []
+    for seed in SEEDS:
+        loss, _ = module.forward_backward(METHOD, [_filled(spec, seed) for spec in about["inputs"]])
+        found = module.named_gradients()
+        losses.append([float(loss)])
+        norms.append([float(found[spec["name"]].norm()) for spec in about["parameters"]])
+    return {"loss": _floats(losses), "gradient norms": _floats(norms)}
+
+
+def _floats(rows: list[list[float]]) -> Floats:
+    return np.array(rows, np.float32)
+
+
+def _filled(spec: Mapping[str, Any], seed: int) -> torch.Tensor:
+    if not spec["dtype"].startswith("float"):
+        return torch.zeros(spec["shape"], dtype=getattr(torch, spec["dtype"]))
+    values = pcm(seed, int(np.prod(spec["shape"]))).astype(np.float32) / np.float32(8_192)
+    return torch.from_numpy(values.reshape(spec["shape"]))
+
+
+def described(file: Path) -> dict[str, str]:
+    """What the manifest says of the file that `record` wrote."""
+    return {"file": file.name, "sha256": sha256(file)}
+
+
+def record(folder: Path, artifacts: Sequence[Mapping[str, Any]]) -> Path:
+    """Write what the artifacts in `folder` give; returns the file."""
+    found = {about["file"]: run_on_references(folder / about["file"], about) for about in artifacts}
+    content = {
+        "format": FORMAT,
+        "seeds": SEEDS,
+        "artifacts": {
+            about["file"]: {
+                "limits": _limits(about["precision"]),
+                "outputs": {n: _rounded(rows) for n, rows in found[about["file"]].items()},
+            }
+            for about in artifacts
+        },
+    }
+    write_json(folder / REFERENCE, content, indent=None)
+    return folder / REFERENCE
+
+
+def read(file: Path) -> dict[str, Any]:
+    """What `record` wrote, by artifact. Raises `UserError` when it is not that."""
+    try:
+        content = json.loads(file.read_text())
+        if (content["format"], content["seeds"]) != (FORMAT, list(SEEDS)):
+            raise ValueError("of another version")
+        return dict(content["artifacts"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file}: no reference embeddings ({error}); export again") from error
+
+
+def differences(found: Outputs, expected: Mapping[str, Any]) -> list[str]:
+    """What is further from the record than its limits allow, in words."""
+    limits, wrong = expected["limits"], []
+    for name, rows in expected["outputs"].items():
+        then, now = torch.tensor(rows), torch.from_numpy(found[name])
+        if name == EMBEDDING:
+            snr_db = compare(now, then, limits["min_snr_db"]).snr_db
+            if not snr_db >= limits["min_snr_db"]:  # nor is NaN
+                wrong.append(
+                    f"gives other embeddings of the reference clips than when it was exported "
+                    f"({snr_db:.1f} dB, at least {limits['min_snr_db']:g} expected)"
+                )
+        elif not (error := float((now - then).abs().max())) <= limits["max_score_error"]:
+            wrong.append(
+                f"gives other {name} of the reference clips than when it was exported (by "
+                f"{error:.3g}, at most {limits['max_score_error']:g} expected)"
+            )
+    return wrong
+
+
+def _limits(precision: str) -> dict[str, float]:
+    exact = precision == "fp32"
+    return {
+        "min_snr_db": MIN_SNR_DB if exact else MIN_SNR_DB_ROUNDED,
+        "max_score_error": MAX_SCORE_ERROR if exact else MAX_SCORE_ERROR_ROUNDED,
+    }
+
+
+def _rounded(rows: Floats) -> list[list[float]]:
+    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows.tolist()]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,7 @@
+"""Streams: one packet of sound and a state in, the embedding of the last window out.
+
+- `stream_encoder`: the encoder for packets
+- `window_readout`: pooling over the packets of a window
+- `to_stream`: write and check stream artifacts
+- `stream_runtime`: run a stream artifact
+"""

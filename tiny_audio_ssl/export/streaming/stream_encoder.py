@@ -1,0 +1,143 @@
+"""Streaming: one packet of sound and a state in, the last window's embedding and the state out.
+
+An encoder that reads its input in slices (`EncoderConfig.slice_frames`) can be streamed exactly:
+slices do not see each other, and what the embedding keeps of them is means and maxima over time.
+So a packet is read once, when it is complete, and its summary stays until the window has passed:
+
+    packet, last samples -> log-mel -> encoder -> summary    (this packet)
+    summaries of the last packets -> embedding               (the window)
+
+The result is that of the offline model with these slices (`offline`) on the window's samples, up
+to float rounding. Per-layer convolution state is not needed, nor would it give the same network:
+convolutions pad with zeros at a slice's edges.
+
+A packet is never shorter than a slice: whoever wants longer slices hands over longer packets. The
+other way would be a conditional inside the artifact, which today's tools leave aside: the branch
+with the encoder is not delegated to XNNPACK (100 times slower, and int8 does not lower), nor
+quantised for ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.streaming.window_readout import WindowReadout
+from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
+
+LONGEST_DEFAULT_FRAMES = 32  # 320 ms: an answer any later is not live
+FEWEST_FRAMES = 2  # of a packet; a single one has no change within
+
+
+@dataclass(frozen=True)
+class StreamShape:
+    """How a stream is cut. All in frames (hops of 10 ms), but for `packets`."""
+
+    packet_frames: int
+    slice_frames: int  # of the encoder; a whole number in a packet
+    packets: int  # in the window that is pooled over
+
+
+def stream_shape(
+    model: WaveformEncoder, packet_ms: float | None, window_samples: int
+) -> StreamShape:
+    """How a stream of this model is cut.
+
+    Args:
+        packet_ms: the checkpoint's slice, at most 320 ms, if None.
+        window_samples: of the offline artifacts; the stream's is the nearest whole number of
+            packets, at least one.
+
+    The encoder's slices stay what the checkpoint says where a packet is a whole number of them;
+    otherwise a packet is one slice.
+
+    Raises `UserError`: a packet that is no whole number of hops, shorter than two of them, or
+    longer than the window.
+    """
+    frontend, own = model.frontend.config, model.encoder.config.slice_frames
+    if packet_ms is None:
+        packet = min(own or LONGEST_DEFAULT_FRAMES, LONGEST_DEFAULT_FRAMES)
+    else:
+        hops = packet_ms * SAMPLE_RATE_HZ / 1000 / frontend.hop
+        packet = round(hops) if math.isfinite(hops) else 0
+        if packet < FEWEST_FRAMES or not math.isclose(packet, hops):
+            raise UserError(
+                f"--packet-ms {packet_ms:g}: expected a whole number of hops of "
+                f"{frontend.hop_ms:g} ms, at least {FEWEST_FRAMES}, e.g. 80 or 160"
+            )
+    whole = own is not None and packet % own == 0
+    slices = own if own is not None and whole else packet
+    frames = frontend.frames(window_samples)
+    if packet > frames:
+        raise UserError(
+            f"a packet of {packet * frontend.hop_ms:g} ms is longer than the window, which has "
+            f"{frames} frames; expected a shorter --packet-ms or a longer --window-ms"
+        )
+    return StreamShape(packet, slices, round(frames / packet))
+
+
+def offline(model: WaveformEncoder, shape: StreamShape) -> WaveformEncoder:
+    """The same weights, reading a whole window in the stream's slices: what a stream must equal."""
+    model = copy.deepcopy(model)
+    model.encoder.config = replace(model.encoder.config, slice_frames=shape.slice_frames)
+    return model.eval()
+
+
+class PacketMaps(nn.Module):
+    """The part of a stream that may be int8: a packet's log-mel -> its middle and last maps."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoder.maps(logmel)
+
+
+class StreamEncoder(nn.Module):
+    """One step of a stream. The state is explicit, and all zeros at the start.
+
+    Input: packet [B, hop * packet_frames], -1..1, 16 kHz; past [B, window - hop], the samples
+    before it; summaries [B, packets, size] of the packets before it, oldest first.
+    Output: embedding [B, D]; heard [B, 1], how many packets it is made of; past and summaries for
+    the next step. Batch items are streams of their own.
+
+    Frames end with the packet's last sample: nothing is left over for the next packet, and the
+    stream begins as if `window - hop` samples (15 ms) of silence went before it.
+    """
+
+    def __init__(self, model: WaveformEncoder, shape: StreamShape) -> None:
+        super().__init__()
+        model = offline(model, shape)
+        self.shape = shape
+        self.frontend = model.frontend
+        self.maps: nn.Module = PacketMaps(model.encoder)
+        self.readout = WindowReadout(
+            model.encoder, model.frontend.config.bands, shape.packet_frames
+        )
+
+    def forward(
+        self, packet: Tensor, past: Tensor, summaries: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        samples = torch.cat([past, packet], dim=1)
+        logmel = self.frontend(samples)
+        middle, last = self.maps(logmel)
+        summary = self.readout.summary(logmel, middle, last, summaries[:, -1])
+        summaries = torch.cat([summaries[:, 1:], summary], dim=1)
+        embedding, heard = self.readout(summaries)
+        return embedding, heard, samples[:, packet.shape[1] :], summaries
+
+    def start(self, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+        """A silent packet and the state that a stream starts with."""
+        config = self.frontend.config
+        return (
+            torch.zeros(batch, config.hop * self.shape.packet_frames),
+            torch.zeros(batch, config.window - config.hop),
+            torch.zeros(batch, self.shape.packets, self.readout.size),
+        )

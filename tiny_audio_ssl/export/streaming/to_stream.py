@@ -1,0 +1,119 @@
+"""Stream artifacts: written, described for the manifest, and compared with the offline model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.forms import Form, FormatName, Precision
+from tiny_audio_ssl.export.half import in_half_precision
+from tiny_audio_ssl.export.heads import EMBEDDING
+from tiny_audio_ssl.export.lowering import folded, program
+from tiny_audio_ssl.export.parity import Parity, compare
+from tiny_audio_ssl.export.quantize import quantised_graph
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape, offline
+from tiny_audio_ssl.export.streaming.stream_runtime import Stream
+from tiny_audio_ssl.export.to_executorch import Operators, write_pte
+from tiny_audio_ssl.export.to_onnx import write_onnx
+from tiny_audio_ssl.models.encoders import WaveformEncoder
+
+STATE = ("past", "summaries")
+INPUTS = ("packet", *STATE)
+OUTPUTS = (EMBEDDING, "heard", *(f"next_{name}" for name in STATE))
+
+
+def to_stream(
+    network: StreamEncoder,
+    format: FormatName,
+    target: Path,
+    precision: Precision = "fp32",
+    calibration: Tensor | None = None,
+) -> Operators | None:
+    """Write one step of a stream, `INPUTS` -> `OUTPUTS`; ExecuTorch has them in this order.
+
+    `calibration`: waveforms [B, N] to quantise by, N at least a packet and 15 ms; for int8.
+    Raises `UserError` without the format's extra.
+    """
+    samples = None if calibration is None else _packets(network, calibration)
+    if format == "onnx":
+        given = None if samples is None else _on_its_own(network, samples)
+        inputs = dict(zip(INPUTS, network.start(), strict=True))
+        write_onnx(network, inputs, target, OUTPUTS, precision, given)
+        return None
+    network = folded(network)
+    if precision == "fp16":
+        in_half_precision(network)
+    elif samples is not None:
+        network.maps = quantised_graph(network.maps, network.frontend(samples).contiguous())
+    return write_pte(program(network, *network.start()), target)
+
+
+def stream_entry(
+    form: Form, model: WaveformEncoder, network: StreamEncoder, file: Path
+) -> dict[str, Any]:
+    """What the manifest says of an artifact; the state is apart from its other outputs."""
+    packet = network.start()[0].shape[1]
+    entry = manifest.entry(form, model, packet, file)
+    heard = {**entry["outputs"][0], "name": OUTPUTS[1]}
+    heard["shape"] = [heard["shape"][0], 1]
+    entry["outputs"].append(heard)
+    entry["stream"] = describe(network, form.format)
+    return entry
+
+
+def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
+    """What an app must know to drive it: the manifest's `stream`."""
+    batch = 1 if format == "executorch" else "batch"
+    packet, *state = network.start()
+    hop, shape = network.frontend.config.hop, network.shape
+    tensors = [
+        {"input": name, "output": f"next_{name}", "shape": [batch, *x.shape[1:]],
+         "dtype": "float32", "start": 0.0}
+        for name, x in zip(STATE, state, strict=True)
+    ]  # fmt: skip
+    return {
+        "packet_samples": packet.shape[1],
+        "packet_ms": 1000 * packet.shape[1] / network.frontend.config.sample_rate_hz,
+        "packet_frames": shape.packet_frames,
+        "slice_frames": shape.slice_frames,
+        "packets": shape.packets,
+        "window_samples": hop * shape.packets * shape.packet_frames + state[0].shape[1],
+        "delay_samples": 0,  # an embedding has heard the packet's last sample
+        "state": tensors,
+    }
+
+
+def stream_parity(
+    stream: Stream, model: WaveformEncoder, shape: StreamShape, waveforms: Tensor, min_snr_db: float
+) -> Parity:
+    """One stream over all recordings [B, N], end to end, against the offline model on the windows
+    that it has heard, where these do not overlap."""
+    stream.reset()
+    sound = waveforms.flatten()
+    found = [torch.from_numpy(e.embedding) for e in stream.push(sound.numpy())]
+    config = model.frontend.config
+    past, step = config.window - config.hop, config.hop * shape.packets * shape.packet_frames
+    windows = F.pad(sound, (past, 0)).unfold(0, past + step, step)
+    exact = offline(model, shape)
+    with torch.no_grad():
+        expected = torch.cat([exact(batch) for batch in torch.split(windows, 16)])
+    ends = found[shape.packets - 1 :: shape.packets]
+    return compare(torch.stack(ends), expected, min_snr_db)
+
+
+def _packets(network: StreamEncoder, waveforms: Tensor) -> Tensor:
+    """Every packet in waveforms [B, N], the samples before it included: [B', past + packet]."""
+    packet, past, _ = (x.shape[1] for x in network.start())
+    return waveforms.unfold(1, past + packet, packet).flatten(0, 1)
+
+
+def _on_its_own(network: StreamEncoder, samples: Tensor) -> tuple[Tensor, ...]:
+    """Inputs for packets [B, past + packet] that no summaries go before."""
+    _, past, summaries = network.start(len(samples))
+    before, packets = samples.tensor_split([past.shape[1]], dim=1)
+    return packets.contiguous(), before.contiguous(), summaries

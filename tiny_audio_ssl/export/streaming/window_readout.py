@@ -1,0 +1,122 @@
+"""WindowReadout: the embedding of a window from summaries of its packets, which are pooled online.
+
+Equals the encoder's own pooling and `Readout` on the whole window, up to float rounding.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tiny_audio_ssl.models.encoders import Encoder
+
+MEL_AVERAGED = ("mel", "variance", "change", "edge", "final")  # of a packet, a value each band
+_ABSENT = 1e9  # more than any log-mel or feature
+
+
+class WindowReadout(nn.Module):
+    """The embedding of a window from summaries of its packets: `Readout`, pooled online.
+
+    A summary holds what is averaged over a window's packets, then what is the largest of them. Its
+    first entry is 1, to tell a packet from the zeros that a stream starts with.
+    """
+
+    def __init__(self, encoder: Encoder, bands: int, packet_frames: int) -> None:
+        super().__init__()
+        self.packet_frames = packet_frames
+        self.parts = encoder.readout.parts
+        self.global_max = encoder.config.pooling == "max"
+        self.project = encoder.project
+        with torch.no_grad():
+            logmel = torch.zeros(1, 1, bands, packet_frames)
+            middle, last = encoder.maps(logmel)
+            averaged, largest = self._of_maps(middle, last)
+        if "mel" in self.parts:
+            averaged |= dict.fromkeys(MEL_AVERAGED, logmel[:, 0, :, 0])
+            largest["mel"] = logmel[:, 0, :, 0]
+        self.averaged = {name: part.shape[1] for name, part in averaged.items()}
+        self.largest = {name: part.shape[1] for name, part in largest.items()}
+        self.size = 1 + sum(self.averaged.values()) + sum(self.largest.values())
+
+    def summary(self, logmel: Tensor, middle: Tensor, last: Tensor, before: Tensor) -> Tensor:
+        """What a window needs to know of a packet: [B, 1, size]; `before`: of the one before it."""
+        averaged, largest = self._of_maps(middle, last)
+        if "mel" in self.parts:
+            averaged |= self._of_logmel(logmel, before)
+            largest["mel"] = logmel.amax(dim=3).flatten(1)
+        known = _joined([*averaged.values(), *largest.values()])
+        return F.pad(known, (1, 0), value=1.0).unsqueeze(1)
+
+    def _of_maps(self, middle: Tensor, last: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """By name, each [B, n]: what a window averages, and what it takes the largest of."""
+        averaged: dict[str, Tensor] = {}
+        largest: dict[str, Tensor] = {}
+        if "last" in self.parts and self.global_max:
+            largest["last"] = last.amax(dim=(2, 3))
+        elif "last" in self.parts:
+            averaged["last"] = last.mean(dim=3).flatten(1)
+            largest["last"] = last.amax(dim=3).flatten(1)
+        if "middle" in self.parts:
+            averaged["middle"] = middle.mean(dim=3).flatten(1)
+        return averaged, largest
+
+    def _of_logmel(self, logmel: Tensor, before: Tensor) -> dict[str, Tensor]:
+        mean = logmel.mean(dim=3)
+        deviation = logmel - mean.unsqueeze(3)
+        change = (logmel[..., 1:] - logmel[..., :-1]).abs().mean(dim=3).flatten(1)
+        # From the packet before; nothing where there was none.
+        edge = (logmel[..., 0].flatten(1) - self._part(before, "final")).abs() * before[:, :1]
+        averaged = {
+            "mel": mean.flatten(1),
+            "variance": (deviation * deviation).mean(dim=3).flatten(1),
+            "change": change * (self.packet_frames - 1.0) + edge,  # summed, not averaged
+            "edge": edge,
+            "final": logmel[..., -1].flatten(1),
+        }
+        return {name: averaged[name] for name in MEL_AVERAGED}
+
+    def forward(self, summaries: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, packets, size] -> embedding [B, D], and of how many packets it is [B, 1]."""
+        averaged = 1 + sum(self.averaged.values())
+        present = summaries[..., :1]
+        sums = summaries[..., :averaged].sum(dim=1)
+        heard = sums[:, :1]
+        mean = _named(self.averaged, sums[:, 1:] / heard)
+        known = summaries[..., averaged:] + (present * _ABSENT - _ABSENT)
+        largest = _named(self.largest, known.amax(dim=1))
+        found: list[Tensor] = []
+        for part in self.parts:
+            if part == "last":
+                pooled = [group["last"] for group in (mean, largest) if "last" in group]
+                found.append(self.project(_joined(pooled)))
+            elif part == "middle":
+                found.append(mean["middle"])
+            else:
+                # Variance within packets, and that of their means around the window's
+                # (Chan, Golub and LeVeque, 1979, equation 2.1).
+                deviation = (self._part(summaries, "mel") - mean["mel"].unsqueeze(1)) * present
+                variance = mean["variance"] + (deviation * deviation).sum(dim=1) / heard
+                # The oldest packet's first frame has no neighbour in the window.
+                change = mean["change"] * heard - self._part(summaries[:, 0], "edge")
+                change = change / (heard * float(self.packet_frames) - 1.0)
+                found += [mean["mel"], variance.sqrt(), largest["mel"], change]
+        return _joined(found), heard
+
+    def _part(self, summaries: Tensor, name: str) -> Tensor:
+        """What summaries [..., size] say by this name: [..., n]."""
+        return _named(self.averaged, summaries[..., 1:])[name]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """[B, n] each; XNNPACK takes no concatenation of one."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _named(sizes: dict[str, int], joined: Tensor) -> dict[str, Tensor]:
+    """The parts of so many entries each, from what is joined along the last dimension."""
+    ends = accumulate(sizes.values())
+    spans = zip(sizes.items(), ends, strict=True)
+    return {name: joined[..., end - size : end] for (name, size), end in spans}

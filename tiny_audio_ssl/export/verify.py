@@ -1,0 +1,103 @@
+"""verify: is this still what was exported? Hashes, schema, and what it gives for reference clips.
+
+Artifacts run in a process of their own: a damaged file may take its runtime down with it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export import manifest, reference
+from tiny_audio_ssl.utils.files import sha256
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was looked at, and what is wrong with it."""
+
+    folder: Path
+    artifacts: tuple[str, ...]  # that were looked at
+    problems: tuple[str, ...]  # a line each
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def verify(path: str | Path) -> Verdict:
+    """Check an export folder, or one artifact in it.
+
+    Nothing is run that the manifest does not vouch for: first the manifest by its own hash and the
+    schema, then each file by size and hash, then each artifact on the reference clips.
+
+    Raises `UserError`: nothing there, a missing extra.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: not there; give an export folder or an artifact in one")
+    folder = path if path.is_dir() else path.parent
+    try:
+        content = manifest.trusted(folder)
+    except manifest.ManifestError as error:
+        return Verdict(folder, (), (str(error),))
+    entries = [a for a in content["artifacts"] if path.is_dir() or a["file"] == path.name]
+    if not entries:
+        return Verdict(folder, (), (f"{path}: not in {manifest.MANIFEST}; not an artifact of it",))
+    problems = _stored(folder, content, entries)
+    sound = [entry for entry in entries if entry["file"] not in problems]
+    if sound and reference.REFERENCE not in problems:
+        expected = reference.read(folder / reference.REFERENCE)
+        problems |= _run(folder, sound, expected)
+    return Verdict(folder, tuple(entry["file"] for entry in entries), tuple(problems.values()))
+
+
+def _stored(folder: Path, content: Any, entries: Sequence[Any]) -> dict[str, str]:
+    """What is wrong with the files, by name."""
+    problems = {}
+    for entry in entries:
+        try:
+            manifest.check(folder / entry["file"], entry)
+        except manifest.ManifestError as error:
+            problems[entry["file"]] = str(error)
+    file, wanted = folder / reference.REFERENCE, content["reference"]["sha256"]
+    if not file.is_file() or sha256(file) != wanted:
+        problems[file.name] = f"{file}: not there or altered; copy the folder again"
+    return problems
+
+
+def _run(folder: Path, entries: Sequence[Any], expected: Any) -> dict[str, str]:
+    """What is wrong with what the artifacts do, by name."""
+    problems = {}
+    waiting = list(entries)
+    while waiting:
+        with _own_process() as pool:
+            while waiting:
+                entry = waiting.pop(0)
+                path, name = folder / entry["file"], entry["file"]
+                try:
+                    found = pool.submit(reference.run_on_references, path, entry).result()
+                    wrong = reference.differences(found, expected[name])
+                except UserError as error:
+                    problems[name] = str(error)
+                except BrokenProcessPool:
+                    problems[name] = f"{path}: takes its runtime down; export it again"
+                    break  # on with the rest in another process
+                else:
+                    if wrong:
+                        problems[name] = f"{path}: {'; '.join(wrong)}"
+    return problems
+
+
+@contextmanager
+def _own_process() -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        yield pool

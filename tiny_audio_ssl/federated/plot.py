@@ -1,0 +1,51 @@
+"""Loss and accuracy against rounds and against megabytes, federated beside centralised."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tiny_audio_ssl.federated.centralised import FOLDER
+from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.files import atomic_file
+
+NAME = "federated.png"
+MEASURES = {"validation/loss": "pretext loss on the devices", "probe/accuracy": "probe accuracy"}
+AXES = {"step": "round", "traffic/total_mb": "MB sent and received, all devices"}
+
+
+def draw(run: Path) -> Path:
+    """RUN/federated.png, of what RUN/metrics.jsonl and RUN/centralised/metrics.jsonl say.
+
+    Centralised training sends no updates: against megabytes it is the level that it ends on.
+    """
+    figure_of = require("matplotlib.figure", "federated").Figure
+    federated, centralised = _records(run), _records(run / FOLDER)
+    measures = [name for name in MEASURES if any(name in record for record in federated)]
+    figure = figure_of(figsize=(9, 3.2 * len(measures)), layout="constrained")
+    axes = figure.subplots(len(measures), len(AXES), sharey="row", squeeze=False)
+    for row, measure in zip(axes, measures, strict=True):
+        for axis, (x, x_title) in zip(row, AXES.items(), strict=True):
+            axis.plot(*_points(federated, x, measure), marker=".", label="federated")
+            rounds, values = _points(centralised, "step", measure)
+            if values and x == "step":
+                axis.plot(rounds, values, marker=".", label="centralised, as many steps")
+            elif values:
+                axis.axhline(values[-1], linestyle="--", color="C1", label="centralised, its end")
+            axis.set(xlabel=x_title, ylabel=MEASURES[measure])
+            axis.locator_params(axis="x", integer=True)
+            axis.grid(alpha=0.3)
+            axis.legend()
+    with atomic_file(run / NAME) as work:
+        figure.savefig(work, dpi=120)
+    return run / NAME
+
+
+def _records(run: Path) -> list[dict[str, float]]:
+    path = run / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _points(records: list[dict[str, float]], x: str, y: str) -> tuple[list[float], list[float]]:
+    both = [record for record in records if x in record and y in record]
+    return [record[x] for record in both], [record[y] for record in both]

@@ -1,0 +1,72 @@
+"""How an update travels: float32, float16 or int8, with error feedback.
+
+What rounding loses stays on the device and is added to its next update, so that nothing is lost for
+good (Seide et al., Interspeech 2014; Karimireddy et al. 2019, arXiv 1901.09847, algorithm 2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from flwr.app import Array, ArrayRecord
+
+from tiny_audio_ssl.federated.config import Encoding
+from tiny_audio_ssl.federated.model_vectors import Vector
+
+BLOCK = 256  # int8: numbers that share a scale; layers differ in size by a hundred times
+KINDS: dict[str, type[np.generic]] = {
+    "float32": np.float32,
+    "float16": np.float16,
+    "int8": np.int8,
+}
+
+
+def encode(update: Vector, kind: Encoding) -> ArrayRecord:
+    """{"update": [n] in the encoding, "scales": float32 [blocks] for int8}."""
+    if kind != "int8":
+        with np.errstate(over="ignore"):  # to infinity, which the server refuses by name
+            return ArrayRecord({"update": Array(update.astype(KINDS[kind]))})
+    blocks = _blocks(update)
+    scales = np.abs(blocks).max(axis=1) / 127
+    steps = blocks / np.where(scales > 0, scales, 1)[:, None]
+    rounded = np.rint(steps).astype(np.int8).ravel()[: len(update)]
+    return ArrayRecord({"update": Array(rounded), "scales": Array(scales.astype(np.float32))})
+
+
+def decode(record: ArrayRecord, kind: Encoding, size: int) -> Vector:
+    """The update, float32 [size].
+
+    Raises `ValueError` when the record is not what `encode` makes of so many numbers.
+    """
+    expected = {"update", "scales"} if kind == "int8" else {"update"}
+    if set(record) != expected:
+        raise ValueError(f"arrays {', '.join(record) or 'none'}; expected {', '.join(expected)}")
+    update = _array(record, "update", (size,), KINDS[kind])
+    if kind != "int8":
+        return update.astype(np.float32)
+    scales = _array(record, "scales", (-(-size // BLOCK),), np.float32)
+    blocks = _blocks(update.astype(np.float32)) * scales[:, None]
+    decoded: Vector = blocks.ravel()[:size]
+    return decoded
+
+
+def payload_bytes(record: ArrayRecord) -> int:
+    """Bytes of the arrays as they are sent."""
+    return sum(len(array.data) for array in record.values())
+
+
+def _blocks(vector: Vector) -> Vector:
+    padded: Vector = np.pad(vector, (0, -len(vector) % BLOCK)).reshape(-1, BLOCK)
+    return padded
+
+
+def _array(
+    record: ArrayRecord, name: str, shape: tuple[int, ...], kind: type[np.generic]
+) -> np.ndarray:
+    array = record[name]
+    # As announced, before anything is unpacked; then as it is.
+    found = array.numpy() if tuple(array.shape) == shape and array.dtype == kind.__name__ else None
+    if found is None or found.shape != shape or found.dtype != kind:
+        raise ValueError(
+            f"{name}: {array.dtype} {tuple(array.shape)}; expected {kind.__name__} {shape}"
+        )
+    return found

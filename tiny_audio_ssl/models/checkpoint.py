@@ -1,0 +1,207 @@
+"""A checkpoint is a folder: config.json, model.safetensors and training.safetensors.
+
+```
+RUN/
+  checkpoints/step-00000400/   config.json     what made it, how far it came, hashes of the weights
+                               model.safetensors     front-end statistics and encoder
+                               training.safetensors  pretext heads and optimizer; may be deleted
+  last, best                   links to two of them
+```
+Nothing is pickled. Every folder appears whole or not at all, and its hashes are checked at load.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import tiny_audio_ssl
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.encoders import Encoder, EncoderConfig, WaveformEncoder
+from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.models.readout import checked
+from tiny_audio_ssl.utils.files import atomic_folder, sha256
+
+FORMAT = 2
+READABLE_FORMATS = (1, FORMAT)  # 1 spelled the optimizer's state "optimiser."
+MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
+
+
+class CheckpointError(UserError):
+    """A checkpoint that is absent, altered, or from another version."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was loaded from a checkpoint folder."""
+
+    folder: Path
+    model: WaveformEncoder  # in eval mode, on the CPU
+    run: dict[str, Any]  # the settings of the run that made it
+    progress: dict[str, Any]  # step, losses, what training needs to go on
+    sha256: str  # of model.safetensors
+
+
+def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEncoder:
+    return WaveformEncoder(LogMel(frontend), Encoder(encoder, frontend.bands))
+
+
+def untrained(frontend: FrontendConfig, encoder: EncoderConfig, seed: int) -> WaveformEncoder:
+    """The same, its random weights a function of the seed; no other draw is disturbed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_model(frontend, encoder)
+
+
+def save(
+    folder: Path,
+    model: WaveformEncoder,
+    run: dict[str, Any],
+    progress: dict[str, Any],
+    training: dict[str, Tensor] | None = None,
+) -> None:
+    """Write a checkpoint folder, atomically; an earlier one of that name is replaced."""
+    with atomic_folder(folder) as work:
+        save_file(_on_cpu(model.state_dict()), work / MODEL)
+        if training is not None:
+            save_file(_on_cpu(training), work / TRAINING)
+        config = {
+            "format": FORMAT,
+            "frontend": asdict(model.frontend.config),
+            "encoder": asdict(model.encoder.config),
+            "run": run,
+            "progress": progress,
+            "versions": {"tiny-audio-ssl": tiny_audio_ssl.__version__, "torch": torch.__version__},
+            "sha256": {file.name: sha256(file) for file in sorted(work.glob("*.safetensors"))},
+        }
+        (work / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
+    """Load a run's last checkpoint, or the checkpoint folder itself (`RUN/best`, a step's).
+
+    `readout` makes the embedding of other parts than the checkpoint says; the weights are the same.
+
+    Raises `CheckpointError`: no checkpoint there, a file absent or not what its hash says, a
+    format or a setting of another version.
+    """
+    folder = locate(path)
+    config = _read_config(folder)
+    _check_hash(folder, MODEL, config)
+    try:
+        encoder = EncoderConfig.from_dict(config["encoder"])
+        if readout:
+            encoder = replace(encoder, readout=checked(readout))
+        model = build_model(FrontendConfig(**config["frontend"]), encoder)
+        model.load_state_dict(load_file(folder / MODEL))
+    except (TypeError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
+        version = config.get("versions", {}).get("tiny-audio-ssl", "unknown")
+        raise CheckpointError(
+            f"{folder}: does not fit this version ({tiny_audio_ssl.__version__}); it was written "
+            f"by {version}: {str(error)[:200]}"
+        ) from error
+    return Checkpoint(
+        folder, model.eval(), config["run"], config["progress"], config["sha256"][MODEL]
+    )
+
+
+def load_training(folder: Path) -> dict[str, Tensor]:
+    """The pretext heads and the optimizer's state of a checkpoint folder."""
+    _check_hash(folder, TRAINING, _read_config(folder))
+    tensors = load_file(folder / TRAINING)
+    return {re.sub("^optimiser[.]", "optimizer.", name): t for name, t in tensors.items()}
+
+
+def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin so, without that beginning."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def locate(path: str | Path) -> Path:
+    """The checkpoint folder that a path means: itself, or the last one of a run."""
+    path = Path(path)
+    for candidate in (path, path / "last"):
+        if (candidate / CONFIG).is_file():
+            return candidate.resolve()
+    # Links do not survive every copy (zip files, some phones and network drives).
+    steps = sorted((path / "checkpoints").glob(f"step-*/{CONFIG}"))
+    if steps:
+        return steps[-1].parent.resolve()
+    raise CheckpointError(
+        f"{path}: no checkpoint there. Expected a run's folder (with `last` in it) or a checkpoint "
+        f"folder (with {CONFIG} in it), as `tiny-audio-ssl pretrain FOLDER --out RUN` makes them"
+    )
+
+
+class RunFolder:
+    """The checkpoints of one run: the newest few, the best one, and links to both."""
+
+    def __init__(self, root: Path, keep_last: int = 2) -> None:
+        self.root = root
+        self.keep_last = keep_last
+
+    def step_folder(self, step: int) -> Path:
+        return self.root / "checkpoints" / f"step-{step:08d}"
+
+    def save(self, step: int, best_step: int | None, **content: Any) -> Path:
+        folder = self.step_folder(step)
+        save(folder, **content)
+        self._link("last", folder)
+        if best_step is not None and self.step_folder(best_step).is_dir():
+            self._link("best", self.step_folder(best_step))
+        self._prune(keep={folder.name, self.step_folder(best_step or step).name})
+        return folder
+
+    def _link(self, name: str, folder: Path) -> None:
+        temporary = self.root / f".{name}.{os.getpid()}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(folder.relative_to(self.root))
+        os.replace(temporary, self.root / name)
+
+    def _prune(self, keep: set[str]) -> None:
+        folders = sorted((self.root / "checkpoints").glob("step-*"))
+        for folder in folders[: -self.keep_last]:
+            if folder.name not in keep:
+                shutil.rmtree(folder)
+        for leftover in (self.root / "checkpoints").glob(".step-*"):  # of a killed save
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+        found = config["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: not a checkpoint's config ({error})") from error
+    if found not in READABLE_FORMATS:
+        raise CheckpointError(
+            f"{folder}: checkpoint format {found}, this version reads up to {FORMAT}; "
+            "install the tiny-audio-ssl that wrote it"
+        )
+    return dict(config)
+
+
+def _check_hash(folder: Path, name: str, config: dict[str, Any]) -> None:
+    path, wanted = folder / name, config.get("sha256", {}).get(name)
+    if not path.is_file() or wanted is None:
+        raise CheckpointError(f"{path}: not there; the checkpoint is incomplete")
+    if sha256(path) != wanted:
+        raise CheckpointError(
+            f"{path}: truncated or altered (its sha256 is not the one in {CONFIG}); "
+            "copy the folder again, or use another checkpoint of the run"
+        )

@@ -1,0 +1,276 @@
+"""ENCODERS: small convolutional encoders, log-mel [B, 1, bands, frames] -> embedding [B, D].
+
+Both halve bands and frames five times. To add one, write its body below and name it in ENCODERS:
+the contract test then runs over it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeGuard
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.readout import Part, Readout, checked
+
+Norm = Literal["batch", "group"]
+Pooling = Literal["mean_max", "max"]
+HALVINGS = 5
+MIDDLE = 1  # index of the block whose maps are the readout's "middle": a quarter of the bands
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Which encoder, and how large."""
+
+    name: str = "mobile"
+    """`mobile`: depthwise-separable, 3 M multiply-adds; `separable`: the paper's, 8 M."""
+    width: float = 1.0
+    """Factor on every layer's channels, which are rounded to a multiple of 8."""
+    pooling: Pooling = "mean_max"
+    """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
+    `max`: the paper's global maximum."""
+    embedding_dim: int | None = None
+    """Size of a linear layer behind the pooling. Left out: 128 for `max`, as in the paper; no such
+    layer for `mean_max`, whose embedding is the pooled map itself."""
+    slice_frames: int | None = None
+    """A longer input is encoded in slices of so many frames, which do not see each other, and
+    pooled over all. Left out: as long as the task's slices, so that the encoder never sees more
+    at a time than it was trained on."""
+    readout: tuple[Part, ...] = ("last", "mel")
+    """What the embedding is made of. `last`: the last layer, which alone is trained; `middle`: an
+    early layer's mean over time; `mel`: mean, deviation, maximum and change of the log-mel."""
+    norm: Norm = "batch"
+    """`batch` folds into the convolutions and costs nothing on the phone; `group` does not look
+    across the batch and costs time there."""
+
+    def __post_init__(self) -> None:
+        if self.name not in ENCODERS:
+            raise UserError(
+                f"encoder {self.name!r} is not known; choose from {', '.join(ENCODERS)}"
+            )
+        if not 0 < self.width <= 16:
+            raise UserError(f"encoder width {self.width}: expected more than 0 and at most 16")
+        if self.embedding_dim is not None and self.embedding_dim < 1:
+            raise UserError(f"embedding_dim {self.embedding_dim}: expected at least 1")
+        if self.slice_frames is not None and self.slice_frames < 1:
+            raise UserError(f"slice_frames {self.slice_frames}: expected at least 1")
+        object.__setattr__(self, "readout", checked(self.readout))
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> EncoderConfig:
+        """Undo `asdict`, as found in a checkpoint or a manifest. Before there was a choice, the
+        last layer was all: an embedding from then stays what it was."""
+        return cls(**{"readout": ("last",), **found})
+
+
+class Encoder(nn.Module):
+    """A body of convolutions, a pooling over what time is left, and perhaps a linear layer.
+
+    Any number of frames from one upwards gives an embedding. Tasks train `forward`, of size `dim`;
+    the embedding that leaves the model is `read`, of size `read_dim`.
+    """
+
+    def __init__(self, config: EncoderConfig, bands: int) -> None:
+        super().__init__()
+        self.config = config
+        self.body, self.channels = ENCODERS[config.name](config)
+        self.rows = halved(bands)
+        pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
+        self.dim = config.embedding_dim or (128 if config.pooling == "max" else pooled)
+        plain = config.pooling == "mean_max" and config.embedding_dim is None
+        self.project = nn.Identity() if plain else nn.Linear(pooled, self.dim)
+        self.readout = Readout(config.readout)
+        middle_channels = [m.out_channels for m in self.body[MIDDLE].modules() if is_conv(m)][-1]
+        middle = middle_channels * halved(bands, MIDDLE + 1)
+        self.read_dim = self.readout.dim(bands, middle, self.dim)
+
+    def forward(self, logmel: Tensor) -> Tensor:
+        """[B, 1, bands, frames] -> last layer's embedding of the whole input [B, dim]."""
+        return self.pooled(self.maps(logmel)[1])
+
+    def read(self, logmel: Tensor) -> Tensor:
+        """[B, 1, bands, frames] -> embedding with all that the readout takes [B, read_dim]."""
+        middle, last = self.maps(logmel)
+        embedding: Tensor = self.readout(logmel, middle, self.pooled(last))
+        return embedding
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        if self.config.pooling == "max":
+            pooled = maps.amax(dim=(2, 3))
+        else:
+            pooled = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1).flatten(1)
+        embedding: Tensor = self.project(pooled)
+        return embedding
+
+    def maps(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 1, bands, frames] -> middle and last maps [B, C, rows, T'], slice after slice.
+
+        At a slice's edge a convolution sees zeros, and short slices are nearly all edge: an
+        encoder that learned on them does not know what to do with neighbours. Slices keep it to
+        what it knows; probes lost a quarter of their accuracy without.
+        """
+        size, frames = self.config.slice_frames, logmel.shape[3]
+        if size is None or frames < size:
+            return self._stages(logmel)
+        if frames % size == 0:  # of which an exported graph may have any number
+            slices = logmel.reshape(*logmel.shape[:3], -1, size).permute(0, 3, 1, 2, 4)
+        else:
+            starts = [*range(0, frames - size, size), frames - size]  # the last ends with the input
+            slices = torch.stack([logmel[..., start : start + size] for start in starts], dim=1)
+        count = slices.shape[1]
+        middle, last = self._stages(slices.flatten(0, 1))
+        return _joined(middle, count), _joined(last, count)
+
+    def _stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        middle = x
+        for index, block in enumerate(self.body):
+            x = block(x)
+            if index == MIDDLE:
+                middle = x
+        return middle, x
+
+    def frames(self, logmel: Tensor) -> Tensor:
+        """[B, 1, bands, frames] -> an embedding for every column of the last maps [B, T', D].
+
+        Each is what `forward` gives for that column alone. A column stands for 32 frames, or for
+        a slice if that is shorter.
+        """
+        _, maps = self.maps(logmel)
+        columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
+        if self.config.pooling == "max":
+            pooled = columns.amax(dim=3)
+        else:
+            pooled = torch.cat([columns, columns], dim=2).flatten(2)
+        embeddings: Tensor = self.project(pooled)
+        return embeddings
+
+
+class WaveformEncoder(nn.Module):
+    """Front-end and encoder in one: what a phone runs. [B, N] samples -> embedding [B, D]."""
+
+    def __init__(self, frontend: LogMel, encoder: Encoder) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.encoder = encoder
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        return self.encoder.read(self.frontend(waveform))
+
+
+class LogMelEncoder(nn.Module):
+    """What a phone runs that has made the log-mel. [B, 1, bands, frames] -> embedding [B, D]."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, logmel: Tensor) -> Tensor:
+        return self.encoder.read(logmel)
+
+
+def _joined(maps: Tensor, slices: int) -> Tensor:
+    """Maps of slices [B * slices, C, R, T] -> of the inputs that they were cut from, in time."""
+    apart = maps.reshape(-1, slices, *maps.shape[1:])
+    return apart.permute(0, 2, 3, 1, 4).flatten(3)
+
+
+def halved(size: int, times: int = HALVINGS) -> int:
+    """What is left of so many bands or frames after the body; one is never lost."""
+    for _ in range(times):
+        size = -(-size // 2)
+    return size
+
+
+def channels(config: EncoderConfig, *wanted: int) -> list[int]:
+    """Layer sizes at the config's width, rounded to multiples of 8."""
+    return [max(8, round(c * config.width / 8) * 8) for c in wanted]
+
+
+def is_conv(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    return isinstance(module, nn.Conv2d)
+
+
+def norm_layer(norm: Norm, size: int) -> nn.Module:
+    return nn.BatchNorm2d(size) if norm == "batch" else nn.GroupNorm(math.gcd(8, size), size)
+
+
+def convolution(
+    norm: Norm, i: int, o: int, kernel: tuple[int, int], stride: int = 1
+) -> nn.Sequential:
+    """Convolution, normalisation, ReLU; the size is kept but for the stride."""
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    layer = nn.Conv2d(i, o, kernel, stride, padding, bias=False)
+    return nn.Sequential(layer, norm_layer(norm, o), nn.ReLU())
+
+
+def separable(config: EncoderConfig) -> tuple[nn.Sequential, int]:
+    """The encoder of arXiv 1905.11796, section 4.1: 3x1 then 1x3 convolutions, each pair pooled."""
+    blocks, i = [], 1
+    for o in channels(config, 8, 16, 32, 64, 128):
+        blocks.append(
+            nn.Sequential(
+                convolution(config.norm, i, o, (3, 1)),
+                convolution(config.norm, o, o, (1, 3)),
+                # Rounding up keeps short inputs alive; for even sizes it changes nothing.
+                nn.MaxPool2d(2, ceil_mode=True),
+            )
+        )
+        i = o
+    return nn.Sequential(*blocks), i
+
+
+def mobile(config: EncoderConfig) -> tuple[nn.Sequential, int]:
+    """Depthwise-separable blocks (arXiv 1704.04861), strided: every operator trains on a phone.
+
+    Few blocks with large kernels and no ReLU between depthwise and pointwise: stacks of more,
+    smaller and rectified ones probed worse (compared before long inputs were sliced).
+    """
+    stem, *sizes = channels(config, 24, 48, 96, 128, 128, 128)
+    blocks: list[nn.Module] = [convolution(config.norm, 1, stem, (5, 5), stride=2)]
+    i = stem
+    for o, kernel, stride in zip(sizes, (5, 5, 5, 5, 3), (2, 2, 2, 1, 2), strict=True):
+        block = depthwise_separable(config.norm, i, o, kernel, stride)
+        blocks.append(Residual(block) if stride == 1 else block)
+        i = o
+    return nn.Sequential(*blocks), i
+
+
+def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) -> nn.Sequential:
+    depthwise = nn.Conv2d(i, i, kernel, stride, kernel // 2, groups=i, bias=False)
+    return nn.Sequential(depthwise, norm_layer(norm, i), convolution(norm, i, o, (1, 1)))
+
+
+class Residual(nn.Module):
+    """What the block adds to its input."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor) -> Tensor:
+        added: Tensor = self.block(x)
+        return x + added
+
+
+Body = Callable[[EncoderConfig], tuple[nn.Sequential, int]]
+ENCODERS: dict[str, Body] = {"mobile": mobile, "separable": separable}
+
+
+def parameter_count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def multiply_adds(module: nn.Module, *example: Tensor) -> int:
+    """Multiply-adds of one pass over its inputs, counted by PyTorch (convolutions and products)."""
+    training = module.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module.eval()(*example)
+    module.train(training)
+    return int(counter.get_total_flops()) // 2

@@ -1,0 +1,130 @@
+"""LogMel: waveform [B, N] -> normalised log-mel [B, 1, bands, frames], as one exportable module.
+
+The windowed Fourier transform and the mel filters are products with constant weights (see
+`spectrum.py`), so that the very module that training used goes into the artifact: phone and
+training can't differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.mel_spectrum import mel_spectrum
+
+LOG_OFFSET = 1e-6  # power of a tone at about -84 dB of full scale: below the noise of a 16-bit file
+MIN_STD = 1e-3  # a band that never changes must not be divided by zero
+
+
+@dataclass(frozen=True)
+class FrontendConfig:
+    """What the log-mel is made of. It travels with the weights."""
+
+    sample_rate_hz: ClassVar[int] = SAMPLE_RATE_HZ  # what audio.py gives; not a choice
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    bands: int = 64
+    min_hz: float = 60.0
+    max_hz: float = 7800.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
+            raise UserError(
+                f"frontend: bands from {self.min_hz} to {self.max_hz} Hz at "
+                f"{self.sample_rate_hz} Hz; expected 0 <= min_hz < max_hz <= half the rate"
+            )
+        if self.bands < 1 or self.window < 2 or self.hop < 1:
+            raise UserError(
+                f"frontend: {self.bands} bands, window {self.window_ms} ms, hop {self.hop_ms} ms; "
+                "each must be positive"
+            )
+
+    @property
+    def window(self) -> int:
+        """Samples of a window (400 at 16 kHz)."""
+        return round(self.window_ms * self.sample_rate_hz / 1000)
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next (160 at 16 kHz)."""
+        return round(self.hop_ms * self.sample_rate_hz / 1000)
+
+    @property
+    def fft_size(self) -> int:
+        """The power of two that holds a window (512 at 16 kHz)."""
+        return 1 << (self.window - 1).bit_length()
+
+    def frames(self, samples: int) -> int:
+        """Whole frames in so many samples; nothing is padded."""
+        return max(0, (samples - self.window) // self.hop + 1)
+
+    def samples(self, frames: int) -> int:
+        """The fewest samples that give so many frames."""
+        return self.window + (frames - 1) * self.hop
+
+    def frames_of_ms(self, duration_ms: float) -> int:
+        """Frames in so many milliseconds, at least one: 975 ms are 96 frames."""
+        return max(1, self.frames(round(duration_ms * self.sample_rate_hz / 1000)))
+
+    def ms(self, frames: int) -> float:
+        """The milliseconds that so many frames span, first sample to last."""
+        return 1000 * self.samples(frames) / self.sample_rate_hz
+
+
+class LogMel(nn.Module):
+    """Natural logarithm of the mel power spectrum, every band normalised.
+
+    Equals `torchaudio.transforms.MelSpectrogram(center=False, power=2, norm=None,
+    mel_scale="htk")` up to the normalisation; the window starts at the frame's first sample.
+
+    Input: waveform [B, N], mono, -1..1, at `config.sample_rate_hz`, N >= `config.window`.
+    Output: [B, 1, bands, frames], about zero mean and unit variance a band after `fit`.
+    """
+
+    mean: Tensor
+    inverse_std: Tensor
+
+    def __init__(self, config: FrontendConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or FrontendConfig()
+        self.spectrum = mel_spectrum(config)
+        self.register_buffer("mean", torch.zeros(config.bands, 1, 1))
+        self.register_buffer("inverse_std", torch.ones(config.bands, 1, 1))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        log_mel = torch.log(self.spectrum(waveform) + LOG_OFFSET)  # [bands, B, frames]
+        normalised = (log_mel - self.mean) * self.inverse_std
+        return normalised.transpose(0, 1).unsqueeze(1)
+
+    def padded(self, waveform: Tensor) -> Tensor:
+        """[B, N] with zeros at the end, if shorter than one window."""
+        return F.pad(waveform, (0, max(0, self.config.window - waveform.shape[1])))
+
+    @torch.no_grad()
+    def fit(self, waveforms: Iterable[Tensor]) -> LogMel:
+        """Set each band's mean and standard deviation from batches of waveforms [B, N].
+
+        Raises `UserError` when there are no waveforms.
+        """
+        self.mean.zero_()
+        self.inverse_std.fill_(1.0)
+        count, total, squares = 0, torch.zeros(()), torch.zeros(())
+        for waveform in waveforms:
+            log_mel = self(waveform).double()
+            count += log_mel[:, :, 0].numel()
+            total = total + log_mel.sum(dim=(0, 1, 3)).cpu()
+            squares = squares + (log_mel * log_mel).sum(dim=(0, 1, 3)).cpu()
+        if not count:
+            raise UserError("frontend: no waveforms to fit the normalisation on")
+        mean = total / count
+        std = (squares / count - mean * mean).clamp_min(0).sqrt().clamp_min(MIN_STD)
+        self.mean.copy_(mean.reshape(-1, 1, 1))
+        self.inverse_std.copy_(std.reciprocal().reshape(-1, 1, 1))
+        return self

@@ -1,0 +1,10 @@
+"""Pre-training, from recordings to a checkpoint.
+
+- `config`: the settings of a run
+- `optimizer`: AdamW, its schedule and its state
+- `learner`: one optimizer step of any pretext task
+- `trainer`: the training loop
+- `metrics_log`: what a run writes down
+- `run_recordings`: the recordings that a run uses
+- `runs`: start and resume runs
+"""

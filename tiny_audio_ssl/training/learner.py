@@ -1,0 +1,180 @@
+"""One optimizer step of any pretext task: what training and federated clients share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from tiny_audio_ssl.data.batches import seed_of, sequential
+from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.pretext import Pretext
+from tiny_audio_ssl.training import optimizer
+from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.metrics_log import spread
+
+VALIDATION = 2**32 - 1  # stands for the step in the seeds of validation's draws
+
+
+class Step(nn.Module):
+    """Encoder and task as one module: what is compiled, cast and distributed."""
+
+    def __init__(self, encoder: Encoder, pretext: Pretext) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.pretext = pretext
+
+    def forward(self, **drawn: Tensor) -> dict[str, Tensor]:
+        out: dict[str, Tensor] = self.pretext(self.encoder, **drawn)
+        return out
+
+
+class Process(Protocol):
+    """What a step asks of the process that it runs in. Lightning's Fabric has it all."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def global_rank(self) -> int: ...
+    def setup(self, module: nn.Module, optimizer: Optimizer) -> Any: ...
+    def no_backward_sync(
+        self, module: Any, enabled: bool = True
+    ) -> AbstractContextManager[None]: ...
+    def backward(self, tensor: Tensor) -> None: ...
+    def clip_gradients(
+        self, module: Any, optimizer: Any, *, max_norm: float, error_if_nonfinite: bool
+    ) -> Any: ...
+
+
+class AloneOnCpu:
+    """The same without Fabric, whose import takes seconds: for devices, which start often."""
+
+    device = torch.device("cpu")
+    global_rank = 0
+
+    def setup(self, module: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        return module, optimizer
+
+    def no_backward_sync(
+        self, module: nn.Module, enabled: bool = True
+    ) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def backward(self, tensor: Tensor) -> None:
+        tensor.backward()  # type: ignore[no-untyped-call]
+
+    def clip_gradients(
+        self, module: nn.Module, optimizer: Optimizer, *, max_norm: float, error_if_nonfinite: bool
+    ) -> Tensor:
+        return nn.utils.clip_grad_norm_(
+            module.parameters(), max_norm, error_if_nonfinite=error_if_nonfinite
+        )
+
+
+class Learner:
+    """A model, its task and an optimizer, on one device: takes clips, makes steps.
+
+    A batch is worked through in `micro_batches` parts, each with a draw of its own. Parameters
+    that need no gradient when it is built are left alone.
+    """
+
+    def __init__(
+        self,
+        config: PretrainConfig,
+        model: WaveformEncoder,
+        pretext: Pretext,
+        fabric: Process,
+        micro_batches: int = 1,
+    ) -> None:
+        self.config, self.options = config, config.training
+        self.model, self.pretext, self.fabric = model, pretext, fabric
+        self.micro_batches = micro_batches
+        self.frontend = model.frontend.to(fabric.device)
+        module: nn.Module = Step(model.encoder, pretext).train()
+        if self.options.compile:
+            module.compile()
+        adamw = optimizer.build(module, self.options)
+        self.names = optimizer.parameter_names(module, adamw)
+        self.module, self.optimizer = fabric.setup(module, adamw)
+
+    def step(
+        self, clips: Tensor, step: int, penalty: Callable[[], Tensor] | None = None
+    ) -> dict[str, Tensor | float]:
+        """Train on waveforms [B, N] as step 0, 1, ... of the run; what the task logs, and the loss.
+
+        `penalty` is minimised beside the loss, and is no part of what is logged.
+        """
+        learning_rate = optimizer.schedule(step, self.options)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        parts = clips.chunk(self.micro_batches)
+        record: dict[str, Tensor | float] = {}
+        for index, part in enumerate(parts):
+            micro_batch = self.fabric.global_rank * self.micro_batches + index
+            unfinished = index + 1 < len(parts)
+            with self.fabric.no_backward_sync(self.module, enabled=unfinished):
+                out = self.forward(part, step, micro_batch)
+                loss = out["loss"] if penalty is None else out["loss"] + penalty()
+                self.fabric.backward(loss / len(parts))
+            for name, value in out.items():
+                value = spread(value) if name == "embedding" else value.detach()
+                record[name] = record.get(name, 0) + value / len(parts)
+        self.fabric.clip_gradients(
+            self.module,
+            self.optimizer,
+            max_norm=self.options.gradient_clip,
+            error_if_nonfinite=False,
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.pretext.after_step(self.model.encoder, step + 1, self.options.steps)
+        record["learning_rate"] = learning_rate
+        return record
+
+    def forward(self, clips: Tensor, *seeds: int) -> dict[str, Tensor]:
+        """What the task gives for waveforms [B, N]; the seeds decide what it draws."""
+        seed = seed_of(self.options.seed, *seeds)
+        torch.manual_seed(seed)  # for what draws inside the forward pass, such as dropout
+        clips = clips.to(self.fabric.device, non_blocking=True)
+        with torch.no_grad():
+            drawn = self.pretext.drawn(self.frontend, clips, torch.Generator().manual_seed(seed))
+        out: dict[str, Tensor] = self.module(**drawn)
+        return out
+
+    @torch.no_grad()
+    def held_out_loss(self, recordings: Recordings) -> tuple[float, float]:
+        """Mean loss, and the spread of the embedding; the same crops and draws every time."""
+        self.module.eval()
+        losses, embeddings, count = 0.0, [], 0
+        size = max(1, self.options.batch_size // self.micro_batches)
+        for index, clips in enumerate(sequential(recordings, self.config.crop_samples, size)):
+            out = self.forward(clips, VALIDATION, index)
+            losses += float(out["loss"]) * len(clips)
+            embeddings.append(out["embedding"])
+            count += len(clips)
+        self.module.train()
+        return losses / count, float(spread(torch.cat(embeddings)))
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        return optimizer.state(self.optimizer, self.names)
+
+    def load_optimizer(self, state: dict[str, Tensor]) -> None:
+        """The inverse of `optimizer_state`."""
+        optimizer.load_state(self.optimizer, self.names, state)
+
+
+@torch.no_grad()
+def fit(
+    config: PretrainConfig, model: WaveformEncoder, pretext: Pretext, recordings: Recordings
+) -> None:
+    """Front-end statistics, then the task's, from middle crops of at most 2,000 recordings."""
+    chosen = recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))
+    model.frontend.fit(sequential(chosen, config.crop_samples, 64))
+    crops = sequential(chosen, config.crop_samples, 64)
+    taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
+    pretext.fit(torch.cat(list(taken)))

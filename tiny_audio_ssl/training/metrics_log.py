@@ -1,0 +1,107 @@
+"""What a run writes down: metrics.jsonl, TensorBoard, a progress line; and the collapse meter."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from torch import Tensor
+
+from tiny_audio_ssl.utils.files import atomic_file
+
+
+@torch.no_grad()
+def spread(embeddings: Tensor) -> Tensor:
+    """How far embeddings [n, D] point in different directions: 0 all alike, 1 evenly spread.
+
+    Standard deviation a dimension of the unit-length embeddings, times sqrt(D); after the meter in
+    "Exploring simple Siamese representation learning", Chen and He 2020, arXiv 2011.10566, 4.1.
+    """
+    unit = torch.nn.functional.normalize(embeddings.float(), dim=1)
+    deviation = unit.std(dim=0, correction=0).mean()
+    return deviation * math.sqrt(embeddings.shape[1])
+
+
+class MetricsLog:
+    """metrics.jsonl (a line a record, each with its step), the same in TensorBoard, and a bar.
+
+    Records after `first_step` are of a run that was killed behind its last checkpoint: they are
+    dropped, since the resumed run writes them again.
+    """
+
+    def __init__(self, run: Path, first_step: int, total_steps: int, show: bool) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = run / "metrics.jsonl"
+        self._drop_after(first_step)
+        self._file = self.path.open("a")
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            disable=not show,
+        )
+        self._task = self._bar.add_task(
+            "steps", total=total_steps, completed=first_step, state="starting"
+        )
+
+    def _drop_after(self, step: int) -> None:
+        if not self.path.exists():
+            return
+        kept = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
+        with atomic_file(self.path) as work:
+            work.write_text("".join(line + "\n" for line in kept))
+
+    def __enter__(self) -> MetricsLog:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+        self._board.close()
+        self._file.close()
+
+    def advance(self, step: int) -> None:
+        self._bar.update(self._task, completed=step)
+
+    def write(self, step: int, record: dict[str, Any]) -> None:
+        """Numbers of one step, named `group/name`."""
+        self._file.write(json.dumps({"step": step, **record}) + "\n")
+        self._file.flush()
+        for name, value in record.items():
+            self._board.add_scalar(name, value, step)
+
+    def show(self, state: str) -> None:
+        self._bar.update(self._task, state=state)
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # the half line of a killed process

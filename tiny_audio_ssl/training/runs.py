@@ -1,0 +1,159 @@
+"""A run from its recordings to its last checkpoint: `pretrain` and `resume`, around the loop.
+
+```
+RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, split (train | held_out)
+      skipped.csv      every recording left out, and why
+      metrics.jsonl, tensorboard/, checkpoints/, last, best
+```
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.data.corpus import Corpus, Skipped, open_corpus, split
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.run_recordings import (
+    RECORDINGS,
+    TOO_SHORT,
+    long_enough,
+    write_csv,
+    write_recordings,
+)
+from tiny_audio_ssl.training.trainer import Outcome, Trainer, launch
+
+SKIPPED = "skipped.csv"
+logger = logging.getLogger(__name__)
+
+
+def pretrain(
+    source: str,
+    run: Path,
+    config: PretrainConfig,
+    *,
+    group_column: str | None = None,
+    cache_dir: Path | None = None,
+    strict: bool = False,
+    progress: bool = True,
+) -> Outcome:
+    """Pre-train an encoder on a folder, a manifest or `builtin`, into the folder `run`.
+
+    Raises `UserError` when the run exists, nothing is usable, or every recording is too short.
+    """
+    if (run / "last").exists():
+        raise UserError(
+            f"{run}: holds a run already. Go on with it by `tiny-audio-ssl resume {run}`, or name "
+            "another folder with --out"
+        )
+    fabric = launch(config.training)
+    recordings = _open(fabric, open_corpus(source, strict=strict), cache_dir, strict, progress)
+    recordings = long_enough(recordings, config, strict)
+    train, held_out = split(
+        recordings.clips, config.training.held_out, config.training.seed, group_column
+    )
+    if fabric.is_global_zero:
+        write_recordings(run / RECORDINGS, recordings, set(train))
+        _write_skipped(run / SKIPPED, recordings.skipped)
+        _tell_skipped(run / SKIPPED, recordings, config)
+    fabric.barrier()
+    about = {
+        "source": source,
+        "recordings": len(recordings),
+        "hours": round(recordings.total_s / 3600, 4),
+        "skipped": len(recordings.skipped),
+    }
+    trainer = Trainer(
+        config,
+        run,
+        recordings.select(train),
+        recordings.select(held_out),
+        corpus=about,
+        fabric=fabric,
+        progress=progress,
+    )
+    return trainer.run()
+
+
+def resume(
+    run: Path,
+    *,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> Outcome:
+    """Go on with a run from its last checkpoint, on the same recordings, to the same result.
+
+    Raises `UserError` when there is no checkpoint, or recordings are gone or have changed.
+    """
+    start = checkpoint.load(run)
+    config = PretrainConfig.from_dict(start.run)
+    fabric = launch(config.training)
+    corpus = open_corpus(run / RECORDINGS)
+    recordings = _open(fabric, corpus, cache_dir, strict=False, progress=progress)
+    _check_unchanged(run, corpus, recordings)
+    sides = np.array([clip.columns["split"] for clip in recordings.clips])
+    trainer = Trainer(
+        config,
+        run,
+        recordings.select(np.flatnonzero(sides == "train")),
+        recordings.select(np.flatnonzero(sides == "held_out")),
+        corpus=start.run["corpus"],
+        start=start,
+        fabric=fabric,
+        progress=progress,
+    )
+    return trainer.run()
+
+
+def _open(
+    fabric: Fabric, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
+) -> Recordings:
+    """The cache, built by one process of each machine while the others wait."""
+    with fabric.rank_zero_first(local=True):
+        show = progress and fabric.local_rank == 0
+        return open_cache(corpus, cache_dir, strict=strict, progress=show)
+
+
+def _check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
+    gone = [f"{s.path}: {s.reason}" for s in recordings.skipped]
+    changed = [
+        f"{clip.path}: has another length than when the run began"
+        for clip, samples in zip(recordings.clips, recordings.samples, strict=True)
+        if int(clip.columns["samples"]) != samples
+    ]
+    if gone or changed:
+        listed = "\n  ".join([*gone, *changed][:5])
+        raise UserError(
+            f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
+            f"changed, so the run can't go on as it began:\n  {listed}\nBring them back, or start "
+            "a new run with `tiny-audio-ssl pretrain`"
+        )
+
+
+def _write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
+    write_csv(path, ["path", "reason"], ([s.path, s.reason] for s in skipped))
+
+
+def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) -> None:
+    if not recordings.skipped:
+        return
+    short = [s for s in recordings.skipped if TOO_SHORT in s.reason]
+    others = [s for s in recordings.skipped if TOO_SHORT not in s.reason]
+    told = [f"{len(recordings.skipped)} recordings are left out, each with its reason in {path}"]
+    if short:
+        told.append(
+            f"{len(short)} are {TOO_SHORT} {config.crop_samples / SAMPLE_RATE_HZ:.3f} s that "
+            f"{config.task} needs; lower that with {config.pretext.shorter()}"
+        )
+    told += [f"{s.path}: {s.reason}" for s in others[:5]]
+    if len(others) > 5:
+        told.append(f"and {len(others) - 5} more")
+    logger.warning("\n  ".join(told))

@@ -1,0 +1,259 @@
+"""The only training loop: any pretext task, any device, resumable to the bit.
+
+Everything random in step k is a function of the seed and k, so a checkpoint needs no generator's
+state. A step's batch is cut into micro-batches, each with its own draw: a process takes one or
+several of them, and two processes do what one does with the same number of micro-batches.
+
+Batch normalisation sees one micro-batch of one process at a time, as is usual; its running
+statistics are those of the first process. Where the result must not depend on how the batch is
+spread, use `--encoder.norm group`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from tiny_audio_ssl.data.batches import Batches, seed_of
+from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training.learner import Learner, fit
+from tiny_audio_ssl.training.metrics_log import MetricsLog
+
+COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
+PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
+
+
+class TrainingStopped(UserError):
+    """Training would lead nowhere: NaN, or an embedding that no longer tells sounds apart."""
+
+
+class Interrupted(Exception):
+    """The user pressed Ctrl-C (or the system asked to end); a checkpoint has been written."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    step: int
+    loss: float | None  # of the last step; None if the run was finished already
+    validation_loss: float | None
+    best_step: int | None
+    clips_per_s: float
+    folder: Path
+
+
+class Trainer:
+    """One run: build it, then `run()` it to its last step.
+
+    `start` is the checkpoint to go on from; without one the front-end and the task are fitted on
+    the recordings and the run begins at step 0.
+    """
+
+    def __init__(
+        self,
+        config: PretrainConfig,
+        run: Path,
+        train: Recordings,
+        held_out: Recordings,
+        corpus: dict[str, Any] | None = None,
+        start: checkpoint.Checkpoint | None = None,
+        fabric: Fabric | None = None,
+        progress: bool = True,
+    ) -> None:
+        self.config, self.options = config, config.training
+        self.fabric = fabric or launch(config.training)
+        self.progress = progress and self.fabric.is_global_zero
+        self.folder = checkpoint.RunFolder(run, self.options.keep_last)
+        self.about = {**asdict(config), "corpus": corpus or {}}
+        self.micro_batches = self._micro_batches()
+        rank, processes = self.fabric.global_rank, self.fabric.world_size
+        self.batches = Batches(
+            train,
+            config.crop_samples,
+            self.options.batch_size,
+            self.options.seed,
+            self.options.segment_s,
+            rank,
+            processes,
+        )
+        self.held_out = held_out
+        self._build(train, start)
+
+    def _micro_batches(self) -> int:
+        """Micro-batches of this process."""
+        processes, size = self.fabric.world_size, self.options.batch_size
+        total = self.options.micro_batches or processes
+        if total % processes or size % total:
+            raise UserError(
+                f"a batch of {size} clips in {total} micro-batches on {processes} processes does "
+                "not divide evenly; choose --batch-size a multiple of --micro-batches, and that a "
+                "multiple of the processes"
+            )
+        return total // processes
+
+    def _build(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
+        torch.manual_seed(seed_of(self.options.seed))
+        config = self.config
+        model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
+        pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
+        self.model: WaveformEncoder = model
+        self.pretext = pretext
+        self.step = 0
+        self.best: dict[str, Any] = {"step": None, "loss": None}
+        training: dict[str, Tensor] = {}
+        if start:
+            self.step, self.best = start.progress["step"], dict(start.progress["best"])
+            training = checkpoint.load_training(start.folder)
+            pretext.load_state_dict(checkpoint.within(training, "pretext."))
+        else:
+            fit(config, model, pretext, train)
+        self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
+        self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
+
+    def run(self) -> Outcome:
+        """Train up to the last step.
+
+        Raises `Interrupted` after Ctrl-C or SIGTERM, `TrainingStopped` when the loss or the
+        embedding has become useless; what was saved before stays.
+        """
+        options = self.options
+        loss, validation, rate = None, None, 0.0
+        if self.step == 0:
+            self._save()
+        loader = self.batches.loader(self.step, options.steps, options.workers)
+        with self._log() as log, _stop_signals() as stop:
+            self._clock = (self.step, time.perf_counter())
+            for clips in loader:
+                record = self._train_step(clips)
+                self.step += 1
+                if log:
+                    log.advance(self.step)
+                if self._due(options.log_every):
+                    loss, rate = self._log_step(log, record)
+                if self._due(options.validate_every):
+                    validation = self._validate(log)
+                if self._due(options.checkpoint_every):
+                    self._save()
+                if self._any(stop) and self.step < options.steps:
+                    self._save()
+                    raise Interrupted(f"stopped at step {self.step} of {options.steps}")
+        folder = self.folder.step_folder(self.step)
+        return Outcome(self.step, loss, validation, self.best["step"], rate, folder)
+
+    def _due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.options.steps
+
+    def _train_step(self, clips: Tensor) -> dict[str, Any]:
+        return self.learner.step(clips, self.step)
+
+    def _log_step(self, log: MetricsLog | None, record: dict[str, Any]) -> tuple[float, float]:
+        """Write this step's own numbers (not a mean: a resumed run writes the same)."""
+        mean = self.fabric.all_reduce({k: torch.as_tensor(v) for k, v in record.items()})
+        numbers = {f"train/{'spread' if k == 'embedding' else k}": float(mean[k]) for k in mean}
+        loss = numbers["train/loss"]
+        if not math.isfinite(loss):
+            raise TrainingStopped(
+                f"the loss is {loss} at step {self.step}; try a smaller --learning-rate (now "
+                f"{self.options.learning_rate:g}), a longer --warmup-steps or --precision 32. "
+                f"{self.folder.root} keeps the last checkpoint"
+            )
+        (step, began), now = self._clock, time.perf_counter()
+        self._clock = (self.step, now)
+        rate = (self.step - step) * self.options.batch_size / (now - began)
+        if log:
+            log.write(self.step, {**numbers, "speed/clips_per_s": rate})
+            state = f"loss {loss:.4f}  spread {numbers['train/spread']:.2f}  {rate:.0f} clips/s"
+            log.show(state)
+        return loss, rate
+
+    def _validate(self, log: MetricsLog | None) -> float | None:
+        """Mean loss on the held-out recordings, the same crops and draws every time."""
+        if not len(self.held_out):
+            return None
+        loss, wide = self.learner.held_out_loss(self.held_out)
+        if log:
+            log.write(self.step, {"validation/loss": loss, "validation/spread": wide})
+        if len(self.held_out) > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
+            raise TrainingStopped(
+                f"the embedding has collapsed at step {self.step}: held-out recordings give the "
+                f"same vector (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
+                "--batch-size, or recordings that differ more"
+            )
+        if self.best["loss"] is None or loss < self.best["loss"]:
+            self.best = {"step": self.step, "loss": loss}
+        return loss
+
+    def _save(self) -> None:
+        if not all(p.isfinite().all() for p in self.learner.module.parameters()):
+            raise TrainingStopped(
+                f"weights are not finite at step {self.step}; nothing was saved over the last "
+                "checkpoint. Try a smaller --learning-rate or --precision 32"
+            )
+        if self.fabric.is_global_zero:
+            pretext = {f"pretext.{k}": v for k, v in self.pretext.state_dict().items()}
+            state = self.learner.optimizer_state()
+            self.folder.save(
+                self.step,
+                self.best["step"],
+                model=self.model,
+                run=self.about,
+                progress={"step": self.step, "best": self.best},
+                training=pretext | {f"optimizer.{k}": v for k, v in state.items()},
+            )
+        self.fabric.barrier()
+
+    def _log(self) -> contextlib.AbstractContextManager[MetricsLog | None]:
+        if not self.fabric.is_global_zero:
+            return contextlib.nullcontext()
+        return MetricsLog(self.folder.root, self.step, self.options.steps, self.progress)
+
+    def _any(self, stop: list[int]) -> bool:
+        """Whether any process was asked to stop: all must leave the loop at the same step."""
+        if self.fabric.world_size == 1:
+            return bool(stop)
+        asked = torch.tensor(float(len(stop)), device=self.fabric.device)
+        return bool(torch.as_tensor(self.fabric.all_reduce(asked, reduce_op="sum")).any())
+
+
+def launch(options: TrainingConfig) -> Fabric:
+    """Start the processes that the options ask for; a process that torchrun started joins them."""
+    fabric = Fabric(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        num_nodes=options.num_nodes,
+        strategy="ddp" if options.devices * options.num_nodes > 1 else "auto",
+        precision=PRECISIONS[options.precision],
+    )
+    fabric.launch()
+    return fabric
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying of them; a second Ctrl-C is not held back."""
+    received: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        received.append(number)
+        signal.signal(number, previous[signal.Signals(number)])
+
+    previous = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
