@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl.evaluation.datasets.base import Task
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.export import Stream, export_run
 from tiny_audio_ssl.utils.files import write_rows
 
@@ -59,17 +59,19 @@ def main(wanted: FewShot) -> None:
     show(rows)
 
 
-def tasks_of(data: Path) -> list[Task]:
+def tasks_of(data: Path) -> list[EvaluationTask]:
     """50 environmental sounds, but one that is a single recording; nine words by many voices."""
     several = ("category!=washing_machine",)
     sounds, words = str(data / "esc50" / "meta.csv"), str(data / "keywords" / "meta.csv")
     return [
-        Task("environmental sounds", sounds, label="category", group="src_file", where=several),
-        Task("words", words, label="word", group="speaker"),
+        EvaluationTask(
+            "environmental sounds", sounds, label="category", group="src_file", where=several
+        ),
+        EvaluationTask("words", words, label="word", group="speaker"),
     ]
 
 
-def rows_of(run: Path, tasks: list[Labelled], wanted: FewShot) -> Iterator[dict[str, Any]]:
+def rows_of(run: Path, tasks: list[OpenedTask], wanted: FewShot) -> Iterator[dict[str, Any]]:
     with TemporaryDirectory() as folder:
         form = (("onnx",), ("int8",), ("stream",))  # what the app listens with
         (artifact,) = export_run(run, Path(folder) / "out", *form).artifacts
@@ -87,7 +89,7 @@ def rows_of(run: Path, tasks: list[Labelled], wanted: FewShot) -> Iterator[dict[
                 yield from ({**about, "rule": rule, **rates(found, limit)} for limit in LIMITS)
 
 
-def waves(task: Labelled) -> Iterator[NDArray[np.float32]]:
+def waves(task: OpenedTask) -> Iterator[NDArray[np.float32]]:
     return (task.recordings.read(i) for i in range(len(task)))
 
 
@@ -101,7 +103,7 @@ def loud(stream: Stream, wave: NDArray[np.float32]) -> Floats:
     return kept
 
 
-def tried(clips: list[Floats], task: Labelled, examples: int, wanted: FewShot) -> Found:
+def tried(clips: list[Floats], task: OpenedTask, examples: int, wanted: FewShot) -> Found:
     """Some sounds taught, everything else heard; recordings of a taught group are not tested."""
     means = np.array([unit(clip.mean(axis=0)) for clip in clips])
     moments = unit(np.concatenate(clips))

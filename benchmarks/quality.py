@@ -24,12 +24,12 @@ from rich.table import Table
 
 import tiny_audio_ssl
 from tiny_audio_ssl.bench import device_name
-from tiny_audio_ssl.embedding.embedder import Embedder, Embeds
+from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
 from tiny_audio_ssl.evaluation import finetuning
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.finetuning import FinetuneConfig
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import open_model, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
@@ -120,9 +120,9 @@ def train(quality: Quality, method: str, encoder: str) -> None:
         runs.resume(run)
 
 
-def judged(quality: Quality, tasks: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
+def judged(quality: Quality, tasks: Sequence[OpenedTask]) -> Iterator[dict[str, Any]]:
     """A row for each embedding and task: of each encoder, then of what has no encoder of ours."""
-    found: list[Embeds] = [open_model("logmel"), open_model("logmel:all")]
+    found: list[EmbeddingModel] = [open_model("logmel"), open_model("logmel:all")]
     found += [open_model(spec) for spec in PEERS.values()] if quality.peers else []
     names = ("log-mel statistics", "log-mel statistics, all four", *PEERS)
     for model, name in zip(found, names, strict=False):
@@ -144,19 +144,21 @@ def judged(quality: Quality, tasks: Sequence[Labelled]) -> Iterator[dict[str, An
             yield row(score.protocol, encoder, score, None)
 
 
-def probe(quality: Quality, model: Embeds, task: Labelled) -> Score:
+def probe(quality: Quality, model: EmbeddingModel, task: OpenedTask) -> Score:
     def measured() -> list[Score]:
         return [evaluate(model, task, "linear")]
 
     return kept(quality, ["linear", model.identity, asdict(task.task)], measured)[0]
 
 
-def supervised(quality: Quality, model: Embedder, tasks: Sequence[Labelled]) -> Iterator[Score]:
+def supervised(quality: Quality, model: Embedder, tasks: Sequence[OpenedTask]) -> Iterator[Score]:
     """Each task by itself from random weights, then one encoder for as many as can share it."""
     if not quality.supervised_folds:
         return
     config = FinetuneConfig(max_folds=quality.supervised_folds)
-    alone: list[tuple[finetuning.Protocol, list[Labelled]]] = [("supervised", [t]) for t in tasks]
+    alone: list[tuple[finetuning.FinetuneProtocol, list[OpenedTask]]] = [
+        ("supervised", [t]) for t in tasks
+    ]
     shared = [("multi-head", group) for group in finetuning.compatible(tasks)]
     for protocol, group in [*alone, *shared]:
         names = [asdict(task.task) for task in group]

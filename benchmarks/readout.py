@@ -19,13 +19,13 @@ from rich.table import Table
 import tiny_audio_ssl
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.readout import Part
+from tiny_audio_ssl.models.readout import ReadoutPart
 from tiny_audio_ssl.utils.files import write_rows
 
-READOUTS: tuple[tuple[Part, ...], ...] = (
+READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (
     ("last",),
     ("last", "middle"),
     ("last", "mel"),
@@ -50,7 +50,7 @@ def main(options: Compare) -> None:
     show([row for row in rows if row["task"] == AVERAGE])
 
 
-def judged(run: Path, tasks: list[Labelled]) -> Iterator[dict[str, Any]]:
+def judged(run: Path, tasks: list[OpenedTask]) -> Iterator[dict[str, Any]]:
     made = checkpoint.load(run).run
     for parts in READOUTS:
         model = embedding.load(run, parts)

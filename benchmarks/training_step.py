@@ -20,7 +20,7 @@ from torch import nn
 from tiny_audio_ssl.bench import device_name
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.training.on_device_trainer import METHOD, load_module
-from tiny_audio_ssl.export.training.to_training import Task, example, frozen, to_training
+from tiny_audio_ssl.export.training.to_training import LossModule, example, frozen, to_training
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import EncoderConfig, Norm
 from tiny_audio_ssl.pretext import pretext_class
@@ -59,23 +59,23 @@ def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, An
     config = PretrainConfig(task, pretext_class(task).Config(), encoder)
     model = checkpoint.untrained(config.frontend, config.encoder, seed=0)
     pretext = pretext_class(task)(config.pretext, model.encoder, config.frontend)
-    drawn = example(model.frontend, config, pretext, wanted.batch_size)
-    step = Task(model.encoder, pretext, tuple(drawn))
-    settle(step, list(drawn.values()))
+    inputs = example(model.frontend, config, pretext, wanted.batch_size)
+    step = LossModule(model.encoder, pretext, tuple(inputs))
+    settle(step, list(inputs.values()))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "training.pte"
-        operators = to_training(step, list(drawn.values()), path)
+        operators = to_training(step, list(inputs.values()), path)
         size = path.stat().st_size
         module = load_module(path)
-    inputs = tuple(drawn.values())
+    values = tuple(inputs.values())
     eager = frozen(step)
 
     def eager_step() -> None:
         eager.zero_grad()
-        eager(*inputs)[0].backward()
+        eager(*values)[0].backward()
 
     def artifact_step() -> None:
-        module.forward_backward(METHOD, inputs)
+        module.forward_backward(METHOD, values)
 
     eager_ms, artifact_ms = take_turns([eager_step, artifact_step], wanted.steps)
     return {
@@ -95,7 +95,7 @@ def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, An
     }
 
 
-def settle(step: Task, inputs: list[torch.Tensor]) -> None:
+def settle(step: LossModule, inputs: list[torch.Tensor]) -> None:
     """Give batch norm the statistics of the inputs."""
     for module in step.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -37,8 +37,8 @@ class CheckpointModel(nn.Module):
     def __init__(self, encoder: WaveformEncoder) -> None:
         super().__init__()
         self.encoder = encoder.eval()
-        self.scene_embedding_size = encoder.encoder.read_dim
-        self.timestamp_embedding_size = encoder.encoder.read_dim
+        self.scene_embedding_size = encoder.encoder.embedding_dim
+        self.timestamp_embedding_size = encoder.encoder.embedding_dim
         frontend = encoder.frontend.config
         slice_frames = encoder.encoder.config.slice_frames
         self.window_frames = slice_frames or frontend.frames_of_ms(WINDOW_MS)
@@ -62,7 +62,7 @@ class CheckpointModel(nn.Module):
         views = logmel.unfold(3, self.window_frames, self.hop_frames).permute(0, 3, 1, 2, 4)
         parts = views.split(max(1, WINDOWS_AT_ONCE // len(audio)), dim=1)
         embeddings = [
-            self.encoder.encoder.read(part.flatten(0, 1)).reshape(len(audio), part.shape[1], -1)
+            self.encoder.encoder.embed(part.flatten(0, 1)).reshape(len(audio), part.shape[1], -1)
             for part in parts
         ]
         centres = self.hop_ms * torch.arange(count, device=audio.device)

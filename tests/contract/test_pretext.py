@@ -38,7 +38,7 @@ def draw(task, seed: int = 3, **kw):
     """What `forward` is given, of the clips above."""
     clips, rng = some_clips(task, **kw), torch.Generator().manual_seed(seed)
     if task.takes == "wav":
-        return task.drawn(LogMel(FRONTEND), clips, rng)
+        return task.inputs(LogMel(FRONTEND), clips, rng)
     return task.draw(clips, rng)
 
 
@@ -71,8 +71,8 @@ def test_draw_is_repeatable_and_edits_nothing(task_name):
 
 def test_needs_no_more_than_it_says(task_name):
     task, encoder = make(task_name)
-    drawn = draw(task, extra_frames=0)
-    assert torch.isfinite(task(encoder, **drawn)["loss"])
+    inputs = draw(task, extra_frames=0)
+    assert torch.isfinite(task(encoder, **inputs)["loss"])
 
 
 def test_the_encoder_is_given_slices_of_the_length_it_says(task_name):
@@ -88,10 +88,10 @@ def test_the_encoder_is_given_slices_of_the_length_it_says(task_name):
 def test_forward_is_deterministic_and_gives_loss_and_embedding(task_name):
     task, encoder = make(task_name)
     task.eval(), encoder.eval()
-    drawn = draw(task)
-    first, again = task(encoder, **drawn), task(encoder, **drawn)
+    inputs = draw(task)
+    first, again = task(encoder, **inputs), task(encoder, **inputs)
     assert first["loss"].ndim == 0 and torch.equal(first["loss"], again["loss"])
-    assert first["embedding"].ndim == 2 and first["embedding"].shape[1] == encoder.dim
+    assert first["embedding"].ndim == 2 and first["embedding"].shape[1] == encoder.feature_dim
 
 
 def test_gradient_everywhere(task_name, encoder_name):
@@ -105,19 +105,19 @@ def test_gradient_everywhere(task_name, encoder_name):
 
 def test_learns_one_batch(task_name, encoder_name):
     task, encoder = make(task_name, encoder_name)
-    drawn = draw(task)
+    inputs = draw(task)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *task.parameters()], lr=3e-3)
     losses = []
     for _ in range(60):
-        loss = task(encoder, **drawn)["loss"]
+        loss = task(encoder, **inputs)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     # Cross-entropy with a soft target ends at the target's entropy, not at zero.
     floor = 0.0
-    if "gap" in drawn:
-        gap = drawn["gap"].clamp(1e-6, 1 - 1e-6)
+    if "gap" in inputs:
+        gap = inputs["gap"].clamp(1e-6, 1 - 1e-6)
         floor = torch.nn.functional.binary_cross_entropy(gap, gap).item()
     assert losses[-1] - floor < 0.5 * (losses[0] - floor)
 
@@ -129,8 +129,8 @@ def test_state_round_trip(task_name):
         torch.nn.init.normal_(parameter)
     other.load_state_dict(task.state_dict())
     task.eval(), other.eval(), encoder.eval()
-    drawn = draw(task)
-    assert torch.equal(task(encoder, **drawn)["loss"], other(encoder, **drawn)["loss"])
+    inputs = draw(task)
+    assert torch.equal(task(encoder, **inputs)["loss"], other(encoder, **inputs)["loss"])
 
 
 def test_state_holds_neither_encoder_nor_audio(task_name):

@@ -11,12 +11,12 @@ import torch
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.embedding import embedder as embedding
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import heads
 from tiny_audio_ssl.evaluation.probing.heads import Head
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import EncoderConfig
 
@@ -30,7 +30,7 @@ from tiny_audio_ssl.export.forms import network
 from tiny_audio_ssl.export.heads import compare_scores, open_heads, with_heads
 from tiny_audio_ssl.export.runtimes import open_outputs
 
-KINDS = Task("kinds", "builtin:4", group="group", folds=2)
+KINDS = EvaluationTask("kinds", "builtin:4", group="group", folds=2)
 TWO = replace(KINDS, name="tone or not", where=("label!=hum", "label!=siren", "label!=trill"))
 
 
@@ -39,8 +39,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=12)
 
 
-def fitted(run: Path, task: Task) -> tuple[Head, Labelled, np.ndarray]:
-    model, labelled, store = embedding.load(run), open_task(task), Store()
+def fitted(run: Path, task: EvaluationTask) -> tuple[Head, OpenedTask, np.ndarray]:
+    model, labelled, store = embedding.load(run), open_task(task), EmbeddingStore()
     score = evaluate(model, labelled, "linear", store)
     x = store.embeddings(model, labelled.recordings, labelled.contents)
     return heads.fit(model, labelled, score, store), labelled, x

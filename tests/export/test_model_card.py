@@ -10,7 +10,7 @@ import pytest
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.scores import Score, Trial
+from tiny_audio_ssl.evaluation.probing.scores import Fit, Score
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import EncoderConfig
 
@@ -39,7 +39,7 @@ def out(run: Path) -> Path:
 
 
 def score(model: str, task: str = "ESC-10") -> Score:
-    trials = [Trial(fold, 0, np.arange(4), np.array([0, 1, 0, fold % 2])) for fold in range(3)]
+    trials = [Fit(fold, 0, np.arange(4), np.array([0, 1, 0, fold % 2])) for fold in range(3)]
     return Score(task, model, "linear", ["a", "b"], np.array([0, 1, 0, 1]), trials)
 
 

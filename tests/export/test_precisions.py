@@ -18,8 +18,8 @@ pytest.importorskip("executorch")
 
 import onnx
 
-from tiny_audio_ssl.evaluation.datasets.base import Task
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import open_model
 from tiny_audio_ssl.export import ExportResult, Target, export_run, manifest
 from tiny_audio_ssl.export.weights_only import quantised
@@ -37,7 +37,7 @@ def every(run: Path) -> ExportResult:
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> OpenedTask:
     """Two kinds of sound that any embedding tells apart."""
     folder = tmp_path_factory.mktemp("labelled")
     rows = ["path,label"]
@@ -46,7 +46,9 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
         path = write(folder / f"{i}.wav", (level * chord(i, 1.2)).astype(np.float32))
         rows.append(f"{path},{'loud' if i % 2 else 'quiet'}")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
-    return open_task(Task("loudness", str(folder / "labels.csv"), folds=2), folder / "cache")
+    return open_task(
+        EvaluationTask("loudness", str(folder / "labels.csv"), folds=2), folder / "cache"
+    )
 
 
 def test_fewer_bits_are_fewer_bytes_and_more_noise(every):

@@ -30,8 +30,8 @@ def encoder(encoder_name, pooling):
 @pytest.mark.parametrize("frames", [1, 2, 31, 32, 33, 96, 1000])
 def test_any_length_gives_an_embedding(encoder, frames, rng):
     logmel = torch.randn(3, 1, BANDS, frames, generator=rng)
-    assert encoder(logmel).shape == (3, encoder.dim)
-    assert encoder.frames(logmel).shape == (3, -(-frames // 32), encoder.dim)
+    assert encoder(logmel).shape == (3, encoder.feature_dim)
+    assert encoder.frames(logmel).shape == (3, -(-frames // 32), encoder.feature_dim)
 
 
 def test_batched_equals_single(encoder, rng):
@@ -74,7 +74,7 @@ def test_multiply_adds_of_a_known_layer(rng):
 
 
 def test_width_and_embedding_size(encoder_name, rng):
-    small = Encoder(EncoderConfig(encoder_name, width=0.5, embedding_dim=40), BANDS)
+    small = Encoder(EncoderConfig(encoder_name, width=0.5, projection_dim=40), BANDS)
     assert small(torch.randn(2, 1, BANDS, 40, generator=rng)).shape == (2, 40)
     full = Encoder(EncoderConfig(encoder_name), BANDS)
     assert parameter_count(small) < 0.6 * parameter_count(full)
@@ -88,16 +88,16 @@ def test_group_norm_does_not_look_across_the_batch(encoder_name, rng):
 
 def test_waveform_in(encoder, rng):
     model = WaveformEncoder(LogMel(), encoder).eval()
-    assert model(0.1 * torch.randn(2, 400, generator=rng)).shape == (2, encoder.read_dim)
+    assert model(0.1 * torch.randn(2, 400, generator=rng)).shape == (2, encoder.embedding_dim)
 
 
 def test_the_readout_joins_what_is_known_already(encoder_name, rng):
     parts = ("mel", "last", "middle")  # in any order
     encoder = Encoder(EncoderConfig(encoder_name, readout=parts, slice_frames=32), BANDS).eval()
     logmel = torch.randn(2, 1, BANDS, 70, generator=rng)
-    embedding = encoder.read(logmel)
-    assert embedding.shape == (2, encoder.read_dim)
-    last, rest = embedding[:, : encoder.dim], embedding[:, encoder.dim :]
+    embedding = encoder.embed(logmel)
+    assert embedding.shape == (2, encoder.embedding_dim)
+    last, rest = embedding[:, : encoder.feature_dim], embedding[:, encoder.feature_dim :]
     torch.testing.assert_close(last, encoder(logmel))
     x = logmel[:, 0].double()
     change = (x[..., 1:] - x[..., :-1]).abs().mean(2)
@@ -110,7 +110,7 @@ def test_the_readout_joins_what_is_known_already(encoder_name, rng):
 
 def test_a_single_frame_can_be_read(encoder_name, rng):
     encoder = Encoder(EncoderConfig(encoder_name), BANDS).eval()
-    assert encoder.read(torch.randn(1, 1, BANDS, 1, generator=rng)).isfinite().all()
+    assert encoder.embed(torch.randn(1, 1, BANDS, 1, generator=rng)).isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_single_frame_can_be_read(encoder_name, rng):
         {"readout": ()},
         {"readout": ("first",)},
         {"width": 0.0},
-        {"embedding_dim": 0},
+        {"projection_dim": 0},
         {"slice_frames": 0},
     ],
 )

@@ -88,7 +88,7 @@ def resize_crop_by_hand(clip, i, j, h, w, boundary):
 
 @pytest.mark.parametrize("boundary", [(1.0, 1.5), (1.25, 1.0)])
 def test_random_resize_crop(boundary):
-    """Exactly one rectangle, of all that are allowed, gives what was drawn."""
+    """Exactly one rectangle, of all that are allowed, gives what was inputs."""
     bands, frames = 8, 12
     noise = torch.randn(8, 1, bands, frames, generator=generator(7))
     cropped = augment.random_resize_crop(noise, generator(5), boundary=boundary)

@@ -69,8 +69,8 @@ def test_autoencoder(rng):
 def test_anchor_and_positive_are_two_slices_of_one_clip(task_name, rng):
     task, _ = make(task_name, clip_ms=875, slice_ms=335)
     clips = named_clips(86)
-    drawn = task.draw(clips, rng)
-    anchors, positives = (where_from(drawn[k], clips) for k in ("anchor", "positive"))
+    inputs = task.draw(clips, rng)
+    anchors, positives = (where_from(inputs[k], clips) for k in ("anchor", "positive"))
     assert anchors != positives
     many = [task.draw(clips, rng)["positive"][0, 0, 0, 0].item() for _ in range(600)]
     assert min(many) == 0 and max(many) == 86 - 32  # all of the clip, both ends
@@ -88,9 +88,9 @@ def squared_distance(a, b):
 def test_triplet(rng, margin):
     """[|g(a) - g(p)|^2 - |g(a) - g(n)|^2 + delta]_+, |g| = 1, the semi-hard n of the batch."""
     task, encoder = make("triplet", margin=margin)
-    drawn = task.draw(sounds(rng), rng)
+    inputs = task.draw(sounds(rng), rng)
     anchors, positives = (
-        [unit(encoder(piece[None])[0].tolist()) for piece in drawn[k]]
+        [unit(encoder(piece[None])[0].tolist()) for piece in inputs[k]]
         for k in ("anchor", "positive")
     )
     losses = []
@@ -101,7 +101,7 @@ def test_triplet(rng, margin):
         negative = further[0] if further else others[-1]
         losses.append(max(0.0, near - negative + margin))
     assert any(losses)
-    found = task(encoder, **drawn)["loss"].item()
+    found = task(encoder, **inputs)["loss"].item()
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-3, atol=1e-6)
 
 
@@ -135,7 +135,7 @@ def test_cola(rng):
     g is a linear layer, layer normalisation and tanh on the encoder's output.
     """
     task, encoder = make("cola", projection_dim=16)
-    drawn = task.draw(sounds(rng), rng)
+    inputs = task.draw(sounds(rng), rng)
     linear, norm = task.project[0], task.project[1]
     w = task.similarity.weight.detach().double().numpy() / math.sqrt(16)
 
@@ -144,13 +144,13 @@ def test_cola(rng):
         scaled = (h - h.mean()) / np.sqrt(h.var() + norm.eps)
         return np.tanh(scaled * norm.weight.detach().numpy() + norm.bias.detach().numpy())
 
-    anchors, positives = ([g(p) for p in drawn[k]] for k in ("anchor", "positive"))
+    anchors, positives = ([g(p) for p in inputs[k]] for k in ("anchor", "positive"))
     losses, right = [], 0
     for i, a in enumerate(anchors):
         s = [a @ w @ p for p in positives]
         losses.append(-math.log(math.exp(s[i]) / sum(math.exp(x) for x in s)))
         right += max(range(CLIPS), key=s.__getitem__) == i
-    out = task(encoder, **drawn)
+    out = task(encoder, **inputs)
     np.testing.assert_allclose(out["loss"].item(), np.mean(losses), rtol=1e-4)
     np.testing.assert_allclose(out["accuracy"].item(), right / CLIPS, rtol=1e-5)
 

@@ -17,7 +17,7 @@ from tiny_audio_ssl.pretext.byol_a import ByolA, momentum
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.learner import Step
-from tiny_audio_ssl.training.trainer import Interrupted, Trainer
+from tiny_audio_ssl.training.trainer import Trainer, TrainingInterruptedError
 
 FRONTEND = FrontendConfig()
 
@@ -39,7 +39,7 @@ def test_loss_of_the_paper(clips, rng):
     task.eval(), encoder.eval()
     for parameter in task.target.parameters():  # as if the online network had moved away
         parameter.mul_(1.1).add_(0.01)
-    drawn = task.draw(clips, rng)
+    inputs = task.draw(clips, rng)
 
     def half(view, other):
         q = task.predictor(task.projector(encoder(view)))[0].detach().numpy()
@@ -48,16 +48,16 @@ def test_loss_of_the_paper(clips, rng):
 
     losses = [
         half(first[None], second[None]) + half(second[None], first[None])
-        for first, second in zip(drawn["first"], drawn["second"], strict=True)
+        for first, second in zip(inputs["first"], inputs["second"], strict=True)
     ]
-    loss = task(encoder, **drawn)["loss"]
+    loss = task(encoder, **inputs)["loss"]
     np.testing.assert_allclose(loss.item(), np.mean(losses), rtol=1e-4)
 
 
 def test_views_are_mixed_cropped_faded_and_normalised_together(clips):
     """The order of arXiv 2204.07402: the same steps by hand draw the same."""
     task, _ = make(mixup=0.4, smallest_crop=0.8, largest_crop=1.2, fade=0.5)
-    drawn = task.draw(clips, torch.Generator().manual_seed(4))
+    inputs = task.draw(clips, torch.Generator().manual_seed(4))
     rng, views = torch.Generator().manual_seed(4), []
     torch.randint(0, 1, (6,), generator=rng)  # where to cut: no room here
     for _ in range(2):
@@ -66,8 +66,8 @@ def test_views_are_mixed_cropped_faded_and_normalised_together(clips):
         views.append(augment.random_linear_fader(view, rng, 0.5))
     both = torch.stack(views)
     both = (both - both.mean()) / both.std()
-    torch.testing.assert_close(drawn["first"], both[0])
-    torch.testing.assert_close(drawn["second"], both[1])
+    torch.testing.assert_close(inputs["first"], both[0])
+    torch.testing.assert_close(inputs["second"], both[1])
 
 
 def test_the_target_gets_no_gradient_and_learns_only_as_an_average(clips, rng):
@@ -97,21 +97,21 @@ def test_the_target_normalises_with_its_own_batch(clips, rng):
     assert task.training
     ours = task.target[0].body[0][1]
     assert isinstance(ours, torch.nn.BatchNorm2d)
-    drawn = task.draw(clips, rng)
-    loss = task(encoder, **drawn)["loss"]
+    inputs = task.draw(clips, rng)
+    loss = task(encoder, **inputs)["loss"]
     assert ours.num_batches_tracked == 1
     ours.running_mean += 100  # has no say in training
-    assert torch.equal(task(encoder, **drawn)["loss"], loss)
+    assert torch.equal(task(encoder, **inputs)["loss"], loss)
 
 
 def test_with_group_norm_no_clip_sees_the_batch(clips, rng):
     task, encoder = make(norm="group")
-    drawn = task.draw(clips, rng)
+    inputs = task.draw(clips, rng)
     apart = [
-        task(encoder, **{k: v[i : i + 1] for k, v in drawn.items()})["loss"]
+        task(encoder, **{k: v[i : i + 1] for k, v in inputs.items()})["loss"]
         for i in range(len(clips))
     ]
-    torch.testing.assert_close(task(encoder, **drawn)["loss"], torch.stack(apart).mean())
+    torch.testing.assert_close(task(encoder, **inputs)["loss"], torch.stack(apart).mean())
 
 
 def test_a_step_can_be_copied_and_holds_the_encoder_once():
@@ -143,7 +143,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(norm, tmp_path, monkeypat
     runs.pretrain("builtin:4", straight, settings, progress=False)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_any", lambda self, stop: self.step == 3)
-        with pytest.raises(Interrupted):
+        with pytest.raises(TrainingInterruptedError):
             runs.pretrain("builtin:4", stopped, settings, progress=False)
     assert checkpoint.load(stopped).progress["step"] == 3
     runs.resume(stopped, progress=False)

@@ -47,13 +47,13 @@ def clips_for(task, count=6):
 def test_the_loss_is_the_weighted_sum_of_the_tasks_own(rng):
     """PASE, arXiv 1904.03416, section 2: all workers' losses at once; here with weights."""
     task, encoder = make()
-    drawn = task.draw(clips_for(task), rng)
-    out = task(encoder, **drawn)
+    inputs = task.draw(clips_for(task), rng)
+    out = task(encoder, **inputs)
     by_hand = 0.0
     for name, weight in WEIGHTS.items():
         alone = PRETEXTS[name](PRETEXTS[name].Config(), encoder, FRONTEND).eval()
         alone.load_state_dict(task.tasks[name].state_dict())
-        own = {k.split("/")[1]: v for k, v in drawn.items() if k.split("/")[0] == name}
+        own = {k.split("/")[1]: v for k, v in inputs.items() if k.split("/")[0] == name}
         loss = alone(encoder, **own)["loss"]
         torch.testing.assert_close(out[f"loss/{name}"], loss)
         by_hand += weight * loss.item()

@@ -69,23 +69,23 @@ def test_the_loss_is_the_distance_of_unit_vectors(teacher, rng):
     task, encoder = make(teacher=teacher)
     clips = some_clips()
     task.fit(clips)
-    drawn = task.drawn(LogMel(FRONTEND), clips, rng)
+    inputs = task.inputs(LogMel(FRONTEND), clips, rng)
     heard = task.draw(clips, torch.Generator().manual_seed(0))["wav"]
     every = HearModel(teacher).embed(clips.numpy()).astype(np.float64)
     expected = []
     for b in range(len(clips)):
         t = HearModel(teacher).embed(heard[b : b + 1].numpy())[0]
         t = [(t[k] - every[:, k].mean()) / every[:, k].std() for k in range(3)]
-        s = task.head(encoder(drawn["logmel"][b : b + 1]))[0].tolist()
+        s = task.head(encoder(inputs["logmel"][b : b + 1]))[0].tolist()
         s_size, t_size = (math.sqrt(sum(x * x for x in v)) for v in (s, t))
         expected.append(sum((x / s_size - y / t_size) ** 2 for x, y in zip(s, t, strict=True)))
-    assert task(encoder, **drawn)["loss"].item() == pytest.approx(np.mean(expected), rel=1e-3)
+    assert task(encoder, **inputs)["loss"].item() == pytest.approx(np.mean(expected), rel=1e-3)
 
 
 def test_the_teacher_hears_what_the_encoder_hears(teacher, rng):
     task, _ = make(teacher=teacher)
-    drawn = task.draw(some_clips(), rng)
-    np.testing.assert_allclose(drawn["target"], HearModel(teacher).embed(drawn["wav"].numpy()))
+    inputs = task.draw(some_clips(), rng)
+    np.testing.assert_allclose(inputs["target"], HearModel(teacher).embed(inputs["wav"].numpy()))
 
 
 def test_a_share_is_mixed_with_another_of_the_batch():

@@ -33,21 +33,21 @@ def test_temporal_gap(rng):
     task, encoder = make("temporal-gap", clip_ms=875, slice_ms=335)
     length, total = 32, 86
     clips = clips_of(6, total)
-    drawn = task.draw(clips, rng)
+    inputs = task.draw(clips, rng)
     expected = []
     for b in range(6):
-        i, j = (int(drawn[name][b, 0, 0, 0]) - 1000 * b for name in ("first", "second"))
+        i, j = (int(inputs[name][b, 0, 0, 0]) - 1000 * b for name in ("first", "second"))
         assert 0 <= i <= total - length and 0 <= j <= total - length
-        assert torch.equal(drawn["first"][b], clips[b, :, :, i : i + length])
-        assert torch.equal(drawn["second"][b], clips[b, :, :, j : j + length])
+        assert torch.equal(inputs["first"][b], clips[b, :, :, i : i + length])
+        assert torch.equal(inputs["second"][b], clips[b, :, :, j : j + length])
         delta = abs(i - j) / (total - length)
-        np.testing.assert_allclose(drawn["gap"][b], delta, rtol=1e-6)
-        drawn_b = {k: v[b : b + 1] / 1000 for k, v in drawn.items() if k != "gap"}
+        np.testing.assert_allclose(inputs["gap"][b], delta, rtol=1e-6)
+        drawn_b = {k: v[b : b + 1] / 1000 for k, v in inputs.items() if k != "gap"}
         z = torch.cat([encoder(drawn_b["first"]), encoder(drawn_b["second"])], dim=1)
         hidden = torch.relu(task.head[0](z))
         p = 1 / (1 + math.exp(-task.head[2](hidden).item()))
         expected.append(-delta * math.log(p) - (1 - delta) * math.log(1 - p))
-    small = {k: v / 1000 if k != "gap" else v for k, v in drawn.items()}
+    small = {k: v / 1000 if k != "gap" else v for k, v in inputs.items()}
     np.testing.assert_allclose(task(encoder, **small)["loss"].item(), np.mean(expected), rtol=1e-4)
 
 
@@ -65,22 +65,22 @@ def slices_by_hand(clip, start, length, gap, context):
     return [clip[:, start + k * (length + gap) :][:, :length] for k in range(2 * context + 1)]
 
 
-def check_slices(task, drawn, clips, length, gap, context):
+def check_slices(task, inputs, clips, length, gap, context):
     for b, clip in enumerate(clips[:, 0]):
-        start = int(drawn["context"][b, 0, 0, 0]) - 1000 * b
+        start = int(inputs["context"][b, 0, 0, 0]) - 1000 * b
         by_hand = slices_by_hand(clip, start, length, gap, context)
         middle = by_hand.pop(context)
-        assert torch.equal(drawn["middle"][b, 0], middle)
-        assert torch.equal(drawn["context"][b], torch.stack(by_hand))
+        assert torch.equal(inputs["middle"][b, 0], middle)
+        assert torch.equal(inputs["context"][b], torch.stack(by_hand))
 
 
 def test_audio2vec_cbow(rng):
     """Encode each slice around the middle one, concatenate, decode: mean squared error with it."""
     task, encoder = make("audio2vec-cbow", slice_ms=175, gap_ms=20, context=2)
     clips = clips_of(3, 95)
-    drawn = task.draw(clips, rng)
-    check_slices(task, drawn, clips, length=16, gap=2, context=2)
-    small = {k: v / 1000 for k, v in drawn.items()}
+    inputs = task.draw(clips, rng)
+    check_slices(task, inputs, clips, length=16, gap=2, context=2)
+    small = {k: v / 1000 for k, v in inputs.items()}
     errors = []
     for b in range(3):
         z = [encoder(small["context"][b, p][None, None]) for p in range(4)]
@@ -93,9 +93,9 @@ def test_audio2vec_skip_gram(rng):
     """Encode the middle slice alone, decode the 2P slices around it: mean squared error."""
     task, encoder = make("audio2vec-skipgram", slice_ms=175, gap_ms=20, context=2)
     clips = clips_of(3, 95)
-    drawn = task.draw(clips, rng)
-    check_slices(task, drawn, clips, length=16, gap=2, context=2)
-    small = {k: v / 1000 for k, v in drawn.items()}
+    inputs = task.draw(clips, rng)
+    check_slices(task, inputs, clips, length=16, gap=2, context=2)
+    small = {k: v / 1000 for k, v in inputs.items()}
     errors = []
     for b in range(3):
         reconstruction = task.decoder(encoder(small["middle"][b][None]))[0]

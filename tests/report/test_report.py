@@ -21,10 +21,10 @@ from tiny_audio_ssl.commands.probe import Questions
 from tiny_audio_ssl.commands.report import Report
 from tiny_audio_ssl.data.cache import open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labelled import open_task
-from tiny_audio_ssl.evaluation.probing.scores import Score, Trial
+from tiny_audio_ssl.evaluation.probing.scores import Fit, Score
 from tiny_audio_ssl.report import Content, maps, projector
 from tiny_audio_ssl.report.artifacts import read_export, tabulate_artifacts
 from tiny_audio_ssl.report.charts import learning, ticks
@@ -42,7 +42,7 @@ def score(model: str, right: int, task="t", protocol="linear", **details: str) -
     """Ten recordings of two classes in one test part, `right` of them predicted right."""
     truth = np.arange(10) % 2
     predicted = np.where(np.arange(10) < right, truth, 1 - truth)
-    trial = Trial(0, 0, np.arange(10), predicted)
+    trial = Fit(0, 0, np.arange(10), predicted)
     return Score(task, model, protocol, ["a", "b"], truth, [trial], dict(details))
 
 
@@ -260,8 +260,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '[[task]]\nname = "noises </script>"\nsource = "list.csv"\nfolds = 3\n'
         '[[task]]\nname = "made up"\nsource = "builtin:4"\ngroup = "group"\nfolds = 2\n'
     )
-    task = open_task(Task("made up", "builtin:4", group="group", folds=2))
-    trials = [Trial(i, 0, one.test, task.truth[one.test]) for i, one in enumerate(task.splits)]
+    task = open_task(EvaluationTask("made up", "builtin:4", group="group", folds=2))
+    trials = [Fit(i, 0, one.test, task.truth[one.test]) for i, one in enumerate(task.splits)]
     best = Score("made up", "random weights", "supervised", task.classes, task.truth, trials)
     scores.write(place / "supervised.json", [best])
     return place
@@ -359,7 +359,7 @@ def test_projector_gets_every_embedding(page, folder):
 
 
 def test_projector_metadata_stay_in_their_cells(tmp_path):
-    labelled = open_task(Task("t", "builtin:2", folds=2))
+    labelled = open_task(EvaluationTask("t", "builtin:2", folds=2))
     labelled.table.classes[0] = "a\tb\nc"
     projector.write(tmp_path, [(labelled, [("run", np.eye(len(labelled), dtype=np.float32))])])
     (path,) = tmp_path.rglob("metadata.tsv")

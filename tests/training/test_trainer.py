@@ -24,7 +24,7 @@ from tiny_audio_ssl.pretext import PRETEXTS
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.metrics_log import spread
-from tiny_audio_ssl.training.trainer import TrainingStopped
+from tiny_audio_ssl.training.trainer import TrainingStoppedError
 
 SMALL = EncoderConfig(width=0.25, norm="group")
 SHORT = TrainingConfig(
@@ -251,7 +251,7 @@ def first_recording(run: Path) -> Path:
 
 
 def test_a_loss_that_is_not_a_number_stops_and_says_what_to_change(tmp_path):
-    with pytest.raises(TrainingStopped, match="--learning-rate"):
+    with pytest.raises(TrainingStoppedError, match="--learning-rate"):
         pretrain(tmp_path / "run", config(learning_rate=1e30, gradient_clip=1e30))
     saved = checkpoint.load(tmp_path / "run").model
     assert all(p.isfinite().all() for p in saved.parameters())
@@ -262,7 +262,7 @@ def test_a_collapsed_embedding_stops(tmp_path):
     tone = 0.1 * np.sin(2 * np.pi * 400 * np.arange(20_000) / 16_000)
     for index in range(12):
         soundfile.write(tmp_path / f"{index}.wav", tone, 16_000)
-    with pytest.raises(TrainingStopped, match="collapsed"):
+    with pytest.raises(TrainingStoppedError, match="collapsed"):
         pretrain(tmp_path / "run", config(steps=12), source=str(tmp_path))
 
 

@@ -19,7 +19,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation import finetuning
 from tiny_audio_ssl.evaluation.finetuning import FinetuneConfig
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.tables import mean_table, task_table
 
 
@@ -84,8 +84,8 @@ class Finetune(Command):
     def _train(
         self,
         model: Embedder,
-        together: Sequence[Sequence[Labelled]],
-        protocol: finetuning.Protocol,
+        together: Sequence[Sequence[OpenedTask]],
+        protocol: finetuning.FinetuneProtocol,
     ) -> list[scores.Score]:
         """Score each group of tasks, and save its encoder if asked to."""
         config = self.training
@@ -101,7 +101,7 @@ class Finetune(Command):
                     err.print(f"saved: {folder}", markup=False)
         return results
 
-    def _protocol(self) -> finetuning.Protocol:
+    def _protocol(self) -> finetuning.FinetuneProtocol:
         if self.multi_head and self.from_scratch:
             raise UserError("--multi-head begins with random weights anyway; drop --from-scratch")
         if self.multi_head:
@@ -109,6 +109,6 @@ class Finetune(Command):
         return "supervised" if self.from_scratch else "fine-tuning"
 
 
-def _folder_name(tasks: Sequence[Labelled]) -> str:
+def _folder_name(tasks: Sequence[OpenedTask]) -> str:
     names = [re.sub(r"[^A-Za-z0-9.]+", "-", task.task.name).strip("-.") for task in tasks]
     return "+".join(names) or "encoder"

@@ -67,7 +67,7 @@ def about_checkpoint(path: Path) -> dict[str, Any]:
         "step": f"{found.progress.get('step')} of {run.get('training', {}).get('steps')}",
         "task": {"name": run.get("task"), **run.get("pretext", {})},
         "encoder": asdict(encoder.config),
-        "embedding size": encoder.read_dim,
+        "embedding size": encoder.embedding_dim,
         "parameters": parameter_count(encoder),
         "multiply-adds of 0.975 s": {
             "encoder": multiply_adds(encoder, found.model.frontend(window)),

@@ -108,11 +108,11 @@ class Resume(Command):
 
 @contextmanager
 def _interruptible(folder: Path) -> Iterator[None]:
-    from tiny_audio_ssl.training.trainer import Interrupted
+    from tiny_audio_ssl.training.trainer import TrainingInterruptedError
 
     try:
         yield
-    except Interrupted as stopped:
+    except TrainingInterruptedError as stopped:
         err.print(f"{stopped}; saved. Go on with: tiny-audio-ssl resume {folder}")
         sys.exit(130)
 

@@ -12,16 +12,16 @@ import tyro
 
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
 from tiny_audio_ssl.embedding import embedder as embedding
-from tiny_audio_ssl.embedding.embedder import Embedder, Embeds
+from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing import heads, scores
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, open_model, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import PROTOCOLS, evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.evaluation.probing.tables import (
     class_table,
     confusion_table,
@@ -42,7 +42,7 @@ class Questions:
     """A TOML file of [[task]] tables, instead of --data."""
     root: Path | None = None
     """The folder that the sources of a suite are relative to; the suite's own if left out."""
-    label: str = Task.label
+    label: str = EvaluationTask.label
     """Column with the labels; rows without one are left out."""
     fold: str | None = None
     """Column with official folds: each is tested once."""
@@ -52,26 +52,26 @@ class Questions:
     """Column whose groups (speakers) never stand on both sides."""
     where: tuple[str, ...] = ()
     """Only rows with COLUMN=VALUE, or without it by COLUMN!=VALUE; all conditions hold."""
-    folds: int = Task.folds
+    folds: int = EvaluationTask.folds
     """How many folds are drawn, if none are official."""
-    seed: int = Task.seed
+    seed: int = EvaluationTask.seed
     """Of the drawn folds."""
 
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[EvaluationTask]:
         if (self.suite is None) == (self.data is None):
             raise UserError("expected either --data LABELS.csv or --suite tasks.toml")
         if self.suite is not None:
             return read_suite(self.suite, self.root)
         own = ("dataset", "label", "fold", "split", "group", "where", "folds", "seed")
         name = self.dataset or f"{self.label} in {Path(str(self.data)).name}"
-        return [Task(name, str(self.data), **{key: getattr(self, key) for key in own})]
+        return [EvaluationTask(name, str(self.data), **{key: getattr(self, key) for key in own})]
 
 
 @dataclass(frozen=True)
 class TrainingQuestions(Questions):
     """For commands that train: --seed is that of training there."""
 
-    seed: Annotated[int, tyro.conf.arg(name="folds-seed")] = Task.seed
+    seed: Annotated[int, tyro.conf.arg(name="folds-seed")] = EvaluationTask.seed
     """Of the drawn folds."""
 
 
@@ -118,7 +118,7 @@ class Probe(Command):
         self._check()
         models = self._models()
         labelled = [self._opened(task) for task in self.questions.tasks()]
-        store = Store(self.cache_dir, self.window_s)
+        store = EmbeddingStore(self.cache_dir, self.window_s)
         results: list[Score] = []
         with progress("probing", len(labelled) * len(self.protocols) * len(models)) as done:
             for task in labelled:
@@ -158,10 +158,10 @@ class Probe(Command):
     def _save_heads(
         self,
         place: Path,
-        model: Embeds,
-        labelled: Sequence[Labelled],
+        model: EmbeddingModel,
+        labelled: Sequence[OpenedTask],
         results: Sequence[Score],
-        store: Store,
+        store: EmbeddingStore,
     ) -> None:
         assert isinstance(model, Embedder)
         for task in labelled:
@@ -170,7 +170,7 @@ class Probe(Command):
             heads.write(file, heads.fit(model, task, score, store))
             err.print(f"{file}: {len(task.classes)} labels of {len(task)} clips", markup=False)
 
-    def _models(self) -> list[Embeds]:
+    def _models(self) -> list[EmbeddingModel]:
         runs = [embedding.load(run, self.readout) for run in dict.fromkeys(self.runs)]
         peers = [spec for spec in self.model if spec.startswith("hear:")]
         if self.weights and len(self.weights) != len(peers):
@@ -181,7 +181,7 @@ class Probe(Command):
         others = [
             open_model(spec, next(weights, None) if spec in peers else None) for spec in self.model
         ]
-        models: list[Embeds] = [*runs, *others]
+        models: list[EmbeddingModel] = [*runs, *others]
         if self.baselines:
             known = {model.identity for model in models}
             models += [floor for floor in floors(runs) if floor.identity not in known]
@@ -190,7 +190,7 @@ class Probe(Command):
             raise UserError(f"two models are called {', '.join(twice)}; probe them one by one")
         return models
 
-    def _opened(self, task: Task) -> Labelled:
+    def _opened(self, task: EvaluationTask) -> OpenedTask:
         found = open_task(task, self.cache_dir, self.allow_missing)
         report_skipped(found.skipped)
         return found
@@ -205,11 +205,11 @@ class Probe(Command):
             out.print(class_table(score), confusion_table(score))
 
 
-def _is_linear(score: Score, model: Embeds, task: Labelled) -> bool:
+def _is_linear(score: Score, model: EmbeddingModel, task: OpenedTask) -> bool:
     return (score.task, score.model, score.protocol) == (task.task.name, model.name, "linear")
 
 
-def floors(runs: Sequence[Embedder]) -> list[Embeds]:
+def floors(runs: Sequence[Embedder]) -> list[EmbeddingModel]:
     """Random weights once for each encoder there is, and log-mel statistics."""
     untrained: dict[str, tuple[str, Embedder]] = {}
     for run in runs:

@@ -18,14 +18,14 @@ from tiny_audio_ssl.commands.base import Command, err, out, progress, report_ski
 from tiny_audio_ssl.commands.probe import Questions, floors
 from tiny_audio_ssl.embedding.embedder import Embedder, Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import PROTOCOLS, evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.report import projector
 from tiny_audio_ssl.report.runs import Run
 
-Embedded = list[tuple[Labelled, list[tuple[str, Floats]]]]
+Embedded = list[tuple[OpenedTask, list[tuple[str, Floats]]]]
 
 
 @dataclass
@@ -119,14 +119,14 @@ class Report(Command):
                 found.append(report.read_run(folder, name, timings))
         return found
 
-    def _labelled(self) -> list[Labelled]:
+    def _labelled(self) -> list[OpenedTask]:
         tasks = self.questions.tasks() if self._asks else []
         labelled = [open_task(task, self.cache_dir, self.allow_missing) for task in tasks]
         for task in labelled:
             report_skipped(task.skipped)
         return labelled
 
-    def _measured(self, runs: Sequence[Embedder], labelled: Sequence[Labelled]) -> list[Score]:
+    def _measured(self, runs: Sequence[Embedder], labelled: Sequence[OpenedTask]) -> list[Score]:
         """The results of the files, then what they lack."""
         paths = [str(folder) for folder in self.runs]
         names = dict(zip(paths, report.short_names(self.runs), strict=True))
@@ -140,15 +140,15 @@ class Report(Command):
             for model in models
             if (task.task.name, model.name, protocol) not in have
         ]
-        store = Store(self.cache_dir)
+        store = EmbeddingStore(self.cache_dir)
         with progress("probing", len(lacking)) as done:
             for task, protocol, model in lacking:
                 known.append(evaluate(model, task, protocol, store))
                 done(1)
         return report.in_order(known, [task.task.name for task in labelled])
 
-    def _embedded(self, models: Sequence[Embedder], labelled: Sequence[Labelled]) -> Embedded:
-        store = Store(self.cache_dir)
+    def _embedded(self, models: Sequence[Embedder], labelled: Sequence[OpenedTask]) -> Embedded:
+        store = EmbeddingStore(self.cache_dir)
         return [
             (
                 task,

@@ -60,7 +60,7 @@ class Search(Command):
 
     def run(self) -> int:
         from tiny_audio_ssl.evaluation.search import SearchConfig, search
-        from tiny_audio_ssl.training.trainer import Interrupted
+        from tiny_audio_ssl.training.trainer import TrainingInterruptedError
 
         config = SearchConfig(
             self.source, self.tasks, self.slice_ms, self.encoder, self.frontend, self.training
@@ -70,7 +70,7 @@ class Search(Command):
             trials = search(
                 config, probes, self.out, self.trials, cache_dir=self.cache_dir, finished=_tell
             )
-        except Interrupted as stopped:
+        except TrainingInterruptedError as stopped:
             err.print(f"{stopped}; saved. Go on with the same command")
             sys.exit(130)
         if self.json:

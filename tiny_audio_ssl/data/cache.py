@@ -20,7 +20,7 @@ import numpy.typing as npt
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform, to_float
 from tiny_audio_ssl.data.corpus import Clip, Corpus, Skipped, listing
 from tiny_audio_ssl.data.decoding import decode
-from tiny_audio_ssl.data.shard_index import Found, Index, Store
+from tiny_audio_ssl.data.shard_index import Index, SampleStore, StoredFile
 from tiny_audio_ssl.data.shards import CHANGED, Ints, sweep
 from tiny_audio_ssl.errors import UserError
 
@@ -80,7 +80,7 @@ class Recordings:
     """
 
     def __init__(
-        self, clips: list[Clip], skipped: list[Skipped], store: Store, rows: Ints, spans: Ints
+        self, clips: list[Clip], skipped: list[Skipped], store: SampleStore, rows: Ints, spans: Ints
     ) -> None:
         self.clips = clips
         self.skipped = skipped
@@ -120,7 +120,10 @@ class Recordings:
 
 
 def _recordings(
-    corpus: Corpus, store: Store, usable: Mapping[str, Found], unusable: Mapping[str, str]
+    corpus: Corpus,
+    store: SampleStore,
+    usable: Mapping[str, StoredFile],
+    unusable: Mapping[str, str],
 ) -> Recordings:
     clips, rows, spans = [], [], []
     skipped = dict.fromkeys(corpus.skipped)

@@ -28,7 +28,7 @@ from tiny_audio_ssl.data.shards import (
 )
 
 
-class Store:
+class SampleStore:
     """The samples of every row. Maps shards on first use, so it can be pickled."""
 
     def __init__(self, shards: list[Shard]) -> None:
@@ -61,7 +61,7 @@ class Store:
         return self.__dict__ | {"_maps": {}}
 
 
-class Found(NamedTuple):
+class StoredFile(NamedTuple):
     """A file's content in the shards."""
 
     row: int  # its first
@@ -74,8 +74,8 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         shards = list(_intact(folder))
-        self.store = Store(shards)
-        self.contents: dict[str, Found] = {}  # by sha256
+        self.store = SampleStore(shards)
+        self.contents: dict[str, StoredFile] = {}  # by sha256
         self._sha256: dict[tuple[Any, ...], str] = {}  # by stat
         about = pa.concat_tables([ABOUT.empty_table(), *(shard.about for shard in shards)])
         first = np.flatnonzero(about["chunk"].to_numpy() == 0)
@@ -92,9 +92,11 @@ class Index:
                 continue
             self._sha256[tuple(stat)] = digest
             if samples or reason:  # else the row only says that the content is elsewhere
-                self.contents[digest] = Found(row, samples, reason)
+                self.contents[digest] = StoredFile(row, samples, reason)
 
-    def find(self, paths: Iterable[str]) -> tuple[dict[str, Found], dict[str, str], dict[str, int]]:
+    def find(
+        self, paths: Iterable[str]
+    ) -> tuple[dict[str, StoredFile], dict[str, str], dict[str, int]]:
         """What is usable; reasons of what is not; sizes in bytes of what is not known yet."""
         usable, unusable, new = {}, {}, {}
         for path in paths:

@@ -31,7 +31,7 @@ LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean 
 Floats = NDArray[np.float32]
 
 
-class Embeds(Protocol):
+class EmbeddingModel(Protocol):
     """Whatever turns waveforms into embeddings: our checkpoints, log-mel statistics, peers."""
 
     @property
@@ -66,7 +66,7 @@ class Embedder:
 
     def __init__(self, model: WaveformEncoder, sha256: str = "", name: str = "") -> None:
         self.model = model.eval()
-        self.dim = model.encoder.read_dim
+        self.dim = model.encoder.embedding_dim
         self.sha256 = sha256
         self.name = name
 
@@ -129,7 +129,7 @@ def spans(
 
 
 def embed_spans(
-    embedder: Embeds,
+    embedder: EmbeddingModel,
     recordings: Recordings,
     wanted: Sequence[Span],
     done: Callable[[int], Any] = lambda count: None,
@@ -147,7 +147,7 @@ def embed_spans(
 
 
 def embed_all(
-    embedder: Embeds, recordings: Recordings, window_s: float | None = None, **kw: Any
+    embedder: EmbeddingModel, recordings: Recordings, window_s: float | None = None, **kw: Any
 ) -> Floats:
     """One embedding of each recording: [recordings, D], float32.
 
@@ -249,7 +249,9 @@ def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[
         yield batch
 
 
-def _embed_long(embedder: Embeds, recordings: Recordings, span: Span, longest: int) -> Floats:
+def _embed_long(
+    embedder: EmbeddingModel, recordings: Recordings, span: Span, longest: int
+) -> Floats:
     """The mean over equal parts, each at most `longest` samples: memory stays flat."""
     parts = -(-span.samples // longest)
     edges = np.linspace(0, span.samples, parts + 1).astype(int)

@@ -22,7 +22,7 @@ class HalfEncoder(nn.Module):
         encoder.project.half()
 
     def read(self, logmel: Tensor) -> Tensor:
-        """[B, 1, bands, frames] -> embedding [B, read_dim], both float32."""
+        """[B, 1, bands, frames] -> embedding [B, embedding_dim], both float32."""
         # In the plain order: the runtime has no name for the transposed one of the front-end.
         rounded = logmel.to(torch.float16, memory_format=torch.contiguous_format)
         middle, last = self.encoder.maps(rounded)

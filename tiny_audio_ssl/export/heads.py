@@ -73,10 +73,10 @@ def _check(file: Path, head: Head, checkpoint: Checkpoint) -> None:
             f"{checkpoint.sha256[:12]}; make one for these with "
             f"tiny-audio-ssl probe {checkpoint.folder} --data LABELS.csv --save-head {file}"
         )
-    if (head.readout, head.dim) != (encoder.config.readout, encoder.read_dim):
+    if (head.readout, head.dim) != (encoder.config.readout, encoder.embedding_dim):
         raise UserError(
             f"{file}: made for the readout {' '.join(head.readout)} ({head.dim} numbers), the "
-            f"export has {' '.join(encoder.config.readout)} ({encoder.read_dim}); export with "
+            f"export has {' '.join(encoder.config.readout)} ({encoder.embedding_dim}); export with "
             f"--readout {' '.join(head.readout)}"
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tiny_audio_ssl.embedding.embedder import Embedder, Embeds, Floats
+from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.heads import Head
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
@@ -110,19 +110,19 @@ class Job:
         figures = Tried(form.file, artifact.bytes, parity.snr_db, drops, enough and kept)
         return (artifact, entry), figures
 
-    def _eager(self) -> Embeds:
+    def _eager(self) -> EmbeddingModel:
         embedder = Embedder(self.model)
         identity = f"{embedder.identity}-in-windows-{self.samples}"
         return InWindows(embedder.embed, self.samples, embedder.dim, "model", identity)
 
-    def _embeds(self, form: Form, path: Path) -> Embeds:
+    def _embeds(self, form: Form, path: Path) -> EmbeddingModel:
         artifact = open_artifact(path)
 
         def run(window: Floats) -> Floats:
             given = as_input(self.model, form.input, torch.from_numpy(window))
             return artifact(given.numpy())
 
-        dim = self.model.encoder.read_dim
+        dim = self.model.encoder.embedding_dim
         return InWindows(run, self.samples, dim, form.file, f"{form.input}-{sha256(path)}")
 
     def make(self, form: Form, folder: Path) -> Made:

@@ -62,7 +62,7 @@ def describe(
         "window_samples": samples,
         "frames": frontend.frames(samples),
         "hop_samples": frontend.hop,
-        "embedding_dim": encoder.read_dim,
+        "embedding_dim": encoder.embedding_dim,
         "frontend": asdict(frontend),
         "encoder": asdict(encoder.config)
         | {"parameters": parameter_count(encoder), "multiply_adds": multiply_adds(encoder, mel)},
@@ -88,7 +88,7 @@ def entry(
 ) -> dict[str, Any]:
     """What one artifact is, takes and gives; ExecuTorch's outputs have no names but this order."""
     found_heads = found_heads or {}
-    sizes = [model.encoder.read_dim, *(len(head.labels) for head in found_heads.values())]
+    sizes = [model.encoder.embedding_dim, *(len(head.labels) for head in found_heads.values())]
     any_batch = shapes.batch(form) > 1 if shapes else form.format == "onnx"
     batch = "batch" if any_batch else 1
     shape = as_input(model, form.input, _silence(samples)).shape[1:]

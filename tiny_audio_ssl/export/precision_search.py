@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
-from tiny_audio_ssl.embedding.embedder import Embeds
+from tiny_audio_ssl.embedding.embedder import EmbeddingModel
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.export.forms import Form
 
 Made = TypeVar("Made")
@@ -27,7 +27,7 @@ class Target:
     """Signal-to-noise ratio of the centred embeddings."""
     max_probe_drop: float | None = None
     """Points of accuracy that a linear probe may lose against the float32 model on any task."""
-    tasks: tuple[Labelled, ...] = ()
+    tasks: tuple[OpenedTask, ...] = ()
     """What is probed."""
     cache_dir: Path | None = None
 
@@ -38,9 +38,9 @@ class Target:
                 "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
             )
 
-    def drops(self, model: Embeds, artifact: Embeds) -> dict[str, float]:
+    def drops(self, model: EmbeddingModel, artifact: EmbeddingModel) -> dict[str, float]:
         """Points lost by each task; negative where the artifact is better."""
-        store = Store(self.cache_dir)
+        store = EmbeddingStore(self.cache_dir)
         return {
             task.task.name: 100
             * (

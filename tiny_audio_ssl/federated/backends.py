@@ -2,8 +2,8 @@
 
 This is the one place where they meet. With `executorch` the forward and the backward pass are those
 of the training artifact that `export --format executorch-training` makes; its weights are the
-round's. Crops, draws, clipping, AdamW and its schedule are the library's with either, and so is the
-message: the server can't tell them apart, and a fleet may be mixed.
+round's. Crops, random draws, clipping, AdamW and its schedule are the library's with either, and so
+is the message: the server can't tell them apart, and a fleet may be mixed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import DESCRIBE_MODEL, FederatedConfig, Value
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.training.learner import AloneOnCpu, Process, Step
+from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Step
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.export.training.on_device_trainer import OnDeviceTrainer
@@ -47,14 +47,14 @@ def of_device(config: FederatedConfig, node: Mapping[str, Value]) -> FederatedCo
         raise Unequipped(str(error)) from error
 
 
-def process(config: FederatedConfig) -> Process:
+def process(config: FederatedConfig) -> FabricLike:
     """What the library's learner runs on.
 
     Raises `Unequipped`: no artifact, no runtime, an artifact of another model; `UserError`: an
     artifact that can't be read.
     """
     if config.backend == "eager":
-        return AloneOnCpu()
+        return CpuFabric()
     if not config.artifact:
         raise Unequipped(
             "backend executorch needs a training artifact: make one by `tiny-audio-ssl export RUN "
@@ -76,7 +76,7 @@ class Artifact:
     statistics: dict[str, Tensor]  # of its norms, which it keeps
 
 
-class InArtifact(AloneOnCpu):
+class InArtifact(CpuFabric):
     """A process whose forward and backward passes are the artifact's."""
 
     def __init__(self, config: FederatedConfig) -> None:
@@ -110,11 +110,11 @@ class StepInArtifact(nn.Module):
         super().__init__()
         self.step, self.trainer = step, trainer
 
-    def forward(self, **drawn: Tensor) -> dict[str, Tensor]:
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
         """{"loss": scalar}, and nothing else that the task would log."""
         parameters = dict(self.step.named_parameters())
         self.trainer.set_weights({name: value.detach() for name, value in parameters.items()})
-        loss, gradients = self.trainer.gradients(drawn)
+        loss, gradients = self.trainer.gradients(inputs)
         known = [gradients[name] for name in parameters]
         return {"loss": _Known.apply(loss, known, *parameters.values())}  # type: ignore[no-untyped-call]
 

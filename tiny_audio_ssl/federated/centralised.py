@@ -15,7 +15,7 @@ from tiny_audio_ssl.data.batches import Batches
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.global_model import GlobalModel
 from tiny_audio_ssl.federated.recordings import all_recordings
-from tiny_audio_ssl.training.learner import AloneOnCpu, Learner
+from tiny_audio_ssl.training.learner import CpuFabric, Learner
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 
 FOLDER = "centralised"  # in the federated run's
@@ -29,7 +29,7 @@ def train(config: FederatedConfig, report: Callable[[int, dict[str, float]], Non
     steps = config.per_round * config.local_steps  # in the time of a round
     options = replace(model.pretrain.training, steps=config.rounds * steps)
     own = replace(model.pretrain, training=options)
-    learner = Learner(own, model.model, model.pretext, AloneOnCpu())
+    learner = Learner(own, model.model, model.pretext, CpuFabric())
     recordings = all_recordings(config)
     batches = Batches(recordings, own.crop_samples, config.batch_size, config.seed)
     now = model.progress

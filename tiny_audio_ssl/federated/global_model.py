@@ -29,7 +29,7 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext import Pretext
 from tiny_audio_ssl.training import learner
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.training.learner import VALIDATION, AloneOnCpu, Learner
+from tiny_audio_ssl.training.learner import VALIDATION, CpuFabric, Learner
 from tiny_audio_ssl.training.run_recordings import RECORDINGS, write_recordings
 
 # What may be another when a run goes on.
@@ -150,7 +150,7 @@ class GlobalModel:
         """Batch-norm statistics of encoder and heads, of the server's own recordings."""
         if not vectors.has_batch_norm(self.model.encoder, self.pretext):
             return
-        looks = _Looks(Learner(self.pretrain, self.model, self.pretext, AloneOnCpu()))
+        looks = _Looks(Learner(self.pretrain, self.model, self.pretext, CpuFabric()))
         count = min(LOOKS, len(self.recordings))
         chosen = self.recordings.select(
             range(0, len(self.recordings), len(self.recordings) // count)
@@ -187,13 +187,15 @@ class GlobalModel:
     @cached_property
     def labelled(self) -> Any:
         """The server's recordings as a task for the probe. Raises `UserError` if they can't be."""
-        from tiny_audio_ssl.evaluation.datasets.base import Task
+        from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
         from tiny_audio_ssl.evaluation.probing.labelled import open_task
 
         config = self.config
         columns = self.recordings.clips[0].columns
         group = config.group_column if config.group_column in columns else None
-        task = Task("server-data", config.server_data, label=config.label_column, group=group)
+        task = EvaluationTask(
+            "server-data", config.server_data, label=config.label_column, group=group
+        )
         return open_task(task, config.cache_folder, allow_missing=True)
 
     def probe(self) -> float:

@@ -19,7 +19,7 @@ from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.model_vectors import Travelling, Vector
 from tiny_audio_ssl.models.checkpoint import build_model
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.training.learner import AloneOnCpu, Learner, Process
+from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Learner
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def loss_of(
     config: FederatedConfig, weights: Vector, fixed: Vector, recordings: Recordings
 ) -> float:
     """The pretext loss on the middle crop of each recording, as the model would be shipped."""
-    learner, _ = _learner(config, config.pretrain(), weights, fixed, AloneOnCpu())
+    learner, _ = _learner(config, config.pretrain(), weights, fixed, CpuFabric())
     return learner.held_out_loss(recordings)[0]
 
 
@@ -72,7 +72,7 @@ def _learner(
     own: PretrainConfig,
     weights: Vector,
     fixed: Vector,
-    process: Process,
+    process: FabricLike,
 ) -> tuple[Learner, Travelling]:
     torch.set_num_threads(1)  # devices share a machine in simulations, and sums stay the same
     model = build_model(own.frontend, own.encoder)

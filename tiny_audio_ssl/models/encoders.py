@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend import LogMel
-from tiny_audio_ssl.models.readout import Part, Readout, checked
+from tiny_audio_ssl.models.readout import Readout, ReadoutPart, checked
 
 Norm = Literal["batch", "group"]
 Pooling = Literal["mean_max", "max"]
@@ -36,14 +36,14 @@ class EncoderConfig:
     pooling: Pooling = "mean_max"
     """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
     `max`: the paper's global maximum."""
-    embedding_dim: int | None = None
+    projection_dim: int | None = None
     """Size of a linear layer behind the pooling. Left out: 128 for `max`, as in the paper; no such
     layer for `mean_max`, whose embedding is the pooled map itself."""
     slice_frames: int | None = None
     """A longer input is encoded in slices of so many frames, which do not see each other, and
     pooled over all. Left out: as long as the task's slices, so that the encoder never sees more
     at a time than it was trained on."""
-    readout: tuple[Part, ...] = ("last", "mel")
+    readout: tuple[ReadoutPart, ...] = ("last", "mel")
     """What the embedding is made of. `last`: the last layer, which alone is trained; `middle`: an
     early layer's mean over time; `mel`: mean, deviation, maximum and change of the log-mel."""
     norm: Norm = "batch"
@@ -57,24 +57,28 @@ class EncoderConfig:
             )
         if not 0 < self.width <= 16:
             raise UserError(f"encoder width {self.width}: expected more than 0 and at most 16")
-        if self.embedding_dim is not None and self.embedding_dim < 1:
-            raise UserError(f"embedding_dim {self.embedding_dim}: expected at least 1")
+        if self.projection_dim is not None and self.projection_dim < 1:
+            raise UserError(f"projection_dim {self.projection_dim}: expected at least 1")
         if self.slice_frames is not None and self.slice_frames < 1:
             raise UserError(f"slice_frames {self.slice_frames}: expected at least 1")
         object.__setattr__(self, "readout", checked(self.readout))
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> EncoderConfig:
-        """Undo `asdict`, as found in a checkpoint or a manifest. Before there was a choice, the
-        last layer was all: an embedding from then stays what it was."""
-        return cls(**{"readout": ("last",), **found})
+        """Undo `asdict`, as found in a checkpoint or a manifest.
+
+        Old checkpoints have no readout (their embedding is the last layer alone) and call
+        `projection_dim` `embedding_dim`.
+        """
+        renamed = {"embedding_dim": "projection_dim"}
+        return cls(**{"readout": ("last",), **{renamed.get(k, k): v for k, v in found.items()}})
 
 
 class Encoder(nn.Module):
     """A body of convolutions, a pooling over what time is left, and perhaps a linear layer.
 
-    Any number of frames from one upwards gives an embedding. Tasks train `forward`, of size `dim`;
-    the embedding that leaves the model is `read`, of size `read_dim`.
+    Takes any number of frames from one upwards. Pretext tasks train `forward`, of size
+    `feature_dim`; the embedding that leaves the model comes from `embed`, of size `embedding_dim`.
     """
 
     def __init__(self, config: EncoderConfig, bands: int) -> None:
@@ -83,20 +87,20 @@ class Encoder(nn.Module):
         self.body, self.channels = ENCODERS[config.name](config)
         self.rows = halved(bands)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
-        self.dim = config.embedding_dim or (128 if config.pooling == "max" else pooled)
-        plain = config.pooling == "mean_max" and config.embedding_dim is None
-        self.project = nn.Identity() if plain else nn.Linear(pooled, self.dim)
+        self.feature_dim = config.projection_dim or (128 if config.pooling == "max" else pooled)
+        plain = config.pooling == "mean_max" and config.projection_dim is None
+        self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
         self.readout = Readout(config.readout)
         middle_channels = [m.out_channels for m in self.body[MIDDLE].modules() if is_conv(m)][-1]
         middle = middle_channels * halved(bands, MIDDLE + 1)
-        self.read_dim = self.readout.dim(bands, middle, self.dim)
+        self.embedding_dim = self.readout.dim(bands, middle, self.feature_dim)
 
     def forward(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> last layer's embedding of the whole input [B, dim]."""
         return self.pooled(self.maps(logmel)[1])
 
-    def read(self, logmel: Tensor) -> Tensor:
-        """[B, 1, bands, frames] -> embedding with all that the readout takes [B, read_dim]."""
+    def embed(self, logmel: Tensor) -> Tensor:
+        """[B, 1, bands, frames] -> embedding with all that the readout takes [B, embedding_dim]."""
         middle, last = self.maps(logmel)
         embedding: Tensor = self.readout(logmel, middle, self.pooled(last))
         return embedding
@@ -161,7 +165,7 @@ class WaveformEncoder(nn.Module):
         self.encoder = encoder
 
     def forward(self, waveform: Tensor) -> Tensor:
-        return self.encoder.read(self.frontend(waveform))
+        return self.encoder.embed(self.frontend(waveform))
 
 
 class LogMelEncoder(nn.Module):
@@ -172,7 +176,7 @@ class LogMelEncoder(nn.Module):
         self.encoder = encoder
 
     def forward(self, logmel: Tensor) -> Tensor:
-        return self.encoder.read(logmel)
+        return self.encoder.embed(logmel)
 
 
 def _joined(maps: Tensor, slices: int) -> Tensor:

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
 
-Part = Literal["last", "middle", "mel"]
-PARTS: tuple[Part, ...] = ("last", "middle", "mel")
+ReadoutPart = Literal["last", "middle", "mel"]
+PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
 MEL_STATISTICS = 4
 
 
-def checked(parts: Sequence[str]) -> tuple[Part, ...]:
+def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
     """The parts without repetition, in their fixed order. Raises `UserError`."""
     if not parts or set(parts) - set(PARTS):
         raise UserError(
@@ -34,7 +34,7 @@ class Readout(nn.Module):
     A module, so that export can tell its operators from the encoder's and keep them in float.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[ReadoutPart]) -> None:
         super().__init__()
         self.parts = tuple(parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext.audio2vec import Audio2VecCBoW, Audio2VecSkipGram
 from tiny_audio_ssl.pretext.autoencoder import Autoencoder
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.byol_a import ByolA
 from tiny_audio_ssl.pretext.cola import Cola
 from tiny_audio_ssl.pretext.combined import Combined
@@ -36,4 +36,4 @@ def pretext_class(name: str) -> type[Pretext]:
         ) from None
 
 
-__all__ = ["PRETEXTS", "Drawn", "Pretext", "pretext_class"]
+__all__ = ["PRETEXTS", "Inputs", "Pretext", "pretext_class"]

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import draws
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.decoder import Decoder
 
 
@@ -51,13 +51,14 @@ class Audio2Vec(Pretext):
         def shorter(self) -> str:
             return "--pretext.slice-ms, --pretext.gap-ms or --pretext.context"
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
         stride = self.config.stride_frames(self.frontend)
         room = clips.shape[3] - self.config.clip_frames(self.frontend)
-        start = draws.integers(0, room, len(clips), rng)
+        start = sampling.integers(0, room, len(clips), rng)
         slices = [
-            draws.cut(clips, start + k * stride, frames) for k in range(2 * self.config.context + 1)
+            sampling.cut(clips, start + k * stride, frames)
+            for k in range(2 * self.config.context + 1)
         ]
         middle = slices.pop(self.config.context)
         return {"middle": middle, "context": torch.cat(slices, dim=1)}  # [B, 2P, bands, N]
@@ -75,11 +76,11 @@ class Audio2VecCBoW(Audio2Vec):
         frames = config.slice_frames(frontend)
         self.decoder = Decoder(encoder, 2 * config.context, frontend.bands, frames, slices=1)
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        context = drawn["context"]
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        context = inputs["context"]
         embedding = encoder(context.flatten(0, 1).unsqueeze(1))
         reconstruction = self.decoder(embedding.reshape(len(context), -1))
-        loss = F.mse_loss(reconstruction, drawn["middle"].to(reconstruction.dtype))
+        loss = F.mse_loss(reconstruction, inputs["middle"].to(reconstruction.dtype))
         return {"loss": loss, "embedding": embedding}
 
 
@@ -95,8 +96,8 @@ class Audio2VecSkipGram(Audio2Vec):
         frames, slices = config.slice_frames(frontend), 2 * config.context
         self.decoder = Decoder(encoder, 1, frontend.bands, frames, slices)
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        embedding = encoder(drawn["middle"])
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(inputs["middle"])
         reconstruction = self.decoder(embedding)
-        loss = F.mse_loss(reconstruction, drawn["context"].to(reconstruction.dtype))
+        loss = F.mse_loss(reconstruction, inputs["context"].to(reconstruction.dtype))
         return {"loss": loss, "embedding": embedding}

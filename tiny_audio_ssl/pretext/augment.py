@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tiny_audio_ssl.pretext import draws
+from tiny_audio_ssl.pretext import sampling
 
 
 def mixup(logmel: Tensor, rng: torch.Generator, largest: float = 0.2) -> Tensor:
@@ -26,7 +26,7 @@ def mixup(logmel: Tensor, rng: torch.Generator, largest: float = 0.2) -> Tensor:
     count = len(logmel)
     share = uniform(0, largest, count, rng).reshape(-1, 1, 1, 1).to(logmel.device)
     # A batch of one has no other: it is mixed with itself, which changes nothing.
-    other = (torch.arange(count) + draws.integers(1, max(1, count - 1), count, rng)) % count
+    other = (torch.arange(count) + sampling.integers(1, max(1, count - 1), count, rng)) % count
     energy = logmel.exp()
     return energy.lerp(energy[other.to(logmel.device)], share).log()
 

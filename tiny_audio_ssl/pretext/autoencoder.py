@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import draws
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.decoder import Decoder
 
 
@@ -48,13 +48,13 @@ class Autoencoder(Pretext):
         frames = config.slice_frames(frontend)
         self.decoder = Decoder(encoder, 1, frontend.bands, frames, slices=1)
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
-        start = draws.integers(0, clips.shape[3] - frames, len(clips), rng)
-        return {"slice": draws.cut(clips, start, frames)}
+        start = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
+        return {"slice": sampling.cut(clips, start, frames)}
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        embedding = encoder(drawn["slice"])
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(inputs["slice"])
         reconstruction = self.decoder(embedding)
-        loss = F.mse_loss(reconstruction, drawn["slice"].to(reconstruction.dtype))
+        loss = F.mse_loss(reconstruction, inputs["slice"].to(reconstruction.dtype))
         return {"loss": loss, "embedding": embedding}

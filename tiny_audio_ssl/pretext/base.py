@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
 
-Drawn = dict[str, Tensor]
+Inputs = dict[str, Tensor]
 
 
 class Pretext(nn.Module):
@@ -56,24 +56,24 @@ class Pretext(nn.Module):
         self.config = config
         self.frontend = frontend
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         """All randomness of a step: cut, shuffle, mask, augment. Edits nothing in place.
 
         `rng` lives on the CPU, so that a run draws the same on every device.
         """
         raise NotImplementedError
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         """{"loss": scalar to minimise, "embedding": [n, D] for the collapse meter, more to log}."""
         raise NotImplementedError
 
-    def drawn(self, frontend: LogMel, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def inputs(self, frontend: LogMel, clips: Tensor, rng: torch.Generator) -> Inputs:
         """From waveforms [B, samples] to what `forward` takes: front-end and `draw`, in the order
         that the task wants."""
         if self.takes == "logmel":
             return self.draw(frontend(clips), rng)
-        drawn = self.draw(clips, rng)
-        return {**drawn, "logmel": frontend(drawn.pop("wav"))}
+        inputs = self.draw(clips, rng)
+        return {**inputs, "logmel": frontend(inputs.pop("wav"))}
 
     def fit(self, clips: Tensor) -> None:
         """Before the first step, on clips as `draw` takes them: statistics, k-means."""

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder, Norm
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import augment, draws
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext import augment, sampling
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 
 
 class ByolA(Pretext):
@@ -80,15 +80,15 @@ class ByolA(Pretext):
     def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         hidden, size, norm = config.hidden, config.projection, encoder.config.norm
-        self.projector = perceptron(encoder.dim, hidden, size, norm)
+        self.projector = perceptron(encoder.feature_dim, hidden, size, norm)
         self.predictor = perceptron(size, hidden, size, norm)
         online = nn.Sequential(encoder, self.projector)
         self.target = copy.deepcopy(online).requires_grad_(False)
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
-        starts = draws.integers(0, clips.shape[3] - frames, len(clips), rng)
-        cut = draws.cut(clips, starts, frames)
+        starts = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
+        cut = sampling.cut(clips, starts, frames)
         views = torch.cat([self.view(cut, rng), self.view(cut, rng)])
         first, second = augment.normalise(views).chunk(2)
         return {"first": first, "second": second}
@@ -100,8 +100,8 @@ class ByolA(Pretext):
         crop = augment.random_resize_crop(mixed, rng, config.smallest_crop, config.largest_crop)
         return augment.random_linear_fader(crop, rng, config.fade)
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        views = torch.cat([drawn["first"], drawn["second"]])
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        views = torch.cat([inputs["first"], inputs["second"]])
         embedding = encoder(views)
         predicted = self.predictor(self.projector(embedding))
         with torch.no_grad():

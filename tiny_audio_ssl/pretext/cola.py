@@ -12,7 +12,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext import augment
-from tiny_audio_ssl.pretext.base import Drawn
+from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 
@@ -47,10 +47,12 @@ class Cola(Pairs):
     def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         size = config.projection_dim
-        self.project = nn.Sequential(nn.Linear(encoder.dim, size), nn.LayerNorm(size), nn.Tanh())
+        self.project = nn.Sequential(
+            nn.Linear(encoder.feature_dim, size), nn.LayerNorm(size), nn.Tanh()
+        )
         self.similarity = nn.Linear(size, size, bias=False)  # W
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         return {name: self._augment(part, rng) for name, part in super().draw(clips, rng).items()}
 
     def _augment(self, slices: Tensor, rng: torch.Generator) -> Tensor:
@@ -60,8 +62,8 @@ class Cola(Pairs):
             slices = augment.random_resize_crop(slices, rng)
         return slices
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        embedding = encoder(torch.cat([drawn["anchor"], drawn["positive"]]))
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(torch.cat([inputs["anchor"], inputs["positive"]]))
         anchor, positive = self.project(embedding).chunk(2)
         # W could learn the factor; without it a step at Adam's rate moves D^2 products at once, and
         # every slice ends in one place.

@@ -15,8 +15,8 @@ from tiny_audio_ssl import pretext  # its PRETEXTS names this task too: read at 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import draws
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 
 Weights = dict[str, float]
 
@@ -97,23 +97,23 @@ class Combined(Pretext):
     def _parts(self) -> Iterable[tuple[str, Pretext]]:
         return cast(Iterable[tuple[str, Pretext]], self.tasks.items())
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         """Each task's own, as TASK/KEY."""
-        drawn: Drawn = {}
+        inputs: Inputs = {}
         for name, task in self._parts():
             frames = task.config.clip_frames(self.frontend)
-            start = draws.integers(0, clips.shape[3] - frames, len(clips), rng)
-            own = task.draw(draws.cut(clips, start, frames), rng)
-            drawn |= {f"{name}/{key}": value for key, value in own.items()}
-        return drawn
+            start = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
+            own = task.draw(sampling.cut(clips, start, frames), rng)
+            inputs |= {f"{name}/{key}": value for key, value in own.items()}
+        return inputs
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         """What a task logs as QUANTITY is logged as QUANTITY/TASK, its loss among it."""
         losses, embeddings = [], []
         logged: dict[str, Tensor] = {}
         for name, task in self._parts():
             prefix = f"{name}/"
-            own = {k.removeprefix(prefix): v for k, v in drawn.items() if k.startswith(prefix)}
+            own = {k.removeprefix(prefix): v for k, v in inputs.items() if k.startswith(prefix)}
             out = task(encoder, **own)
             losses.append(self.config.weights[name] * out["loss"])
             embeddings.append(out.pop("embedding"))

@@ -24,7 +24,7 @@ class Decoder(nn.Module):
         self.shapes = [(halved(bands, k), halved(frames, k)) for k in range(HALVINGS, -1, -1)]
         rows, columns = self.shapes[0]
         self.first = (sizes[0], rows, columns)
-        self.expand = nn.Linear(inputs * encoder.dim, sizes[0] * rows * columns)
+        self.expand = nn.Linear(inputs * encoder.feature_dim, sizes[0] * rows * columns)
         self.blocks = nn.ModuleList(
             nn.Sequential(convolution(norm, i, i, (1, 3)), convolution(norm, i, o, (3, 1)))
             for i, o in pairwise(sizes)

@@ -12,8 +12,8 @@ from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import draws
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 
 FIT_BATCH = 64  # clips that the teacher is given at a time
 SMALLEST_STD = 0.1  # of the mean over dimensions: one that hardly varies is not blown up
@@ -72,19 +72,19 @@ class Distillation(Pretext):
     def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         self.teacher = HearModel(config.teacher, config.weights)
-        self.head = nn.Linear(encoder.dim, self.teacher.dim)
+        self.head = nn.Linear(encoder.feature_dim, self.teacher.dim)
         self.register_buffer("mean", torch.zeros(self.teacher.dim))
         self.register_buffer("inverse_std", torch.ones(self.teacher.dim))
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         wav = self._mixed(self._cut(clips, rng), rng)
         target = (self.teacher(wav) - self.mean) * self.inverse_std
         return {"wav": wav, "target": target}
 
     def _cut(self, clips: Tensor, rng: torch.Generator) -> Tensor:
         samples = self.frontend.samples(self.config.clip_frames(self.frontend))
-        starts = draws.integers(0, clips.shape[1] - samples, len(clips), rng)
-        return draws.cut(clips[:, None, None, :], starts, samples)[:, 0, 0]
+        starts = sampling.integers(0, clips.shape[1] - samples, len(clips), rng)
+        return sampling.cut(clips[:, None, None, :], starts, samples)[:, 0, 0]
 
     def _mixed(self, wav: Tensor, rng: torch.Generator) -> Tensor:
         mixes = torch.rand(len(wav), generator=rng) < self.config.mix
@@ -92,9 +92,9 @@ class Distillation(Pretext):
         other = torch.randperm(len(wav), generator=rng).to(wav.device)
         return weight * wav + (1 - weight) * wav[other]
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        embedding = encoder(drawn["logmel"])
-        cosine = F.cosine_similarity(self.head(embedding), drawn["target"], dim=1).mean()
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(inputs["logmel"])
+        cosine = F.cosine_similarity(self.head(embedding), inputs["target"], dim=1).mean()
         return {"loss": 2 - 2 * cosine, "embedding": embedding}
 
     @torch.no_grad()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import draws
-from tiny_audio_ssl.pretext.base import Drawn, Pretext
+from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 
 
 class Pairs(Pretext):
@@ -43,15 +43,15 @@ class Pairs(Pretext):
         def shorter(self) -> str:
             return "--pretext.clip-ms (and --pretext.slice-ms below it)"
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
         anchor, positive = self.starts(clips, rng)
         return {
-            "anchor": draws.cut(clips, anchor, frames),
-            "positive": draws.cut(clips, positive, frames),
+            "anchor": sampling.cut(clips, anchor, frames),
+            "positive": sampling.cut(clips, positive, frames),
         }
 
     def starts(self, clips: Tensor, rng: torch.Generator) -> Tensor:
         """First frames of both slices, uniform and independent [2, B]."""
         last = clips.shape[3] - self.config.slice_frames(self.frontend)
-        return draws.integers(0, last, 2 * len(clips), rng).reshape(2, -1)
+        return sampling.integers(0, last, 2 * len(clips), rng).reshape(2, -1)

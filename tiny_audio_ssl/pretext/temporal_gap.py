@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import draws
-from tiny_audio_ssl.pretext.base import Drawn
+from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 
@@ -33,23 +33,25 @@ class TemporalGap(Pairs):
     def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         self.head = nn.Sequential(
-            nn.Linear(2 * encoder.dim, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1)
+            nn.Linear(2 * encoder.feature_dim, config.hidden),
+            nn.ReLU(),
+            nn.Linear(config.hidden, 1),
         )
 
-    def draw(self, clips: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
         longest_gap = clips.shape[3] - frames
         i, j = self.starts(clips, rng)
         gap = (i - j).abs() / longest_gap
         return {
-            "first": draws.cut(clips, i, frames),
-            "second": draws.cut(clips, j, frames),
+            "first": sampling.cut(clips, i, frames),
+            "second": sampling.cut(clips, j, frames),
             "gap": gap.to(clips.device),
         }
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        embedding = encoder(torch.cat([drawn["first"], drawn["second"]]))
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(torch.cat([inputs["first"], inputs["second"]]))
         predicted = self.head(torch.cat(embedding.chunk(2), dim=1)).squeeze(1)
-        loss = F.binary_cross_entropy_with_logits(predicted, drawn["gap"].to(predicted.dtype))
-        error = (predicted.detach().sigmoid() - drawn["gap"]).abs().mean()
+        loss = F.binary_cross_entropy_with_logits(predicted, inputs["gap"].to(predicted.dtype))
+        error = (predicted.detach().sigmoid() - inputs["gap"]).abs().mean()
         return {"loss": loss, "embedding": embedding, "gap_error": error}

@@ -34,8 +34,8 @@ class Triplet(Pairs):
             if not 0 < self.margin < 4:
                 raise UserError(f"triplet: margin {self.margin}; expected more than 0, less than 4")
 
-    def forward(self, encoder: Encoder, **drawn: Tensor) -> dict[str, Tensor]:
-        embedding = encoder(torch.cat([drawn["anchor"], drawn["positive"]]))
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(torch.cat([inputs["anchor"], inputs["positive"]]))
         anchor, positive = F.normalize(embedding.float(), dim=1).chunk(2)
         distance = 2 - 2 * anchor @ positive.T  # squared, [anchors, positives]
         near = distance.diagonal()

@@ -23,7 +23,7 @@ EAGER = "eager "  # beginning of the name of the model itself, timed beside its 
 
 
 @dataclass(frozen=True)
-class Artifact:
+class ArtifactRow:
     """An exported form; None is not known."""
 
     name: str
@@ -41,12 +41,12 @@ class Artifact:
 class Exported:
     """What RUN/export holds."""
 
-    artifacts: list[Artifact]
+    artifacts: list[ArtifactRow]
     notes: list[str]  # what to know of them
 
 
 @dataclass(frozen=True)
-class Table:
+class ArtifactTable:
     """A line an artifact, and for every exported run the same columns."""
 
     runs: list[Run]
@@ -65,7 +65,7 @@ def read_export(folder: Path, model_sha256: str, timings: Sequence[Row] = ()) ->
     content = manifest.read(folder)
     times = {row["artifact"]: row for row in ([asdict(t) for t in timings] or _bench(folder))}
     made = [
-        Artifact(
+        ArtifactRow(
             entry["file"],
             entry["bytes"] / 1000,
             (entry.get("parity") or {}).get("snr_db"),
@@ -73,7 +73,7 @@ def read_export(folder: Path, model_sha256: str, timings: Sequence[Row] = ()) ->
         )
         for entry in content["artifacts"]
     ]
-    eager = [Artifact(name, None, None, *_times(times[name])) for name in times if EAGER in name]
+    eager = [ArtifactRow(name, None, None, *_times(times[name])) for name in times if EAGER in name]
     notes = [_timed(times)]
     if content["checkpoint"]["model_sha256"] != model_sha256:
         notes.append("exported from another checkpoint than the one on this page")
@@ -108,7 +108,7 @@ def _timed(times: Mapping[str, Mapping[str, Any]]) -> str:
     return f"timed on {row['device']}, threads: {row['threads']}, {row['runs']} runs of each"
 
 
-def tabulate_artifacts(runs: Sequence[Run]) -> Table:
+def tabulate_artifacts(runs: Sequence[Run]) -> ArtifactTable:
     """All artifacts of all runs, side by side."""
     there = [run for run in runs if run.exported.artifacts]
     names = list(dict.fromkeys(a.name for run in there for a in run.exported.artifacts))
@@ -118,7 +118,7 @@ def tabulate_artifacts(runs: Sequence[Run]) -> Table:
     for name in names:
         found = [next((a for a in r.exported.artifacts if a.name == name), None) for r in there]
         lines.append((name, [text for one in found for text in _texts(one)[: len(columns)]]))
-    return Table(there, columns, lines, _together(runs))
+    return ArtifactTable(there, columns, lines, _together(runs))
 
 
 def _together(runs: Sequence[Run]) -> list[str]:
@@ -133,7 +133,7 @@ def _together(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _texts(artifact: Artifact | None) -> list[str]:
+def _texts(artifact: ArtifactRow | None) -> list[str]:
     if artifact is None:
         return ["not exported", "", "", ""]
     kilobytes, snr = ("no file", "itself") if artifact.is_eager else ("", "not compared")

@@ -25,7 +25,7 @@ from tiny_audio_ssl.report.artifacts import tabulate_artifacts
 from tiny_audio_ssl.report.listening import KILOBITS_PER_S, Sounds
 from tiny_audio_ssl.report.pictures import Picture
 from tiny_audio_ssl.report.runs import Run
-from tiny_audio_ssl.report.table import Table, recoveries, tabulate
+from tiny_audio_ssl.report.table import ResultTable, recoveries, tabulate
 from tiny_audio_ssl.utils.files import atomic_file
 
 
@@ -89,7 +89,7 @@ def _title(content: Content) -> str:
     return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} other runs"
 
 
-def _headline(results: Table) -> str:
+def _headline(results: ResultTable) -> str:
     """The best on average by the first protocol, and what it has to beat."""
     if not results.tasks:
         return ""

@@ -9,7 +9,7 @@ from typing import Any
 from tiny_audio_ssl.data.corpus import Clip
 from tiny_audio_ssl.embedding.embedder import Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.report import maps
 from tiny_audio_ssl.report.listening import Sounds
 
@@ -46,7 +46,7 @@ class Picture:
 
 
 def picture(
-    labelled: Labelled, embeddings: Sequence[tuple[str, Floats]], most: int, sounds: Sounds
+    labelled: OpenedTask, embeddings: Sequence[tuple[str, Floats]], most: int, sounds: Sounds
 ) -> Picture:
     """A map of at most `most` recordings of a task for each (name, embeddings [recordings, D])."""
     chosen = maps.choose(labelled.truth, most)

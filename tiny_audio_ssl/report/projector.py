@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tiny_audio_ssl.embedding.embedder import Floats
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.utils.files import explained
 
 
-def write(folder: Path, labelled: Sequence[tuple[Labelled, Sequence[tuple[str, Floats]]]]) -> None:
+def write(
+    folder: Path, labelled: Sequence[tuple[OpenedTask, Sequence[tuple[str, Floats]]]]
+) -> None:
     """All recordings of each task, with label and file, for each (name, embeddings [n, D])."""
     from torch.utils.tensorboard import SummaryWriter
 

@@ -52,7 +52,7 @@ class Run:
     @property
     def dim(self) -> int:
         """Size of the embedding."""
-        return self.checkpoint.model.encoder.read_dim
+        return self.checkpoint.model.encoder.embedding_dim
 
     @property
     def settings(self) -> str:

@@ -20,7 +20,7 @@ SUPERVISED = "supervised"
 
 
 @dataclass(frozen=True)
-class Method:
+class ResultRow:
     """A line: a model by a protocol."""
 
     protocol: str
@@ -59,10 +59,10 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Methods by tasks."""
 
-    methods: list[Method]  # a protocol's one after the other
+    methods: list[ResultRow]  # a protocol's one after the other
     tasks: list[Column]
     average: Column
 
@@ -73,7 +73,7 @@ class Table:
         grouped = groupby(every, lambda index: self.methods[index].protocol)
         return [(name, list(indices)) for name, indices in grouped]
 
-    def having_values(self) -> Table:
+    def having_values(self) -> ResultTable:
         """Without the methods that have no value at all."""
         kept = [
             i
@@ -85,25 +85,25 @@ class Table:
             return replace(column, cells=[column.cells[i] for i in kept])
 
         methods = [self.methods[i] for i in kept]
-        return Table(methods, [only(task) for task in self.tasks], only(self.average))
+        return ResultTable(methods, [only(task) for task in self.tasks], only(self.average))
 
 
-def tabulate(scores: Sequence[Score]) -> Table:
+def tabulate(scores: Sequence[Score]) -> ResultTable:
     """Accuracies; of each task, model and protocol there is one score (`results` sees to it)."""
-    by_place = {(score.task, Method(score.protocol, score.model)): score for score in scores}
+    by_place = {(score.task, ResultRow(score.protocol, score.model)): score for score in scores}
     # Protocols and models in the order of their first result.
     protocols = list(dict.fromkeys(score.protocol for score in scores))
-    methods = list(dict.fromkeys(Method(score.protocol, score.model) for score in scores))
+    methods = list(dict.fromkeys(ResultRow(score.protocol, score.model) for score in scores))
     methods.sort(key=lambda method: protocols.index(method.protocol))
     names = list(dict.fromkeys(score.task for score in scores))
     found = [[by_place.get((name, method)) for method in methods] for name in names]
     tasks = [_column(name, cells, methods) for name, cells in zip(names, found, strict=True)]
-    return Table(methods, tasks, _average(tasks, methods))
+    return ResultTable(methods, tasks, _average(tasks, methods))
 
 
 def recoveries(
-    accuracies: Table, scores: Sequence[Score], encoders: Mapping[str, str]
-) -> tuple[Table, str]:
+    accuracies: ResultTable, scores: Sequence[Score], encoders: Mapping[str, str]
+) -> tuple[ResultTable, str]:
     """(task - random) / (supervised - random), and why the table is empty if it is.
 
     Where the results hold several random weights or supervised trainings, a model is compared with
@@ -118,17 +118,17 @@ def recoveries(
     of = _encoders(scores, encoders)
     tasks = []
     for task in [] if lacking else accuracies.tasks:
-        own = {Method(s.protocol, s.model): s for s in scores if s.task == task.name}
+        own = {ResultRow(s.protocol, s.model): s for s in scores if s.task == task.name}
         cells = [_recovered(method, own, of) for method in accuracies.methods]
         tasks.append(replace(task, cells=_marked(cells, accuracies.methods)))
     methods = accuracies.methods if tasks else []
-    found = Table(methods, tasks, _average(tasks, methods)).having_values()
+    found = ResultTable(methods, tasks, _average(tasks, methods)).having_values()
     if not found.methods and not reason:
         reason = "No task has both references of one encoder."
     return found, reason
 
 
-def _column(name: str, scores: Sequence[Score | None], methods: Sequence[Method]) -> Column:
+def _column(name: str, scores: Sequence[Score | None], methods: Sequence[ResultRow]) -> Column:
     there = [score for score in scores if score is not None]
     sizes = sorted({(len(score.truth), len(score.classes)) for score in there})
     about = [f"{clips} recordings, {classes} classes" for clips, classes in sizes]
@@ -140,7 +140,7 @@ def _column(name: str, scores: Sequence[Score | None], methods: Sequence[Method]
     return Column(name, about, _marked(cells, methods))
 
 
-def _average(tasks: Sequence[Column], methods: Sequence[Method]) -> Column:
+def _average(tasks: Sequence[Column], methods: Sequence[ResultRow]) -> Column:
     """The mean over tasks, of methods that have all of them: others are not comparable."""
     cells = []
     for line in zip(*(task.cells for task in tasks), strict=True):
@@ -151,10 +151,10 @@ def _average(tasks: Sequence[Column], methods: Sequence[Method]) -> Column:
     return Column("average", ["over the tasks"], _marked(cells, methods))
 
 
-def _encoders(scores: Sequence[Score], known: Mapping[str, str]) -> dict[Method, str]:
+def _encoders(scores: Sequence[Score], known: Mapping[str, str]) -> dict[ResultRow, str]:
     """By what the scores say themselves, or the name of the run."""
     return {
-        Method(s.protocol, s.model): str(
+        ResultRow(s.protocol, s.model): str(
             s.details.get("encoder") or known.get(_made_of(s.model), "")
         )
         for s in scores
@@ -167,12 +167,12 @@ def _made_of(model: str) -> str:
 
 
 def _recovered(
-    method: Method, task: Mapping[Method, Score], encoders: Mapping[Method, str]
+    method: ResultRow, task: Mapping[ResultRow, Score], encoders: Mapping[ResultRow, str]
 ) -> Cell:
     if method.is_random or method.protocol == SUPERVISED:
         return _missing("a reference")
 
-    def only(references: Sequence[Method]) -> Score | None:
+    def only(references: Sequence[ResultRow]) -> Score | None:
         own = [r for r in references if _made_of(r.model) == method.model]
         alike = [r for r in references if encoders[r] == encoders[method] != ""]
         for choice in (own, references, alike):
@@ -194,7 +194,7 @@ def _missing(why: str) -> Cell:
     return Cell(math.nan, missing=why)
 
 
-def _marked(cells: Sequence[Cell], methods: Sequence[Method]) -> list[Cell]:
+def _marked(cells: Sequence[Cell], methods: Sequence[ResultRow]) -> list[Cell]:
     """The same, with the best of each protocol marked: all that print alike, if not all do."""
     values: dict[str, list[float]] = {}
     for cell, method in zip(cells, methods, strict=True):

@@ -18,7 +18,7 @@ from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.metrics_log import spread
 
-VALIDATION = 2**32 - 1  # stands for the step in the seeds of validation's draws
+VALIDATION = 2**32 - 1  # stands for the step in the seeds of validation's sampling
 
 
 class Step(nn.Module):
@@ -29,12 +29,12 @@ class Step(nn.Module):
         self.encoder = encoder
         self.pretext = pretext
 
-    def forward(self, **drawn: Tensor) -> dict[str, Tensor]:
-        out: dict[str, Tensor] = self.pretext(self.encoder, **drawn)
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        out: dict[str, Tensor] = self.pretext(self.encoder, **inputs)
         return out
 
 
-class Process(Protocol):
+class FabricLike(Protocol):
     """What a step asks of the process that it runs in. Lightning's Fabric has it all."""
 
     @property
@@ -51,7 +51,7 @@ class Process(Protocol):
     ) -> Any: ...
 
 
-class AloneOnCpu:
+class CpuFabric:
     """The same without Fabric, whose import takes seconds: for devices, which start often."""
 
     device = torch.device("cpu")
@@ -88,7 +88,7 @@ class Learner:
         config: PretrainConfig,
         model: WaveformEncoder,
         pretext: Pretext,
-        fabric: Process,
+        fabric: FabricLike,
         micro_batches: int = 1,
     ) -> None:
         self.config, self.options = config, config.training
@@ -137,13 +137,13 @@ class Learner:
         return record
 
     def forward(self, clips: Tensor, *seeds: int) -> dict[str, Tensor]:
-        """What the task gives for waveforms [B, N]; the seeds decide what it draws."""
+        """What the task gives for waveforms [B, N]; the seeds decide what it sampling."""
         seed = seed_of(self.options.seed, *seeds)
         torch.manual_seed(seed)  # for what draws inside the forward pass, such as dropout
         clips = clips.to(self.fabric.device, non_blocking=True)
         with torch.no_grad():
-            drawn = self.pretext.drawn(self.frontend, clips, torch.Generator().manual_seed(seed))
-        out: dict[str, Tensor] = self.module(**drawn)
+            inputs = self.pretext.inputs(self.frontend, clips, torch.Generator().manual_seed(seed))
+        out: dict[str, Tensor] = self.module(**inputs)
         return out
 
     @torch.no_grad()

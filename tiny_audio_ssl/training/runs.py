@@ -29,7 +29,7 @@ from tiny_audio_ssl.training.run_recordings import (
     write_csv,
     write_recordings,
 )
-from tiny_audio_ssl.training.trainer import Outcome, Trainer, launch
+from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
 
 SKIPPED = "skipped.csv"
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def pretrain(
     cache_dir: Path | None = None,
     strict: bool = False,
     progress: bool = True,
-) -> Outcome:
+) -> TrainingResult:
     """Pre-train an encoder on a folder, a manifest or `builtin`, into the folder `run`.
 
     Raises `UserError` when the run exists, nothing is usable, or every recording is too short.
@@ -88,7 +88,7 @@ def resume(
     *,
     cache_dir: Path | None = None,
     progress: bool = True,
-) -> Outcome:
+) -> TrainingResult:
     """Go on with a run from its last checkpoint, on the same recordings, to the same result.
 
     Raises `UserError` when there is no checkpoint, or recordings are gone or have changed.

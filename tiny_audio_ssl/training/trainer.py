@@ -38,16 +38,16 @@ COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 
 PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
-class TrainingStopped(UserError):
+class TrainingStoppedError(UserError):
     """Training would lead nowhere: NaN, or an embedding that no longer tells sounds apart."""
 
 
-class Interrupted(Exception):
+class TrainingInterruptedError(Exception):
     """The user pressed Ctrl-C (or the system asked to end); a checkpoint has been written."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     step: int
     loss: float | None  # of the last step; None if the run was finished already
     validation_loss: float | None
@@ -124,11 +124,11 @@ class Trainer:
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
         self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
 
-    def run(self) -> Outcome:
+    def run(self) -> TrainingResult:
         """Train up to the last step.
 
-        Raises `Interrupted` after Ctrl-C or SIGTERM, `TrainingStopped` when the loss or the
-        embedding has become useless; what was saved before stays.
+        Raises `TrainingInterruptedError` after Ctrl-C or SIGTERM, `TrainingStoppedError` when the
+        loss or the embedding has become useless; what was saved before stays.
         """
         options = self.options
         loss, validation, rate = None, None, 0.0
@@ -150,9 +150,11 @@ class Trainer:
                     self._save()
                 if self._any(stop) and self.step < options.steps:
                     self._save()
-                    raise Interrupted(f"stopped at step {self.step} of {options.steps}")
+                    raise TrainingInterruptedError(
+                        f"stopped at step {self.step} of {options.steps}"
+                    )
         folder = self.folder.step_folder(self.step)
-        return Outcome(self.step, loss, validation, self.best["step"], rate, folder)
+        return TrainingResult(self.step, loss, validation, self.best["step"], rate, folder)
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.options.steps
@@ -166,7 +168,7 @@ class Trainer:
         numbers = {f"train/{'spread' if k == 'embedding' else k}": float(mean[k]) for k in mean}
         loss = numbers["train/loss"]
         if not math.isfinite(loss):
-            raise TrainingStopped(
+            raise TrainingStoppedError(
                 f"the loss is {loss} at step {self.step}; try a smaller --learning-rate (now "
                 f"{self.options.learning_rate:g}), a longer --warmup-steps or --precision 32. "
                 f"{self.folder.root} keeps the last checkpoint"
@@ -188,7 +190,7 @@ class Trainer:
         if log:
             log.write(self.step, {"validation/loss": loss, "validation/spread": wide})
         if len(self.held_out) > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
-            raise TrainingStopped(
+            raise TrainingStoppedError(
                 f"the embedding has collapsed at step {self.step}: held-out recordings give the "
                 f"same vector (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
                 "--batch-size, or recordings that differ more"
@@ -199,7 +201,7 @@ class Trainer:
 
     def _save(self) -> None:
         if not all(p.isfinite().all() for p in self.learner.module.parameters()):
-            raise TrainingStopped(
+            raise TrainingStoppedError(
                 f"weights are not finite at step {self.step}; nothing was saved over the last "
                 "checkpoint. Try a smaller --learning-rate or --precision 32"
             )

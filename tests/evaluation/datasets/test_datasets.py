@@ -19,7 +19,7 @@ from support.paths import ROOT
 from tiny_audio_ssl.commands.datasets import Datasets
 from tiny_audio_ssl.data.corpus import Corpus
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.datasets import DATASETS, Task, base, task_corpus
+from tiny_audio_ssl.evaluation.datasets import DATASETS, EvaluationTask, base, task_corpus
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labelled import open_task
 
@@ -217,7 +217,7 @@ def test_every_dataset_has_a_replica() -> None:
 
 def test_a_replica_is_read(name: str, replicas: dict[str, Path]) -> None:
     dataset = DATASETS[name]
-    corpus, task = task_corpus(Task(name, str(replicas[name]), dataset=name))
+    corpus, task = task_corpus(EvaluationTask(name, str(replicas[name]), dataset=name))
     assert (task.label, task.fold, task.split, task.group) == (
         dataset.label,
         dataset.fold,
@@ -261,7 +261,7 @@ def test_an_empty_or_absent_folder_says_what_to_download(name: str, tmp_path: Pa
     dataset = DATASETS[name]
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(UserError) as error:
-            task_corpus(Task(name, str(folder), dataset=name))
+            task_corpus(EvaluationTask(name, str(folder), dataset=name))
         assert str(folder) in str(error.value) and dataset.url in str(error.value)
         assert "DIR" not in str(error.value)  # the tree is shown in the folder that was given
         assert ("--download" in str(error.value)) == (dataset.download is not None)
@@ -467,10 +467,10 @@ def test_which_sources_are_in_two_of_the_official_folds(real_audio: Path) -> Non
 
 def test_a_task_may_name_other_columns(replicas: dict[str, Path]) -> None:
     root = str(replicas["nsynth-family"])
-    task = Task("source", root, "nsynth-family", label="instrument_str", fold="pitch")
+    task = EvaluationTask("source", root, "nsynth-family", label="instrument_str", fold="pitch")
     _, filled = task_corpus(task)
     assert filled == replace(task, group="instrument_str")  # and no official split
-    _, filled = task_corpus(Task("x", root, "nsynth-family", group="pitch"))
+    _, filled = task_corpus(EvaluationTask("x", root, "nsynth-family", group="pitch"))
     assert (filled.label, filled.split, filled.group) == ("instrument_family_str", "split", "pitch")
 
 
@@ -495,7 +495,7 @@ def labels(tmp_path: Path) -> Path:
     ],
 )
 def test_conditions_of_a_manifest(labels: Path, where: tuple[str, ...], expected: str) -> None:
-    corpus, task = task_corpus(Task("t", str(labels), where=where))
+    corpus, task = task_corpus(EvaluationTask("t", str(labels), where=where))
     assert "".join(clip.path.stem for clip in corpus.clips) == expected
     assert task.where == ()
 
@@ -511,12 +511,12 @@ def test_conditions_of_a_manifest(labels: Path, where: tuple[str, ...], expected
 )
 def test_conditions_that_nothing_meets(labels: Path, where: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        task_corpus(Task("t", str(labels), where=(where,)))
+        task_corpus(EvaluationTask("t", str(labels), where=(where,)))
 
 
 def test_an_unknown_dataset(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'esc50' is not known; choose from speech-commands, "):
-        task_corpus(Task("t", str(tmp_path), dataset="esc50"))
+        task_corpus(EvaluationTask("t", str(tmp_path), dataset="esc50"))
 
 
 # --- suites ---------------------------------------------------------------------------------
@@ -548,9 +548,9 @@ source = "sc"
 dataset = "speech-commands"
 """
     expected = [
-        Task("days", str(labels), fold="day", where=("loud=y",)),
-        Task("made up", "builtin:2", group="group", folds=3),
-        Task("words", str(labels.parent / "sc"), dataset="speech-commands"),
+        EvaluationTask("days", str(labels), fold="day", where=("loud=y",)),
+        EvaluationTask("made up", "builtin:2", group="group", folds=3),
+        EvaluationTask("words", str(labels.parent / "sc"), dataset="speech-commands"),
     ]
     assert read_suite(suite(labels.parent, text)) == expected
     elsewhere = suite(tmp_path_factory.mktemp("suites"), text)

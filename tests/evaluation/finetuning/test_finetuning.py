@@ -19,24 +19,24 @@ from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation import finetuning
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.finetuning import (
     FinetuneConfig,
-    Part,
+    LabelledPart,
     compatible,
     protocols,
     training_parts,
 )
 from tiny_audio_ssl.evaluation.finetuning.crops import Crops, all_windows
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import open_model
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import EncoderConfig
 from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.training.trainer import TrainingStopped
+from tiny_audio_ssl.training.trainer import TrainingStoppedError
 
 QUICK = FinetuneConfig(steps=2, batch_size=8, warmup_steps=0, max_folds=1)
 
@@ -57,12 +57,12 @@ def model(run: Path) -> Embedder:
 
 
 @pytest.fixture
-def sounds() -> Labelled:
-    return open_task(Task("sounds", "builtin:8", group="group", folds=4))
+def sounds() -> OpenedTask:
+    return open_task(EvaluationTask("sounds", "builtin:8", group="group", folds=4))
 
 
 @pytest.fixture
-def speech(tmp_path: Path) -> Callable[..., Labelled]:
+def speech(tmp_path: Path) -> Callable[..., OpenedTask]:
     """Tasks on noise by six speakers, four takes each: half of them angry, half calm."""
     rng = np.random.default_rng(0)
     rows = []
@@ -71,9 +71,9 @@ def speech(tmp_path: Path) -> Callable[..., Labelled]:
         rows.append([f"{i}.wav", f"s{i % 6}", "angry" if i // 6 % 2 else "calm", i // 12])
     _write(tmp_path / "speech.csv", ["path", "speaker", "emotion", "half"], rows)
 
-    def task(label: str, **options: object) -> Labelled:
+    def task(label: str, **options: object) -> OpenedTask:
         given = {"name": label, "source": str(tmp_path / "speech.csv"), "label": label, "folds": 2}
-        return open_task(Task(**{**given, **options}))  # type: ignore[arg-type]
+        return open_task(EvaluationTask(**{**given, **options}))  # type: ignore[arg-type]
 
     return task
 
@@ -156,7 +156,7 @@ def test_begins_with_the_checkpoints_weights_and_leaves_them(model, sounds, monk
 
 
 def test_one_seed_one_result(model, sounds):
-    part = Part(sounds.recordings, sounds.truth, len(sounds.classes))
+    part = LabelledPart(sounds.recordings, sounds.truth, len(sounds.classes))
 
     def weights(seed: int) -> torch.Tensor:
         (start,) = [checkpoint.build_model(FrontendConfig(), EncoderConfig(width=0.25))]
@@ -174,7 +174,7 @@ def test_useless_settings_stop_with_advice(model, sounds):
         ({"batch_size": 1}, "--batch-size"),
         ({"window_ms": 10.0}, "window_ms"),
     ):
-        kind = TrainingStopped if said == "smaller" else UserError
+        kind = TrainingStoppedError if said == "smaller" else UserError
         with pytest.raises(kind, match=said):
             config = replace(QUICK, gradient_clip=1e30, steps=4, **options)
             finetuning.evaluate(model, [sounds], "fine-tuning", config)
@@ -196,7 +196,7 @@ def ramps(tmp_path: Path) -> Recordings:
 
 
 def test_crops_are_of_the_recording_and_zeros_follow_a_short_one(ramps):
-    crops = Crops(Part(ramps, np.array([5, 6, 7]), 8), samples=1000, size=3, seed=0)
+    crops = Crops(LabelledPart(ramps, np.array([5, 6, 7]), 8), samples=1000, size=3, seed=0)
     waves, labels = crops.step(0)
     assert sorted(labels.tolist()) == [5, 6, 7]  # each recording once before one comes again
     assert torch.equal(crops.step(0)[0], waves)
@@ -271,7 +271,7 @@ def test_the_same_sound_under_another_name_is_known(speech, tmp_path):
         (tmp_path / f"copy-{i}.wav").write_bytes(clip.path.read_bytes())
         rows.append([f"copy-{i}.wav", clip.columns["emotion"]])
     _write(tmp_path / "copies.csv", ["path", "label"], rows)
-    copies = open_task(Task("copies", str(tmp_path / "copies.csv"), folds=3))
+    copies = open_task(EvaluationTask("copies", str(tmp_path / "copies.csv"), folds=3))
     for fold, split in enumerate(tested.splits):
         _, kept = training_parts([tested, copies], fold)
         assert set(kept.tolist()) == set(copies.splits[fold].train) - set(split.test.tolist())
@@ -312,7 +312,7 @@ def test_saved_encoder_is_a_checkpoint(model, sounds, tmp_path):
     vector = tiny_audio_ssl.load(tmp_path / "tuned").embed(wave)
     assert vector.shape == (model.dim,)
     assert not np.allclose(vector, model.embed(wave))
-    probed = evaluate(open_model(tmp_path / "tuned"), sounds, "knn", Store(tmp_path))
+    probed = evaluate(open_model(tmp_path / "tuned"), sounds, "knn", EmbeddingStore(tmp_path))
     assert len(probed.folds) == 4
 
 

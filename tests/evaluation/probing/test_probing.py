@@ -18,9 +18,9 @@ from sklearn.preprocessing import StandardScaler
 
 import tiny_audio_ssl
 from tiny_audio_ssl import UserError, cli
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import protocols, scores
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled, open_task
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, open_model
 from tiny_audio_ssl.evaluation.probing.protocols import (
     GRID,
@@ -30,7 +30,7 @@ from tiny_audio_ssl.evaluation.probing.protocols import (
     knn,
     linear,
 )
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import EncoderConfig
 from tiny_audio_ssl.models.frontend import FrontendConfig
@@ -68,13 +68,15 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def levels(folder) -> Labelled:
-    return open_task(Task("levels", str(folder / "list.csv"), label="level", group="speaker"))
+def levels(folder) -> OpenedTask:
+    return open_task(
+        EvaluationTask("levels", str(folder / "list.csv"), label="level", group="speaker")
+    )
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "cache")
+def store(tmp_path) -> EmbeddingStore:
+    return EmbeddingStore(tmp_path / "cache")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def run(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("protocol", sorted(set(PROTOCOLS) - {"few-shot-20"}))
 def test_a_signal_is_found_and_a_coin_is_not(protocol, folder, store):
     for label, low, high in (("level", 0.95, 1.0), ("coin", 0.2, 0.75)):
-        task = Task(label, str(folder / "list.csv"), label=label, group="speaker")
+        task = EvaluationTask(label, str(folder / "list.csv"), label=label, group="speaker")
         found = evaluate(Levels(), open_task(task), protocol, store)
         assert low <= found.accuracy <= high and len(found.folds) == 5
         assert found.task == label and found.model == "levels" and found.protocol == protocol
@@ -224,7 +226,9 @@ def test_only_what_is_new_is_computed(levels, store):
     model = Levels()
     found = store.embeddings(model, levels.recordings, levels.contents)
     assert model.asked == 40
-    fresh = Store(store.folder / "other").embeddings(Levels(), levels.recordings, levels.contents)
+    fresh = EmbeddingStore(store.folder / "other").embeddings(
+        Levels(), levels.recordings, levels.contents
+    )
     np.testing.assert_allclose(found, fresh, rtol=1e-6)
 
 
@@ -234,7 +238,9 @@ def test_another_model_or_window_has_its_own(levels, store):
     other.identity = "other"
     store.embeddings(other, levels.recordings, levels.contents)
     windowed = Levels()
-    found = Store(store.folder, 0.25).embeddings(windowed, levels.recordings, levels.contents)
+    found = EmbeddingStore(store.folder, 0.25).embeddings(
+        windowed, levels.recordings, levels.contents
+    )
     assert other.asked == 60 and windowed.asked == 48 * 2 + 12 * 5
     halves = Levels().embed(levels.recordings.read(1).reshape(2, -1))
     np.testing.assert_allclose(found[1], halves.mean(axis=0), rtol=1e-5)
@@ -265,9 +271,9 @@ def test_embeddings_that_are_not_numbers_are_told_and_not_kept(levels, store):
 
 
 def _embed_in_a_process(source: str, folder: Path, gate) -> None:
-    labelled = open_task(Task("levels", source, label="level"))
+    labelled = open_task(EvaluationTask("levels", source, label="level"))
     gate.wait()
-    Store(folder).embeddings(Levels(), labelled.recordings, labelled.contents)
+    EmbeddingStore(folder).embeddings(Levels(), labelled.recordings, labelled.contents)
 
 
 def test_two_processes_write_at_once(folder, levels, store):
@@ -368,7 +374,7 @@ def test_what_can_not_be_probed_is_told(options, said, run, capsys):
 
 def test_log_mel_statistics_on_real_recordings(real_audio, store):
     """ESC-10 by its official folds."""
-    task = Task(
+    task = EvaluationTask(
         "ESC-10",
         str(real_audio / "esc50" / "meta.csv"),
         label="category",

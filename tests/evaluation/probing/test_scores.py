@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.scores import Score, Trial, in_shared_folds, recovery
+from tiny_audio_ssl.evaluation.probing.scores import Fit, Score, in_shared_folds, recovery
 
 
 def score(folds: int = 5, seeds: int = 2, right: float = 0.7, groups: int = 20) -> Score:
@@ -19,9 +19,7 @@ def score(folds: int = 5, seeds: int = 2, right: float = 0.7, groups: int = 20) 
     truth = rng.integers(0, 4, 100)
     parts = np.array_split(rng.permutation(100), folds) if folds > 1 else [np.arange(60, 100)]
     trials = [
-        Trial(
-            f, s, part, np.where(rng.random(len(part)) < right, truth[part], (truth[part] + 1) % 4)
-        )
+        Fit(f, s, part, np.where(rng.random(len(part)) < right, truth[part], (truth[part] + 1) % 4))
         for f, part in enumerate(parts)
         for s in range(seeds)
     ]
@@ -43,7 +41,7 @@ def test_seeds_are_averaged_in_a_fold_before_the_interval():
 def test_an_interval_ends_at_0_and_1():
     truth = np.arange(30) % 2
     guesses = [truth[:10], truth[10:20], 1 - truth[20:]]
-    trials = [Trial(i, 0, np.arange(10 * i, 10 * i + 10), g) for i, g in enumerate(guesses)]
+    trials = [Fit(i, 0, np.arange(10 * i, 10 * i + 10), g) for i, g in enumerate(guesses)]
     assert Score("t", "m", "p", ["a", "b"], truth, trials).interval == (0, 1)
 
 
@@ -61,7 +59,7 @@ def test_recordings_of_a_group_count_as_one():
     rng = np.random.default_rng(1)
     right = rng.random(10) < 0.6
     truth = np.zeros(400, np.int64)
-    trial = Trial(0, 0, np.arange(400), np.repeat(~right, 40).astype(np.int64))
+    trial = Fit(0, 0, np.arange(400), np.repeat(~right, 40).astype(np.int64))
     names = [str(i // 40) for i in range(400)]
     own = Score("t", "m", "p", ["a", "b"], truth, [trial]).interval
     grouped = Score("t", "m", "p", ["a", "b"], truth, [trial], {}, names).interval
@@ -90,7 +88,7 @@ def test_the_report_is_what_scikit_learn_says():
 
 def test_a_class_that_is_not_tested_does_not_count():
     truth = np.array([0, 0, 1, 2])
-    trial = Trial(0, 0, np.array([0, 1, 2]), np.array([0, 1, 1]))
+    trial = Fit(0, 0, np.array([0, 1, 2]), np.array([0, 1, 1]))
     found = Score("t", "m", "p", ["a", "b", "c"], truth, [trial])
     assert math.isnan(found.per_class()[2].recall) and found.per_class()[2].support == 0
     assert found.macro_recall == pytest.approx(0.75)

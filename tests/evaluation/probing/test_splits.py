@@ -9,15 +9,15 @@ import soundfile
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.data.corpus import Clip
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing.labelled import open_task, tabulate
 from tiny_audio_ssl.evaluation.probing.labels import check_labels, meaning
-from tiny_audio_ssl.evaluation.probing.splits import Split, Table, inner, split
+from tiny_audio_ssl.evaluation.probing.splits import LabelTable, Split, inner, split
 
 RATE = 16_000
 
 
-def table(label: list[str], copies: list[int] | None = None, **columns: list[str]) -> Table:
+def table(label: list[str], copies: list[int] | None = None, **columns: list[str]) -> LabelTable:
     """A table with columns fold, split or group, as they are given."""
     rows = zip(label, *columns.values(), strict=True)
     clips = [
@@ -26,11 +26,11 @@ def table(label: list[str], copies: list[int] | None = None, **columns: list[str
     ]
     named = {name: name for name in columns}
     return tabulate(
-        clips, Task("t", "t.csv", **named), None if copies is None else np.array(copies)
+        clips, EvaluationTask("t", "t.csv", **named), None if copies is None else np.array(copies)
     )
 
 
-def apart(found: Table, one: Split) -> bool:
+def apart(found: LabelTable, one: Split) -> bool:
     """Whether no recording, group or sound is in two parts."""
     parts = [one.train, one.test, *([] if one.validation is None else [one.validation])]
     for i, left in enumerate(parts):
@@ -41,7 +41,7 @@ def apart(found: Table, one: Split) -> bool:
     return True
 
 
-def random_table(seed: int) -> Table:
+def random_table(seed: int) -> LabelTable:
     """Few or many classes, groups and copies; official folds or parts that may part groups."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(20, 120))
@@ -214,7 +214,7 @@ def test_identical_audio_under_two_names_does_not_cross(tmp_path):
         for i in range(8)
     ]
     rows[6]["sound"] = 0
-    labelled = open_task(Task("t", manifest(tmp_path, rows), fold="fold"))
+    labelled = open_task(EvaluationTask("t", manifest(tmp_path, rows), fold="fold"))
     assert labelled.contents[0] == labelled.contents[6]
     first, second = labelled.splits
     assert first.train.tolist() == [4, 5, 7] and second.train.tolist() == [1, 2, 3]
@@ -229,11 +229,11 @@ def test_spans_of_one_file_that_overlap_do_not_cross(tmp_path):
     for i, row in enumerate(rows):
         row["speaker"] = str(i)
     source = manifest(tmp_path, rows)
-    spans = open_task(Task("t", source, group="speaker", folds=4))
+    spans = open_task(EvaluationTask("t", source, group="speaker", folds=4))
     assert len({spans.table.copies[i] for i in (1, 2, 3)}) == 1 != spans.table.copies[0]
     assert all(apart(spans.table, one) for one in spans.splits)
     # With no column that says what belongs together, the file does.
-    files = open_task(Task("t", source, folds=4))
+    files = open_task(EvaluationTask("t", source, folds=4))
     for one in files.splits:
         assert not {i // 4 for i in one.train} & {i // 4 for i in one.test}
 
@@ -242,7 +242,7 @@ def test_an_absent_file_is_an_error_unless_allowed(tmp_path):
     rows = [{"path": f"{i}.wav", "label": "ab"[i % 2]} for i in range(12)]
     source = manifest(tmp_path, [*rows, {"path": "absent.wav", "label": "a"}])
     (tmp_path / "11.wav").write_bytes(b"RIFF, but no more")
-    task = Task("t", source)
+    task = EvaluationTask("t", source)
     with pytest.raises(UserError, match=r"absent.wav: not there(.|\n)*--allow-missing"):
         open_task(task)
     labelled = open_task(task, allow_missing=True)
@@ -261,5 +261,5 @@ def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
     ]
     source = manifest(tmp_path, rows)
     (tmp_path / "12.wav").write_bytes(b"RIFF, but no more")
-    labelled = open_task(Task("t", source, where=("kind=x",)))
+    labelled = open_task(EvaluationTask("t", source, where=("kind=x",)))
     assert len(labelled) == 12 and labelled.classes == ["a", "b"]

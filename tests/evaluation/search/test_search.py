@@ -16,7 +16,7 @@ import pytest
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.evaluation import search
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing.labelled import open_task
 from tiny_audio_ssl.evaluation.search import SearchConfig, choosing_part, unseen
 from tiny_audio_ssl.evaluation.search.proposals import LEVELS, propose, references, scaled
@@ -33,7 +33,7 @@ CONFIG = SearchConfig(
     encoder=EncoderConfig(width=0.25),
     training=TrainingConfig(steps=4, batch_size=8, log_every=1, checkpoint_every=1),
 )
-PROBE = Task("made-up sounds", "builtin:4", group="group", folds=2)
+PROBE = EvaluationTask("made-up sounds", "builtin:4", group="group", folds=2)
 COMMAND = [
     *("search", "builtin:4", "--data", "builtin:4", "--group", "group", "--folds", "2"),
     *("--tasks", "temporal-gap", "audio2vec-skipgram", "--encoder.width", "0.25"),

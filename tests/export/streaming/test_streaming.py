@@ -103,9 +103,9 @@ def test_every_embedding_is_the_offline_models(encoder_name, pooling, readout, p
     )
 
 
-@pytest.mark.parametrize("embedding_dim", [None, 24])
-def test_linear_layer_behind_the_pooling(embedding_dim):
-    model = small(embedding_dim=embedding_dim)
+@pytest.mark.parametrize("projection_dim", [None, 24])
+def test_linear_layer_behind_the_pooling(projection_dim):
+    model = small(projection_dim=projection_dim)
     shape = stream_shape(model, 160, WINDOW)
     found = list(eager(model, shape).push(sound(1.5)))
     torch.testing.assert_close(

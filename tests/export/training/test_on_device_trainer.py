@@ -25,7 +25,12 @@ pytest.importorskip("executorch")
 from tiny_audio_ssl.cli import run as run_command
 from tiny_audio_ssl.export import manifest, reference
 from tiny_audio_ssl.export.training.on_device_trainer import OnDeviceTrainer
-from tiny_audio_ssl.export.training.to_training import VERIFIED, Task, export_training, load_task
+from tiny_audio_ssl.export.training.to_training import (
+    VERIFIED,
+    LossModule,
+    export_training,
+    load_task,
+)
 from tiny_audio_ssl.export.verify import verify
 
 BATCH = 3
@@ -40,7 +45,7 @@ def make_run(folder: Path, task: str, encoder: EncoderConfig) -> Path:
     waves = sounds(16, config.crop_samples)
     settle(model, waves)
     with torch.no_grad():
-        pretext.train()(model.encoder, **pretext.drawn(model.frontend, waves, generator()))
+        pretext.train()(model.encoder, **pretext.inputs(model.frontend, waves, generator()))
     heads = {f"pretext.{k}": v for k, v in pretext.state_dict().items()}
     progress = {"step": 5, "best": {"step": None, "loss": None}}
     checkpoint.save(folder, model, asdict(config), progress, heads)
@@ -56,11 +61,11 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def eager(run: Path, names: tuple[str, ...]) -> Task:
+def eager(run: Path, names: tuple[str, ...]) -> LossModule:
     """The same step in PyTorch, batch norm frozen by `eval`."""
     loaded = checkpoint.load(run)
     pretext, _ = load_task(loaded, PretrainConfig.from_dict(loaded.run))
-    return Task(loaded.model.encoder, pretext, names).eval()
+    return LossModule(loaded.model.encoder, pretext, names).eval()
 
 
 GAP = ("temporal-gap", "mobile", "group", "mean_max")
@@ -98,12 +103,12 @@ def gap(export_once) -> tuple[Path, Path]:
 def test_steps_equal_eager(exported):
     run, folder = exported
     trainer = OnDeviceTrainer(folder, learning_rate=0.01, momentum=0.9)
-    drawn = trainer.draw(sounds(BATCH, 60_000), generator())
-    step = eager(run, tuple(drawn))
-    _, gradients = trainer.gradients(drawn)
+    inputs = trainer.draw(sounds(BATCH, 60_000), generator())
+    step = eager(run, tuple(inputs))
+    _, gradients = trainer.gradients(inputs)
     optimizer = torch.optim.SGD(step.parameters(), lr=0.01, momentum=0.9)
     for number in range(5):
-        loss, _ = step(*drawn.values())
+        loss, _ = step(*inputs.values())
         optimizer.zero_grad()
         loss.backward()
         if number == 0:
@@ -114,7 +119,7 @@ def test_steps_equal_eager(exported):
                 )
             first = float(loss)
         optimizer.step()
-        assert trainer.step(drawn) == pytest.approx(float(loss), rel=1e-4)
+        assert trainer.step(inputs) == pytest.approx(float(loss), rel=1e-4)
     assert float(loss) < first
     for name, value in step.named_parameters():
         torch.testing.assert_close(trainer.weights()[name], value.detach(), rtol=1e-3, atol=1e-5)
@@ -128,10 +133,10 @@ def test_weights_are_the_checkpoints_and_go_back(gap, tmp_path):
     assert began.keys() <= state.keys()
     for name, value in began.items():
         assert torch.equal(value, state[name])
-    drawn = trainer.draw(sounds(BATCH, 20_000), generator())
-    losses = [trainer.step(drawn) for _ in range(3)]
+    inputs = trainer.draw(sounds(BATCH, 20_000), generator())
+    losses = [trainer.step(inputs) for _ in range(3)]
     trainer.set_weights(began)
-    assert [trainer.step(drawn) for _ in range(3)] == losses  # momentum began anew, too
+    assert [trainer.step(inputs) for _ in range(3)] == losses  # momentum began anew, too
     trainer.save(tmp_path / "back")
     again = checkpoint.load(tmp_path / "back")
     after = trainer.weights()
@@ -148,9 +153,9 @@ def test_what_comes_back_embeds_and_exports_and_has_its_heads(gap, tmp_path):
 
     _, folder = gap
     trainer = OnDeviceTrainer(folder, learning_rate=0.1)
-    drawn = trainer.draw(sounds(BATCH, 20_000), generator())
+    inputs = trainer.draw(sounds(BATCH, 20_000), generator())
     for _ in range(3):
-        trainer.step(drawn)
+        trainer.step(inputs)
     back = trainer.save(tmp_path / "back")
     wave = sounds(1, 15_600)[0].numpy()
     before = tiny_audio_ssl.load(folder / "start").embed(wave)
@@ -159,7 +164,7 @@ def test_what_comes_back_embeds_and_exports_and_has_its_heads(gap, tmp_path):
     assert result.artifacts[0].path.is_file()
     loaded = checkpoint.load(back)
     pretext, _ = load_task(loaded, PretrainConfig.from_dict(loaded.run))  # as `resume` does
-    for name, value in Task(loaded.model.encoder, pretext, ()).named_parameters():
+    for name, value in LossModule(loaded.model.encoder, pretext, ()).named_parameters():
         assert torch.equal(value, trainer.weights()[name])
 
 
@@ -185,16 +190,16 @@ def test_wrong_inputs_are_told(gap):
     trainer = OnDeviceTrainer(gap[1])
     with pytest.raises(UserError, match=r"expected \[3, 14000\]"):
         trainer.draw(torch.zeros(BATCH, 100), generator())
-    drawn = trainer.draw(sounds(BATCH, 20_000), generator())
+    inputs = trainer.draw(sounds(BATCH, 20_000), generator())
     with pytest.raises(UserError, match="missing gap"):
-        trainer.step({k: v for k, v in drawn.items() if k != "gap"})
+        trainer.step({k: v for k, v in inputs.items() if k != "gap"})
     with pytest.raises(UserError, match=r"float32 \[2, 1, 64, 32\]"):
-        trainer.step({**drawn, "first": drawn["first"][:2]})
+        trainer.step({**inputs, "first": inputs["first"][:2]})
     with pytest.raises(UserError, match="float64"):
-        trainer.step({**drawn, "gap": drawn["gap"].double()})
+        trainer.step({**inputs, "gap": inputs["gap"].double()})
     before = trainer.weights()
     with pytest.raises(UserError, match="not finite"):
-        trainer.step({**drawn, "first": drawn["first"] * torch.nan})
+        trainer.step({**inputs, "first": inputs["first"] * torch.nan})
     assert all(torch.equal(v, before[k]) for k, v in trainer.weights().items())
     with pytest.raises(UserError, match="learning_rate"):
         OnDeviceTrainer(gap[1], learning_rate=0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tiny_audio_ssl.data.corpus import Clip, Corpus, column, open_corpus
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.datasets.base import Dataset, Task
+from tiny_audio_ssl.evaluation.datasets.base import Dataset, EvaluationTask
 from tiny_audio_ssl.evaluation.datasets.birds import BIRD_DETECTION
 from tiny_audio_ssl.evaluation.datasets.esc import ESC10, ESC50
 from tiny_audio_ssl.evaluation.datasets.librispeech import LIBRISPEECH_SPEAKER
@@ -41,7 +41,7 @@ def dataset_named(name: str) -> Dataset:
     return DATASETS[name]
 
 
-def task_corpus(task: Task) -> tuple[Corpus, Task]:
+def task_corpus(task: EvaluationTask) -> tuple[Corpus, EvaluationTask]:
     """The recordings that a task is about, and the task with what it left open filled in.
 
     The conditions of `task.where` hold for all of them, so the returned task has none. A task that
@@ -59,7 +59,7 @@ def task_corpus(task: Task) -> tuple[Corpus, Task]:
         own_parts = task.fold is None and task.split is None
         task = replace(
             task,
-            label=dataset.label if task.label == Task.label else task.label,
+            label=dataset.label if task.label == EvaluationTask.label else task.label,
             fold=dataset.fold if own_parts else task.fold,
             split=dataset.split if own_parts else task.split,
             group=task.group or dataset.group,
@@ -87,4 +87,4 @@ def _meeting(clips: Sequence[Clip], condition: str) -> tuple[Clip, ...]:
     return tuple(c for c, text in zip(clips, texts, strict=True) if (text == value) != unlike)
 
 
-__all__ = ["DATASETS", "Dataset", "Task", "dataset_named", "task_corpus"]
+__all__ = ["DATASETS", "Dataset", "EvaluationTask", "dataset_named", "task_corpus"]

@@ -16,7 +16,7 @@ from tiny_audio_ssl.utils.files import explained
 
 
 @dataclass(frozen=True)
-class Task:
+class EvaluationTask:
     """One question asked of an embedding."""
 
     name: str

@@ -9,15 +9,15 @@ from typing import Any
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets import dataset_named
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 
-KEYS = {field.name: field for field in fields(Task)}
+KEYS = {field.name: field for field in fields(EvaluationTask)}
 TEXT = ("name", "source", "dataset", "label", "fold", "split", "group")
 WHOLE = ("folds", "seed")
 
 
-def read_suite(path: str | Path, root: str | Path | None = None) -> list[Task]:
-    """The tasks of a TOML file with a `[[task]]` table each, whose keys are the fields of `Task`.
+def read_suite(path: str | Path, root: str | Path | None = None) -> list[EvaluationTask]:
+    """Read the tasks of a TOML file: a `[[task]]` table each, with the fields of `EvaluationTask`.
 
     Args:
         root: the folder that each `source` is relative to; the TOML's own if None.
@@ -37,7 +37,7 @@ def read_suite(path: str | Path, root: str | Path | None = None) -> list[Task]:
     if list(content) != ["task"] or not isinstance(tables, list) or not tables:
         found = ", ".join(content) or "nothing"
         raise UserError(f"{path}: expected [[task]] tables, and nothing beside; found {found}")
-    tasks: list[Task] = []
+    tasks: list[EvaluationTask] = []
     for number, table in enumerate(tables, start=1):
         where = f"{path}, task {number}"
         task = _task(where, table, path.parent if root is None else Path(root))
@@ -47,7 +47,7 @@ def read_suite(path: str | Path, root: str | Path | None = None) -> list[Task]:
     return tasks
 
 
-def _task(where: str, table: Any, root: Path) -> Task:
+def _task(where: str, table: Any, root: Path) -> EvaluationTask:
     if not isinstance(table, dict):
         raise UserError(f"{where}: expected a table, [[task]]")
     _check_keys(where, table)
@@ -65,7 +65,7 @@ def _task(where: str, table: Any, root: Path) -> Task:
                 f"{where} ({values['name']}): {place} is not there; sources are relative to {root}"
             )
         values["source"] = str(place)
-    return Task(**values)
+    return EvaluationTask(**values)
 
 
 def _check_keys(where: str, table: dict[str, Any]) -> None:

@@ -7,10 +7,10 @@ protocols   evaluate(model, tasks, protocol, config) -> [Score]; save
 """
 
 from tiny_audio_ssl.evaluation.finetuning.classifier import Classifier, FinetuneConfig, fit, predict
-from tiny_audio_ssl.evaluation.finetuning.crops import Part
+from tiny_audio_ssl.evaluation.finetuning.crops import LabelledPart
 from tiny_audio_ssl.evaluation.finetuning.protocols import (
     PROTOCOLS,
-    Protocol,
+    FinetuneProtocol,
     evaluate,
     save,
     total_steps,
@@ -21,8 +21,8 @@ __all__ = [
     "PROTOCOLS",
     "Classifier",
     "FinetuneConfig",
-    "Part",
-    "Protocol",
+    "FinetuneProtocol",
+    "LabelledPart",
     "compatible",
     "evaluate",
     "fit",

@@ -19,11 +19,11 @@ from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.batches import seed_of
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, Part, all_windows
+from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabelledPart, all_windows
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import TrainingConfig
-from tiny_audio_ssl.training.trainer import TrainingStopped, launch
+from tiny_audio_ssl.training.trainer import TrainingStoppedError, launch
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Classifier(nn.Module):
 
     def __init__(self, model: WaveformEncoder, classes: Sequence[int]) -> None:
         super().__init__()
-        dim = model.encoder.read_dim
+        dim = model.encoder.embedding_dim
         self.classes = list(classes)  # how many, for each head
         self.model = model
         self.standardise = nn.BatchNorm1d(dim, affine=False)
@@ -115,7 +115,7 @@ class Classifier(nn.Module):
 
 def fit(
     model: WaveformEncoder,
-    parts: Sequence[Part],
+    parts: Sequence[LabelledPart],
     config: FinetuneConfig,
     seed: int,
     done: Callable[[int], Any] = lambda steps: None,
@@ -123,7 +123,7 @@ def fit(
     """Train `model` itself, and a new head for each part; in eval mode when it comes back.
 
     A batch has equally many crops of each part. `done` is told of every step. Raises `UserError`
-    when the settings do not fit, `TrainingStopped` when the loss is no number.
+    when the settings do not fit, `TrainingStoppedError` when the loss is no number.
     """
     _check(model, parts, config)
     options = config.training(len(parts))
@@ -142,7 +142,7 @@ def fit(
         mix = _share(config.mixup, np.random.default_rng([seed, 2, step]))
         loss = _loss(classifier, [c.step(step) for c in crops], mix, device)
         if not loss.isfinite():
-            raise TrainingStopped(
+            raise TrainingStoppedError(
                 f"the loss is {loss.item()} at step {step}; try a smaller --encoder-learning-rate "
                 f"(now {config.encoder_learning_rate:g}) or --head-learning-rate (now "
                 f"{config.head_learning_rate:g}), or another checkpoint"
@@ -161,7 +161,7 @@ def predict(
 ) -> Ints:
     """The class of each recording by one head, `[recordings]`: logits averaged over windows.
 
-    Raises `TrainingStopped` when the weights have become useless.
+    Raises `TrainingStoppedError` when the weights have become useless.
     """
     device = next(classifier.parameters()).device
     total = np.zeros((len(recordings), classifier.classes[head]))
@@ -170,7 +170,7 @@ def predict(
         np.add.at(total, clips, classifier.logits(head, waves.to(device)).cpu().numpy())
         np.add.at(windows, clips, 1)
     if not np.isfinite(total).all():
-        raise TrainingStopped(
+        raise TrainingStoppedError(
             "the trained model's predictions are not numbers; try smaller learning rates"
         )
     found: Ints = (total / windows[:, None]).argmax(axis=1).astype(np.int64)
@@ -209,7 +209,7 @@ def _loss(
     return torch.stack(losses).mean()
 
 
-def _check(model: WaveformEncoder, parts: Sequence[Part], config: FinetuneConfig) -> None:
+def _check(model: WaveformEncoder, parts: Sequence[LabelledPart], config: FinetuneConfig) -> None:
     if config.batch_size < 2 * len(parts):
         raise UserError(
             f"a batch of {config.batch_size} crops for {len(parts)} tasks in one model; give "

@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Part:
+class LabelledPart:
     """What one head learns from: recordings, and the class of each as an index `[recordings]`."""
 
     recordings: Recordings
@@ -36,7 +36,7 @@ class Crops:
     pre-training (`batches.Batches`) a long one counts no more than a short one: it has one label.
     """
 
-    def __init__(self, part: Part, samples: int, size: int, seed: int) -> None:
+    def __init__(self, part: LabelledPart, samples: int, size: int, seed: int) -> None:
         self.part, self.samples, self.size, self.seed = part, samples, size, seed
 
     def step(self, step: int) -> tuple[Tensor, Tensor]:

@@ -15,22 +15,22 @@ from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning import together
 from tiny_audio_ssl.evaluation.finetuning.classifier import Classifier, FinetuneConfig, fit, predict
-from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, Part
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
-from tiny_audio_ssl.evaluation.probing.scores import Score, Trial
+from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabelledPart
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.scores import Fit, Score
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 
-Protocol = Literal["fine-tuning", "supervised", "multi-head"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+FinetuneProtocol = Literal["fine-tuning", "supervised", "multi-head"]
+PROTOCOLS: tuple[FinetuneProtocol, ...] = get_args(FinetuneProtocol)
 FITTED_ON = 2000  # crops that the front-end's statistics are taken from
 Done = Callable[[int], Any]
 
 
 def evaluate(
     model: Embedder,
-    tasks: Sequence[Labelled],
-    protocol: Protocol,
+    tasks: Sequence[OpenedTask],
+    protocol: FinetuneProtocol,
     config: FinetuneConfig,
     done: Done = lambda steps: None,
 ) -> list[Score]:
@@ -48,7 +48,7 @@ def evaluate(
             f"{', '.join(task.task.name for task in tasks)} can't share an encoder, as what one "
             f"tests another may not train on: {'; '.join(lost)}. Train them in separate models"
         )
-    trials: list[list[Trial]] = [[] for _ in tasks]
+    trials: list[list[Fit]] = [[] for _ in tasks]
     shares: list[list[float]] = [[] for _ in tasks]
     for fold in range(_runs(tasks, config)):
         parts = together.training_parts(tasks, fold)
@@ -59,7 +59,7 @@ def evaluate(
             if fold < len(task.splits):
                 test = task.splits[fold].test
                 found = predict(classifier, head, task.recordings.select(test), config)
-                trials[head].append(Trial(fold, config.seed, test, found))
+                trials[head].append(Fit(fold, config.seed, test, found))
     return [
         Score(
             task.task.name,
@@ -75,7 +75,7 @@ def evaluate(
     ]
 
 
-def total_steps(tasks: Sequence[Labelled], config: FinetuneConfig) -> int:
+def total_steps(tasks: Sequence[OpenedTask], config: FinetuneConfig) -> int:
     """Optimizer steps that `evaluate` takes."""
     return _runs(tasks, config) * config.training(len(tasks)).steps
 
@@ -83,8 +83,8 @@ def total_steps(tasks: Sequence[Labelled], config: FinetuneConfig) -> int:
 def save(
     folder: Path,
     model: Embedder,
-    tasks: Sequence[Labelled],
-    protocol: Protocol,
+    tasks: Sequence[OpenedTask],
+    protocol: FinetuneProtocol,
     config: FinetuneConfig,
     done: Done = lambda steps: None,
 ) -> None:
@@ -115,15 +115,15 @@ def save(
 
 def _fit(
     model: Embedder,
-    tasks: Sequence[Labelled],
+    tasks: Sequence[OpenedTask],
     trained_on: Sequence[Ints],
-    protocol: Protocol,
+    protocol: FinetuneProtocol,
     config: FinetuneConfig,
     seed: int,
     done: Done,
 ) -> Classifier:
     parts = [
-        Part(task.recordings.select(chosen), task.truth[chosen], len(task.classes))
+        LabelledPart(task.recordings.select(chosen), task.truth[chosen], len(task.classes))
         for task, chosen in zip(tasks, trained_on, strict=True)
     ]
     if protocol == "fine-tuning":
@@ -132,7 +132,7 @@ def _fit(
 
 
 def _untrained(
-    model: WaveformEncoder, parts: Sequence[Part], config: FinetuneConfig, seed: int
+    model: WaveformEncoder, parts: Sequence[LabelledPart], config: FinetuneConfig, seed: int
 ) -> WaveformEncoder:
     """The same settings, random weights, and front-end statistics of crops of these parts."""
     made = checkpoint.untrained(model.frontend.config, model.encoder.config, seed)
@@ -144,12 +144,12 @@ def _untrained(
     return made
 
 
-def _runs(tasks: Sequence[Labelled], config: FinetuneConfig) -> int:
+def _runs(tasks: Sequence[OpenedTask], config: FinetuneConfig) -> int:
     return min(together.runs(tasks), config.max_folds or together.runs(tasks))
 
 
 def _details(
-    model: Embedder, tasks: Sequence[Labelled], head: int, config: FinetuneConfig, share: float
+    model: Embedder, tasks: Sequence[OpenedTask], head: int, config: FinetuneConfig, share: float
 ) -> dict[str, float | str]:
     task = tasks[head]
     folds = len(task.splits)

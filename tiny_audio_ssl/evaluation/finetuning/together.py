@@ -21,12 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiny_audio_ssl.evaluation.finetuning.crops import Ints
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 
 Mark = tuple[str, ...]  # what recordings of the same sound or group have in common
 
 
-def compatible(tasks: Sequence[Labelled]) -> list[list[Labelled]]:
+def compatible(tasks: Sequence[OpenedTask]) -> list[list[OpenedTask]]:
     """The tasks, parted into groups that may share an encoder."""
     models: list[list[_Known]] = []
     for task in map(_known, tasks):
@@ -39,17 +39,17 @@ def compatible(tasks: Sequence[Labelled]) -> list[list[Labelled]]:
     return [[known.task for known in model] for model in models]
 
 
-def losses(tasks: Sequence[Labelled]) -> list[str]:
+def losses(tasks: Sequence[OpenedTask]) -> list[str]:
     """Which tasks would lose classes, and how many, in a model of all; empty if none would."""
     return _losses([_known(task) for task in tasks])
 
 
-def runs(tasks: Sequence[Labelled]) -> int:
+def runs(tasks: Sequence[OpenedTask]) -> int:
     """How often a model of these tasks is trained, so that each fold of each is tested once."""
     return max(len(task.splits) for task in tasks)
 
 
-def training_parts(tasks: Sequence[Labelled], run: int) -> list[Ints]:
+def training_parts(tasks: Sequence[OpenedTask], run: int) -> list[Ints]:
     """Each task's training recordings in a run: its split's, without what other tasks test.
 
     A task with fewer splits than runs goes on training on them, and is not tested again.
@@ -61,7 +61,7 @@ def training_parts(tasks: Sequence[Labelled], run: int) -> list[Ints]:
 class _Known:
     """A task, and what each of its recordings is known by."""
 
-    task: Labelled
+    task: OpenedTask
     marks: list[set[Mark]]  # samples, file and every column
     split_by: set[Mark]  # (source, column) of its group, fold and split
 
@@ -75,7 +75,7 @@ class _Known:
         }
 
 
-def _known(task: Labelled) -> _Known:
+def _known(task: OpenedTask) -> _Known:
     source = os.path.realpath(task.task.source)
     marks = []
     for clip, content in zip(task.recordings.clips, task.contents, strict=True):

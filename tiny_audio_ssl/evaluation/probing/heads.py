@@ -24,10 +24,10 @@ from safetensors.numpy import save_file
 
 from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import fit_all
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.utils.files import atomic_file
 
 FORMAT = 1
@@ -68,7 +68,7 @@ class Head:
         return weight.astype(np.float32), bias.astype(np.float32)
 
 
-def fit(embedder: Embedder, labelled: Labelled, score: Score, store: Store) -> Head:
+def fit(embedder: Embedder, labelled: OpenedTask, score: Score, store: EmbeddingStore) -> Head:
     """The linear probe of a task on all its recordings; `score` is what `linear` measured."""
     x = store.embeddings(embedder, labelled.recordings, labelled.contents)
     fitted = fit_all(x, labelled)

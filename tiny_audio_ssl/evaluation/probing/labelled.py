@@ -17,20 +17,20 @@ from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import Clip, Skipped, column, listing
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets import task_corpus
-from tiny_audio_ssl.evaluation.datasets.base import Task
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing.labels import check_labels
-from tiny_audio_ssl.evaluation.probing.splits import Ints, Split, Table, inner, split
+from tiny_audio_ssl.evaluation.probing.splits import Ints, LabelTable, Split, inner, split
 from tiny_audio_ssl.utils.extras import require
 
 
 @dataclass(frozen=True)
-class Labelled:
+class OpenedTask:
     """What every protocol works on."""
 
-    task: Task  # with the dataset's own columns filled in
+    task: EvaluationTask  # with the dataset's own columns filled in
     recordings: Recordings
     contents: list[str]  # hash of each recording's decoded samples
-    table: Table
+    table: LabelTable
     splits: list[Split]
     skipped: Sequence[Skipped] = ()  # what `allow_missing` left out
 
@@ -57,7 +57,9 @@ class Labelled:
         return len(self.recordings)
 
 
-def open_task(task: Task, cache_dir: Path | None = None, allow_missing: bool = False) -> Labelled:
+def open_task(
+    task: EvaluationTask, cache_dir: Path | None = None, allow_missing: bool = False
+) -> OpenedTask:
     """Read a task's list, decode what is new, and split it.
 
     Recordings without a label are left out before anything is decoded. One that is absent or can't
@@ -72,7 +74,7 @@ def open_task(task: Task, cache_dir: Path | None = None, allow_missing: bool = F
         raise UserError(f"{task.name}: {error}") from error
 
 
-def _opened(task: Task, cache_dir: Path | None, allow_missing: bool) -> Labelled:
+def _opened(task: EvaluationTask, cache_dir: Path | None, allow_missing: bool) -> OpenedTask:
     corpus, task = task_corpus(task)
     _check_missing(corpus.skipped, allow_missing)
     labels = column(corpus.clips, task.label)
@@ -84,7 +86,7 @@ def _opened(task: Task, cache_dir: Path | None, allow_missing: bool) -> Labelled
     table = tabulate(recordings.clips, task, copies_of(recordings, contents))
     splits = split(table, task.folds, task.seed)
     skipped = [*corpus.skipped, *recordings.skipped]
-    return Labelled(task, recordings, contents, table, splits, skipped)
+    return OpenedTask(task, recordings, contents, table, splits, skipped)
 
 
 def _check_missing(skipped: Sequence[Skipped], allowed: bool) -> None:
@@ -95,13 +97,13 @@ def _check_missing(skipped: Sequence[Skipped], allowed: bool) -> None:
         )
 
 
-def tabulate(clips: Sequence[Clip], task: Task, copies: Ints | None = None) -> Table:
+def tabulate(clips: Sequence[Clip], task: EvaluationTask, copies: Ints | None = None) -> LabelTable:
     """The columns that splitting looks at. An empty group cell tells nothing of what belongs
     together, so the file stands for itself."""
     classes, truth = np.unique(np.array(column(clips, task.label)), return_inverse=True)
     files = [str(clip.path) for clip in clips]
     named = column(clips, task.group) if task.group else [""] * len(clips)
-    return Table(
+    return LabelTable(
         truth=truth.astype(np.int64),
         classes=[str(name) for name in classes],
         groups=[name or file for name, file in zip(named, files, strict=True)],

@@ -10,17 +10,17 @@ from pathlib import Path
 import torch
 
 from tiny_audio_ssl.embedding import embedder as embedding
-from tiny_audio_ssl.embedding.embedder import Embedder, Embeds, Floats
+from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.embedding.mel_statistics import MelStatistics
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.frontend import FrontendConfig
 
-__all__ = ["Embeds", "LogMelStatistics", "open_model", "random_weights"]
+__all__ = ["EmbeddingModel", "LogMelStatistics", "open_model", "random_weights"]
 
 
-def open_model(spec: str | Path, weights: str | Path | None = None) -> Embeds:
+def open_model(spec: str | Path, weights: str | Path | None = None) -> EmbeddingModel:
     """The model that a word on the command line means.
 
     Args:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tiny_audio_ssl.embedding.embedder import Embedder, Embeds, Floats
+from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
-from tiny_audio_ssl.evaluation.probing.scores import Details, Score, Trial
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.scores import Details, Fit, Score
 from tiny_audio_ssl.evaluation.probing.splits import Ints, Split
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.utils.extras import require
 
 GRID = (0.001, 0.01, 0.1, 1.0, 10.0)  # C, the inverse strength of the L2 penalty
@@ -29,18 +29,20 @@ NEIGHBOURS = 5
 FEW_SHOT_SEEDS = 10
 CHOOSING, FITTING = 1e-3, 1e-4  # tolerances: the choice of C does not need the last digits
 
-Measured = tuple[list[Trial], Details]
-Protocol = Callable[[Embeds, Labelled, Store], Measured]
+Measured = tuple[list[Fit], Details]
+ProbeProtocol = Callable[[EmbeddingModel, OpenedTask, EmbeddingStore], Measured]
 
 
-def evaluate(model: Embeds, labelled: Labelled, protocol: str, store: Store | None = None) -> Score:
+def evaluate(
+    model: EmbeddingModel, labelled: OpenedTask, protocol: str, store: EmbeddingStore | None = None
+) -> Score:
     """Judge a model on a task by a protocol of PROTOCOLS.
 
     Raises `UserError`: an unknown protocol, embeddings with NaN, too few examples for few-shot.
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"protocol {protocol!r} is not known; choose from {', '.join(PROTOCOLS)}")
-    trials, details = PROTOCOLS[protocol](model, labelled, store or Store())
+    trials, details = PROTOCOLS[protocol](model, labelled, store or EmbeddingStore())
     if isinstance(model, Embedder):
         details = {"encoder": model.model.encoder.config.name, **details}
     if left_out := sum(one.left_out for one in labelled.splits):
@@ -57,14 +59,14 @@ def evaluate(model: Embeds, labelled: Labelled, protocol: str, store: Store | No
     )
 
 
-def linear(x: Floats, labelled: Labelled) -> Measured:
+def linear(x: Floats, labelled: OpenedTask) -> Measured:
     """Logistic regression, its C chosen inside each training part: on the official validation part,
     or by inner folds that keep groups whole. Ties go to the stronger penalty."""
     trials, chosen = [], []
     for fold, one in enumerate(labelled.splits):
         c = _choose_c(x, labelled, one)
         chosen.append(c)
-        trials.append(Trial(fold, 0, one.test, _regress(x, labelled.truth, one, c)))
+        trials.append(Fit(fold, 0, one.test, _regress(x, labelled.truth, one, c)))
     return trials, {"C": ", ".join(f"{c:g}" for c in chosen)}
 
 
@@ -80,7 +82,7 @@ class Fitted:
     c: float
 
 
-def fit_all(x: Floats, labelled: Labelled) -> Fitted:
+def fit_all(x: Floats, labelled: OpenedTask) -> Fitted:
     """What `linear` fits, on all recordings, for use rather than for a score. C is chosen as there:
     on the official validation part, or by inner folds."""
     scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(x)
@@ -95,7 +97,7 @@ def fit_all(x: Floats, labelled: Labelled) -> Fitted:
     return Fitted(scaler.mean_, scaler.scale_, weight, bias, c)
 
 
-def knn(x: Floats, labelled: Labelled, k: int = NEIGHBOURS) -> Measured:
+def knn(x: Floats, labelled: OpenedTask, k: int = NEIGHBOURS) -> Measured:
     """The k nearest by cosine distance, each voting with the inverse of its distance."""
     neighbours = require("sklearn.neighbors", "eval").KNeighborsClassifier
     trials = []
@@ -104,11 +106,11 @@ def knn(x: Floats, labelled: Labelled, k: int = NEIGHBOURS) -> Measured:
         count = min(k, len(one.train))
         vote = neighbours(count, metric="cosine", weights="distance")
         vote.fit(known, labelled.truth[one.train])
-        trials.append(Trial(fold, 0, one.test, vote.predict(asked)))
+        trials.append(Fit(fold, 0, one.test, vote.predict(asked)))
     return trials, {"k": k}
 
 
-def few_shot(x: Floats, labelled: Labelled, shots: int) -> Measured:
+def few_shot(x: Floats, labelled: OpenedTask, shots: int) -> Measured:
     """Logistic regression on `shots` labels a class, drawn anew from the training part with each
     seed; C = 1, since no labels are left to choose it on."""
     trials = []
@@ -117,11 +119,11 @@ def few_shot(x: Floats, labelled: Labelled, shots: int) -> Measured:
             rng = np.random.default_rng([labelled.task.seed, fold, seed])
             drawn = Split(_drawn(labelled, one.train, shots, rng), one.test)
             predicted = _regress(x, labelled.truth, drawn, UNCHOSEN_C)
-            trials.append(Trial(fold, seed, one.test, predicted))
+            trials.append(Fit(fold, seed, one.test, predicted))
     return trials, {"C": f"{UNCHOSEN_C:g}", "seeds": FEW_SHOT_SEEDS}
 
 
-def _drawn(labelled: Labelled, train: Ints, shots: int, rng: np.random.Generator) -> Ints:
+def _drawn(labelled: OpenedTask, train: Ints, shots: int, rng: np.random.Generator) -> Ints:
     truth = labelled.truth[train]
     chosen = []
     for index in np.unique(truth):
@@ -135,7 +137,7 @@ def _drawn(labelled: Labelled, train: Ints, shots: int, rng: np.random.Generator
     return np.concatenate(chosen)
 
 
-def _choose_c(x: Floats, labelled: Labelled, outer: Split) -> float:
+def _choose_c(x: Floats, labelled: OpenedTask, outer: Split) -> float:
     inner = labelled.inner(outer)
     if not inner:
         return UNCHOSEN_C
@@ -187,14 +189,16 @@ def _turned(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
 class Frozen:
     """A protocol that needs nothing but the embeddings."""
 
-    measure: Callable[[Floats, Labelled], Measured]
+    measure: Callable[[Floats, OpenedTask], Measured]
 
-    def __call__(self, model: Embeds, labelled: Labelled, store: Store) -> Measured:
+    def __call__(
+        self, model: EmbeddingModel, labelled: OpenedTask, store: EmbeddingStore
+    ) -> Measured:
         x = store.embeddings(model, labelled.recordings, labelled.contents)
         return self.measure(x, labelled)
 
 
-PROTOCOLS: dict[str, Protocol] = {
+PROTOCOLS: dict[str, ProbeProtocol] = {
     "linear": Frozen(linear),
     "knn": Frozen(knn),
     "few-shot-1": Frozen(partial(few_shot, shots=1)),

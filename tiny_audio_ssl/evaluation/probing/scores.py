@@ -25,7 +25,7 @@ FEWEST_FOLDS = 3  # for a t-interval; two folds have one degree of freedom
 
 
 @dataclass(frozen=True)
-class Trial:
+class Fit:
     """One fit of a protocol: on which fold, with which seed, and what it said of the test part."""
 
     fold: int
@@ -57,7 +57,7 @@ class Score:
     protocol: str  # a name in PROTOCOLS: linear, knn, few-shot-5, fine-tuning ...
     classes: list[str]
     truth: Ints  # [recordings] index of each one's class
-    trials: list[Trial]
+    trials: list[Fit]
     details: Details = field(default_factory=dict)  # chosen C, multiply-adds ...
     groups: list[str] = field(default_factory=list)  # [recordings]; left out: each its own
 
@@ -189,7 +189,7 @@ class Score:
     def from_dict(cls, found: dict[str, Any]) -> Score:
         """The inverse of `to_dict`."""
         trials = [
-            Trial(
+            Fit(
                 trial["fold"],
                 trial["seed"],
                 np.array(trial["test"], np.int64),

@@ -36,7 +36,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Table:
+class LabelTable:
     """What splitting looks at, a row a recording."""
 
     truth: Ints  # index into `classes`
@@ -47,7 +47,7 @@ class Table:
     parts: list[str] | None = None  # official: train, validation or test
 
 
-def split(table: Table, folds: int = 5, seed: int = 0) -> list[Split]:
+def split(table: LabelTable, folds: int = 5, seed: int = 0) -> list[Split]:
     """The official folds, the official split, or `folds` drawn ones, whole groups held out.
 
     Raises `UserError`: a label with one example, a tested label that is in no training part, a
@@ -71,7 +71,7 @@ def split(table: Table, folds: int = 5, seed: int = 0) -> list[Split]:
     return found
 
 
-def inner(table: Table, outer: Split, seed: int = 0) -> list[Split]:
+def inner(table: LabelTable, outer: Split, seed: int = 0) -> list[Split]:
     """Splits of a training part alone, to choose a setting on; whole folds and groups held out.
 
     The official validation part if there is one. Empty when one group is all there is to train on.
@@ -91,7 +91,7 @@ def inner(table: Table, outer: Split, seed: int = 0) -> list[Split]:
     return [sealed(table, a, b) for a, b in pairs if len(_without_copies(table, a, b))]
 
 
-def sealed(table: Table, train: Ints, test: Ints, validation: Ints | None = None) -> Split:
+def sealed(table: LabelTable, train: Ints, test: Ints, validation: Ints | None = None) -> Split:
     """The split, without training (or validation) recordings of the same sound as a tested one.
 
     Raises `UserError` naming a group that stands on both sides.
@@ -105,12 +105,12 @@ def sealed(table: Table, train: Ints, test: Ints, validation: Ints | None = None
     return found
 
 
-def _without_copies(table: Table, indices: Ints, tested: Ints) -> Ints:
+def _without_copies(table: LabelTable, indices: Ints, tested: Ints) -> Ints:
     kept: Ints = indices[~np.isin(table.copies[indices], table.copies[tested])]
     return kept
 
 
-def _check_apart(table: Table, found: Split) -> None:
+def _check_apart(table: LabelTable, found: Split) -> None:
     parts = [("training", found.train), ("test", found.test)]
     if found.validation is not None:
         parts.insert(1, ("validation", found.validation))
@@ -129,7 +129,7 @@ def _check_apart(table: Table, found: Split) -> None:
                 raise AssertionError("a sound on both sides of a split")
 
 
-def _check_counts(table: Table) -> None:
+def _check_counts(table: LabelTable) -> None:
     counts = np.bincount(table.truth, minlength=len(table.classes))
     if single := [name for name, n in zip(table.classes, counts, strict=True) if n == 1]:
         raise UserError(
@@ -138,7 +138,7 @@ def _check_counts(table: Table) -> None:
         )
 
 
-def _official_folds(table: Table) -> list[Split]:
+def _official_folds(table: LabelTable) -> list[Split]:
     own = np.array(table.folds)
     names = sorted(set(own.tolist()))
     if "" in names:
@@ -148,7 +148,7 @@ def _official_folds(table: Table) -> list[Split]:
     return [sealed(table, *_sides(own == name)) for name in names]
 
 
-def _official_parts(table: Table) -> Split:
+def _official_parts(table: LabelTable) -> Split:
     parts = np.array([PARTS.get(text.strip().lower(), "") for text in table.parts or ()])
     if not parts.all():
         wrong = sorted({table.parts[i] for i in np.flatnonzero(parts == "")})  # type: ignore[index]
@@ -162,7 +162,7 @@ def _official_parts(table: Table) -> Split:
     )
 
 
-def _drawn_folds(table: Table, folds: int, seed: int) -> list[Split]:
+def _drawn_folds(table: LabelTable, folds: int, seed: int) -> list[Split]:
     """The first draw that trains every tested class, of a few: rare classes may need them."""
     if folds < 2:
         raise UserError(f"{folds} folds; expected at least 2")
@@ -180,7 +180,7 @@ def _drawn_folds(table: Table, folds: int, seed: int) -> list[Split]:
     return found
 
 
-def _check_groups(table: Table, folds: int) -> None:
+def _check_groups(table: LabelTable, folds: int) -> None:
     most = max(Counter(table.truth.tolist()).values())
     if len(set(table.groups)) < folds or most < folds:
         raise UserError(
@@ -215,7 +215,7 @@ def _sides(tested: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     return np.flatnonzero(~tested), np.flatnonzero(tested)
 
 
-def _untrained(table: Table, found: Split) -> list[str]:
+def _untrained(table: LabelTable, found: Split) -> list[str]:
     missing = set(table.truth[found.test].tolist()) - set(table.truth[found.train].tolist())
     return [table.classes[index] for index in sorted(missing)]
 

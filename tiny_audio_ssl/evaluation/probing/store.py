@@ -19,7 +19,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from tiny_audio_ssl.data.cache import Recordings, default_cache_dir
-from tiny_audio_ssl.embedding.embedder import Embeds, Floats, embed_all
+from tiny_audio_ssl.embedding.embedder import EmbeddingModel, Floats, embed_all
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import atomic_file
 
@@ -27,7 +27,7 @@ CLIPS_PER_FILE = 2048  # what an interruption loses at most
 
 
 @dataclass(frozen=True)
-class Store:
+class EmbeddingStore:
     """Where embeddings are kept, and how a recording becomes one.
 
     `folder` None is `default_cache_dir()`. `window_s`: the mean over windows of that length; None:
@@ -39,7 +39,7 @@ class Store:
 
     def embeddings(
         self,
-        model: Embeds,
+        model: EmbeddingModel,
         recordings: Recordings,
         contents: Sequence[str],
     ) -> Floats:
@@ -61,13 +61,13 @@ class Store:
             found.update(zip(keys, rows, strict=True))
         return np.stack([found[content] for content in contents])
 
-    def place(self, model: Embeds) -> Path:
+    def place(self, model: EmbeddingModel) -> Path:
         """The folder of a model's embeddings."""
         window = "" if self.window_s is None else f"-{self.window_s:.3f}s"
         root = self.folder or default_cache_dir()
         return root / "embeddings-v1" / f"{model.identity}{window}"
 
-    def _compute(self, model: Embeds, recordings: Recordings) -> Floats:
+    def _compute(self, model: EmbeddingModel, recordings: Recordings) -> Floats:
         rows = embed_all(model, recordings, self.window_s)
         broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(broken):

@@ -21,9 +21,9 @@ from typing import Any
 
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import Labelled
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
-from tiny_audio_ssl.evaluation.probing.store import Store
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.evaluation.search import table
 from tiny_audio_ssl.evaluation.search.proposals import propose
 from tiny_audio_ssl.evaluation.search.table import Figure, Trial
@@ -33,7 +33,7 @@ from tiny_audio_ssl.models.frontend import FrontendConfig
 from tiny_audio_ssl.pretext.combined import Combined, Weights, check_weights
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training.trainer import TrainingStopped
+from tiny_audio_ssl.training.trainer import TrainingStoppedError
 from tiny_audio_ssl.utils.files import explained, write_json
 
 SETTINGS, TRIALS = "settings.json", "trials"
@@ -64,12 +64,12 @@ class SearchConfig:
 
 def search(
     config: SearchConfig,
-    probes: Sequence[Labelled],
+    probes: Sequence[OpenedTask],
     folder: Path,
     trials: int,
     *,
     cache_dir: Path | None = None,
-    store: Store | None = None,
+    store: EmbeddingStore | None = None,
     finished: Callable[[Trial], Any] = lambda trial: None,
 ) -> list[Trial]:
     """Go on with the search in `folder` until it has so many trials; returns all of them.
@@ -79,7 +79,7 @@ def search(
     Raises `UserError`: other settings than it began with, another process at work in the folder,
     labels with nothing to choose by. `training.Interrupted` leaves a trial to go on with.
     """
-    store = store or Store(cache_dir)
+    store = store or EmbeddingStore(cache_dir)
     parts = [choosing_part(labelled) for labelled in probes], [unseen(one) for one in probes]
     with _alone(folder):
         _keep_settings(folder, config, probes)
@@ -98,7 +98,7 @@ def search(
     return done
 
 
-def choosing_part(labelled: Labelled) -> Labelled:
+def choosing_part(labelled: OpenedTask) -> OpenedTask:
     """The training part of the first split, split again: what may guide a choice."""
     inner = labelled.inner(labelled.splits[0])
     if not inner:
@@ -109,7 +109,7 @@ def choosing_part(labelled: Labelled) -> Labelled:
     return replace(labelled, splits=inner)
 
 
-def unseen(labelled: Labelled) -> Labelled:
+def unseen(labelled: OpenedTask) -> OpenedTask:
     """The test part of the first split, which `choosing_part` has nothing of."""
     return replace(labelled, splits=labelled.splits[:1])
 
@@ -140,17 +140,17 @@ def _train(run: Path, config: SearchConfig, weights: Weights, cache_dir: Path | 
             runs.pretrain(config.source, run, config.pretrain(weights), cache_dir=cache_dir)
         elif checkpoint.load(run).progress["step"] < config.training.steps:
             runs.resume(run, cache_dir=cache_dir)
-    except TrainingStopped as stopped:
+    except TrainingStoppedError as stopped:
         return str(stopped)
     return ""
 
 
-def _probe(run: Path, part: Sequence[Labelled], store: Store) -> Figure:
+def _probe(run: Path, part: Sequence[OpenedTask], store: EmbeddingStore) -> Figure:
     model = embedding.load(run)
     return Figure.of([evaluate(model, labelled, "linear", store) for labelled in part])
 
 
-def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[Labelled]) -> None:
+def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[OpenedTask]) -> None:
     given = {**asdict(config), "probes": [asdict(labelled.task) for labelled in probes]}
     given = json.loads(json.dumps(given))  # tuples become lists
     path = folder / SETTINGS

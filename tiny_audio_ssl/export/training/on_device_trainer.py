@@ -15,7 +15,7 @@ from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.training.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.pretext import Drawn
+from tiny_audio_ssl.pretext import Inputs
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.quiet import exporters_hushed, native_stderr_hidden
 
@@ -70,7 +70,7 @@ class OnDeviceTrainer:
         return int(self.entry["batch_size"])
 
     @torch.no_grad()
-    def draw(self, waveforms: Tensor, rng: torch.Generator) -> Drawn:
+    def draw(self, waveforms: Tensor, rng: torch.Generator) -> Inputs:
         """A step's inputs from clips [batch_size, samples], mono, -1..1, at 16 kHz.
 
         Longer clips than the task's are cut at their start; shorter ones are a `UserError`.
@@ -81,22 +81,22 @@ class OnDeviceTrainer:
                 f"clips of shape {list(waveforms.shape)}; expected [{self.batch_size}, {needed}] "
                 "or longer: mono, float32, 16 kHz"
             )
-        return self._pretext.drawn(self._start.model.frontend, waveforms[:, :needed], rng)
+        return self._pretext.inputs(self._start.model.frontend, waveforms[:, :needed], rng)
 
-    def gradients(self, drawn: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
+    def gradients(self, inputs: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
         """The loss on what `draw` gave, and its gradient by parameter name; no weight changes.
 
         Raises `UserError`: names, shapes or types that are not the manifest's.
         """
-        loss, _ = self._module.forward_backward(METHOD, self._inputs(drawn))
+        loss, _ = self._module.forward_backward(METHOD, self._inputs(inputs))
         return float(loss), dict(self._module.named_gradients())
 
-    def step(self, drawn: Mapping[str, Tensor]) -> float:
+    def step(self, inputs: Mapping[str, Tensor]) -> float:
         """One step of SGD; gives the loss before it.
 
         Raises `UserError` if loss or gradients are not finite; the weights are then as before.
         """
-        loss, gradients = self.gradients(drawn)
+        loss, gradients = self.gradients(inputs)
         if not math.isfinite(loss) or not all(g.isfinite().all() for g in gradients.values()):
             raise UserError(
                 f"loss {loss}: it or a gradient is not finite, so no step was taken; look at the "
@@ -147,18 +147,18 @@ class OnDeviceTrainer:
         checkpoint.save(Path(folder), model, self._start.run, progress, {**heads, **trained})
         return Path(folder)
 
-    def _inputs(self, drawn: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    def _inputs(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         wanted = {spec["name"]: spec for spec in self.entry["inputs"]}
-        _check_names("inputs", drawn, wanted)
+        _check_names("inputs", inputs, wanted)
         for name, spec in wanted.items():
-            value = drawn[name]
+            value = inputs[name]
             found = (list(value.shape), str(value.dtype).partition(".")[2])
             if found != (spec["shape"], spec["dtype"]):
                 raise UserError(
                     f"input {name}: {found[1]} {found[0]}; expected {spec['dtype']} {spec['shape']}"
                 )
         # The runtime reads memory from its start, in row order.
-        return tuple(drawn[name].contiguous() for name in wanted)
+        return tuple(inputs[name].contiguous() for name in wanted)
 
     def _reach_parameters(self) -> dict[str, Tensor]:
         """The runtime's own memory, which it shows after a first pass."""

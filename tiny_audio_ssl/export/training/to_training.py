@@ -26,7 +26,7 @@ from tiny_audio_ssl.export.training.joint_graph import joint_graph
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
-from tiny_audio_ssl.pretext import Drawn, Pretext, pretext_class
+from tiny_audio_ssl.pretext import Inputs, Pretext, pretext_class
 from tiny_audio_ssl.pretext.combined import Combined
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.extras import require
@@ -102,7 +102,7 @@ class TrainingArtifact:
     operators: dict[str, int]
 
 
-class Task(nn.Module):
+class LossModule(nn.Module):
     """Encoder and task, with parameters named as in a checkpoint: what a step trains."""
 
     def __init__(self, encoder: Encoder, pretext: Pretext, names: Sequence[str]) -> None:
@@ -111,9 +111,9 @@ class Task(nn.Module):
         self.pretext = pretext
         self.names = tuple(names)
 
-    def forward(self, *drawn: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Loss, and the embedding [n, D] for the collapse meter."""
-        out = self.pretext(self.encoder, **dict(zip(self.names, drawn, strict=True)))
+        out = self.pretext(self.encoder, **dict(zip(self.names, inputs, strict=True)))
         return out[LOSS], out[EMBEDDING].detach()
 
 
@@ -165,15 +165,15 @@ def export_training(
     manifest.may_replace(target)
     config = PretrainConfig.from_dict(loaded.run)
     pretext, heads = load_task(loaded, config)
-    drawn = example(loaded.model.frontend, config, pretext, batch_size)
-    task = Task(loaded.model.encoder, pretext, tuple(drawn))
+    inputs = example(loaded.model.frontend, config, pretext, batch_size)
+    task = LossModule(loaded.model.encoder, pretext, tuple(inputs))
     with atomic_folder(target) as work:
         with exporters_hushed():
-            operators = to_training(task, list(drawn.values()), work / FILE)
+            operators = to_training(task, list(inputs.values()), work / FILE)
         checkpoint.save(work / START, loaded.model, loaded.run, loaded.progress, heads)
         form = Form("executorch", "fp32", "mel")
         content = manifest.describe(loaded, config.crop_samples, (), (), [form])
-        entry = _entry(work / FILE, task, config, drawn) | {"operators": operators}
+        entry = _entry(work / FILE, task, config, inputs) | {"operators": operators}
         content["artifacts"] = [entry]
         content["reference"] = reference.described(reference.record(work, [entry]))
         content["licence"] = licence
@@ -203,13 +203,13 @@ def load_task(
     return pretext, heads
 
 
-def example(frontend: LogMel, config: PretrainConfig, pretext: Pretext, batch_size: int) -> Drawn:
+def example(frontend: LogMel, config: PretrainConfig, pretext: Pretext, batch_size: int) -> Inputs:
     """What the task draws from quiet noise: the names and shapes of a step's inputs."""
     rng = torch.Generator().manual_seed(0)
     clips = 0.01 * torch.randn(batch_size, config.crop_samples, generator=rng)
     with torch.no_grad():
-        drawn = pretext.drawn(frontend, clips, rng)
-    return {name: value.contiguous() for name, value in drawn.items()}
+        inputs = pretext.inputs(frontend, clips, rng)
+    return {name: value.contiguous() for name, value in inputs.items()}
 
 
 def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict[str, int]:
@@ -274,7 +274,7 @@ def _has_statistics(norm: nn.BatchNorm2d) -> None:
         )
 
 
-def _entry(file: Path, task: Task, config: PretrainConfig, drawn: Drawn) -> dict[str, Any]:
+def _entry(file: Path, task: LossModule, config: PretrainConfig, inputs: Inputs) -> dict[str, Any]:
     """What an app needs to know of it."""
     return {
         "file": file.name,
@@ -284,11 +284,11 @@ def _entry(file: Path, task: Task, config: PretrainConfig, drawn: Drawn) -> dict
         "precision": "fp32",
         "task": config.task,
         "pretext": asdict(config.pretext),
-        "batch_size": len(next(iter(drawn.values()))),
+        "batch_size": len(next(iter(inputs.values()))),
         "norm": "frozen" if config.encoder.norm == "batch" else config.encoder.norm,
         "inputs": [
             {"name": name, "shape": list(value.shape), "dtype": str(value.dtype).partition(".")[2]}
-            for name, value in drawn.items()
+            for name, value in inputs.items()
         ],
         "outputs": [LOSS, EMBEDDING],
         "parameters": [
