@@ -1,5 +1,6 @@
 # Two commands: `make quickstart` (the main job on built-in sounds) and `make test`.
-PYTHON ?= python3.11
+# The newest Python that every dependency has wheels for.
+PYTHON ?= $(shell for v in 14 13 12 11; do command -v python3.$$v && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
@@ -26,6 +27,8 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_english.py tiny_audio_ssl benchmarks tests
 
 federate: $(VENV)/.federated
 	rm -rf runs/federated
@@ -42,15 +45,15 @@ clean:
 
 # One pip call each, so that all pins are resolved together.
 $(VENV)/.run: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval]"
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,federated,peers,dev]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,dev]"
 	touch $@ $(VENV)/.run $(VENV)/.federated
 
 $(VENV)/.federated: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --editable ".[executorch,onnx,eval,federated]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated]"
 	touch $@ $(VENV)/.run
 
 $(VENV):

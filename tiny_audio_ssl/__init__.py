@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.version import __version__
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.embedding.embedder import load
 
-__version__ = "0.1.0"
 __all__ = ["UserError", "__version__", "load"]
 
 

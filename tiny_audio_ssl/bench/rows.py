@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-import tiny_audio_ssl
 from tiny_audio_ssl.bench import roofline, statistics
 from tiny_audio_ssl.bench.baseline import baseline_of
 from tiny_audio_ssl.bench.statistics import Interval
 from tiny_audio_ssl.bench.timing import OnThePhone, Timing
 from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.version import __version__
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _row(timing: Timing, baseline: Timing | None, keep_samples: bool) -> Row:
         artifact=subject.artifact,
         runtime=timing.runtime,
         version=timing.version,
-        tiny_audio_ssl=tiny_audio_ssl.__version__,
+        tiny_audio_ssl=__version__,
         precision=subject.precision,
         input=subject.input,
         threads=timing.threads,

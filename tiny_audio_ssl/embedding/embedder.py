@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-import tiny_audio_ssl
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings
@@ -26,6 +25,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.version import __version__
 
 LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean of its parts
 Floats = NDArray[np.float32]
@@ -75,7 +75,7 @@ class Embedder:
         """Hash of settings and weights: with other settings (`slice_frames`) the same weights give
         other embeddings."""
         configs = [asdict(self.model.frontend.config), asdict(self.model.encoder.config)]
-        about = json.dumps([tiny_audio_ssl.__version__, *configs], sort_keys=True)
+        about = json.dumps([__version__, *configs], sort_keys=True)
         digest = hashlib.sha256(about.encode())
         for key, tensor in sorted(self.model.state_dict().items()):
             digest.update(key.encode())

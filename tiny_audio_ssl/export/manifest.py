@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-import tiny_audio_ssl
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.heads import Head
@@ -25,6 +24,7 @@ from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import sha256, write_json
+from tiny_audio_ssl.version import __version__
 
 FORMAT_VERSION = 2
 SCHEMA = "manifest.schema.json"
@@ -112,7 +112,7 @@ def entry(
 def versions(forms: Sequence[Form]) -> dict[str, str]:
     """Of every package that had a hand in it."""
     packages = {"torch", "numpy"}.union(*(FORMATS[form.format].packages for form in forms))
-    return {"tiny-audio-ssl": tiny_audio_ssl.__version__} | {
+    return {"tiny-audio-ssl": __version__} | {
         package: metadata.version(package) for package in sorted(packages)
     }
 

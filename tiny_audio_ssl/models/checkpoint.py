@@ -26,12 +26,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-import tiny_audio_ssl
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder, EncoderConfig, WaveformEncoder
 from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
 from tiny_audio_ssl.models.readout import checked
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
+from tiny_audio_ssl.version import __version__
 
 FORMAT = 2
 READABLE_FORMATS = (1, FORMAT)  # 1 spelled the optimizer's state "optimiser."
@@ -82,7 +82,7 @@ def save(
             "encoder": asdict(model.encoder.config),
             "run": run,
             "progress": progress,
-            "versions": {"tiny-audio-ssl": tiny_audio_ssl.__version__, "torch": torch.__version__},
+            "versions": {"tiny-audio-ssl": __version__, "torch": torch.__version__},
             "sha256": {file.name: sha256(file) for file in sorted(work.glob("*.safetensors"))},
         }
         (work / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
@@ -108,7 +108,7 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
     except (TypeError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
         version = config.get("versions", {}).get("tiny-audio-ssl", "unknown")
         raise CheckpointError(
-            f"{folder}: does not fit this version ({tiny_audio_ssl.__version__}); it was written "
+            f"{folder}: does not fit this version ({__version__}); it was written "
             f"by {version}: {str(error)[:200]}"
         ) from error
     return Checkpoint(

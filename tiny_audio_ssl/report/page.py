@@ -17,7 +17,6 @@ from typing import Any
 import jinja2
 import torch
 
-import tiny_audio_ssl
 from tiny_audio_ssl.bench import device_name
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.report import charts
@@ -27,6 +26,7 @@ from tiny_audio_ssl.report.pictures import Picture
 from tiny_audio_ssl.report.runs import Run
 from tiny_audio_ssl.report.table import ResultTable, recoveries, tabulate
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.version import __version__
 
 
 @dataclass(frozen=True)
@@ -149,5 +149,5 @@ def _about_page(content: Content) -> list[tuple[str, str]]:
         ("made by", content.command or "tiny_audio_ssl.report"),
         ("at", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
         ("on", f"{device_name()}, {os.cpu_count()} cores, {platform.system()}"),
-        ("with", f"tiny-audio-ssl {tiny_audio_ssl.__version__}, torch {torch.__version__}"),
+        ("with", f"tiny-audio-ssl {__version__}, torch {torch.__version__}"),
     ]
