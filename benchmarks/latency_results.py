@@ -19,8 +19,8 @@ from typing import Annotated
 
 import tyro
 
+from tiny_audio_ssl.bench.settings import HOST_NATIVE
 from tiny_audio_ssl.bench.subjects import PEER
-from tiny_audio_ssl.bench.timing import HOST_NATIVE
 from tiny_audio_ssl.export import export_run
 from tiny_audio_ssl.utils.extras import require
 
