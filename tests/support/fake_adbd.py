@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 from support.paths import PHONES
 
 VERSION, MAX_DATA = 0x01000001, 256 * 1024
@@ -394,10 +395,9 @@ def _stat(name: str) -> os.stat_result | None:
 
 def _lives(process: int) -> bool:
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
+        return psutil.Process(process).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
         return False
-    return state not in "ZX"
 
 
 if __name__ == "__main__":

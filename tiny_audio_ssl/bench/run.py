@@ -45,7 +45,7 @@ def bench(
 
     >>> rows = bench("runs/mine/export", runs=20)
     >>> [row.artifact for row in rows]
-    ['eager mel', 'encoder.mel.fp32.pte', 'encoder.mel.fp32.onnx']
+    ['eager waveform', 'encoder.waveform.fp32.pte', 'encoder.waveform.fp32.onnx']
     >>> all(0 < row.min_ms <= row.p50_ms <= row.p90_ms for row in rows)
     True
 
