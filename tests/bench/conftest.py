@@ -10,7 +10,7 @@ from support.made_once import made_once, session_folder
 from support.runs import make_run
 from torch import nn
 
-from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import nn
 
+from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.bench import eager, peers
-from tiny_audio_ssl.bench.settings import PEER_MS
 from tiny_audio_ssl.bench.subjects import PEER, STREAM, Subject
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
@@ -23,7 +23,7 @@ SUFFIXES = tuple(form.suffix for form in FORMATS.values())
 
 
 def find_subjects(
-    paths: Sequence[str | Path], peer_ms: float = PEER_MS, compiled: bool = False
+    paths: Sequence[str | Path], peer_ms: float = WINDOW_MS, compiled: bool = False
 ) -> list[Subject]:
     """Return every subject once: artifacts, and before them the eager models they come from.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.bench.baseline import check_baseline
 from tiny_audio_ssl.bench.discovery import find_subjects
 from tiny_audio_ssl.bench.measurement import Measurement
@@ -16,7 +17,6 @@ from tiny_audio_ssl.bench.settings import (
     ADB,
     HOST,
     HOST_NATIVE,
-    PEER_MS,
     BenchTarget,
     PhoneSettings,
     TimingSettings,
@@ -35,7 +35,7 @@ def bench(
     cpus: Sequence[int] = (),
     baseline: str | None = None,
     compiled: bool = False,
-    peer_ms: float = PEER_MS,
+    peer_ms: float = WINDOW_MS,
     serial: str | None = None,
     phone_settings: PhoneSettings | None = None,
     keep_samples: bool = False,

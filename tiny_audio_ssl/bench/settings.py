@@ -11,7 +11,6 @@ BenchTarget = Literal["host", "host-native", "adb"]
 HOST: Final = "host"  # from Python, in this process
 HOST_NATIVE: Final = "host-native"  # by the C++ runner on this machine
 ADB: Final = "adb"  # on phones
-PEER_MS = 975.0  # sound given to a peer whose input has a free length
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from rich.console import Console
 
-from tiny_audio_ssl.bench.settings import ADB, HOST, PEER_MS, BenchTarget, PhoneSettings
+from tiny_audio_ssl.audio.constants import WINDOW_MS
+from tiny_audio_ssl.bench.settings import ADB, HOST, BenchTarget, PhoneSettings
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.errors import UserError
 
@@ -47,7 +48,7 @@ class Bench(Command):
     """Runs before them that do not count."""
     compile: bool = False
     """Also time each model under torch.compile, which takes about a minute to compile."""
-    peer_ms: float = PEER_MS
+    peer_ms: float = WINDOW_MS
     """Milliseconds of sound for a peer whose input has a free length."""
     baseline: str | None = None
     """Artifact to compare the others with; if left out, eager PyTorch of the same input, or the

@@ -19,8 +19,8 @@ from typing import Literal, get_args
 
 from tiny_audio_ssl.bench.native import packages
 from tiny_audio_ssl.bench.native.options import Runtime
-from tiny_audio_ssl.data.cache import default_cache_dir
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 BuildTarget = Literal["host", "aarch64-linux", "android-arm64"]
 

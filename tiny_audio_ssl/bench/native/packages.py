@@ -19,9 +19,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tiny_audio_ssl.data.cache import default_cache_dir
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils import files
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 EXTRAS = {"executorch": "executorch", "onnxruntime": "onnx"}
 WANTED = {  # parts of each wheel to keep
