@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from support.fake_adbd import FakePhone
+from support.fake_phone import FakePhone
 from support.measurements import RESULT
 
 from tiny_audio_ssl.bench.native.build import RunnerBundle

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.fake_adbd import FakePhone
+from support.fake_phone import FakePhone
 from support.phones import QUICK, connect, result_json, script_bundle
 
 from tiny_audio_ssl import UserError

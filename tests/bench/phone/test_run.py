@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from support.fake_adbd import FakePhone
+from support.fake_phone import FakePhone
 from support.phones import QUICK, needs_adb
 
 from tiny_audio_ssl import UserError
