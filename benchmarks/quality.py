@@ -25,9 +25,10 @@ from rich.table import Table
 import tiny_audio_ssl
 from tiny_audio_ssl.bench import device_name
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
-from tiny_audio_ssl.evaluation import finetuning
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
-from tiny_audio_ssl.evaluation.finetuning import FinetuneConfig
+from tiny_audio_ssl.evaluation.finetuning import protocols as finetuning
+from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
+from tiny_audio_ssl.evaluation.finetuning.together import compatible
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import open_model, random_weights
@@ -159,7 +160,7 @@ def supervised(quality: Quality, model: Embedder, tasks: Sequence[OpenedTask]) -
     alone: list[tuple[finetuning.FinetuneProtocol, list[OpenedTask]]] = [
         ("supervised", [t]) for t in tasks
     ]
-    shared = [("multi-head", group) for group in finetuning.compatible(tasks)]
+    shared = [("multi-head", group) for group in compatible(tasks)]
     for protocol, group in [*alone, *shared]:
         names = [asdict(task.task) for task in group]
         settings = [asdict(model.model.encoder.config), asdict(config), names]
