@@ -29,7 +29,10 @@ SETTINGS = {
     "xtick.color": INK,
     "ytick.color": INK,
     "grid.color": GRID,
+    "axes.autolimit_mode": "round_numbers",
+    "axes.ymargin": 0,
     "lines.solid_joinstyle": "round",
+    "lines.solid_capstyle": "round",
 }
 Curve = tuple[str, str, Points]  # kind (a key of STYLES), color, points
 
@@ -95,15 +98,15 @@ def draw(curves: Sequence[Curve], label: str) -> Markup:
         figure = require("matplotlib.figure", "eval").Figure((width, height), layout="constrained")
         axes = figure.subplots()
         for kind, color, points in curves:
-            axes.plot(*zip(*points, strict=True), color=color, **STYLES[kind])
+            axes.plot(*zip(*points, strict=True), color=color, clip_on=False, **STYLES[kind])
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
         axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:.4g}"))
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, max(step for _, _, points in curves for step, _ in points))
         axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
-        axes.grid(axis="y")
+        axes.tick_params(length=0, pad=7)
+        axes.grid(axis="y", clip_on=False)
         written = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", transparent=True, metadata=nothing)
@@ -114,9 +117,10 @@ def _inline(svg: str, label: str) -> str:
     """Turn an SVG file into an element of the page, colored by its style sheet."""
     body = svg[svg.index(">", svg.index("<svg")) + 1 :].rstrip()
     body = re.sub(r"<(metadata|style)\b.*?</\1>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r' id="[a-z]+[\d._]+"', "", body)  # repeated in every chart
-    body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
+    body = re.sub(r' id="[\w.]+_\d+"| transform="rotate\(-0 .*?\)"', "", body)
+    body = re.sub(r"font-family: [^;]*; ", "", body)
+    body = re.sub(r"(\.\d\d)\d+", r"\1", body)
     body = body.replace(INK, "currentColor").replace(GRID, "var(--line)")
-    body = re.sub(r"\n\s*", "\n", body)
+    body = re.sub(r"\s*\n\s*", "\n", body)
     width, height = SIZE_PX
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{body}'

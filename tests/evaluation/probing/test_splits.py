@@ -127,7 +127,7 @@ AB = ["a", "b"] * 5
         ({"label": AB, "group": ["1", "1", "2", "2", "3"] * 2}, "3 groups .* 5 folds"),
         (
             {"label": AB, "group": ["1", "2", "3", "2", "5", "2", "7", "2", "9", "2"]},
-            "'b' is in only one group",
+            "'b' is in only",
         ),
         ({"label": AB, "fold": ["1", "2"] * 5}, "'a' would be tested but never trained on"),
         ({"label": AB, "fold": ["1"] * 10}, "only one fold"),
