@@ -35,7 +35,8 @@ from tiny_audio_ssl.evaluation.probing.models import open_model, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import ENCODERS, EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig

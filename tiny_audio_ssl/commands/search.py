@@ -12,8 +12,8 @@ import tyro
 
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.training.config import TrainingConfig
 
 

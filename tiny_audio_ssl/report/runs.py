@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
 from tiny_audio_ssl.bench import Row
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import CONFIG, MODEL, Checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count
 from tiny_audio_ssl.report.artifacts import Exported, read_export
 
-ONE_WINDOW = 15_600  # samples: 0.975 s, the window that costs are quoted for
 Points = list[tuple[int, float]]  # (step, value)
 
 
@@ -88,7 +88,7 @@ class Run:
     def multiply_adds(self) -> tuple[int, int]:
         """Return the multiply-adds of the encoder and of the front-end for one window."""
         model = self.checkpoint.model
-        window = torch.zeros(1, ONE_WINDOW)
+        window = torch.zeros(1, WINDOW_SAMPLES)
         return (
             multiply_adds(model.encoder, model.frontend(window)),
             multiply_adds(model.frontend, window),

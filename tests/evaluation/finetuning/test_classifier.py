@@ -13,8 +13,8 @@ from tiny_audio_ssl.evaluation.finetuning.classifier import Classifier, fit, pre
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
 from tiny_audio_ssl.evaluation.finetuning.crops import LabelledPart
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.training.trainer import TrainingStoppedError
 
 QUICK = FinetuneConfig(steps=2, batch_size=8, warmup_steps=0, max_folds=1)

@@ -15,7 +15,7 @@ from tiny_audio_ssl.embedding.mel_statistics import MelStatistics
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
 from tiny_audio_ssl.models.checkpoint import untrained
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 __all__ = ["EmbeddingModel", "LogMelStatistics", "open_model", "random_weights"]
 
