@@ -37,12 +37,12 @@ class Probe(Command):
     protocols: tuple[str, ...] = ("linear",)
     """Protocols: linear, knn, few-shot-1, few-shot-5, few-shot-20."""
     readout: tuple[str, ...] = ()
-    """Parts that make up the embeddings of the runs: last, middle, mel (default: those of each
-    checkpoint)."""
+    """Parts that make up the embeddings of the runs: last, middle, mel; if not given, those of each
+    checkpoint."""
     baselines: bool = True
     """Probe random weights and log-mel statistics too."""
     window_s: float | None = None
-    """Embed windows of this length and average them (default: embed whole recordings)."""
+    """Embed windows of this length and average them; if not given, embed whole recordings."""
     allow_missing: bool = False
     """Continue without recordings that are absent or can't be decoded."""
     cache_dir: Path | None = None

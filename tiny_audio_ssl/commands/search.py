@@ -39,7 +39,7 @@ class Search(Command):
     trials: int = 20
     """Total number of trials; run again with a higher number to add more."""
     slice_ms: float | None = None
-    """Length of the slices of all tasks (default: that of each task)."""
+    """Length of the slices of all tasks; if not given, that of each task."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(

@@ -27,7 +27,7 @@ class TaskOptions:
     suite: Path | None = None
     """TOML file with [[task]] tables, in place of --data."""
     root: Path | None = None
-    """Folder that the sources of a suite are relative to (default: the folder of the suite)."""
+    """Folder that the sources of a suite are relative to; if not given, the folder of the suite."""
     label: str = EvaluationTask.label
     """Column with the labels; rows without a label are left out."""
     fold: str | None = None

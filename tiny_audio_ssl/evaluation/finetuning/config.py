@@ -39,7 +39,7 @@ class FinetuneConfig:
     seed: int = 0
     """Random seed; the same seed, split and kind of CPU give bit-identical weights."""
     max_folds: int | None = None
-    """Train and test on at most this many folds, to save time (default: all)."""
+    """Train and test on at most this many folds, to save time; if not given, on all."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device to train on."""
 
