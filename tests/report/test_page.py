@@ -242,7 +242,7 @@ def choose(form, name: str, option: str) -> None:
     Select(box).select_by_visible_text(option)
 
 
-def test_a_click_plays_the_sound_and_lists_neighbours(opened):
+def test_a_click_plays_the_sound_and_lists_neighbors(opened):
     show = "document.getElementById('plot').scrollIntoView({block: 'center', behavior: 'instant'})"
     opened.execute_script(show)
     from selenium.webdriver import ActionChains
