@@ -107,6 +107,27 @@ def test_front_end_stays_float(exported):
     assert sum(node.op_type == "DequantizeLinear" for node in nodes) > 10
 
 
+def test_no_kernel_can_saturate(exported):
+    """Without VNNI, two products of activations (0..255) and weights are added in an int16."""
+    import onnx
+    from onnx import numpy_helper
+
+    _, result = exported
+    for path in result.folder.glob("*.int8.onnx"):
+        graph = onnx.load(path).graph
+        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        weights = [
+            np.abs(arrays[node.input[0]].astype(int)).reshape(len(arrays[node.input[1]]), -1)
+            for node in graph.node
+            if node.op_type == "DequantizeLinear"
+            and arrays.get(node.input[0], np.empty(0)).dtype == np.int8
+        ]
+        assert len(weights) >= 8
+        for channels in weights:
+            largest_two = np.sort(channels, axis=1)[:, -2:].sum(axis=1)
+            assert largest_two.max() * 255 <= np.iinfo(np.int16).max
+
+
 def test_onnx_batch_equals_singles(exported):
     _, result = exported
     waves = np.stack([chord(100 + i, 1.0)[:WINDOW] for i in range(4)]).astype(np.float32)

@@ -128,6 +128,12 @@ def quantise_onnx(
             Windows(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            # Processors with AVX2 but without VNNI multiply these two kinds by an instruction that
+            # adds neighboring products in a saturating int16. Weights of at most 64 can't reach it,
+            # whichever two become neighbors: 2 * 64 * 255 = 32,640. The embedding loses 0.5 dB
+            # (mobile) to 1.6 dB (separable); wider weights whose two largest of a channel add up
+            # to 128 were tried, and came out within 0.2 dB of this.
+            reduce_range=True,
             # Twice as fast on x86 as signed ones, alike on ARM; the result is the same.
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
