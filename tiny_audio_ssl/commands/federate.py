@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.progress import ProgressBar
 
 Settings = Annotated[FederatedConfig, tyro.conf.OmitArgPrefixes]
 
@@ -98,15 +98,7 @@ def _with_out(config: FederatedConfig) -> FederatedConfig:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator:  # type: ignore[type-arg]
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err) as bar:
-        task = bar.add_task(what, total=total, state="starting")
+    with ProgressBar(what, total, note="starting", console=err) as bar:
 
         def report(number: int, values: dict[str, float]) -> None:
             told = {
@@ -117,7 +109,7 @@ def _bar(what: str, total: int) -> Iterator:  # type: ignore[type-arg]
                 "epsilon": values.get("privacy/epsilon"),
             }
             state = "  ".join(f"{k} {v:.4g}" for k, v in told.items() if v is not None)
-            bar.update(task, completed=number, state=state)
+            bar.update(number, state)
 
         yield report
 

@@ -16,7 +16,7 @@ from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training_module
 from tiny_audio_ssl.export.training.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.pretext import Inputs
+from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.training.config import PretrainConfig
 
 
