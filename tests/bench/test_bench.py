@@ -29,7 +29,8 @@ from tiny_audio_ssl.bench import device_name, measure, peers, subjects
 from tiny_audio_ssl.bench.bench import Request, bench
 from tiny_audio_ssl.bench.on_host import time_on_host
 from tiny_audio_ssl.bench.timing import Settings
-from tiny_audio_ssl.export import export_run, manifest
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.export.to_executorch import to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
 from tiny_audio_ssl.models.encoders import multiply_adds
@@ -40,7 +41,7 @@ QUICK = Settings(runs=4, rounds=2, warm_up=0)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=4)
-    return export_run(run, precisions=["fp32"], inputs=["mel"], parity=False).folder
+    return export(run, precision="fp32", input="mel", parity=False).folder
 
 
 def test_a_row_for_each_form_and_eager(folder):
@@ -157,8 +158,8 @@ def test_targets_refuse_what_they_cannot_do(folder):
 @pytest.fixture(scope="module")
 def stream(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("stream") / "packets"
-    form = {"formats": ["onnx"], "precisions": ["fp32"], "inputs": ["stream"]}
-    return export_run(folder.parent, out=out, packet_ms=80.0, parity=False, **form).folder
+    form = {"format": "onnx", "precision": "fp32", "input": "stream"}
+    return export(folder.parent, out, packet_ms=80.0, parity=False, **form).folder
 
 
 def test_a_stream_is_timed_by_the_packet(stream):

@@ -18,7 +18,7 @@ from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing import heads, scores
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
-from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, open_model, random_weights
+from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import PROTOCOLS, evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
@@ -28,6 +28,7 @@ from tiny_audio_ssl.evaluation.probing.tables import (
     mean_table,
     task_table,
 )
+from tiny_audio_ssl.export.artifact_model import open_model
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.errors import UserError
 
 FormatName = Literal["executorch", "onnx"]
@@ -18,10 +18,7 @@ NOT_STATED = "not stated"
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Which artifacts an export makes, from what sound, and how close they must stay to the model.
-
-    Where a tuple is expected, a list or a single value will do: `ExportConfig(precision="int8")`.
-    """
+    """Settings of an export: artifacts, recordings, and the least they must keep of the model."""
 
     format: tuple[FormatName, ...] = ("executorch", "onnx")
     """File formats: .pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
@@ -32,7 +29,7 @@ class ExportConfig:
     input: tuple[Input, ...] = ("waveform", "mel")
     """Input of an artifact: 16 kHz samples, the normalized log-mel, or packets of samples one after
     the other (see docs/streaming.md)."""
-    window_ms: float = 1000 * WINDOW_SAMPLES / SAMPLE_RATE_HZ
+    window_ms: float = WINDOW_MS
     """Sound that an artifact takes at a time."""
     max_window_ms: float | None = None
     """Accept windows up to this length too, in whole slices of the encoder."""
@@ -69,6 +66,7 @@ class ExportConfig:
     """Results of `probe --out` for MODEL_CARD.md; RUN/scores.json if left out and there."""
 
     def __post_init__(self) -> None:
+        # Where a tuple is expected, a list or a single value will do: precision="int8".
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, tuple):

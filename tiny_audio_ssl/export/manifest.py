@@ -34,7 +34,7 @@ MANIFEST = "manifest.json"
 _MEANINGS = {
     "waveform": ([-1.0, 1.0], "mono samples at sample_rate_hz; 16-bit PCM divided by 32768"),
     "stream": ([-1.0, 1.0], "the next mono samples at sample_rate_hz; 16-bit PCM by 32768"),
-    "mel": (None, "natural-log mel power, each band normalised: what the front-end makes"),
+    "mel": (None, "natural-log mel power, each band normalized: the output of the front-end"),
 }
 
 

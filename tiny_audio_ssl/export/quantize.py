@@ -11,7 +11,7 @@ are small.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,9 +45,22 @@ def quantized_graph(
     Raises `UserError` without the extra `executorch`.
     """
     require("executorch.exir", "executorch")
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    any_batch = {0: torch.export.Dim("batch", min=1, max=MOST_AT_ONCE)}
+    example = calibration if example is None else example
+    two = example[:1].expand(2, *example.shape[1:]).contiguous()  # 1 would be the only size
+    graph = program(network, two, dims=any_batch | dict(dims or {})).module()
+    observed = prepare_pt2e(graph, _xnnpack_quantizer())
+    with torch.no_grad():
+        observed(calibration)
+    return _without_unused(convert_pt2e(observed))
+
+
+def _xnnpack_quantizer() -> Any:
+    """Return the quantizer of .pte: all of an encoder but the parts that stay float32."""
     from executorch.backends.xnnpack.quantizer import xnnpack_quantizer as xnnpack
     from torchao.quantization.pt2e.observer import MinMaxObserver
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
@@ -70,15 +83,7 @@ def quantized_graph(
         observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=SMALLEST_SCALE),
     )
     config = replace(config, input_activation=activation, output_activation=activation)
-    quantizer = EncoderQuantizer().set_global(config)
-    any_batch = {0: torch.export.Dim("batch", min=1, max=MOST_AT_ONCE)}
-    example = calibration if example is None else example
-    two = example[:1].expand(2, *example.shape[1:]).contiguous()  # 1 would be the only size
-    graph = program(network, two, dims=any_batch | dict(dims or {})).module()
-    observed = prepare_pt2e(graph, quantizer)
-    with torch.no_grad():
-        observed(calibration)
-    return _without_unused(convert_pt2e(observed))
+    return EncoderQuantizer().set_global(config)
 
 
 def _stays_float(node: torch.fx.Node) -> bool:
@@ -114,7 +119,6 @@ def quantize_onnx(
     require("onnxruntime", "onnx")
     import onnx
     from onnxruntime.quantization import (  # type: ignore[import-untyped]
-        CalibrationDataReader,
         QuantFormat,
         QuantType,
         quantize_static,
@@ -123,27 +127,16 @@ def quantize_onnx(
         quant_pre_process,
     )
 
-    class CalibrationWindows(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.batches = zip(*(torch.split(given, 16) for given in calibration), strict=True)
-
-        def get_next(self) -> dict[str, Any] | None:
-            batch = next(self.batches, None)
-            if batch is None:
-                return None
-            return {name: given.numpy() for name, given in zip(names, batch, strict=True)}
-
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         # The exporter wrote the shapes; symbolic inference stumbles over its concatenation. What
         # ONNX Runtime would fold here, the front-end's weights, is left for when it loads.
         quant_pre_process(float_model, prepared, skip_symbolic_shape=True, skip_optimization=True)
         graph = onnx.load(prepared).graph
-        names = [given.name for given in graph.input]
         quantize_static(
             prepared,
             target,
-            CalibrationWindows(),
+            _calibration_reader([given.name for given in graph.input], calibration),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             # Processors with AVX2 but without VNNI multiply these two kinds by an instruction that
@@ -158,6 +151,23 @@ def quantize_onnx(
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "Gemm", "MatMul"],
             nodes_to_exclude=_float_nodes(graph, network, float_linear),
         )
+
+
+def _calibration_reader(names: Sequence[str], calibration: tuple[Tensor, ...]) -> Any:
+    """Return ONNX Runtime's reader of the inputs `names`, in batches."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class CalibrationWindows(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.batches = zip(*(torch.split(given, 16) for given in calibration), strict=True)
+
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(self.batches, None)
+            if batch is None:
+                return None
+            return {name: given.numpy() for name, given in zip(names, batch, strict=True)}
+
+    return CalibrationWindows()
 
 
 def _quantized_convolutions(network: nn.Module) -> int:

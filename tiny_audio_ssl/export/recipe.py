@@ -13,7 +13,6 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import ExportConfig, TrainingExportConfig
-from tiny_audio_ssl.utils.files import explained
 
 COMMAND = "command"  # the one key that is no setting
 CONFIGS: dict[str, type[ExportConfig] | type[TrainingExportConfig]] = {
@@ -54,10 +53,10 @@ def read(recipe: str | Path) -> Recipe:
                 f"--recipe {recipe}: not known; expected {', '.join(names())}, or the path of a "
                 ".toml file"
             )
-    with explained(file):
-        text = file.read_text(encoding="utf-8")
     try:
-        settings = tomllib.loads(text)
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: can't be read ({error.strerror}); give a .toml recipe") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{file}: not TOML ({error})") from error
     command = settings.pop(COMMAND, "export")

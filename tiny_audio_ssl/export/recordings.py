@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, SILENCE_PEAK
 from tiny_audio_ssl.data.corpus import Clip, open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.windows import Window, draw
 
 RECORDINGS = "recordings.csv"
 FEWEST_CALIBRATION_WINDOWS = 8  # with sound in them; ranges of fewer clip what comes later
-FAINTEST_PEAK = 1e-3  # -60 dB of full scale; quieter windows say nothing about ranges
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def windows_of(
 
 
 def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
-    loud = sum(float(np.abs(window.waveform).max()) >= FAINTEST_PEAK for window in windows)
+    loud = sum(float(np.abs(window.waveform).max()) >= SILENCE_PEAK for window in windows)
     if loud < FEWEST_CALIBRATION_WINDOWS:
         raise UserError(
             f"int8 is quantized by {source or 'the recordings of the run'}, of which "

@@ -25,7 +25,7 @@ from tiny_audio_ssl.bench.native import Bundle, Runtime, build, packages
 from tiny_audio_ssl.bench.native import run as native
 from tiny_audio_ssl.bench.native.run import NativeOptions, run_native
 from tiny_audio_ssl.bench.outcome import Outcome, parse
-from tiny_audio_ssl.export import export_run
+from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.export.runtimes import open_artifact
 
 SUFFIX: dict[Runtime, str] = {"executorch": ".pte", "onnxruntime": ".onnx"}
@@ -42,7 +42,7 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = EncoderConfig(width=0.25, pooling="max", readout=("last",))
     run = make_run(tmp_path_factory.mktemp("run"), small, recordings=4)
-    return export_run(run, precisions=["fp32"], inputs=["waveform"], parity=False).folder
+    return export(run, precision="fp32", input="waveform", parity=False).folder
 
 
 @pytest.fixture

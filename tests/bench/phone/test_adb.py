@@ -29,7 +29,7 @@ from tiny_audio_ssl.bench.phone import adb
 from tiny_audio_ssl.bench.phone import app as phone_app
 from tiny_audio_ssl.bench.phone.adb import Phone, PhoneTooSlow
 from tiny_audio_ssl.bench.phone.on_phone import Job, Plan, measure
-from tiny_audio_ssl.export import export_run
+from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.export.runtimes import open_artifact
 from tiny_audio_ssl.models.encoders import EncoderConfig
 
@@ -276,7 +276,7 @@ def test_an_app_that_fails_leaves_the_runners_rows(plug, job, toy):
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=4)
-    return export_run(run, precisions=["fp32"], inputs=["waveform"], parity=False).folder
+    return export(run, precision="fp32", input="waveform", parity=False).folder
 
 
 @pytest.mark.skipif(

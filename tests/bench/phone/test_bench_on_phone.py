@@ -17,7 +17,7 @@ pytest.importorskip("onnxruntime")
 
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.bench import compare
-from tiny_audio_ssl.export import export_run
+from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.models.encoders import EncoderConfig
 
 pytestmark = pytest.mark.skipif(
@@ -29,8 +29,8 @@ QUICK = ["--runs", "2", "--warm-up", "0", "--max-rounds", "1", "--cool-down-s", 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=4)
-    form = {"formats": ["onnx"], "precisions": ["fp32"], "inputs": ["mel"]}
-    return export_run(run, parity=False, **form).folder / "encoder.mel.fp32.onnx"
+    form = {"format": "onnx", "precision": "fp32", "input": "mel"}
+    return export(run, parity=False, **form).folder / "encoder.mel.fp32.onnx"
 
 
 @pytest.mark.usefixtures("native_tools")

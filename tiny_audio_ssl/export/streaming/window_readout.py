@@ -51,7 +51,7 @@ class WindowReadout(nn.Module):
         return F.pad(known, (1, 0), value=1.0).unsqueeze(1)
 
     def _of_maps(self, middle: Tensor, last: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return, by name, the values [B, n] that a window averages, and those that it maximizes."""
+        """Return, by name, values [B, n] that a window averages, and those that it maximizes."""
         averaged: dict[str, Tensor] = {}
         largest: dict[str, Tensor] = {}
         if "last" in self.parts and self.global_max:
@@ -99,7 +99,7 @@ class WindowReadout(nn.Module):
                 # (Chan, Golub and LeVeque, 1979, equation 2.1).
                 deviation = (self._part(summaries, "mel") - mean["mel"].unsqueeze(1)) * present
                 variance = mean["variance"] + (deviation * deviation).sum(dim=1) / heard
-                # The oldest packet's first frame has no neighbour in the window.
+                # The oldest packet's first frame has no neighbor in the window.
                 change = mean["change"] * heard - self._part(summaries[:, 0], "edge")
                 change = change / (heard * float(self.packet_frames) - 1.0)
                 found += [mean["mel"], variance.sqrt(), largest["mel"], change]

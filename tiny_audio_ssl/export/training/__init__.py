@@ -4,6 +4,7 @@
 - `frozen_norm`: batch norm that trains with its statistics as they are
 - `joint_graph`: one graph for loss and gradients
 - `decompositions`: operators that the runtime can differentiate
+- `places`: where each value of an output comes from
 - `pytorch_private`: every private part of PyTorch and ExecuTorch that these use
 - `training_reference`: a training artifact's outputs for reference inputs
 - `on_device_trainer`: run a training artifact

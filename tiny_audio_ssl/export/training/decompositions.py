@@ -16,10 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tiny_audio_ssl.export.training.places import (
+    Places,
+    nearest_places,
+    pooled_size,
+    returned_places,
+    window_places,
+)
 from tiny_audio_ssl.export.training.pytorch_private import constant
 
 aten = torch.ops.aten
-Places = np.ndarray[Any, np.dtype[np.int64]]  # [taps, outputs]: the place each takes; -1: none
 INWARD, OUTWARD = (1, 2, 3, 0), (3, 0, 1, 2)  # [B, C, R, T] to [C, R, T, B], and back
 
 
@@ -76,7 +82,7 @@ def convolution_backward(
             of_weight = torch.mm(g.flatten(1), columns.flatten(0, 1).t())
         of_weight = of_weight.reshape(weight.shape)
     if output_mask[0]:
-        of_x = _of_input(g, taps, returned(places, x.shape[2:].numel()), groups)
+        of_x = _of_input(g, taps, returned_places(places, x.shape[2:].numel()), groups)
         of_x = _outward(of_x, x.shape[2:], len(x))
     return of_x, of_weight, g.flatten(1).sum(1) if output_mask[2] else None
 
@@ -125,7 +131,7 @@ def max_pool(
     gradient finds the maximum again, and a program that reads them is refused."""
     if list(stride or kernel) != list(kernel) or any(padding) or set(dilation) != {1}:
         return NotImplemented
-    size = _pooled_size(x, kernel, ceil_mode)
+    size = pooled_size(x, kernel, ceil_mode)
     places = window_places(x.shape[2:], kernel, kernel, [0, 0], size)
     y = _outward(_gathered(_inward(x), places, float("-inf")).amax(1), size, len(x))
     return y, torch.empty_like(y, dtype=torch.int64)
@@ -156,7 +162,7 @@ def max_pool_backward(
         share = g - g * torch.sign(largest - columns[:, tap])
         shares.append(share)
         g = g - share
-    back = returned(places, x.shape[2:].numel())
+    back = returned_places(places, x.shape[2:].numel())
     tap = back.argmax(0)  # the only one that reaches the place
     of_x = torch.cat(shares, 1).index_select(1, constant(tap * places.shape[1] + back.max(0)))
     return _outward(of_x, x.shape[2:], len(x))
@@ -164,7 +170,7 @@ def max_pool_backward(
 
 def upsample(x: Tensor, output_size: list[int], *scales: float | None) -> Tensor:
     """`aten.upsample_nearest2d`"""
-    places = _nearest(x.shape[2:], output_size)
+    places = nearest_places(x.shape[2:], output_size)
     return _outward(_gathered(_inward(x), places), output_size, len(x))
 
 
@@ -172,7 +178,7 @@ def upsample_backward(
     grad: Tensor, output_size: list[int], input_size: list[int], *scales: float | None
 ) -> Tensor:
     """`aten.upsample_nearest2d_backward`: of each place, the sum over its copies."""
-    places = _nearest(input_size[2:], output_size)[0]
+    places = nearest_places(input_size[2:], output_size)[0]
     copies = [np.flatnonzero(places == place) for place in range(input_size[2] * input_size[3])]
     back = np.full((max(map(len, copies)), len(copies)), -1)
     for place, found in enumerate(copies):
@@ -245,42 +251,6 @@ PRODUCTS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
     aten.native_group_norm_backward.default: group_norm_backward,
     aten.threshold_backward.default: relu_backward,
 }
-
-
-def window_places(
-    size: Sequence[int],
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    out: Sequence[int],
-) -> Places:
-    """Return, for every tap of a window and place of the output, the input's place under it."""
-    rows, columns = (
-        np.arange(o) * s - p + np.arange(k)[:, None]  # [k, o]
-        for o, s, p, k in zip(out, stride, padding, kernel, strict=True)
-    )
-    row, column = rows[:, None, :, None], columns[None, :, None, :]
-    inside = (row >= 0) & (row < size[0]) & (column >= 0) & (column < size[1])
-    return np.where(inside, row * size[1] + column, -1).reshape(kernel[0] * kernel[1], -1)
-
-
-def returned(places: Places, size: int) -> Places:
-    """Return, for every tap and place of the input, the output's place that took it
-    [taps, size]."""
-    back = np.full((len(places), size), -1)
-    for tap, taken in enumerate(places):
-        outputs = np.flatnonzero(taken >= 0)
-        back[tap, taken[outputs]] = outputs
-    return back
-
-
-def _nearest(size: Sequence[int], out: Sequence[int]) -> Places:
-    row, column = (np.arange(o) * n // o for n, o in zip(size, out, strict=True))
-    return (row[:, None] * size[1] + column).reshape(1, -1)
-
-
-def _pooled_size(x: Tensor, kernel: Sequence[int], ceil_mode: bool) -> list[int]:
-    return [-(-n // k) if ceil_mode else n // k for n, k in zip(x.shape[2:], kernel, strict=True)]
 
 
 def _inward(x: Tensor) -> Tensor:
