@@ -51,10 +51,13 @@ def test_a_wheel_works_from_another_folder(installed, tmp_path):
         ["git", "ls-files", "tiny_audio_ssl"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert [file for file in tracked if not (installed / file).is_file()] == []
+    recipes = installed / "tiny_audio_ssl" / "export" / "recipes"
+    for recipe in (ROOT / "export").glob("*.toml"):
+        assert (recipes / recipe.name).read_bytes() == recipe.read_bytes()
     made = ["pretrain", "builtin:2", "--out", "run", "--steps", "2", "--batch-size", "4"]
     run("-m", "tiny_audio_ssl.cli", *made)
     forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
-    run("-m", "tiny_audio_ssl.cli", "export", "run", *forms)
+    run("-m", "tiny_audio_ssl.cli", "export", "run", "--recipe", "fastest", *forms)
     assert (tmp_path / "run" / "export" / "encoder.mel.fp32.onnx").is_file()
     app = "from tiny_audio_ssl.federated.processes import APP; print(*APP.glob('*.toml'))"
     assert run("-c", app).strip() == str(installed / "tiny_audio_ssl/federated/pyproject.toml")

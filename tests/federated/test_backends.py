@@ -102,7 +102,10 @@ def test_both_make_the_same_steps(settings, start, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"artifact": ""}, "needs a training artifact: make one by `tiny-audio-ssl export RUN"),
+        (
+            {"artifact": ""},
+            "needs a training artifact: make one by `tiny-audio-ssl export-training RUN",
+        ),
         ({"batch_size": 8}, "takes 4 clips in a step, and batch-size is 8"),
         ({"start": "", "width": 0.5}, "the artifact's encoder is"),
         ({"start": "", "seed": 1}, "statistics are not those that the server sent"),

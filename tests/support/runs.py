@@ -1,4 +1,4 @@
-"""Runs for tests that need an encoder but no training: random weights, settled statistics."""
+"""Runs for tests that need an encoder but no training: random weights, fitted statistics."""
 
 from __future__ import annotations
 

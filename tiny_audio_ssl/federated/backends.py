@@ -1,7 +1,7 @@
 """What works out a step's loss and gradients: eager PyTorch, or ExecuTorch's training runtime.
 
 This is the one place where they meet. With `executorch` the forward and the backward pass are those
-of the training artifact that `export --format executorch-training` makes; its weights are the
+of the training artifact that `export-training` makes; its weights are the
 round's. Crops, random draws, clipping, AdamW and its schedule are the library's with either, and so
 is the message: the server can't tell them apart, and a fleet may be mixed.
 """
@@ -57,8 +57,8 @@ def process(config: FederatedConfig) -> FabricLike:
         return CpuFabric()
     if not config.artifact:
         raise Unequipped(
-            "backend executorch needs a training artifact: make one by `tiny-audio-ssl export RUN "
-            "--format executorch-training`, and name its folder by artifact, in the run config or "
+            "backend executorch needs a training artifact: make one by `tiny-audio-ssl "
+            "export-training RUN`, and name its folder by artifact, in the run config or "
             "in the device's node config"
         )
     if importlib.util.find_spec("executorch") is None:
