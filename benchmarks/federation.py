@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -41,13 +42,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class FederationBenchmark:
-    """Each row of the results is one number, with its part, setting, number of clients and machine."""
+    """Measure federated training; each row of the results is one number."""
 
     parts: tuple[Part, ...] = get_args(Part)
     """Parts to measure. `overhead`: seconds of a simulation and of the same steps in a loop.
-    `bytes`: size of an update. `quality`: probe accuracy beside centralized training. `norms`: probe
-    accuracy with each normalization, speakers as clients. `scale`: seconds and memory with many
-    clients. `device`: memory of a client in a real deployment."""
+    `bytes`: size of an update. `quality`: probe accuracy beside centralized training. `norms`:
+    probe accuracy with each normalization, speakers as clients. `scale`: seconds and memory with
+    many clients. `device`: memory of a client in a real deployment."""
     clients: tuple[int, ...] = (10, 50, 200)
     """`overhead`: numbers of clients, all of them in each round."""
     client_s: float = 2.0
@@ -61,8 +62,9 @@ class FederationBenchmark:
     """`quality`, `norms`: rounds, each with 10 of 20 speakers and 10 steps of each."""
     seeds: tuple[int, ...] = (0,)
     """`quality`, `norms`: seeds; every run is made once with each."""
-    data: Path = HERE.parents[1] / "shared" / "data"
-    """Folder with `speakers/meta.csv` for the clients and `keywords/meta.csv` for the server's probe."""
+    data: Path = Path(os.environ.get("TINY_AUDIO_SSL_DATA", "data"))
+    """`quality`, `norms`: folder with `speakers/meta.csv` for the clients and `keywords/meta.csv`
+    for the probe; TINY_AUDIO_SSL_DATA names the default."""
     csv: Path = RESULTS
 
 

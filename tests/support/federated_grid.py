@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.common.serde import message_from_proto, message_to_proto
 from flwr.proto.message_pb2 import Message as Proto
@@ -123,3 +124,9 @@ def left_out(run: Path) -> dict[int, str]:
 def saved_weights(run: Path) -> bytes:
     """Return the model file of a run's last checkpoint."""
     return (checkpoint.locate(run) / checkpoint.MODEL).read_bytes()
+
+
+def made_update(seed: int = 0, size: int = 10_000) -> np.ndarray:
+    """Return an update whose layers differ in size by up to four orders of magnitude."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=size) * np.geomspace(1e-4, 1, size)).astype(np.float32)
