@@ -20,7 +20,7 @@ from tiny_audio_ssl.federated.simulate import FLOWER_LOG, finished_run, last_rou
 from tiny_audio_ssl.models import checkpoint
 
 SETTINGS = {**TINY, "clients": 2, "min_clients": 1, "evaluate_every": 0, "local_steps": 1}
-HANG_TIMEOUT_S = 25.0
+HANG_TIMEOUT_S = 45.0  # the other client must answer in time on a busy machine
 
 
 @pytest.fixture(scope="module")
