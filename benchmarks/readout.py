@@ -22,7 +22,7 @@ from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.readout import ReadoutPart
+from tiny_audio_ssl.models.encoder_config import ReadoutPart
 from tiny_audio_ssl.utils.files import write_rows
 
 READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (

@@ -43,7 +43,7 @@ from tiny_audio_ssl.data.batches import Batches
 from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.run_recordings import long_enough

@@ -9,8 +9,8 @@ import torch
 from tiny_audio_ssl import UserError, hear
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 RATE = 16_000
 ENCODERS = {

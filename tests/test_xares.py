@@ -12,8 +12,8 @@ import torch
 
 from tiny_audio_ssl import UserError, hear, xares
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 RATE = 16_000
 FILE = "from tiny_audio_ssl import xares\n\nclass MineEncoder(xares.RunEncoder):\n    run = {!r}\n"

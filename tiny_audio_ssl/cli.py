@@ -1,26 +1,28 @@
-"""tiny-audio-ssl: pretrain, resume, embed, probe, finetune, search, report, datasets,
-export, verify, bench, federate, inspect.
+"""The command line, `tiny-audio-ssl COMMAND`. `commands/registry.py` lists the commands.
 
-Exit codes: 0 done; 1 done, but a check failed (parity, verify); 2 something to mend in what was
-given; 130 interrupted, with a checkpoint to go on from.
+Exit codes: 0 done; 1 done, but a check failed (parity, verify); 2 wrong arguments or files, as the
+message says; 130 interrupted, with a checkpoint to resume from.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.version import __version__
 
 if TYPE_CHECKING:
-    from tiny_audio_ssl.commands import Command
+    from tiny_audio_ssl.commands.base import Command
 
+PROGRAM = "tiny-audio-ssl"
 DESCRIPTION = """Learn audio representations with tiny encoders from unlabelled sound.
 
 First: `tiny-audio-ssl pretrain FOLDER --out RUN`, then `tiny-audio-ssl export RUN`.
@@ -33,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(argv: list[str]) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command, and return the exit code."""
+    if argv == ["--version"]:
+        print(f"{PROGRAM} {__version__}")
+        return 0
     problems = Console(stderr=True, soft_wrap=True)
     as_json = "--json" in argv
     try:
@@ -46,35 +51,38 @@ def run(argv: list[str]) -> int:
     except KeyboardInterrupt:
         problems.print("interrupted")
         return 130
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except BrokenPipeError:  # the reader of a pipe has closed it
         sys.stderr.close()
         return 0
 
 
 def parse(argv: list[str]) -> Command:
-    """The command that the arguments name, with its settings."""
-    # Imported here, since the processes that decode audio import this module but need no torch.
-    from tiny_audio_ssl.commands import COMMANDS, pretrain_command
+    """Return the command that the arguments name, with its settings. Imports no other command.
 
-    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
-        raise UserError(f"command {argv[0]!r} is not known; choose from {', '.join(COMMANDS)}")
-    commands: dict[str, Any] = dict(COMMANDS)
-    if argv[:1] == ["pretrain"]:
-        # The task decides which options there are, so it is read first.
-        commands["pretrain"] = pretrain_command(_option(argv, "--task"))
-    found: Command = tyro.extras.subcommand_cli_from_dict(
-        commands, args=argv, prog="tiny-audio-ssl", description=DESCRIPTION
-    )
-    return found
+    Raises `UserError` when there is no such command, and ends the process as tyro does after
+    `--help` and after options that do not fit.
+    """
+    name, options = (argv[0], argv[1:]) if argv else ("--help", [])
+    if name.startswith("-"):
+        tyro.extras.subcommand_cli_from_dict(
+            {command: _stub(entry.summary) for command, entry in COMMANDS.items()},
+            args=argv or ["--help"],
+            prog=PROGRAM,
+            description=DESCRIPTION,
+        )
+    if name not in COMMANDS:
+        raise UserError(f"command {name!r} is not known; choose from {', '.join(COMMANDS)}")
+    kind = COMMANDS[name].load().with_options(options)
+    return tyro.cli(kind, args=options, prog=f"{PROGRAM} {name}")
 
 
-def _option(argv: list[str], name: str) -> str | None:
-    for index, argument in enumerate(argv):
-        if argument.startswith(f"{name}="):
-            return argument.partition("=")[2]
-        if argument == name and index + 1 < len(argv):
-            return argv[index + 1]
-    return None
+def _stub(summary: str) -> Callable[[], None]:
+    """Return a function that stands for a command in the list of them."""
+
+    def command() -> None: ...
+
+    command.__doc__ = summary
+    return command
 
 
 if __name__ == "__main__":

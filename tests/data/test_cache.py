@@ -16,7 +16,8 @@ from support.audio_files import noise, tone, write
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.data import decoding
-from tiny_audio_ssl.data.cache import Recordings, default_cache_dir, open_cache
+from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.data.shards import CHANGED, ShardWriter
 from tiny_audio_ssl.errors import UserError

@@ -16,8 +16,8 @@ from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 RATE = 16_000
 BENCHMARK_PEERS = ROOT / "benchmarks" / "peers"

@@ -11,11 +11,6 @@ import tomli_w
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import DEFAULTS, FederatedConfig
-from tiny_audio_ssl.training.config import DEFAULT_TASK
-
-
-def test_default_task_is_that_of_pretraining():
-    assert FederatedConfig().task == DEFAULT_TASK
 
 
 def test_run_config_gives_the_same_settings_back():

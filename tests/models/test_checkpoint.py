@@ -10,8 +10,8 @@ import torch
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import CheckpointError, RunFolder
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.utils.files import atomic_file, atomic_folder
 
 

@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.frontend import LOG_OFFSET, FrontendConfig, LogMel
+from tiny_audio_ssl.models.frontend import LOG_OFFSET, LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import SAMPLES_AT_ONCE, DenseMel, FactoredMel, mel_spectrum
 
 

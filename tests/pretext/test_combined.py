@@ -10,10 +10,12 @@ import torch
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import Encoder, EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
-from tiny_audio_ssl.pretext.combined import Combined, combinable
+from tiny_audio_ssl.pretext.combined import Combined
+from tiny_audio_ssl.pretext.combined_config import combinable
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training import trainer as training
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig

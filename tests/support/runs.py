@@ -11,8 +11,9 @@ from torch import nn
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig, WaveformEncoder
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 WINDOW = 15_600
 

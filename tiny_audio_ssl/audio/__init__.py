@@ -1,5 +1,6 @@
 """Sound files as mono waveforms.
 
+- `constants`: the sample rate, the usual window, what counts as silent
 - `io`: read, resample and convert audio files
 - `containers`: detect truncated and damaged files
 - `synthetic`: built-in sounds, made by arithmetic

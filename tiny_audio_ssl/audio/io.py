@@ -20,19 +20,22 @@ import soundfile
 import soxr
 
 from tiny_audio_ssl.audio import containers
+from tiny_audio_ssl.audio.constants import DIGITAL_SILENCE_PEAK
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.constants import SILENCE_PEAK as SILENCE_PEAK
+from tiny_audio_ssl.audio.constants import WINDOW_MS as WINDOW_MS
+from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES as WINDOW_SAMPLES
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
 Waveform = npt.NDArray[np.float32]
 
-SAMPLE_RATE_HZ = 16_000
 # fmt: off
 EXTENSIONS = frozenset({
     ".wav", ".wave", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
     ".aiff", ".aif", ".aifc", ".caf",
 })
 # fmt: on
-SILENCE = 1 / 32768  # one 16-bit step
 LOUDEST = 4.0  # beyond this the samples are on another scale, not just a little over
 LOWEST_RATE_HZ = 1000
 _NO_LENGTH = 2**62  # libsndfile's frame count when the header gives none is larger than this
@@ -176,7 +179,7 @@ def _not_silent(blocks: Iterable[Waveform], path: Path) -> Iterator[Waveform]:
     for block in blocks:
         peak = max(peak, float(np.abs(block).max()))
         yield block
-    if peak < SILENCE:
+    if peak < DIGITAL_SILENCE_PEAK:
         raise AudioError(path, "silent")
 
 

@@ -1,37 +1,48 @@
-"""What the commands share: the exit code, two consoles, a progress bar, the skipped list."""
+"""What the commands share: the exit code, two consoles, a progress bar, the list of skipped files.
+
+Imports nothing heavy, since `--help` of every command imports it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
 
-from tiny_audio_ssl.data.corpus import Skipped, listing
+from tiny_audio_ssl.utils.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from tiny_audio_ssl.data.corpus import Skipped
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class Command:
-    """One subcommand: its fields are its options, the text below them their help."""
+    """One subcommand: its fields are its options, and the text below each field is its help."""
+
+    @classmethod
+    def with_options(cls, argv: Sequence[str]) -> type[Command]:
+        """Return the class that parses `argv`; one argument may decide which others there are."""
+        return cls
 
     def run(self) -> int:
-        """Do it; returns the exit code."""
+        """Do the work, and return the exit code."""
         raise NotImplementedError
 
 
 def report_skipped(skipped: Sequence[Skipped]) -> None:
-    """On stderr, the recordings that could not be used."""
+    """List on stderr the recordings that could not be used."""
+    from tiny_audio_ssl.data.corpus import listing
+
     if skipped:
         err.print(listing(skipped), style="yellow", markup=False)
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr; call what it yields with how many more are done."""
-    columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
+def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Draw a bar on stderr; call what it yields with how many more are done."""
+    with ProgressBar(description, total, transient=True, console=err) as bar:
+        yield bar.advance

@@ -1,4 +1,4 @@
-"""embed: embeddings of files, folders and manifests, in a file."""
+"""embed: write the embeddings of files, folders and manifests to a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from typing import Annotated
 import tyro
 
 from tiny_audio_ssl.commands.base import Command, out, progress, report_skipped
-from tiny_audio_ssl.data.cache import open_cache
-from tiny_audio_ssl.data.corpus import open_corpora
-from tiny_audio_ssl.embedding import embedder as embedding
 
 
 @dataclass
@@ -20,25 +17,29 @@ class Embed(Command):
     """Write the embeddings of files, folders or manifests to a .parquet or .npy file."""
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """A run's folder, or one of its checkpoints (RUN/best)."""
+    """Folder of a run, or one of its checkpoints (RUN/best)."""
     sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCES...")]
-    """Files, folders, CSV manifests or `builtin`."""
+    """Files, folders, CSV manifests, or `builtin` for the built-in sounds."""
     out: Path = Path("embeddings.parquet")
-    """x.parquet: path, times, manifest columns, embedding; x.npy: [rows, D] with a x.csv."""
+    """File to write. NAME.parquet: path, times, manifest columns, embedding; NAME.npy: an array
+    [rows, D], with the other columns in NAME.csv."""
     window_s: float | None = None
-    """Length of a window, e.g. 0.975; one embedding of each whole recording if left out."""
+    """Length of a window in seconds, e.g. 0.975. Default: one embedding of each whole recording."""
     hop_s: float | None = None
-    """From one window to the next; the window's length if left out."""
+    """Seconds from the start of one window to the start of the next. Default: a window's length."""
     readout: tuple[str, ...] = ()
-    """What the embedding is made of: last, middle, mel; as the checkpoint says if left out."""
+    """Parts of the embedding: last, middle, mel. Default: those that the checkpoint names."""
     cache_dir: Path | None = None
-    """Where decoded audio is kept."""
+    """Folder for decoded audio."""
     strict: bool = False
     """Stop at the first recording that can't be used, instead of listing it."""
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
 
     def run(self) -> int:
+        from tiny_audio_ssl.data.cache import open_cache
+        from tiny_audio_ssl.data.corpus import open_corpora
+        from tiny_audio_ssl.embedding import embedder as embedding
 
         embedder = embedding.load(self.run_folder, self.readout)
         corpus = open_corpora(self.sources, strict=self.strict)

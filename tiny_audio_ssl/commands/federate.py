@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.progress import ProgressBar
 
-# Without a default, so that tyro reads the fields' own: an instance checks itself with PyTorch.
 Settings = Annotated[FederatedConfig, tyro.conf.OmitArgPrefixes]
 PATHS = ("source", "server_data", "start", "artifact", "cache_dir")
 
@@ -25,7 +24,7 @@ PATHS = ("source", "server_data", "start", "artifact", "cache_dir")
 class Simulate(Command):
     """Simulate many clients on this machine, each with its part of a corpus."""
 
-    config: Settings
+    config: Settings = field(default_factory=FederatedConfig)
     workers: int | None = None
     """Clients that train at the same time, one on each core; all cores if left out."""
     centralized: bool = False
@@ -58,7 +57,7 @@ class Loopback(Command):
 
     audio: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO...")]
     """Folder or manifest of each client's recordings."""
-    config: Settings
+    config: Settings = field(default_factory=FederatedConfig)
     json: bool = False
     """Print the outcome as JSON."""
 
@@ -100,15 +99,7 @@ def _with_absolute_paths(config: FederatedConfig) -> FederatedConfig:
 
 @contextmanager
 def _progress_bar(title: str, total: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err) as bar:
-        task = bar.add_task(title, total=total, state="starting")
+    with ProgressBar(title, total, note="starting", console=err) as bar:
 
         def report(round_number: int, metrics: dict[str, float]) -> None:
             shown = {
@@ -119,7 +110,7 @@ def _progress_bar(title: str, total: int) -> Iterator[Callable[[int, dict[str, f
                 "epsilon": metrics.get("privacy/epsilon"),
             }
             state = "  ".join(f"{k} {v:.4g}" for k, v in shown.items() if v is not None)
-            bar.update(task, completed=round_number, state=state)
+            bar.update(round_number, state)
 
         yield report
 

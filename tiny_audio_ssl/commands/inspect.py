@@ -1,4 +1,4 @@
-"""inspect: what is this run, export or corpus?"""
+"""inspect: describe a run, a checkpoint, an export folder or a corpus."""
 
 from __future__ import annotations
 
@@ -8,35 +8,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import torch
 import tyro
 from rich.table import Table
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.commands.base import Command, out
-from tiny_audio_ssl.data.cache import open_cache
-from tiny_audio_ssl.data.corpus import open_corpus
-from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count
-
-ONE_SECOND = 15_600  # samples of 96 frames, the window that costs are quoted for
 
 
 @dataclass
 class Inspect(Command):
-    """Say what a run, a checkpoint, an export folder or a corpus is.
+    """Describe a run, a checkpoint, an export folder or a corpus.
 
     A corpus is read through once, so that every recording that can't be used is named.
     """
 
     what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
-    """A run or checkpoint, an export folder or artifact, or recordings as for `pretrain`."""
+    """Run or checkpoint, export folder or artifact, or recordings as for `pretrain`."""
     cache_dir: Path | None = None
-    """Where decoded audio is kept."""
+    """Folder for decoded audio."""
     json: bool = False
-    """Print it as JSON."""
+    """Print the description as JSON."""
 
     def run(self) -> int:
         about = self._about()
@@ -50,6 +40,9 @@ class Inspect(Command):
         return 0
 
     def _about(self) -> dict[str, Any]:
+        from tiny_audio_ssl.export import manifest
+        from tiny_audio_ssl.models import checkpoint
+
         path = Path(self.what)
         if (path / checkpoint.CONFIG).is_file() or (path / "checkpoints").is_dir():
             return about_checkpoint(path)
@@ -59,9 +52,16 @@ class Inspect(Command):
 
 
 def about_checkpoint(path: Path) -> dict[str, Any]:
+    """Describe a checkpoint, with the cost of one window."""
+    import torch
+
+    from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
+    from tiny_audio_ssl.models import checkpoint
+    from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count
+
     found = checkpoint.load(path)
     encoder, run = found.model.encoder, found.run
-    window = torch.zeros(1, ONE_SECOND)
+    window = torch.zeros(1, WINDOW_SAMPLES)
     return {
         "checkpoint": str(found.folder),
         "step": f"{found.progress.get('step')} of {run.get('training', {}).get('steps')}",
@@ -81,6 +81,9 @@ def about_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def about_export(path: Path) -> dict[str, Any]:
+    """Describe an export folder, or one artifact of it."""
+    from tiny_audio_ssl.export import manifest
+
     folder = path if path.is_dir() else path.parent
     content = manifest.read(folder)
     wanted = [a for a in content["artifacts"] if path.is_dir() or a["file"] == path.name]
@@ -96,6 +99,13 @@ def about_export(path: Path) -> dict[str, Any]:
 
 
 def about_corpus(source: str, cache_dir: Path | None) -> dict[str, Any]:
+    """Describe recordings, reading all of them once."""
+    import numpy as np
+
+    from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
+    from tiny_audio_ssl.data.cache import open_cache
+    from tiny_audio_ssl.data.corpus import open_corpus
+
     recordings = open_cache(open_corpus(source), cache_dir)
     seconds = recordings.samples / SAMPLE_RATE_HZ
     names = list(dict.fromkeys(name for clip in recordings.clips for name in clip.columns))

@@ -1,11 +1,11 @@
-"""pretrain and resume: a run, from recordings to its last checkpoint."""
+"""pretrain and resume: make a run, from recordings to its last checkpoint."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import tyro
 
 from tiny_audio_ssl.commands.base import Command, err, out
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import PRETEXTS, pretext_class
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.registry import TASKS, config_class
 from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, TrainingConfig
 
 
@@ -31,9 +31,9 @@ class Pretrain(Command):
     task_name: ClassVar[str] = DEFAULT_TASK
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """A folder, a CSV manifest (column path, filename or file), or `builtin` for made-up sounds."""
+    """Folder, CSV manifest (column path, filename or file), or `builtin` for built-in sounds."""
     out: Path | None = None
-    """The run's folder; runs/TASK-ENCODER if left out."""
+    """Folder of the run. Default: runs/TASK-ENCODER."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
@@ -42,18 +42,23 @@ class Pretrain(Command):
     group_column: str | None = None
     """Manifest column whose groups (speakers, sessions) are held out whole."""
     cache_dir: Path | None = None
-    """Where decoded audio is kept; $TINY_AUDIO_SSL_CACHE or ~/.cache/tiny-audio-ssl if left out."""
+    """Folder for decoded audio. Default: $TINY_AUDIO_SSL_CACHE or ~/.cache/tiny-audio-ssl."""
     strict: bool = False
     """Stop at the first recording that can't be used, instead of listing it in skipped.csv."""
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
+
+    @classmethod
+    def with_options(cls, argv: Sequence[str]) -> type[Command]:
+        """Return the command with the --pretext options of the task that `argv` names."""
+        return _with_task(_value_of(argv, "--task") or DEFAULT_TASK)
 
     def run(self) -> int:
         from tiny_audio_ssl.training import runs
 
         config = PretrainConfig(
             self.task_name,
-            self.pretext,  # type: ignore[attr-defined]  # of the class made for the task
+            self.pretext,  # type: ignore[attr-defined]  # a field of the class that _with_task makes
             self.encoder,
             self.frontend,
             self.training,
@@ -71,14 +76,17 @@ class Pretrain(Command):
         return _report_run(folder, outcome, self.json)
 
 
-def pretrain_command(task: str | None) -> type[Pretrain]:
-    """`Pretrain` with the options of one task."""
-    name = task or DEFAULT_TASK
-    config = pretext_class(name).Config
-    tasks = Literal[tuple(PRETEXTS)]  # type: ignore[valid-type]
-    listed = "; ".join(f"`{n}`: {p.summary}" for n, p in PRETEXTS.items())
+def _with_task(name: str) -> type[Pretrain]:
+    """Return `Pretrain` with the options of one task."""
+    config = config_class(name)
+    tasks = Literal[tuple(TASKS)]  # type: ignore[valid-type]
+    listed = "; ".join(f"`{task}`: {entry.summary}" for task, entry in TASKS.items())
     fields: list[Any] = [
-        ("task", Annotated[tasks, tyro.conf.arg(help=f"What to learn from. {listed}.")], name),
+        (
+            "task",
+            Annotated[tasks, tyro.conf.arg(help=f"Pretext task: what to learn to tell. {listed}.")],
+            name,
+        ),
         ("pretext", config, field(default_factory=config)),
         ("task_name", ClassVar[str], name),
     ]
@@ -87,16 +95,26 @@ def pretrain_command(task: str | None) -> type[Pretrain]:
     return made
 
 
+def _value_of(argv: Sequence[str], option: str) -> str | None:
+    """Return what follows `option`, or None if it is not given."""
+    for index, argument in enumerate(argv):
+        if argument.startswith(f"{option}="):
+            return argument.partition("=")[2]
+        if argument == option and index + 1 < len(argv):
+            return argv[index + 1]
+    return None
+
+
 @dataclass
 class Resume(Command):
-    """Go on with a run that was interrupted or killed, to the same result as without a break."""
+    """Resume a run that was interrupted or killed; the result is the same as without a break."""
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
+    """Folder of the run."""
     cache_dir: Path | None = None
-    """Where decoded audio is kept, if not in the usual place."""
+    """Folder for decoded audio."""
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
 
     def run(self) -> int:
         from tiny_audio_ssl.training import runs
@@ -113,7 +131,7 @@ def _interruptible(folder: Path) -> Iterator[None]:
     try:
         yield
     except TrainingInterruptedError as stopped:
-        err.print(f"{stopped}; saved. Go on with: tiny-audio-ssl resume {folder}")
+        err.print(f"{stopped}; saved. Resume with: tiny-audio-ssl resume {folder}")
         sys.exit(130)
 
 
@@ -124,7 +142,7 @@ def _report_run(folder: Path, outcome: Any, as_json: bool) -> int:
         print(json.dumps({**asdict(outcome), "folder": str(outcome.folder), "run": str(folder)}))
         return 0
     if outcome.loss is None:
-        out.print(f"{folder}: was finished already, {outcome.step} steps")
+        out.print(f"{folder}: has all its {outcome.step} steps already")
         return 0
     held_out = outcome.validation_loss
     out.print(

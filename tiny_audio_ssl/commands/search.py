@@ -16,9 +16,9 @@ from rich.table import Table
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.commands.probe import TrainingQuestions
 from tiny_audio_ssl.evaluation.probing.labelled import open_task
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext.combined import format_weights
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.combined_config import format_weights
 from tiny_audio_ssl.training.config import TrainingConfig
 
 if TYPE_CHECKING:

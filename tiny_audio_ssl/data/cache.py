@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,7 @@ from tiny_audio_ssl.data.decoding import decode
 from tiny_audio_ssl.data.shard_index import Index, SampleStore, StoredFile
 from tiny_audio_ssl.data.shards import CHANGED, Ints, sweep
 from tiny_audio_ssl.errors import UserError
-
-
-def default_cache_dir() -> Path:
-    """$TINY_AUDIO_SSL_CACHE, or else tiny-audio-ssl in $XDG_CACHE_HOME or ~/.cache."""
-    if named := os.environ.get("TINY_AUDIO_SSL_CACHE"):
-        return Path(named).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "tiny-audio-ssl"
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 
 def open_cache(

@@ -17,6 +17,7 @@ from pathlib import Path
 from tiny_audio_ssl.audio import synthetic as sounds
 from tiny_audio_ssl.audio.io import EXTENSIONS
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 BUILTIN_PER_CLASS = 24
 PATH_COLUMNS = ("path", "filename", "file")
@@ -322,8 +323,6 @@ def _seconds(row: dict[str, str], names: Sequence[str]) -> float | None:
 
 
 def _builtin(source: str) -> Corpus:
-    from tiny_audio_ssl.data.cache import default_cache_dir  # here, as cache imports this module
-
     _, colon, count = source.partition(":")
     if colon and not (count.isdecimal() and int(count) > 0):
         raise CorpusError(

@@ -14,14 +14,14 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+import psutil
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, AudioError, stream, to_int16
 from tiny_audio_ssl.data.shard_index import Index
 from tiny_audio_ssl.data.shards import CHANGED, NO_SAMPLES, Pcm, ShardWriter, Stat, in_words
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import sha256
+from tiny_audio_ssl.utils.progress import ProgressBar
 
 CHUNK_SAMPLES = 60 * SAMPLE_RATE_HZ
 SHARD_BYTES = 64 * 2**20  # of samples; a shard ends with the file that reaches it
@@ -55,24 +55,16 @@ def default_workers() -> int:
         raise UserError(f"TINY_AUDIO_SSL_WORKERS is {wanted!r}; expected a number such as 1")
     if wanted:
         return int(wanted)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1
 
 
 @contextlib.contextmanager
 def _display(files: int, progress: bool) -> Iterator[Report]:
-    columns = (
-        TextColumn("decoding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("files, {task.fields[hours]:.2f} h,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task("", total=files, hours=0.0)
-        yield lambda count, seconds: bar.update(task, completed=count, hours=seconds / 3600)
+    with ProgressBar("decoding files", files, show=progress) as bar:
+        yield lambda count, seconds: bar.update(count, f"{seconds / 3600:.2f} h")
 
 
 # --- in one process -------------------------------------------------------------------------

@@ -15,7 +15,6 @@ A shard appears complete or not at all, is never changed, and may be deleted at 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from filelock import FileLock
 
 from tiny_audio_ssl.errors import UserError
 
@@ -84,7 +84,7 @@ class ShardWriter:
         self._is_empty = True
         self._rows: list[tuple[Any, ...]] = []
         self._held_bytes = 0
-        self._file = _locked_file(folder)
+        self._file, self._lock = _locked_file(folder)
         self._writer = pa.ipc.new_file(self._file, SCHEMA)
 
     def add(self, stat: Stat, digest: str, chunk: int, pcm: Pcm, reason: str | None = None) -> None:
@@ -109,13 +109,13 @@ class ShardWriter:
         self._writer.close()
         self._file.flush()
         os.fsync(self._file.fileno())
-        os.rename(self._file.name, self._file.name.removesuffix(".tmp"))
         self._file.close()
+        os.rename(self._file.name, self._file.name.removesuffix(".tmp"))
 
     def discard(self) -> None:
-        Path(self._file.name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._file.close()
+        _remove(Path(self._file.name), self._lock)
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -133,22 +133,39 @@ class ShardWriter:
             self.discard()  # of a finished shard, nothing is left to discard
 
 
-def _locked_file(folder: Path) -> BinaryIO:
+def _locked_file(folder: Path) -> tuple[BinaryIO, FileLock]:
     while True:
-        file = (folder / f"shard-{secrets.token_hex(8)}.arrow.tmp").open("xb")
-        with contextlib.suppress(OSError):  # a file system without locks is not swept either
-            fcntl.flock(file, fcntl.LOCK_EX)
-        if os.path.exists(file.name):  # else a sweep was quicker
-            return file
+        path = folder / f"shard-{secrets.token_hex(8)}.arrow.tmp"
+        lock = _lock_of(path)
+        lock.acquire()
+        file = path.open("xb")
+        if os.path.exists(lock.lock_file):  # otherwise a sweep took it before it was locked
+            return file, lock
         file.close()
+        _remove(path, lock)
+
+
+def _lock_of(unfinished: Path) -> FileLock:
+    return FileLock(f"{unfinished}.lock", thread_local=False)
+
+
+def _remove(unfinished: Path, lock: FileLock) -> None:
+    unfinished.unlink(missing_ok=True)
+    marker = Path(lock.lock_file)
+    with contextlib.suppress(PermissionError):  # Windows keeps a file that is open
+        marker.unlink(missing_ok=True)
+    lock.release()
+    marker.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed builds left behind."""
-    for path in folder.glob("shard-*.arrow.tmp"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+    """Remove what killed builds left behind. A shard whose lock is held is being written."""
+    locks = (path.with_suffix("") for path in folder.glob("shard-*.arrow.tmp.lock"))
+    for path in {*folder.glob("shard-*.arrow.tmp"), *locks}:
+        lock = _lock_of(path)
+        with contextlib.suppress(OSError):  # held by its writer, or swept by another process
+            lock.acquire(blocking=False)
+            _remove(path, lock)
 
 
 # --- reading --------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ from tiny_audio_ssl.errors import UserError
 Floats = npt.NDArray[np.float32]
 FUNCTIONS = ("load_model", "get_scene_embeddings")
 SIZES = ("sample_rate", "scene_embedding_size")
+MOVED = {  # modules that checkpoints name by where they used to lie -> where they lie
+    "tiny_audio_ssl.mel_statistics": "tiny_audio_ssl.embedding.mel_statistics",
+}
 
 
 class HearModel:
@@ -47,6 +50,7 @@ class HearModel:
     """
 
     def __init__(self, module: str, weights: str | Path | None = None) -> None:
+        module = MOVED.get(module, module)
         self.name = f"hear:{module}"
         self.module = _imported(module)
         self.model = self._loaded(weights)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.readout import MEL_STATISTICS, mel_statistics
 
 

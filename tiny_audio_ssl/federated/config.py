@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config_checks import checked_type, expect
-
-if TYPE_CHECKING:
-    from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.pretext import config_class
+from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, TrainingConfig
 
 Value = bool | int | float | str  # the types that a run config can hold
 StrategyName = Literal["fedavg", "fedprox", "fedadam", "trimmed-mean", "median", "krum"]
@@ -33,7 +33,7 @@ ROBUST_STRATEGIES = ("trimmed-mean", "median", "krum")
 class FederatedConfig:
     """Settings of the model, the clients' training, the aggregation and its protection."""
 
-    task: str = "temporal-gap"
+    task: str = DEFAULT_TASK
     """Pretext task; `tiny-audio-ssl pretrain --help` lists them."""
     pretext: str = "{}"
     """Settings of the pretext task as JSON, such as {"slice_ms": 475}."""
@@ -227,13 +227,8 @@ class FederatedConfig:
 
         Raises `UserError` for an unknown task or encoder, or settings that the task doesn't have.
         """
-        # Here, as PyTorch comes with them: `federate --help` does without.
-        from tiny_audio_ssl.models.encoders import EncoderConfig
-        from tiny_audio_ssl.pretext import pretext_class
-        from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-
         try:
-            pretext = pretext_class(self.task).Config(**json.loads(self.pretext))
+            pretext = config_class(self.task)(**json.loads(self.pretext))
         except (ValueError, TypeError) as error:
             raise UserError(
                 f"pretext {self.pretext!r} are no settings of {self.task} ({error}); "

@@ -26,7 +26,7 @@ from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
 from tiny_audio_ssl.federated.recordings import open_recordings
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
-from tiny_audio_ssl.pretext import Pretext
+from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import learner
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import VALIDATION, CpuFabric, Learner

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import WaveformEncoder
-from tiny_audio_ssl.pretext import Pretext, pretext_class
+from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training.config import PretrainConfig
 
 Vector = npt.NDArray[np.float32]

@@ -1,8 +1,9 @@
 """The model that a phone runs: waveform -> log-mel -> encoder -> embedding.
 
+- `frontend_config`, `encoder_config`: the settings of both, without PyTorch
 - `frontend`: the log-mel spectrogram as an exportable module
 - `mel_spectrum`: its Fourier transform and filters as matrix products
 - `encoders`: the encoders by name
-- `readout`: which parts of an encoder the embedding is made of
+- `readout`: the parts of an encoder that make up the embedding
 - `checkpoint`: weights and settings on disk
 """

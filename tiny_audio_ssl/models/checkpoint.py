@@ -27,9 +27,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.encoders import Encoder, EncoderConfig, WaveformEncoder
-from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
-from tiny_audio_ssl.models.readout import checked
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, checked
+from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.version import __version__
 

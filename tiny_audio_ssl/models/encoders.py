@@ -1,77 +1,26 @@
 """ENCODERS: small convolutional encoders, log-mel [B, 1, bands, frames] -> embedding [B, D].
 
-Both halve bands and frames five times. To add one, write its body below and name it in ENCODERS:
-the contract test then runs over it.
+Both halve bands and frames five times. To add one, write its body below, and name it in ENCODERS
+and in `encoder_config.ENCODER_NAMES`: the contract tests then run over it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeGuard
+from collections.abc import Callable
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.encoder_config import EncoderConfig as EncoderConfig
+from tiny_audio_ssl.models.encoder_config import Norm as Norm
 from tiny_audio_ssl.models.frontend import LogMel
-from tiny_audio_ssl.models.readout import Readout, ReadoutPart, checked
+from tiny_audio_ssl.models.readout import Readout
 
-Norm = Literal["batch", "group"]
-Pooling = Literal["mean_max", "max"]
 HALVINGS = 5
 MIDDLE = 1  # index of the block whose maps are the readout's "middle": a quarter of the bands
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Which encoder, and how large."""
-
-    name: str = "mobile"
-    """`mobile`: depthwise-separable, 3 M multiply-adds; `separable`: the paper's, 8 M."""
-    width: float = 1.0
-    """Factor on every layer's channels, which are rounded to a multiple of 8."""
-    pooling: Pooling = "mean_max"
-    """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
-    `max`: the paper's global maximum."""
-    projection_dim: int | None = None
-    """Size of a linear layer behind the pooling. Left out: 128 for `max`, as in the paper; no such
-    layer for `mean_max`, whose embedding is the pooled map itself."""
-    slice_frames: int | None = None
-    """A longer input is encoded in slices of so many frames, which do not see each other, and
-    pooled over all. Left out: as long as the task's slices, so that the encoder never sees more
-    at a time than it was trained on."""
-    readout: tuple[ReadoutPart, ...] = ("last", "mel")
-    """What the embedding is made of. `last`: the last layer, which alone is trained; `middle`: an
-    early layer's mean over time; `mel`: mean, deviation, maximum and change of the log-mel."""
-    norm: Norm = "batch"
-    """`batch` folds into the convolutions and costs nothing on the phone; `group` does not look
-    across the batch and costs time there."""
-
-    def __post_init__(self) -> None:
-        if self.name not in ENCODERS:
-            raise UserError(
-                f"encoder {self.name!r} is not known; choose from {', '.join(ENCODERS)}"
-            )
-        if not 0 < self.width <= 16:
-            raise UserError(f"encoder width {self.width}: expected more than 0 and at most 16")
-        if self.projection_dim is not None and self.projection_dim < 1:
-            raise UserError(f"projection_dim {self.projection_dim}: expected at least 1")
-        if self.slice_frames is not None and self.slice_frames < 1:
-            raise UserError(f"slice_frames {self.slice_frames}: expected at least 1")
-        object.__setattr__(self, "readout", checked(self.readout))
-
-    @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> EncoderConfig:
-        """Undo `asdict`, as found in a checkpoint or a manifest.
-
-        Old checkpoints have no readout (their embedding is the last layer alone) and call
-        `projection_dim` `embedding_dim`.
-        """
-        renamed = {"embedding_dim": "projection_dim"}
-        return cls(**{"readout": ("last",), **{renamed.get(k, k): v for k, v in found.items()}})
 
 
 class Encoder(nn.Module):
@@ -81,10 +30,15 @@ class Encoder(nn.Module):
     `feature_dim`; the embedding that leaves the model comes from `embed`, of size `embedding_dim`.
     """
 
-    def __init__(self, config: EncoderConfig, bands: int) -> None:
+    def __init__(self, config: EncoderConfig, bands: int, body: Body | None = None) -> None:
+        """Build the encoder for log-mels of `bands` bands.
+
+        `body` stands in for the one that `config.name` names, to try out an architecture that is
+        not in ENCODERS.
+        """
         super().__init__()
         self.config = config
-        self.body, self.channels = ENCODERS[config.name](config)
+        self.body, self.channels = (body or ENCODERS[config.name])(config)
         self.rows = halved(bands)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
         self.feature_dim = config.projection_dim or (128 if config.pooling == "max" else pooled)

@@ -7,14 +7,12 @@ is the definition, as one large matrix, for hops that the factors do not fit.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 MOST_STRANDS = 16  # 512 = 32 x 16; as 16 x 32 it is a tenth slower
 FEWEST_STRANDS = 8

@@ -1,31 +1,19 @@
-"""Readout: what of a frozen encoder becomes the embedding; it has no weights.
+"""The readout: which parts of a frozen encoder make up the embedding. It has no weights.
 
-A task trains the last layer. What the last layer has pooled away for that task's sake is still to
-be had on the way there, at no cost: pitch and voice from the log-mel and the early maps.
+A pretext task trains the last layer, which discards what that task does not need. The log-mel and
+the early maps still hold it, pitch and voice above all, and are computed anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.encoder_config import ReadoutPart
 
-ReadoutPart = Literal["last", "middle", "mel"]
-PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
 MEL_STATISTICS = 4
-
-
-def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
-    """The parts without repetition, in their fixed order. Raises `UserError`."""
-    if not parts or set(parts) - set(PARTS):
-        raise UserError(
-            f"readout {' '.join(parts) or '(nothing)'}: expected one or more of {', '.join(PARTS)}"
-        )
-    return tuple(part for part in PARTS if part in parts)
 
 
 class Readout(nn.Module):

@@ -1,39 +1,16 @@
-"""PRETEXTS: the self-supervised tasks by name."""
+"""The self-supervised tasks.
 
-from __future__ import annotations
+- `registry`: the tasks by name, each imported when it is used
+- `base`: the contract of a task
+- `configs`, `combined_config`: the hyper-parameters of the tasks, without PyTorch
+- `temporal_gap`, `audio2vec`, `autoencoder`, `triplet`, `cola`, `byol_a`, `distillation`,
+  `combined`: the tasks
+- `pairs`: two slices of one recording, shared by several tasks
+- `decoder`: the decoder of the tasks that reconstruct
+- `augment`: the augmentations of BYOL-A
+- `sampling`: random parts of clips
+"""
 
-from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.pretext.audio2vec import Audio2VecCBoW, Audio2VecSkipGram
-from tiny_audio_ssl.pretext.autoencoder import Autoencoder
-from tiny_audio_ssl.pretext.base import Inputs, Pretext
-from tiny_audio_ssl.pretext.byol_a import ByolA
-from tiny_audio_ssl.pretext.cola import Cola
-from tiny_audio_ssl.pretext.combined import Combined
-from tiny_audio_ssl.pretext.distillation import Distillation
-from tiny_audio_ssl.pretext.temporal_gap import TemporalGap
-from tiny_audio_ssl.pretext.triplet import Triplet
+from tiny_audio_ssl.pretext.registry import PRETEXTS, config_class, pretext_class
 
-PRETEXTS: dict[str, type[Pretext]] = {
-    "temporal-gap": TemporalGap,
-    "audio2vec-cbow": Audio2VecCBoW,
-    "audio2vec-skipgram": Audio2VecSkipGram,
-    "autoencoder": Autoencoder,
-    "triplet": Triplet,
-    "cola": Cola,
-    "combined": Combined,
-    "byol-a": ByolA,
-    "distillation": Distillation,
-}
-
-
-def pretext_class(name: str) -> type[Pretext]:
-    """The task of that name; an unknown name is a `UserError` that lists the known ones."""
-    try:
-        return PRETEXTS[name]
-    except KeyError:
-        raise UserError(
-            f"pretext task {name!r} is not known; choose from {', '.join(PRETEXTS)}"
-        ) from None
-
-
-__all__ = ["PRETEXTS", "Inputs", "Pretext", "pretext_class"]
+__all__ = ["PRETEXTS", "config_class", "pretext_class"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
+from tiny_audio_ssl.pretext.configs import Audio2VecConfig
 from tiny_audio_ssl.pretext.decoder import Decoder
 
 
@@ -21,35 +19,7 @@ class Audio2Vec(Pretext):
 
     paper = "Tagliasacchi, Gfeller, de Chaumont Quitry, Roblek 2019, arXiv 1905.11796, section 3.1"
 
-    @dataclass(frozen=True)
-    class Config(Pretext.Config):
-        slice_ms: float = 175.0
-        """Length N of a slice."""
-        gap_ms: float = 0.0
-        """What is left out between two slices, G."""
-        context: int = 2
-        """Slices before and as many after the middle one, P."""
-
-        def __post_init__(self) -> None:
-            if self.slice_ms <= 0 or self.gap_ms < 0 or self.context < 1:
-                raise UserError(
-                    f"audio2vec: slice_ms {self.slice_ms}, gap_ms {self.gap_ms}, context "
-                    f"{self.context}; expected slice_ms > 0, gap_ms >= 0, context >= 1"
-                )
-
-        def slice_frames(self, frontend: FrontendConfig) -> int:
-            return frontend.frames_of_ms(self.slice_ms)
-
-        def stride_frames(self, frontend: FrontendConfig) -> int:
-            """Frames from the start of a slice to the start of the next."""
-            return self.slice_frames(frontend) + round(self.gap_ms / frontend.hop_ms)
-
-        def clip_frames(self, frontend: FrontendConfig) -> int:
-            stride = self.stride_frames(frontend)
-            return 2 * self.context * stride + self.slice_frames(frontend)
-
-        def shorter(self) -> str:
-            return "--pretext.slice-ms, --pretext.gap-ms or --pretext.context"
+    Config = Audio2VecConfig
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
@@ -67,11 +37,7 @@ class Audio2Vec(Pretext):
 class Audio2VecCBoW(Audio2Vec):
     """Each of the P slices before and after is encoded; all embeddings together give the middle."""
 
-    summary = "the middle slice from those around it"
-
-    def __init__(
-        self, config: Audio2Vec.Config, encoder: Encoder, frontend: FrontendConfig
-    ) -> None:
+    def __init__(self, config: Audio2VecConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         frames = config.slice_frames(frontend)
         self.decoder = Decoder(encoder, 2 * config.context, frontend.bands, frames, slices=1)
@@ -87,11 +53,7 @@ class Audio2VecCBoW(Audio2Vec):
 class Audio2VecSkipGram(Audio2Vec):
     """The middle slice's embedding alone gives the P slices before and the P after it."""
 
-    summary = "the slices around the middle one from it"
-
-    def __init__(
-        self, config: Audio2Vec.Config, encoder: Encoder, frontend: FrontendConfig
-    ) -> None:
+    def __init__(self, config: Audio2VecConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         frames, slices = config.slice_frames(frontend), 2 * config.context
         self.decoder = Decoder(encoder, 1, frontend.bands, frames, slices)

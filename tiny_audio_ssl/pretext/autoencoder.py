@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
+from tiny_audio_ssl.pretext.configs import AutoencoderConfig
 from tiny_audio_ssl.pretext.decoder import Decoder
 
 
@@ -23,27 +21,12 @@ class Autoencoder(Pretext):
     """
 
     paper = "Tagliasacchi, Gfeller, de Chaumont Quitry, Roblek 2019, arXiv 1905.11796, baseline"
-    summary = "a slice from its own embedding, the paper's baseline"
 
-    @dataclass(frozen=True)
-    class Config(Pretext.Config):
-        slice_ms: float = 335.0
-        """Length N of a slice, and of the clip that it comes from."""
+    Config = AutoencoderConfig
 
-        def __post_init__(self) -> None:
-            if self.slice_ms <= 0:
-                raise UserError(f"autoencoder: slice_ms {self.slice_ms}; expected more than 0")
-
-        def slice_frames(self, frontend: FrontendConfig) -> int:
-            return frontend.frames_of_ms(self.slice_ms)
-
-        def clip_frames(self, frontend: FrontendConfig) -> int:
-            return self.slice_frames(frontend)
-
-        def shorter(self) -> str:
-            return "--pretext.slice-ms"
-
-    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+    def __init__(
+        self, config: AutoencoderConfig, encoder: Encoder, frontend: FrontendConfig
+    ) -> None:
         super().__init__(config, encoder, frontend)
         frames = config.slice_frames(frontend)
         self.decoder = Decoder(encoder, 1, frontend.bands, frames, slices=1)

@@ -1,20 +1,21 @@
 """The contract of a pretext task: all that training, resuming and federation rely on.
 
-One file a task, named in PRETEXTS (`pretext/__init__.py`); `tests/test_pretext_contract.py` then
-runs over it. The loader gives one random crop of each recording; positives come from `draw`,
+Each task has a file of its own and is named in `registry.TASKS`; `tests/contract` then runs over
+it. The loader gives one random crop of each recording; positives come from `draw`,
 negatives from the batch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
+from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.configs import PretextConfig
 
 Inputs = dict[str, Tensor]
 
@@ -28,27 +29,12 @@ class Pretext(nn.Module):
 
     paper: ClassVar[str]
     """Authors, year, where, and the section or equation."""
-    summary: ClassVar[str]
-    """One line for the help text."""
     takes: ClassVar[str] = "logmel"
     """What `draw` receives: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
     waveforms draws a "wav" [n, samples], of which `forward` is given the log-mel as "logmel"."""
 
-    @dataclass(frozen=True)
-    class Config:
-        """Every hyper-parameter, with units in the names."""
-
-        def clip_frames(self, frontend: FrontendConfig) -> int:
-            """Log-mel frames that one clip must have."""
-            raise NotImplementedError
-
-        def slice_frames(self, frontend: FrontendConfig) -> int:
-            """Log-mel frames that the encoder is given at a time."""
-            raise NotImplementedError
-
-        def shorter(self) -> str:
-            """The option that lowers `clip_frames`, for the error about short recordings."""
-            raise NotImplementedError
+    Config: ClassVar[Any] = PretextConfig
+    """The dataclass of the hyper-parameters, derived from `PretextConfig`."""
 
     def __init__(self, config: Any, encoder: Encoder, frontend: FrontendConfig) -> None:
         """Build the heads for this encoder's shapes; see the subclass for its config."""

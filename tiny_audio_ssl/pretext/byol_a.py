@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.encoders import Encoder, Norm
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import Norm
+from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment, sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
+from tiny_audio_ssl.pretext.configs import ByolAConfig
 
 
 class ByolA(Pretext):
@@ -30,54 +30,10 @@ class ByolA(Pretext):
         "Niizumi, Takeuchi, Ohishi, Harada, Kashino 2021, arXiv 2103.06695, section III, with the "
         "augmentations of arXiv 2204.07402; Grill et al. 2020, arXiv 2006.07733, equations 1 and 2"
     )
-    summary = "another augmented view of the same slice, as a moving average sees it"
 
-    @dataclass(frozen=True)
-    class Config(Pretext.Config):
-        slice_ms: float = 975.0
-        """Length of the slice that both views are made of."""
-        mixup: float = 0.2
-        """Largest share of another clip of the batch that is mixed in as background."""
-        smallest_crop: float = 0.6
-        """Least height and width of the random crop that is resized, as a factor on the slice's."""
-        largest_crop: float = 1.5
-        """Greatest height and width; what lies outside of the slice is empty."""
-        fade: float = 1.0
-        """Most that a line over time adds at its ends, in standard deviations of the log-mel."""
-        hidden: int = 512
-        """Hidden units of projector and predictor (4096 in the paper, for a far larger encoder)."""
-        projection: int = 128
-        """Outputs of projector and predictor (256 in the paper)."""
-        momentum: float = 0.99
-        """What the moving average keeps at each step, at the start; rises to 1 along a cosine."""
+    Config = ByolAConfig
 
-        def __post_init__(self) -> None:
-            if self.slice_ms <= 0 or self.hidden < 1 or self.projection < 1:
-                raise UserError(
-                    f"byol-a: slice_ms {self.slice_ms}, hidden {self.hidden}, projection "
-                    f"{self.projection}; each must be positive"
-                )
-            if not (0 <= self.mixup <= 1 and self.fade >= 0 and 0 <= self.momentum <= 1):
-                raise UserError(
-                    f"byol-a: mixup {self.mixup}, fade {self.fade}, momentum {self.momentum}; "
-                    "expected mixup and momentum in 0..1, fade >= 0"
-                )
-            if not 0 < self.smallest_crop <= self.largest_crop:
-                raise UserError(
-                    f"byol-a: crops from {self.smallest_crop} to {self.largest_crop} of a slice; "
-                    "expected 0 < smallest_crop <= largest_crop"
-                )
-
-        def clip_frames(self, frontend: FrontendConfig) -> int:
-            return self.slice_frames(frontend)
-
-        def slice_frames(self, frontend: FrontendConfig) -> int:
-            return frontend.frames_of_ms(self.slice_ms)
-
-        def shorter(self) -> str:
-            return "--pretext.slice-ms"
-
-    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+    def __init__(self, config: ByolAConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         hidden, size, norm = config.hidden, config.projection, encoder.config.norm
         self.projector = perceptron(encoder.feature_dim, hidden, size, norm)

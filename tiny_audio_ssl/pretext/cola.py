@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment
 from tiny_audio_ssl.pretext.base import Inputs
+from tiny_audio_ssl.pretext.configs import ColaConfig
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 
@@ -25,26 +23,10 @@ class Cola(Pairs):
     """
 
     paper = "Saeed, Grangier, Zeghidour 2020, arXiv 2010.10915, section 2"
-    summary = "which slice of the batch comes from the same recording"
 
-    @dataclass(frozen=True)
-    class Config(Pairs.Config):
-        projection_dim: int = 512
-        """Size of the layer between embedding and similarity."""
-        mixup: float = 0.0
-        """Largest share of another clip that is mixed into a slice; 0: as in the paper."""
-        resize: bool = False
-        """Cut a random part of bands and frames and stretch it to the slice's size."""
+    Config = ColaConfig
 
-        def __post_init__(self) -> None:
-            super().__post_init__()
-            if self.projection_dim < 1 or not 0 <= self.mixup < 1:
-                raise UserError(
-                    f"cola: projection_dim {self.projection_dim}, mixup {self.mixup}; expected "
-                    "projection_dim >= 1 and mixup from 0 to less than 1"
-                )
-
-    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+    def __init__(self, config: ColaConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         size = config.projection_dim
         self.project = nn.Sequential(

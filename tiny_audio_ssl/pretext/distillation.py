@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.embedding.hear_model import HearModel
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
+from tiny_audio_ssl.pretext.configs import DistillationConfig
 
 FIT_BATCH = 64  # clips that the teacher is given at a time
 SMALLEST_STD = 0.1  # of the mean over dimensions: one that hardly varies is not blown up
@@ -35,41 +33,16 @@ class Distillation(Pretext):
         "equation 3 (features through a regressor), on unit vectors; after Hinton, Vinyals, Dean, "
         "arXiv 1503.02531"
     )
-    summary = "the embedding of a larger model (--pretext.teacher)"
     takes = "wav"
 
     mean: Tensor
     inverse_std: Tensor
 
-    @dataclass(frozen=True)
-    class Config(Pretext.Config):
-        teacher: str = "tiny_audio_ssl.embedding.mel_statistics"
-        """Any module with the HEAR API that can be imported (PYTHONPATH=FOLDER for one that is not
-        installed). The one left out for needs no weights, and teaches little."""
-        weights: str | None = None
-        """The path that the teacher's `load_model` is given, if it wants one."""
-        clip_ms: float = 975.0
-        """Length of what teacher and encoder hear."""
-        mix: float = 0.5
-        """Share of the clips that are mixed with another."""
+    Config = DistillationConfig
 
-        def __post_init__(self) -> None:
-            if self.clip_ms <= 0 or not 0 <= self.mix <= 1:
-                raise UserError(
-                    f"distillation: clip_ms {self.clip_ms}, mix {self.mix}; expected clip_ms > 0 "
-                    "and mix in 0..1"
-                )
-
-        def clip_frames(self, frontend: FrontendConfig) -> int:
-            return frontend.frames_of_ms(self.clip_ms)
-
-        def slice_frames(self, frontend: FrontendConfig) -> int:
-            return self.clip_frames(frontend)
-
-        def shorter(self) -> str:
-            return "--pretext.clip-ms"
-
-    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+    def __init__(
+        self, config: DistillationConfig, encoder: Encoder, frontend: FrontendConfig
+    ) -> None:
         super().__init__(config, encoder, frontend)
         self.teacher = HearModel(config.teacher, config.weights)
         self.head = nn.Linear(encoder.feature_dim, self.teacher.dim)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs
+from tiny_audio_ssl.pretext.configs import TemporalGapConfig
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 
@@ -23,14 +22,12 @@ class TemporalGap(Pairs):
     """
 
     paper = "Tagliasacchi, Gfeller, de Chaumont Quitry, Roblek 2019, arXiv 1905.11796, section 3.2"
-    summary = "the gap in time between two slices of a recording"
 
-    @dataclass(frozen=True)
-    class Config(Pairs.Config):
-        hidden: int = 64
-        """Units of the hidden layer."""
+    Config = TemporalGapConfig
 
-    def __init__(self, config: Config, encoder: Encoder, frontend: FrontendConfig) -> None:
+    def __init__(
+        self, config: TemporalGapConfig, encoder: Encoder, frontend: FrontendConfig
+    ) -> None:
         super().__init__(config, encoder, frontend)
         self.head = nn.Sequential(
             nn.Linear(2 * encoder.feature_dim, config.hidden),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.pretext.configs import TripletConfig
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 
@@ -22,17 +20,8 @@ class Triplet(Pairs):
     """
 
     paper = "Jansen et al. 2018, arXiv 1711.02209, temporal proximity; baseline of 1905.11796"
-    summary = "slices of one recording nearer to each other than to others, the paper's baseline"
 
-    @dataclass(frozen=True)
-    class Config(Pairs.Config):
-        margin: float = 0.2
-        """By how much more the squared distance to the negative must be, of at most 4."""
-
-        def __post_init__(self) -> None:
-            super().__post_init__()
-            if not 0 < self.margin < 4:
-                raise UserError(f"triplet: margin {self.margin}; expected more than 0, less than 4")
+    Config = TripletConfig
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         embedding = encoder(torch.cat([inputs["anchor"], inputs["positive"]]))

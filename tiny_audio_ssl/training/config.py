@@ -1,4 +1,7 @@
-"""What defines a run, but its recordings: the command line offers it, a checkpoint keeps it."""
+"""The settings of a run, without its recordings.
+
+Imports no PyTorch: the command line offers these settings, and a checkpoint keeps them.
+"""
 
 from __future__ import annotations
 
@@ -6,52 +9,53 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext import config_class
 
 DEFAULT_TASK = "temporal-gap"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How long, how fast, on what."""
+    """Length, speed and place of the training."""
 
     steps: int = 2000
     """Optimizer steps."""
     batch_size: int = 64
     """Clips in a step, over all processes."""
     micro_batches: int | None = None
-    """In how many parts a batch is worked through, over all processes; one a process if left out.
-    More need less memory."""
+    """Parts that a batch is divided into, over all processes; more parts need less memory. Default:
+    one part a process."""
     learning_rate: float = 1e-3
     """Highest learning rate of AdamW, reached after the warm-up; then a cosine to zero."""
     weight_decay: float = 0.01
-    """Of AdamW; not applied to biases and normalisation."""
+    """Weight decay of AdamW; biases and normalization are exempt."""
     warmup_steps: int = 100
     """Steps in which the learning rate rises from zero."""
     gradient_clip: float = 1.0
-    """Largest norm of a step's gradient."""
+    """Largest norm of the gradient of a step."""
     seed: int = 0
-    """Two runs with one seed, one corpus and one kind of CPU are equal to the bit."""
+    """Seed of everything random. Two runs with the same seed, recordings and kind of CPU are equal
+    to the bit."""
     held_out: float = 0.05
     """Share of the recordings kept for validation and for comparing artifacts."""
     segment_s: float = 10.0
-    """A longer recording counts once for each started segment of so many seconds."""
+    """Length of a segment: a longer recording counts once for each segment that it begins."""
     log_every: int = 10
     """Steps between two lines of metrics.jsonl."""
     validate_every: int = 200
-    """Steps between two looks at the held-out recordings."""
+    """Steps between two evaluations on the held-out recordings."""
     checkpoint_every: int = 200
     """Steps between two checkpoints."""
     keep_last: int = 2
     """Checkpoints kept, besides the best one."""
     workers: int = 0
-    """Processes that read crops; with the cache, reading is so fast that none is needed."""
+    """Processes that read crops; the cache is fast enough to need none."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to compute."""
+    """Device to compute on."""
     devices: int = 1
-    """Processes on this machine, each with a device (DistributedDataParallel)."""
+    """Processes on this machine, each with a device of its own (DistributedDataParallel)."""
     num_nodes: int = 1
     """Machines; start each with torchrun."""
     precision: Literal["32", "bf16"] = "32"
@@ -71,7 +75,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """All that defines a run, but the recordings."""
+    """Everything that defines a run, except for its recordings."""
 
     task: str = DEFAULT_TASK
     pretext: Any = None  # the task's Config; its defaults if left out
@@ -81,13 +85,14 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         if self.pretext is None:
-            object.__setattr__(self, "pretext", pretext_class(self.task).Config())
+            object.__setattr__(self, "pretext", config_class(self.task)())
         if self.encoder.slice_frames is None:
             frames = self.pretext.slice_frames(self.frontend)
             object.__setattr__(self, "encoder", replace(self.encoder, slice_frames=frames))
 
     @property
     def crop_samples(self) -> int:
+        """Samples of one random crop of a recording: what one clip of the task needs."""
         return self.frontend.samples(self.pretext.clip_frames(self.frontend))
 
     @classmethod
@@ -95,7 +100,7 @@ class PretrainConfig:
         """Undo `asdict`, as found in a checkpoint's config."""
         return cls(
             run["task"],
-            pretext_class(run["task"]).Config(**run["pretext"]),
+            config_class(run["task"])(**run["pretext"]),
             EncoderConfig.from_dict(run["encoder"]),
             FrontendConfig(**run["frontend"]),
             TrainingConfig(**run["training"]),

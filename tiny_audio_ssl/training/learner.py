@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from tiny_audio_ssl.data.batches import seed_of, sequential
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
-from tiny_audio_ssl.pretext import Pretext
+from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.metrics_log import spread

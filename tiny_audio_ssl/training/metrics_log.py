@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor
 
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.progress import ProgressBar
 
 
 @torch.no_grad()
@@ -50,19 +41,8 @@ class MetricsLog:
         self._drop_after(first_step)
         self._file = self.path.open("a")
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
-            disable=not show,
-        )
-        self._task = self._bar.add_task(
-            "steps", total=total_steps, completed=first_step, state="starting"
+        self._bar = ProgressBar(
+            "steps", total_steps, completed=first_step, note="starting", show=show
         )
 
     def _drop_after(self, step: int) -> None:
@@ -73,7 +53,7 @@ class MetricsLog:
             work.write_text("".join(line + "\n" for line in kept))
 
     def __enter__(self) -> MetricsLog:
-        self._bar.start()
+        self._bar.__enter__()
         return self
 
     def __exit__(
@@ -82,12 +62,12 @@ class MetricsLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        self._bar.__exit__(kind, error, traceback)
         self._board.close()
         self._file.close()
 
     def advance(self, step: int) -> None:
-        self._bar.update(self._task, completed=step)
+        self._bar.update(step)
 
     def write(self, step: int, record: dict[str, Any]) -> None:
         """Numbers of one step, named `group/name`."""
@@ -97,7 +77,7 @@ class MetricsLog:
             self._board.add_scalar(name, value, step)
 
     def show(self, state: str) -> None:
-        self._bar.update(self._task, state=state)
+        self._bar.update(note=state)
 
 
 def _step_of(line: str) -> float:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from lightning_fabric import Fabric
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings, open_cache
@@ -30,6 +30,9 @@ from tiny_audio_ssl.training.run_recordings import (
     write_recordings,
 )
 from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 SKIPPED = "skipped.csv"
 logger = logging.getLogger(__name__)

@@ -18,10 +18,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from tiny_audio_ssl.data.batches import Batches, seed_of
@@ -33,6 +32,10 @@ from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.learner import Learner, fit
 from tiny_audio_ssl.training.metrics_log import MetricsLog
+from tiny_audio_ssl.utils.fabric import fabric_class
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
 PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
@@ -233,7 +236,7 @@ class Trainer:
 
 def launch(options: TrainingConfig) -> Fabric:
     """Start the processes that the options ask for; a process that torchrun started joins them."""
-    fabric = Fabric(
+    fabric = fabric_class()(
         accelerator=options.accelerator,
         devices=options.devices,
         num_nodes=options.num_nodes,

@@ -1,6 +1,10 @@
 """Helpers that every other package may use.
 
-- `files`: atomic writing of files and folders
-- `quiet`: silence for libraries that write to the terminal
+- `cache_dir`: the folder for what can be made again
+- `callable_package`: packages that can be called like the function of their name
 - `extras`: optional packages, imported when they are needed
+- `fabric`: Lightning Fabric, imported quickly
+- `files`: atomic writing of files and folders
+- `progress`: the progress bar
+- `quiet`: silence for libraries that write to the terminal
 """

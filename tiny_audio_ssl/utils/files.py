@@ -111,6 +111,8 @@ def short_names(folders: Sequence[Path]) -> list[str]:
 
 
 def _sync(path: Path) -> None:
+    if os.name == "nt":  # opens no folder, and syncs no file that is open for reading
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

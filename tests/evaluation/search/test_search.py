@@ -22,8 +22,8 @@ from tiny_audio_ssl.evaluation.search import SearchConfig, choosing_part, unseen
 from tiny_audio_ssl.evaluation.search.proposals import LEVELS, propose, references, scaled
 from tiny_audio_ssl.evaluation.search.table import Figure, Trial, best, read, write
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.pretext.combined import format_weights
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.pretext.combined_config import format_weights
 from tiny_audio_ssl.training.config import TrainingConfig
 
 TASKS = ("temporal-gap", "audio2vec-cbow", "triplet")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tiny_audio_ssl.bench.native import packages
-from tiny_audio_ssl.data.cache import default_cache_dir
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.files import atomic_folder
 
 Runtime = Literal["executorch", "onnxruntime"]

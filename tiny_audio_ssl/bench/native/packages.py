@@ -16,9 +16,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tiny_audio_ssl.data.cache import default_cache_dir
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils import files
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 EXTRAS = {"executorch": "executorch", "onnxruntime": "onnx"}
 WANTED = {  # what of a wheel is kept

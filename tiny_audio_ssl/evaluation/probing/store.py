@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save
 
-from tiny_audio_ssl.data.cache import Recordings, default_cache_dir
+from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.embedding.embedder import EmbeddingModel, Floats, embed_all
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.files import atomic_file
 
 CLIPS_PER_FILE = 2048  # what an interruption loses at most

@@ -28,9 +28,10 @@ from tiny_audio_ssl.evaluation.search import table
 from tiny_audio_ssl.evaluation.search.proposals import propose
 from tiny_audio_ssl.evaluation.search.table import Figure, Trial
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
-from tiny_audio_ssl.models.frontend import FrontendConfig
-from tiny_audio_ssl.pretext.combined import Combined, Weights, check_weights
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.combined import Combined
+from tiny_audio_ssl.pretext.combined_config import Weights, check_weights
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.trainer import TrainingStoppedError

@@ -15,7 +15,7 @@ from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.training.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.pretext import Inputs
+from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.quiet import exporters_hushed, native_stderr_hidden
 

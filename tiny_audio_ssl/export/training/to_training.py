@@ -26,7 +26,8 @@ from tiny_audio_ssl.export.training.joint_graph import joint_graph
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
-from tiny_audio_ssl.pretext import Inputs, Pretext, pretext_class
+from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.combined import Combined
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.extras import require

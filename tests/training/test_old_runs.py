@@ -1,0 +1,50 @@
+"""Runs begun at commit f4e3626 go on, to the weights that they would have reached then."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from support.old_files import OLD_FILES, restore_run
+
+from tiny_audio_ssl.embedding.embedder import load
+from tiny_audio_ssl.training import runs
+
+EXPECTED = OLD_FILES / "expected"
+
+
+def computes_like_the_recorder() -> bool:
+    """Whether this CPU rounds as the one did that wrote the files: another picks other kernels."""
+    sine = 0.5 * np.sin(2 * np.pi * 440 * np.arange(15_600) / 16_000)
+    expected = json.loads((EXPECTED / "embeddings.json").read_text())
+    return all(
+        hashlib.sha256(load(OLD_FILES / name).embed(sine).tobytes()).hexdigest() == was["sha256"]
+        for name, was in expected.items()
+    )
+
+
+@pytest.mark.parametrize(("name", "steps"), [("run", 8), ("distillation", 4)])
+def test_resumed_run_reaches_the_recorded_weights(name: str, steps: int, tmp_path: Path):
+    run = restore_run(name, tmp_path / name)
+    assert runs.resume(run, progress=False).step == steps
+    resumed = run / "last" / "model.safetensors"
+    recorded = EXPECTED / f"{name}-step-{steps}.safetensors"
+    if computes_like_the_recorder():
+        assert resumed.read_bytes() == recorded.read_bytes()
+    reached = load_file(resumed)
+    for key, tensor in load_file(recorded).items():
+        torch.testing.assert_close(reached[key], tensor, atol=1e-4, rtol=1e-4)
+
+
+def test_resumed_run_drops_metrics_behind_its_checkpoint(tmp_path: Path):
+    """The old log holds steps beyond the checkpoint; the resumed run writes them again, once."""
+    run = restore_run("run", tmp_path / "run")
+    runs.resume(run, progress=False)
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
+    assert steps == [4, 8, 8]

@@ -1,0 +1,78 @@
+"""COMMANDS: the program's commands by name. A command's module is imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from tiny_audio_ssl.commands.base import Command
+
+
+@dataclass(frozen=True)
+class CommandEntry:
+    """A command before it is imported."""
+
+    path: str  # MODULE:CLASS within this package
+    summary: str  # for the list of commands; the class's docstring says more
+
+    def load(self) -> type[Command]:
+        """Import the command's module, and return its class."""
+        module, _, name = self.path.partition(":")
+        found = importlib.import_module(f"tiny_audio_ssl.commands.{module}")
+        return cast("type[Command]", getattr(found, name))
+
+
+COMMANDS = {
+    "pretrain": CommandEntry(
+        "pretrain:Pretrain", "Pre-train an encoder on unlabelled recordings, into a run's folder."
+    ),
+    "resume": CommandEntry(
+        "pretrain:Resume",
+        "Resume a run that was interrupted or killed; the result is the same as without a break.",
+    ),
+    "embed": CommandEntry(
+        "embed:Embed",
+        "Write the embeddings of files, folders or manifests to a .parquet or .npy file.",
+    ),
+    "probe": CommandEntry(
+        "probe:Probe",
+        "Judge embeddings by what can be read from them: labels, by several protocols.",
+    ),
+    "finetune": CommandEntry(
+        "finetune:Finetune",
+        "Train encoder and linear heads end to end on labels, and test on recordings held out.",
+    ),
+    "search": CommandEntry(
+        "search:Search",
+        "Find the pretext tasks and weights whose encoder does best in a linear probe.",
+    ),
+    "report": CommandEntry(
+        "report:Report",
+        "Write one HTML page about runs: results, a map to listen to, mistakes, curves, costs.",
+    ),
+    "datasets": CommandEntry(
+        "datasets:Datasets",
+        "List the published datasets that can be probed; with a name, say how to get that one.",
+    ),
+    "export": CommandEntry(
+        "export:Export",
+        "Export runs to mobile artifacts, and compare each with the model on real recordings.",
+    ),
+    "verify": CommandEntry(
+        "verify:Verify",
+        "Check artifacts: schema and hashes, and that they give the embeddings that were recorded.",
+    ),
+    "bench": CommandEntry(
+        "bench:Bench",
+        "Time exported artifacts on this machine and on phones, beside eager PyTorch and peers.",
+    ),
+    "federate": CommandEntry(
+        "federate:Federate",
+        "Pre-train on devices that keep their recordings; docs/federated.md explains it.",
+    ),
+    "inspect": CommandEntry(
+        "inspect:Inspect", "Describe a run, a checkpoint, an export folder or a corpus."
+    ),
+}

@@ -1,0 +1,74 @@
+"""The settings of an encoder. Imports no PyTorch: the command line offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tiny_audio_ssl.errors import UserError
+
+Norm = Literal["batch", "group"]
+Pooling = Literal["mean_max", "max"]
+ReadoutPart = Literal["last", "middle", "mel"]
+PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
+
+ENCODER_NAMES = ("mobile", "separable")  # the keys of `encoders.ENCODERS`
+
+
+def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
+    """The parts without repetition, in their fixed order. Raises `UserError`."""
+    if not parts or set(parts) - set(PARTS):
+        raise UserError(
+            f"readout {' '.join(parts) or '(nothing)'}: expected one or more of {', '.join(PARTS)}"
+        )
+    return tuple(part for part in PARTS if part in parts)
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Architecture and size of the encoder."""
+
+    name: str = "mobile"
+    """`mobile`: depthwise-separable, 3 M multiply-adds; `separable`: the paper's, 8 M."""
+    width: float = 1.0
+    """Factor on the channels of every layer, rounded to a multiple of 8."""
+    pooling: Pooling = "mean_max"
+    """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
+    `max`: the paper's global maximum."""
+    projection_dim: int | None = None
+    """Size of a linear layer behind the pooling. Default: 128 for `max`, as in the paper; no such
+    layer for `mean_max`, whose embedding is the pooled map itself."""
+    slice_frames: int | None = None
+    """Encode a longer input in slices of this many frames, each on its own, and pool over all of
+    them. Default: the length of the task's slices, so that the encoder never sees more at a time
+    than it was trained on."""
+    readout: tuple[ReadoutPart, ...] = ("last", "mel")
+    """Parts of the embedding. `last`: the last layer, the only part that is trained; `middle`: an
+    early layer's mean over time; `mel`: mean, deviation, maximum and change of the log-mel."""
+    norm: Norm = "batch"
+    """`batch` folds into the convolutions and costs nothing on a phone; `group` does not look
+    across the batch, and costs time there."""
+
+    def __post_init__(self) -> None:
+        if self.name not in ENCODER_NAMES:
+            raise UserError(
+                f"encoder {self.name!r} is not known; choose from {', '.join(ENCODER_NAMES)}"
+            )
+        if not 0 < self.width <= 16:
+            raise UserError(f"encoder width {self.width}: expected more than 0 and at most 16")
+        if self.projection_dim is not None and self.projection_dim < 1:
+            raise UserError(f"projection_dim {self.projection_dim}: expected at least 1")
+        if self.slice_frames is not None and self.slice_frames < 1:
+            raise UserError(f"slice_frames {self.slice_frames}: expected at least 1")
+        object.__setattr__(self, "readout", checked(self.readout))
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> EncoderConfig:
+        """Undo `asdict`, as found in a checkpoint or a manifest.
+
+        Old checkpoints have no readout (their embedding is the last layer alone), and their name
+        for `projection_dim` is `embedding_dim`.
+        """
+        renamed = {"embedding_dim": "projection_dim"}
+        return cls(**{"readout": ("last",), **{renamed.get(k, k): v for k, v in found.items()}})

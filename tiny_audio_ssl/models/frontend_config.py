@@ -1,0 +1,64 @@
+"""The settings of the log-mel front-end. Imports no PyTorch: the command line offers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
+from tiny_audio_ssl.errors import UserError
+
+
+@dataclass(frozen=True)
+class FrontendConfig:
+    """What the log-mel is made of. It travels with the weights."""
+
+    sample_rate_hz: ClassVar[int] = SAMPLE_RATE_HZ  # what audio.py gives; not a choice
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    bands: int = 64
+    min_hz: float = 60.0
+    max_hz: float = 7800.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
+            raise UserError(
+                f"frontend: bands from {self.min_hz} to {self.max_hz} Hz at "
+                f"{self.sample_rate_hz} Hz; expected 0 <= min_hz < max_hz <= half the rate"
+            )
+        if self.bands < 1 or self.window < 2 or self.hop < 1:
+            raise UserError(
+                f"frontend: {self.bands} bands, window {self.window_ms} ms, hop {self.hop_ms} ms; "
+                "each must be positive"
+            )
+
+    @property
+    def window(self) -> int:
+        """Samples of a window (400 at 16 kHz)."""
+        return round(self.window_ms * self.sample_rate_hz / 1000)
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next (160 at 16 kHz)."""
+        return round(self.hop_ms * self.sample_rate_hz / 1000)
+
+    @property
+    def fft_size(self) -> int:
+        """The power of two that holds a window (512 at 16 kHz)."""
+        return 1 << (self.window - 1).bit_length()
+
+    def frames(self, samples: int) -> int:
+        """Whole frames in so many samples; nothing is padded."""
+        return max(0, (samples - self.window) // self.hop + 1)
+
+    def samples(self, frames: int) -> int:
+        """The fewest samples that give so many frames."""
+        return self.window + (frames - 1) * self.hop
+
+    def frames_of_ms(self, duration_ms: float) -> int:
+        """Frames in so many milliseconds, at least one: 975 ms are 96 frames."""
+        return max(1, self.frames(round(duration_ms * self.sample_rate_hz / 1000)))
+
+    def ms(self, frames: int) -> float:
+        """The milliseconds that so many frames span, first sample to last."""
+        return 1000 * self.samples(frames) / self.sample_rate_hz

@@ -1,0 +1,104 @@
+"""The hyper-parameters of several tasks at once. Imports no PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any
+
+from tyro.constructors import PrimitiveConstructorSpec
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.configs import PretextConfig
+from tiny_audio_ssl.pretext.registry import TASKS, config_class
+
+Weights = dict[str, float]
+
+
+def parse_weights(words: Sequence[str]) -> Weights:
+    """Read TASK WEIGHT pairs as typed. Raises `UserError` when they are not pairs."""
+    try:
+        return {task: float(w) for task, w in zip(words[::2], words[1::2], strict=True)}
+    except ValueError:
+        raise UserError(
+            f"weights {' '.join(words)!r}: expected pairs of a task and a number, "
+            "e.g. temporal-gap 1 audio2vec-cbow 0.5"
+        ) from None
+
+
+def format_weights(weights: Mapping[str, float]) -> list[str]:
+    """Return the words to type for these weights."""
+    return [word for task, weight in weights.items() for word in (task, f"{weight:g}")]
+
+
+AS_PAIRS = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="TASK WEIGHT [TASK WEIGHT ...]",
+    instance_from_str=lambda words: parse_weights(words),
+    is_instance=lambda value: isinstance(value, dict),
+    str_from_instance=format_weights,
+)
+
+
+@dataclass(frozen=True)
+class CombinedConfig(PretextConfig):
+    """Hyper-parameters of several tasks at once."""
+
+    weights: Annotated[Weights, AS_PAIRS] = field(
+        default_factory=lambda: {"temporal-gap": 1.0, "audio2vec-cbow": 1.0}
+    )
+    """Tasks, with their default settings, and the weight of each loss in the sum."""
+    slice_ms: float | None = None
+    """Length of the slices of all tasks. Default: the length that each task has."""
+
+    def __post_init__(self) -> None:
+        check_weights(self.weights)
+        self.configs()  # raises if slice_ms does not suit one of the tasks
+
+    def configs(self) -> dict[str, PretextConfig]:
+        """Return the settings of each task."""
+        return {name: _config(name, self.slice_ms) for name in self.weights}
+
+    def clip_frames(self, frontend: FrontendConfig) -> int:
+        return max(config.clip_frames(frontend) for config in self.configs().values())
+
+    def slice_frames(self, frontend: FrontendConfig) -> int:
+        """Return the shortest: the encoder then takes longer slices in pieces of that length, so
+        that it is given inputs of one length in every task, and later too."""
+        return min(config.slice_frames(frontend) for config in self.configs().values())
+
+    def shorter(self) -> str:
+        return "--pretext.slice-ms, or --pretext.weights without the task of the longest clip"
+
+
+def combinable() -> list[str]:
+    """Return the names of the tasks that can be combined: those that learn from the log-mel."""
+    return [name for name, entry in TASKS.items() if entry.combinable]
+
+
+def check_weights(weights: object) -> None:
+    """Raise `UserError` unless the weights are positive numbers by the names of tasks."""
+    known = ", ".join(combinable())
+    if not isinstance(weights, dict) or not weights:
+        raise UserError(f"weights {weights!r}: expected a weight for each of some of {known}")
+    unknown = [name for name in weights if name not in combinable()]
+    if unknown:
+        raise UserError(f"can't combine {', '.join(map(repr, unknown))}; choose from {known}")
+    for name, weight in weights.items():
+        if not (isinstance(weight, int | float) and 0 < weight < math.inf):
+            raise UserError(
+                f"the weight of {name} is {weight}; expected more than 0. Leave out a task that "
+                f"shall not count; the known ones are {known}"
+            )
+
+
+def _config(name: str, slice_ms: float | None) -> PretextConfig:
+    config = config_class(name)()
+    if slice_ms is None:
+        return config
+    if "slice_ms" not in {f.name for f in fields(config)}:
+        raise UserError(f"slice_ms {slice_ms}: {name} has no slices whose length can be set")
+    changed: dict[str, Any] = {"slice_ms": slice_ms}
+    return replace(config, **changed)

@@ -1,0 +1,119 @@
+"""PRETEXTS: the self-supervised tasks by name. A task is imported when it is used.
+
+To add one: write its settings in `configs.py` and the task in a file of its own, and name both in
+TASKS. The contract tests then run over it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from tiny_audio_ssl.errors import UserError
+
+if TYPE_CHECKING:
+    from tiny_audio_ssl.pretext.base import Pretext
+    from tiny_audio_ssl.pretext.configs import PretextConfig
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task before it is imported."""
+
+    task: str  # MODULE:CLASS within this package
+    config: str  # MODULE:CLASS within this package; imports no PyTorch
+    summary: str  # for the help text: what the task learns to tell
+    combinable: bool = True  # with other tasks, by `combined`
+
+
+TASKS = {
+    "temporal-gap": TaskEntry(
+        "temporal_gap:TemporalGap",
+        "configs:TemporalGapConfig",
+        "the gap in time between two slices of a recording",
+    ),
+    "audio2vec-cbow": TaskEntry(
+        "audio2vec:Audio2VecCBoW",
+        "configs:Audio2VecConfig",
+        "the middle slice from those around it",
+    ),
+    "audio2vec-skipgram": TaskEntry(
+        "audio2vec:Audio2VecSkipGram",
+        "configs:Audio2VecConfig",
+        "the slices around the middle one from it",
+    ),
+    "autoencoder": TaskEntry(
+        "autoencoder:Autoencoder",
+        "configs:AutoencoderConfig",
+        "a slice from its own embedding, the paper's baseline",
+    ),
+    "triplet": TaskEntry(
+        "triplet:Triplet",
+        "configs:TripletConfig",
+        "slices of one recording nearer to each other than to others, the paper's baseline",
+    ),
+    "cola": TaskEntry(
+        "cola:Cola", "configs:ColaConfig", "which slice of the batch comes from the same recording"
+    ),
+    "combined": TaskEntry(
+        "combined:Combined",
+        "combined_config:CombinedConfig",
+        "several of the other tasks at once, weighted",
+        combinable=False,
+    ),
+    "byol-a": TaskEntry(
+        "byol_a:ByolA",
+        "configs:ByolAConfig",
+        "another augmented view of the same slice, as a moving average sees it",
+    ),
+    "distillation": TaskEntry(
+        "distillation:Distillation",
+        "configs:DistillationConfig",
+        "the embedding of a larger model (--pretext.teacher)",
+        combinable=False,
+    ),
+}
+
+
+def config_class(name: str) -> type[PretextConfig]:
+    """Return the settings of the task of that name, without importing PyTorch.
+
+    Raises `UserError` that lists the known tasks.
+    """
+    return cast("type[PretextConfig]", _imported(_entry(name).config))
+
+
+def pretext_class(name: str) -> type[Pretext]:
+    """Return the task of that name. Raises `UserError` that lists the known tasks."""
+    return cast("type[Pretext]", _imported(_entry(name).task))
+
+
+class _Pretexts(Mapping[str, "type[Pretext]"]):
+    """Every task by its name; each is imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> type[Pretext]:
+        if name not in TASKS:
+            raise KeyError(name)
+        return pretext_class(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TASKS)
+
+    def __len__(self) -> int:
+        return len(TASKS)
+
+
+PRETEXTS: Mapping[str, type[Pretext]] = _Pretexts()
+
+
+def _entry(name: str) -> TaskEntry:
+    if name not in TASKS:
+        raise UserError(f"pretext task {name!r} is not known; choose from {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def _imported(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(f"tiny_audio_ssl.pretext.{module}"), attribute)
