@@ -22,7 +22,7 @@ import torch
 import tyro
 from federation_device import client_cost, memory_mb_of
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.federated import centralized, local_training, model_vectors
 from tiny_audio_ssl.federated.config import Encoding, FederatedConfig, NormKind
 from tiny_audio_ssl.federated.global_model import GlobalModel

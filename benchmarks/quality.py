@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import tiny_audio_ssl
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
 from tiny_audio_ssl.evaluation import finetuning
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite

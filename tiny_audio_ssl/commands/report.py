@@ -13,7 +13,7 @@ from typing import Annotated
 import tyro
 
 from tiny_audio_ssl import report
-from tiny_audio_ssl.bench import measure
+from tiny_audio_ssl.bench.run import bench
 from tiny_audio_ssl.commands.base import Command, err, out, progress, report_skipped
 from tiny_audio_ssl.commands.probe import Questions, floors
 from tiny_audio_ssl.embedding.embedder import Embedder, Floats
@@ -115,7 +115,7 @@ class Report(Command):
         for folder, name in zip(self.runs, names, strict=True):
             with err.status(f"reading {name}"):
                 export = folder / "export"
-                timings = measure([export]) if self.bench and export.is_dir() else ()
+                timings = bench(export) if self.bench and export.is_dir() else ()
                 found.append(report.read_run(folder, name, timings))
         return found
 

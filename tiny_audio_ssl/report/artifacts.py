@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiny_audio_ssl.bench import Row
-from tiny_audio_ssl.bench.timing import HOST
+from tiny_audio_ssl.bench.rows import Row
+from tiny_audio_ssl.bench.settings import HOST
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 

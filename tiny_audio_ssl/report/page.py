@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import torch
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.report import charts
 from tiny_audio_ssl.report.artifacts import tabulate_artifacts

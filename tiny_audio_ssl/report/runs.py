@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tiny_audio_ssl.bench import Row
+from tiny_audio_ssl.bench.rows import Row
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import CONFIG, MODEL, Checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count

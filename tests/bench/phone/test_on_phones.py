@@ -1,36 +1,28 @@
 """`tiny-audio-ssl bench --target adb`, from the command line to a phone's shell.
 
-The phone is fake and its processor emulated: its times are looked at by nobody.
+The phone is fake and its processor emulated, so no time is looked at.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
-from support.runs import make_run
+from support.phones import needs_adb
 
 pytest.importorskip("onnxruntime")
 
 from tiny_audio_ssl import cli
-from tiny_audio_ssl.bench import compare
-from tiny_audio_ssl.export import export_run
-from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.bench.compare import read_csv
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("CI") and not shutil.which("adb"), reason="apt-get install adb"
-)
+pytestmark = needs_adb
 QUICK = ["--runs", "2", "--warm-up", "0", "--max-rounds", "1", "--cool-down-s", "0"]
 
 
-@pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=4)
-    form = {"formats": ["onnx"], "precisions": ["fp32"], "inputs": ["mel"]}
-    return export_run(run, parity=False, **form).folder / "encoder.mel.fp32.onnx"
+@pytest.fixture
+def artifact(mel_export: Path) -> Path:
+    return mel_export / "encoder.mel.fp32.onnx"
 
 
 @pytest.mark.usefixtures("native_tools")
@@ -47,7 +39,7 @@ def test_a_phone_beside_this_machine(plug, artifact, tmp_path, capsys):
     assert phone["peak_gflops"] > 0 and phone["of_peak"] > 0  # the product ran there too
     assert phone["phone"]["serial"] == fake.serial and not phone["phone"]["steady"]
     assert phone["phone"]["battery_before_percent"] == 81
-    lines = compare.read(table)
+    lines = read_csv(table)
     assert [line["phone_soc"] for line in lines] == ["", "", "Google Tensor"]
     assert len((fake.root / "started").read_text().split()) == 2
 
@@ -57,12 +49,12 @@ def test_a_phone_beside_this_machine(plug, artifact, tmp_path, capsys):
     [
         (["--serial", "123"], "--serial: only phones have it; add --target adb"),
         (["--energy-s", "120"], "--energy-s: only phones have it"),
-        (["--cpus", "0"], "--cpus: Python is not tied to cores"),
+        (["--cpus", "0"], "--cpus: only the C++ runner stays on cores"),
         (["--tolerance", "-1"], "--tolerance -1: expected 0 or more"),
         (["--chart", "x.jpg"], r"ends with .png or .svg"),
     ],
 )
-def test_options_that_would_do_nothing(options, message, capsys):
+def test_options_without_effect_are_refused(options, message, capsys):
     assert cli.run(["bench", "nowhere", *options, "--json"]) == 2
     assert message in json.loads(capsys.readouterr().out)["error"]
 

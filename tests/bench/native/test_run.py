@@ -1,4 +1,4 @@
-"""The C++ runner computes what Python computes, on emulated ARM too; its errors teach."""
+"""The C++ runner computes what Python computes, on emulated ARM too, and explains its errors."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from support.native_tools import emulator
-from support.runs import WINDOW, chord, make_run
+from support.runs import WINDOW, chord
 from torch import Tensor, nn
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoders import EncoderConfig
 
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
-from tiny_audio_ssl.bench.native import Bundle, Runtime, build, packages
+from tiny_audio_ssl.bench.native import packages
 from tiny_audio_ssl.bench.native import run as native
-from tiny_audio_ssl.bench.native.run import NativeOptions, run_native
-from tiny_audio_ssl.bench.outcome import Outcome, parse
-from tiny_audio_ssl.export import export_run
+from tiny_audio_ssl.bench.native.build import RunnerBundle, build_runner
+from tiny_audio_ssl.bench.native.options import RUNTIMES, RunnerOptions, Runtime
+from tiny_audio_ssl.bench.native.result import RunnerResult, parse_result
+from tiny_audio_ssl.bench.native.run import run_native
 from tiny_audio_ssl.export.runtimes import open_artifact
 
 SUFFIX: dict[Runtime, str] = {"executorch": ".pte", "onnxruntime": ".onnx"}
 pytestmark = pytest.mark.usefixtures("native_tools")
-QUICK = NativeOptions(warm_up=0, runs=1, embedding=True)
+QUICK = RunnerOptions(warm_up=0, runs=1, embedding=True)
 
 
 @pytest.fixture(params=list(SUFFIX))
@@ -38,32 +39,25 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
     return request.param
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    small = EncoderConfig(width=0.25, pooling="max", readout=("last",))
-    run = make_run(tmp_path_factory.mktemp("run"), small, recordings=4)
-    return export_run(run, precisions=["fp32"], inputs=["waveform"], parity=False).folder
-
-
 @pytest.fixture
-def artifact(folder: Path, runtime: Runtime) -> Path:
-    return folder / f"encoder.waveform.fp32{SUFFIX[runtime]}"
+def artifact(waveform_export: Path, runtime: Runtime) -> Path:
+    return waveform_export / f"encoder.waveform.fp32{SUFFIX[runtime]}"
 
 
 @pytest.fixture
 def pcm(tmp_path: Path) -> Path:
-    """A second of sound, in the file that the runner reads."""
+    """A file of 0.975 s of sound, as the runner reads it."""
     path = tmp_path / "pcm.f32"
     chord(7)[:WINDOW].astype("<f4").tofile(path)
     return path
 
 
-def run(bundle: Bundle, *arguments: object, before: tuple[str, ...] = ()) -> Outcome:
-    """The result of a bundle's program, started as the bundle says, behind an emulator or not."""
+def run(bundle: RunnerBundle, *arguments: object, before: tuple[str, ...] = ()) -> RunnerResult:
+    """Start a bundle's program, perhaps behind an emulator, and return its result."""
     command = [*before, *bundle.command, *map(str, arguments)]
     done = subprocess.run(command, cwd=bundle.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return parse(done.stdout)
+    return parse_result(done.stdout)
 
 
 def assert_close(found: tuple[float, ...], expected: np.ndarray, tolerance: float) -> None:
@@ -72,24 +66,24 @@ def assert_close(found: tuple[float, ...], expected: np.ndarray, tolerance: floa
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
 
 
-def test_the_embedding_is_pythons(artifact):
+def test_the_embedding_equals_pythons(artifact):
     sound = chord(3)[:WINDOW].astype(np.float32)
     result = run_native(artifact, sound, QUICK)
     assert_close(result.output, open_artifact(artifact)(sound[None])[0], 1e-5)
     assert result.runtime_version == packages.version(result.runtime)
 
 
-def test_on_emulated_arm_the_embedding_is_the_hosts(artifact, runtime, pcm, tmp_path):
-    """Numbers only: an emulator's times are no latency."""
+def test_the_embedding_on_emulated_arm_equals_the_hosts(artifact, runtime, pcm, tmp_path):
+    """Compare numbers only: the times of an emulator mean nothing."""
     arguments = QUICK.arguments(str(artifact), str(pcm))
-    emulated = run(build(runtime, "aarch64-linux"), *arguments, before=emulator(tmp_path))
+    emulated = run(build_runner(runtime, "aarch64-linux"), *arguments, before=emulator(tmp_path))
     assert emulated.abi == "arm64-v8a" and emulated.cpu_model == "ARM 0x41/0xd0b"
-    host = run(build(runtime), *arguments)
+    host = run(build_runner(runtime), *arguments)
     assert_close(emulated.output, np.array(host.output), 1e-5)
 
 
-def test_statistics_are_those_of_the_samples(artifact):
-    options = NativeOptions(warm_up=3, runs=50, samples=True, embedding=True)
+def test_statistics_follow_from_the_samples(artifact):
+    options = RunnerOptions(warm_up=3, runs=50, samples=True, embedding=True)
     result = run_native(artifact, options=options)
     samples = np.array(result.samples_ms)
     assert len(samples) == result.runs == 50 and samples.min() > 0
@@ -112,9 +106,9 @@ def fnv1a(data: bytes) -> str:
     return f"{value:016x}"
 
 
-def test_seconds_instead_of_runs(artifact):
-    assert run_native(artifact, options=NativeOptions(seconds=0.001)).runs >= 1
-    assert run_native(artifact, options=NativeOptions(seconds=0.3)).runs > 5
+def test_runs_may_be_limited_by_time(artifact):
+    assert run_native(artifact, options=RunnerOptions(seconds=0.001)).runs >= 1
+    assert run_native(artifact, options=RunnerOptions(seconds=0.3)).runs > 5
 
 
 def test_sound_is_repeated_or_cut(artifact):
@@ -124,42 +118,40 @@ def test_sound_is_repeated_or_cut(artifact):
         assert_close(run_native(artifact, given, QUICK).output, expected, 1e-5)
 
 
-def test_threads_and_cores_are_what_was_asked_for(artifact):
+def test_threads_and_cores_are_those_requested(artifact):
     core = max(os.sched_getaffinity(0))
     one, two = observe(artifact, 1, core), observe(artifact, 2, core)
     assert two["tasks"] - one["tasks"] == 1  # a runtime may have a task of its own beside them
-    assert one["cores"] == two["cores"] == {str(core)}
-    options = NativeOptions(runs=1, threads=2, cpus=(core,))
+    assert one["cores"] == two["cores"] == {core}
+    options = RunnerOptions(runs=1, threads=2, cpus=(core,))
     result = run_native(artifact, options=options)
     assert (result.threads, result.cpus) == (2, (core,))
-    assert run_native(artifact, options=NativeOptions(runs=1)).cpus is None
+    assert run_native(artifact, options=RunnerOptions(runs=1)).cpus is None
 
 
 def observe(artifact: Path, threads: int, core: int) -> dict[str, object]:
-    """A runner's tasks, most of the time once it has loaded, and the cores that they may use."""
-    options = NativeOptions(seconds=1.0, threads=threads, cpus=(core,))
-    bundle = build(native.RUNTIMES[artifact.suffix])
+    """Return the usual number of a loaded runner's tasks, and the cores that they may use."""
+    options = RunnerOptions(seconds=1.0, threads=threads, cpus=(core,))
+    bundle = build_runner(RUNTIMES[artifact.suffix])
     command = [bundle.folder / bundle.program, *options.arguments(str(artifact))]
     counts: list[int] = []
-    cores: set[str] = set()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    cores: set[int] = set()
+    with psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             try:
-                texts = [
-                    (task / "status").read_text()
-                    for task in Path(f"/proc/{process.pid}/task").iterdir()
-                ]
-            except (FileNotFoundError, ProcessLookupError):
+                tasks = [thread.id for thread in process.threads()]
+                allowed = [os.sched_getaffinity(task) for task in tasks]
+            except (psutil.Error, ProcessLookupError):
                 continue  # it is just ending
-            counts.append(len(texts))
-            if len(counts) > 20:  # past its beginning
-                cores |= {text.split("Cpus_allowed_list:")[1].split()[0] for text in texts}
+            counts.append(len(tasks))
+            if len(counts) > 20:  # past its start
+                cores = cores.union(*allowed)
             time.sleep(0.01)
     return {"tasks": statistics.mode(counts[len(counts) // 2 :]), "cores": cores}
 
 
 class Hearing(nn.Module):
-    """A stream in small: packet, past, memory -> embedding, heard, next past, next memory."""
+    """A small stream: packet, past, memory -> embedding, heard, next past, next memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -194,7 +186,7 @@ def stream(hearing: Hearing, runtime: Runtime, tmp_path: Path) -> Path:
 
 
 @torch.no_grad()
-def test_a_stream_is_heard_packet_by_packet(stream, hearing):
+def test_a_stream_is_fed_packet_by_packet(stream, hearing):
     sound = chord(4)[: 80 * 7].astype(np.float32)
     past, memory = torch.zeros(1, 20), torch.zeros(1, 8)
     expected = []
@@ -202,14 +194,14 @@ def test_a_stream_is_heard_packet_by_packet(stream, hearing):
         embedding, _, past, memory = hearing(packet[None], past, memory)
         expected.append(embedding[0].numpy())
     for packets in (2, 7, 10):  # the first, then warm-up, then timed; the tenth is the third again
-        options = NativeOptions(warm_up=packets - 2, runs=1, stream=True, embedding=True)
+        options = RunnerOptions(warm_up=packets - 2, runs=1, stream=True, embedding=True)
         result = run_native(stream, sound, options)
         assert result.stream
         assert_close(result.output, expected[packets - 1], 1e-5)
 
 
-def test_bad_arguments(runtime, artifact, tmp_path):
-    bundle = build(runtime)
+def test_bad_arguments_are_refused(runtime, artifact, tmp_path):
+    bundle = build_runner(runtime)
     empty, odd = tmp_path / "empty.f32", tmp_path / "odd.f32"
     empty.touch()
     odd.write_bytes(bytes(5))
@@ -228,7 +220,7 @@ def test_bad_arguments(runtime, artifact, tmp_path):
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.7, 0.99])
-def test_a_truncated_artifact(artifact, tmp_path, share):
+def test_a_truncated_artifact_is_refused(artifact, tmp_path, share):
     whole = artifact.read_bytes()
     cut = tmp_path / artifact.name
     cut.write_bytes(whole[: int(share * len(whole))])
@@ -236,7 +228,7 @@ def test_a_truncated_artifact(artifact, tmp_path, share):
         run_native(cut, options=QUICK)
 
 
-def test_missing_and_foreign_files(tmp_path, artifact):
+def test_missing_and_other_files_are_refused(tmp_path, artifact):
     with pytest.raises(UserError, match="cannot be read"):
         run_native(tmp_path / f"none{artifact.suffix}")
     with pytest.raises(UserError, match=r"expected an artifact, \.pte or \.onnx"):
@@ -244,7 +236,7 @@ def test_missing_and_foreign_files(tmp_path, artifact):
 
 
 def onnx_mean(path: Path, dtype: int) -> Path:
-    """A model of any length: [batch, samples] -> their mean."""
+    """Write a model of any length: [batch, samples] -> their mean."""
     from onnx import helper, save
 
     sound = helper.make_tensor_value_info("sound", dtype, ["batch", "samples"])
@@ -272,16 +264,16 @@ def test_peers_of_any_length_or_another_type(tmp_path):
         ("echo hello", "printed no result: no JSON: 'hello"),
         ("echo '[1]'", "printed no result"),
         ("echo '{\"runs\": 1}'", "printed no result: no "),
-        ("echo oh >&2; kill -SEGV $$", "crashed .SIGSEGV.; it last said: oh"),
-        ("echo no memory >&2; exit 3", "exit code 3; it last said: no memory"),
+        ("echo oh >&2; kill -SEGV $$", "crashed .SIGSEGV.; its last output: oh"),
+        ("echo no memory >&2; exit 3", "exit code 3; its last output: no memory"),
         ("sleep 60", "took longer than 0.5 s"),
     ],
 )
-def test_a_runner_that_fails(script, message, tmp_path, monkeypatch):
+def test_a_failing_runner_is_explained(script, message, tmp_path, monkeypatch):
     program = tmp_path / "runner"
     program.write_text(f"#!/bin/bash\n{script.replace('sleep', 'exec sleep')}\n")
     program.chmod(0o755)
-    bundle = Bundle(tmp_path, "runner", (), None, "x86_64", "onnxruntime", "0")
-    monkeypatch.setattr(native, "build", lambda _: bundle)
+    bundle = RunnerBundle(tmp_path, "runner", (), None, "x86_64", "onnxruntime", "0")
+    monkeypatch.setattr(native, "build_runner", lambda _: bundle)
     with pytest.raises(UserError, match=message):
         run_native("encoder.onnx", timeout_s=0.5)
