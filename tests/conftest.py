@@ -35,11 +35,12 @@ def pytest_make_collect_report():
     return not_skipped((yield))
 
 
-@pytest.fixture(autouse=True)
-def _isolated_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture(scope="session", autouse=True)
+def _isolated_cache(tmp_path_factory: pytest.TempPathFactory):
     """No test reads or writes the user's own cache; all share one, since building it takes time."""
-    folder = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINY_AUDIO_SSL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 @pytest.fixture

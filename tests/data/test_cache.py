@@ -17,10 +17,10 @@ from support.audio_files import noise, tone, write
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.data import decoding
 from tiny_audio_ssl.data.cache import Recordings, open_cache
-from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.data.shards import CHANGED, ShardWriter
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""trials.csv: a row a finished trial, and all that a search remembers."""
+"""Results of trials, and their file trials.csv, the only state of a search."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Figure:
 
     @classmethod
     def of(cls, scores: Sequence[Score]) -> Figure:
-        """The half-widths of independent tasks' intervals add in quadrature."""
+        """Average scores; half-widths of the intervals of independent tasks add in quadrature."""
         means = [score.accuracy for score in scores]
         below, above = np.abs(np.array([s.interval for s in scores]).T - means)
         mean = float(np.mean(means))
@@ -38,25 +38,25 @@ class Figure:
 
 @dataclass(frozen=True)
 class Trial:
-    """One row of the table."""
+    """A finished trial: its weights, how long it trained, and its accuracy."""
 
     number: int
     weights: Weights
     steps: int
     train_s: float
-    validation: Figure | None  # guides the search; None if training stopped
-    test: Figure | None  # on recordings that guide nothing
-    note: str = ""  # why training stopped
+    validation: Figure | None  # guides the search; None if training stopped early
+    test: Figure | None  # on recordings that do not guide the search
+    note: str = ""  # why training stopped early
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:
-    """The highest validation accuracy; of equals the earliest, since single tasks come first."""
+    """Return the trial with the best validation accuracy; ties go to the earliest."""
     scored = [(trial.validation.accuracy, trial) for trial in trials if trial.validation]
     return max(scored, key=lambda pair: pair[0])[1] if scored else None
 
 
 def read(folder: Path) -> list[Trial]:
-    """The finished trials of a search."""
+    """Read the finished trials of a search."""
     if not (folder / TABLE).exists():
         return []
     with (folder / TABLE).open(newline="") as file:
@@ -64,6 +64,7 @@ def read(folder: Path) -> list[Trial]:
 
 
 def write(folder: Path, tasks: Sequence[str], trials: Sequence[Trial]) -> None:
+    """Write the table of trials."""
     rows = [_row_of(trial, tasks) for trial in trials]
     write_rows(folder / TABLE, rows)
 
@@ -80,7 +81,7 @@ def _row_of(trial: Trial, tasks: Sequence[str]) -> dict[str, Any]:
 
 
 def _trial_of(row: dict[str, str]) -> Trial:
-    """The inverse of `_row_of`."""
+    """Return the trial of a row that `_row_of` made."""
     weights = {
         column.removeprefix("weight/"): float(value)
         for column, value in row.items()
