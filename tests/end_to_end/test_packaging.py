@@ -59,5 +59,5 @@ def test_a_wheel_works_from_another_folder(installed, tmp_path):
     forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
     run("-m", "tiny_audio_ssl.cli", "export", "run", "--recipe", "fastest", *forms)
     assert (tmp_path / "run" / "export" / "encoder.mel.fp32.onnx").is_file()
-    app = "from tiny_audio_ssl.federated.processes import APP; print(*APP.glob('*.toml'))"
-    assert run("-c", app).strip() == str(installed / "tiny_audio_ssl/federated/pyproject.toml")
+    run("-m", "tiny_audio_ssl.federated.app_project", "app")
+    assert (tmp_path / "app" / "pyproject.toml").is_file()
