@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,7 +21,6 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
-from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.version import __version__
 
 LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean of its parts
@@ -51,11 +47,23 @@ class EmbeddingModel(Protocol):
 
 
 def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
-    """The embedder of a run's last checkpoint, or of a checkpoint folder (`RUN/best`).
+    """Load the last checkpoint of a run, or a checkpoint folder (`RUN/best`), to embed with.
 
-    `readout` makes the embedding of other parts than the checkpoint says (see `readout.py`).
+    Args:
+        run: the folder.
+        readout: parts of the embedding, of "last", "middle" and "mel", instead of those that the
+            checkpoint names.
 
-    Raises `CheckpointError` when there is none, or it is truncated or altered.
+    Raises:
+        CheckpointError: there is none, or it is truncated or altered.
+
+    Example:
+        >>> import numpy as np
+        >>> import tiny_audio_ssl
+        >>> embedder = tiny_audio_ssl.load("runs/mine")
+        >>> embedding = embedder.embed(np.zeros(16_000))  # one second
+        >>> embedding.shape == (embedder.dim,)
+        True
     """
     found = checkpoint.load(run, readout)
     return Embedder(found.model, found.sha256, str(run))
@@ -162,77 +170,6 @@ def embed_all(
         first += len(rows)
     windows = np.bincount([span.clip for span in wanted], minlength=len(recordings))
     return (totals / windows[:, None]).astype(np.float32)
-
-
-def write(
-    target: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
-) -> None:
-    """Write a .parquet (a row a span: path, times, manifest columns, embedding) or a .npy [n, D]
-    with its rows in a .csv beside it; either appears whole or not at all."""
-    writers = {".parquet": _write_parquet, ".npy": _write_npy}
-    if target.suffix not in writers:
-        raise UserError(f"{target}: ends with {target.suffix!r}; expected {' or '.join(writers)}")
-    with atomic_file(target) as work:
-        writers[target.suffix](work, embedder, recordings, wanted, **kw)
-    if target.suffix == ".npy":
-        _write_rows(target.with_suffix(".csv"), recordings, wanted)
-
-
-def _write_parquet(
-    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
-) -> None:
-    names = _column_names(recordings)
-    schema = pa.schema(
-        [
-            *[(name, pa.float64() if name.endswith("_s") else pa.string()) for name in names],
-            ("embedding", pa.list_(pa.float32(), embedder.dim)),
-        ],
-        metadata={"checkpoint_sha256": embedder.sha256, "sample_rate_hz": str(SAMPLE_RATE_HZ)},
-    )
-    first = 0
-    with pq.ParquetWriter(work, schema) as writer:
-        for embeddings in embed_spans(embedder, recordings, wanted, **kw):
-            rows = [_row(recordings, s) for s in wanted[first : first + len(embeddings)]]
-            first += len(embeddings)
-            flat = pa.array(embeddings.ravel())
-            vectors = pa.FixedSizeListArray.from_arrays(flat, embedder.dim)
-            columns = [[row.get(name) for row in rows] for name in names]
-            arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=False)]
-            writer.write_table(pa.Table.from_arrays([*arrays, vectors], schema=schema))
-
-
-def _write_npy(
-    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
-) -> None:
-    shape = (len(wanted), embedder.dim)
-    table = np.lib.format.open_memmap(work, mode="w+", dtype=np.float32, shape=shape)
-    first = 0
-    for embeddings in embed_spans(embedder, recordings, wanted, **kw):
-        table[first : first + len(embeddings)] = embeddings
-        first += len(embeddings)
-    table.flush()
-
-
-def _write_rows(target: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
-    with atomic_file(target) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, _column_names(recordings))
-        writer.writeheader()
-        writer.writerows(_row(recordings, span) for span in wanted)
-
-
-def _column_names(recordings: Recordings) -> list[str]:
-    others = dict.fromkeys(name for clip in recordings.clips for name in clip.columns)
-    return ["path", "start_s", "end_s", *(n for n in others if n not in ("start_s", "end_s"))]
-
-
-def _row(recordings: Recordings, span: Span) -> dict[str, Any]:
-    clip = recordings.clips[span.clip]
-    start_s = clip.start_s + span.start / SAMPLE_RATE_HZ
-    times = {
-        "start_s": round(start_s, 6),
-        "end_s": round(start_s + span.samples / SAMPLE_RATE_HZ, 6),
-    }
-    return {**clip.columns, "path": str(clip.path), **times}
 
 
 def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[list[Span]]:
