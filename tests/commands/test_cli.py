@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ FAST = ["--encoder.width", "0.25", "--steps", "6", "--batch-size", "8", "--accel
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    os.environ["TINY_AUDIO_SSL_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")
     folder = tmp_path_factory.mktemp("cli") / "run"
     assert cli.run(["pretrain", "builtin:4", "--out", str(folder), *FAST]) == 0
     return folder
@@ -162,6 +160,6 @@ def test_an_empty_folder_says_what_was_looked_for(capsys, tmp_path):
 
 
 def test_as_a_program(tmp_path):
-    command = [sys.executable, "-m", "tiny_audio_ssl.cli", "pretain"]
+    command = [sys.executable, "-m", "tiny_audio_ssl", "pretain"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 2 and "choose from" in done.stderr

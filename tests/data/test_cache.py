@@ -17,10 +17,10 @@ from support.audio_files import noise, tone, write
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.data import decoding
 from tiny_audio_ssl.data.cache import Recordings, open_cache
-from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.data.corpus import open_corpus
-from tiny_audio_ssl.data.shards import CHANGED, ShardWriter
+from tiny_audio_ssl.data.shards import CHANGED, NO_SAMPLES, ShardWriter, Stat
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 
 @pytest.fixture
@@ -321,7 +321,7 @@ if __name__ == "__main__":
 
 def test_workers_decode_the_same_and_show_progress(folder: Path) -> None:
     done = subprocess.run(script(folder, 2), capture_output=True, text=True, check=True)
-    assert "6/6 files" in done.stderr and done.stdout == ""
+    assert "decoding files" in done.stderr and "6/6" in done.stderr and done.stdout == ""
     assert len(shards(folder)) > 1
     modified = [path.stat().st_mtime_ns for path in shards(folder)]
     assert_same_as_read(opened(folder))
@@ -363,7 +363,17 @@ def test_a_shard_being_written_is_not_swept_away(folder: Path) -> None:
     opened(folder)
     assert len(shards(folder, "tmp")) == 1
     shard.discard()
-    assert shards(folder, "tmp") == []
+    assert shards(folder, "tmp") == shards(folder, "lock") == []
+
+
+def test_a_shard_whose_writer_died_is_swept_away(folder: Path) -> None:
+    opened(folder)
+    place = shards(folder)[0].parent
+    for name in ("shard-0.arrow.tmp", "shard-1.arrow.tmp.lock", "shard-2.arrow.tmp"):
+        (place / name).touch()
+    (place / "shard-2.arrow.tmp.lock").touch()
+    opened(folder)
+    assert shards(folder, "tmp") == shards(folder, "lock") == []
 
 
 def test_two_builds_at_once(folder: Path) -> None:
@@ -390,9 +400,10 @@ decoding.stream = deadly
 
 
 def test_a_script_without_a_guard_is_told_so(folder: Path) -> None:
-    for n in range(1500):  # so much is known that sending it would fill a pipe
-        write(folder / f"short-{n}.wav", noise(0.01, seed=n))
     opened(folder)
+    with ShardWriter(shards(folder)[0].parent) as shard:
+        for n in range(1500):  # so much is known that sending it would fill a pipe
+            shard.add(Stat(f"{n}.wav", 1, 1, 1), f"{n:064}", 0, NO_SAMPLES, "silent")
     write(folder / "new.wav", noise(1, seed=9))
     command = script(folder, 2)
     path = Path(command[1])

@@ -13,6 +13,7 @@ from tiny_audio_ssl.data.cache import open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.embedder import Embedder, Span, embed_all, embed_spans, spans
+from tiny_audio_ssl.embedding.recordings import embed, write
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -133,7 +134,7 @@ def test_identity_is_of_settings_and_weights():
 
 def test_parquet(embedder, recordings, tmp_path):
     target = tmp_path / "x.parquet"
-    embedding.write(target, embedder, recordings, spans(recordings))
+    write(target, embedder, recordings, spans(recordings))
     table = pq.read_table(target)
     assert table.column_names == ["path", "start_s", "end_s", "label", "embedding"]
     assert table["label"].to_pylist() == ["A", "B", "C", "D"]
@@ -144,7 +145,7 @@ def test_parquet(embedder, recordings, tmp_path):
 
 def test_npy(embedder, recordings, tmp_path):
     target = tmp_path / "x.npy"
-    embedding.write(target, embedder, recordings, spans(recordings, 0.5))
+    write(target, embedder, recordings, spans(recordings, 0.5))
     rows = list(csv.DictReader((tmp_path / "x.csv").open()))
     assert np.load(target).shape == (len(rows), embedder.dim)
     assert float(rows[1]["start_s"]) == 0.5 and rows[-1]["label"] == "D"
@@ -152,4 +153,18 @@ def test_npy(embedder, recordings, tmp_path):
 
 def test_another_ending_is_refused(embedder, recordings, tmp_path):
     with pytest.raises(UserError, match=r"\.parquet or \.npy"):
-        embedding.write(tmp_path / "x.txt", embedder, recordings, [])
+        write(tmp_path / "x.txt", embedder, recordings, [])
+
+
+def test_embed_gives_vectors_and_rows(recordings, tmp_path):
+    torch.manual_seed(0)
+    model = checkpoint.build_model(FrontendConfig(), EncoderConfig(width=0.25))
+    checkpoint.save(tmp_path / "run", model, run={}, progress={})
+    sources = [clip.path for clip in recordings.clips]
+    found = embed(tmp_path / "run", *sources, window_s=0.5)
+    wanted = spans(recordings, 0.5)
+    assert len(found.vectors) == len(found.rows) == len(wanted) and found.skipped == []
+    loaded = embedding.load(tmp_path / "run")
+    first = loaded.embed(recordings.read(0, 0, wanted[0].samples))
+    np.testing.assert_allclose(found.vectors[0], first, rtol=1e-4, atol=1e-5)
+    assert found.rows[1] == {"path": str(sources[0]), "start_s": 0.5, "end_s": 1.0}

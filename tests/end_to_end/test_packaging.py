@@ -1,4 +1,4 @@
-"""What is installed is what is in the tree."""
+"""The installed package holds every file of the tree."""
 
 from __future__ import annotations
 
@@ -52,9 +52,10 @@ def test_a_wheel_works_from_another_folder(installed, tmp_path):
     ).stdout.split()
     assert [file for file in tracked if not (installed / file).is_file()] == []
     made = ["pretrain", "builtin:2", "--out", "run", "--steps", "2", "--batch-size", "4"]
-    run("-m", "tiny_audio_ssl.cli", *made)
     forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
-    run("-m", "tiny_audio_ssl.cli", "export", "run", *forms)
+    both = f"assert cli.run({made}) == 0; assert cli.run(['export', 'run', *{forms}]) == 0"
+    run("-c", f"from tiny_audio_ssl import cli; {both}")
     assert (tmp_path / "run" / "export" / "encoder.mel.fp32.onnx").is_file()
+    assert run("-m", "tiny_audio_ssl", "--version").startswith("tiny-audio-ssl ")
     app = "from tiny_audio_ssl.federated.processes import APP; print(*APP.glob('*.toml'))"
     assert run("-c", app).strip() == str(installed / "tiny_audio_ssl/federated/pyproject.toml")

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.models.frontend import LogMel
 
 BANDS = 64

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS, augment
 from tiny_audio_ssl.pretext.triplet import semi_hard

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment
 from tiny_audio_ssl.pretext.byol_a import ByolA, momentum

@@ -10,8 +10,8 @@ import torch
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 from tiny_audio_ssl.pretext.combined import Combined

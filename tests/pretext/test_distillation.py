@@ -14,10 +14,10 @@ import torch
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.distillation import Distillation
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import torch
 
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 

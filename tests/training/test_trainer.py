@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from support.programs import start_program
 
-from tiny_audio_ssl import UserError
+from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import PRETEXTS
@@ -43,7 +45,6 @@ FLAGS = [
     *("--checkpoint-every", "6", "--held-out", "0.2", "--accelerator", "cpu"),
 ]
 BUILTIN = "builtin:4"
-CLI = [sys.executable, "-m", "tiny_audio_ssl.cli"]
 
 
 def config(task: str = "temporal-gap", **changes) -> PretrainConfig:
@@ -72,7 +73,6 @@ def environment() -> dict[str, str]:
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing happened to."""
     folder = tmp_path_factory.mktemp("runs") / "straight"
-    os.environ["TINY_AUDIO_SSL_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")
     pretrain(folder, config())
     return folder
 
@@ -103,11 +103,10 @@ def test_the_same_seed_gives_the_same_run(straight, tmp_path):
 @pytest.mark.parametrize("moment", [7, 13])
 def test_a_killed_run_resumes_to_the_bit(straight, tmp_path, moment):
     run = tmp_path / "killed"
-    flags = ["pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS]
-    process = subprocess.Popen([*CLI, *flags], env=environment(), stderr=subprocess.DEVNULL)
+    process = start_program("pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS)
     wait_for(lambda: steps_logged(run) >= moment, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 14, "train/lo')  # a line that was never finished
     runs.resume(run, progress=False)
@@ -115,51 +114,31 @@ def test_a_killed_run_resumes_to_the_bit(straight, tmp_path, moment):
     assert weights(run) == weights(straight)
 
 
-KILLED_WHILE_SAVING = """
-import os, signal, sys
-from tiny_audio_ssl.utils import files
-from tiny_audio_ssl.cli import main
-calls, real = [], os.{function}
-def deadly(*args, **kw):
-    calls.append(args)
-    if len(calls) == {call}:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args, **kw)
-files.os.{function} = deadly
-main(sys.argv[1:])
-"""
-
-
-@pytest.mark.parametrize(("function", "call"), [("rename", 2), ("fsync", 9), ("replace", 6)])
-def test_killed_in_the_middle_of_saving(straight, tmp_path, function, call):
+@pytest.mark.parametrize("moment", [("rename", 2), ("fsync", 9), ("replace", 6)])
+def test_killed_in_the_middle_of_saving(straight, tmp_path, moment):
     run = tmp_path / "killed"
-    script = KILLED_WHILE_SAVING.format(function=function, call=call)
     flags = ["pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS]
-    done = subprocess.run([sys.executable, "-c", script, *flags], env=environment(), check=False)
-    assert done.returncode == -signal.SIGKILL
+    process = start_program(*flags, dies_at=moment)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     runs.resume(run, progress=False)
     assert weights(run) == weights(straight)
     assert not list((run / "checkpoints").glob(".*"))
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path):
-    run = tmp_path / "interrupted"
+def test_ctrl_c_saves_and_says_how_to_resume(straight, tmp_path, capsys):
+    run, printed = tmp_path / "interrupted", tmp_path / "stderr.txt"
     flags = ["pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS]
-    process = subprocess.Popen([*CLI, *flags], env=environment(), stderr=subprocess.PIPE, text=True)
+    process = start_program(*flags, stderr=printed)
     wait_for(lambda: steps_logged(run) >= 3, process)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert process.returncode == 130
-    assert f"tiny-audio-ssl resume {run}" in said
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    assert f"tiny-audio-ssl resume {run}" in printed.read_text()
     assert 3 <= checkpoint.load(run).progress["step"] < 24
-    resumed = subprocess.run(
-        [*CLI, "resume", str(run), "--json"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(resumed.stdout)["step"] == 24
+    capsys.readouterr()
+    assert cli.run(["resume", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 24
     assert weights(run) == weights(straight)
 
 
@@ -168,10 +147,10 @@ def steps_logged(run: Path) -> int:
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
-def wait_for(condition, process: subprocess.Popen, limit_s: float = 120) -> None:
+def wait_for(condition: Callable[[], bool], process, limit_s: float = 120) -> None:
     end = time.monotonic() + limit_s
     while not condition():
-        assert process.poll() is None, f"ended with {process.returncode} before the moment came"
+        assert process.is_alive(), f"ended with {process.exitcode} before the moment came"
         assert time.monotonic() < end, "the moment never came"
         time.sleep(0.005)
 

@@ -1,4 +1,4 @@
-"""From a checkpoint to embeddings of arrays, files and folders."""
+"""Embed waveforms and recordings with a checkpoint."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Floats = NDArray[np.float32]
 
 
 class EmbeddingModel(Protocol):
-    """Whatever turns waveforms into embeddings: our checkpoints, log-mel statistics, peers."""
+    """Anything that turns waveforms into embeddings: a checkpoint, log-mel statistics, a peer."""
 
     @property
     def name(self) -> str:
-        """As it stands in tables."""
+        """Name for tables."""
 
     @property
     def dim(self) -> int:
@@ -40,7 +40,7 @@ class EmbeddingModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Hash of all that decides on the embedding; embeddings are kept under it."""
+        """Hash of all that the embedding depends on; cached embeddings are stored under it."""
 
     def embed(self, waves: Floats, /) -> Floats:
         """float32 [B, N], mono, -1..1, 16 kHz -> float32 [B, dim]."""
@@ -80,8 +80,8 @@ class Embedder:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of settings and weights: with other settings (`slice_frames`) the same weights give
-        other embeddings."""
+        """Hash of settings and weights; the same weights give other embeddings with other settings
+        (`slice_frames`)."""
         configs = [asdict(self.model.frontend.config), asdict(self.model.encoder.config)]
         about = json.dumps([__version__, *configs], sort_keys=True)
         digest = hashlib.sha256(about.encode())
@@ -95,8 +95,8 @@ class Embedder:
         """[N] -> [D], or a batch of mono waveforms [B, N] -> [B, D]; float32, unbounded.
 
         `waveform` is float, -1..1, of any length; a waveform shorter than one window (25 ms) is
-        padded with zeros. Another rate than 16 kHz is resampled. Raises `UserError` on integers,
-        NaN, no samples or more than two dimensions.
+        padded with zeros. Other rates than 16 kHz are resampled. Raises `UserError` for integers,
+        NaN, no samples, or more than two dimensions.
         """
         wave = _checked(waveform)
         if sample_rate_hz != SAMPLE_RATE_HZ:
@@ -111,7 +111,7 @@ class Embedder:
 
 @dataclass(frozen=True)
 class Span:
-    """The part of a recording that one row of the output stands for."""
+    """The part of a recording that one embedding is of."""
 
     clip: int
     start: int  # samples from the clip's own start
@@ -121,7 +121,7 @@ class Span:
 def spans(
     recordings: Recordings, window_s: float | None = None, hop_s: float | None = None
 ) -> list[Span]:
-    """Whole recordings, or windows: the last one ends with the recording, nothing is left out."""
+    """Return whole recordings, or windows, the last of which ends with the recording."""
     if window_s is None:
         return [Span(i, 0, int(n)) for i, n in enumerate(recordings.samples)]
     window = round(window_s * SAMPLE_RATE_HZ)
@@ -143,7 +143,7 @@ def embed_spans(
     done: Callable[[int], Any] = lambda count: None,
     batch_size: int = 32,
 ) -> Iterator[Floats]:
-    """Embeddings [n, D] of the spans, in their order, a batch at a time."""
+    """Yield the embeddings [n, D] of the spans in their order, a batch at a time."""
     longest = round(LONGEST_PASS_S * SAMPLE_RATE_HZ)
     for batch in _equal_lengths(wanted, longest, batch_size):
         if batch[0].samples > longest:
@@ -157,10 +157,11 @@ def embed_spans(
 def embed_all(
     embedder: EmbeddingModel, recordings: Recordings, window_s: float | None = None, **kw: Any
 ) -> Floats:
-    """One embedding of each recording: [recordings, D], float32.
+    """Return one embedding of each recording: float32 [recordings, D].
 
-    With `window_s` it is the mean over windows of that length, the last of which ends with the
-    recording; without, of the whole recording (or of equal parts of at most `LONGEST_PASS_S`).
+    With `window_s`, the mean over windows of that length, the last of which ends with the
+    recording; without, the embedding of the whole recording (of one longer than `LONGEST_PASS_S`,
+    the mean over equal parts).
     """
     wanted = spans(recordings, window_s)
     totals = np.zeros((len(recordings), embedder.dim))
@@ -173,7 +174,7 @@ def embed_all(
 
 
 def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[list[Span]]:
-    """Runs of neighbours of one length, so that a batch is a plain array."""
+    """Yield batches of neighboring spans of equal length, so that a batch is a plain array."""
     batch: list[Span] = []
     room = size * SAMPLE_RATE_HZ * 5  # samples: long spans go in smaller batches
     for span in wanted:
@@ -189,7 +190,7 @@ def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[
 def _embed_long(
     embedder: EmbeddingModel, recordings: Recordings, span: Span, longest: int
 ) -> Floats:
-    """The mean over equal parts, each at most `longest` samples: memory stays flat."""
+    """Return the mean over equal parts of at most `longest` samples, for constant memory."""
     parts = -(-span.samples // longest)
     edges = np.linspace(0, span.samples, parts + 1).astype(int)
     total = np.zeros(embedder.dim)

@@ -94,8 +94,8 @@ def describes_itself(case: PretextCase) -> None:
     assert kind.takes in ("logmel", "wav"), (
         f"{kind.__name__}.takes is {kind.takes!r}: expected 'logmel' or 'wav'"
     )
-    config = kind.Config()
-    assert dataclasses.is_dataclass(config), (
+    config: Any = kind.Config()
+    assert dataclasses.is_dataclass(kind.Config), (
         f"{kind.__name__}.Config: expected a frozen dataclass derived from PretextConfig"
     )
     assert "--pretext." in config.shorter(), (
@@ -266,8 +266,8 @@ def _refuses(case: PretextCase, settings: dict[str, Any]) -> bool:
 
 def _triples(tensor: Tensor) -> set[tuple[float, ...]]:
     """Neighbouring values in the last dimension: one value may be equal by chance, three not."""
-    rows = torch.atleast_2d(tensor).flatten(0, -2)
-    if rows.shape[-1] < 3:
+    rows = tensor.reshape(-1, tensor.shape[-1]) if tensor.ndim else tensor.reshape(1, 1)
+    if rows.shape[1] < 3:
         return set()
     found = rows.unfold(1, 3, 1).flatten(0, 1)
     return {row for row in map(tuple, found.tolist()) if len(set(row)) == 3}

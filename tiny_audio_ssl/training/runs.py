@@ -1,4 +1,4 @@
-"""A run from its recordings to its last checkpoint: `pretrain` and `resume`, around the loop.
+"""`pretrain` and `resume`: a run from its recordings to its last checkpoint.
 
 ```
 RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, split (train | held_out)
@@ -158,7 +158,7 @@ def resume(
 def _open(
     fabric: Fabric, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
 ) -> Recordings:
-    """The cache, built by one process of each machine while the others wait."""
+    """Open the cache; one process of each machine builds it while the others wait."""
     with fabric.rank_zero_first(local=True):
         show = progress and fabric.local_rank == 0
         return open_cache(corpus, cache_dir, strict=strict, progress=show)
@@ -175,7 +175,7 @@ def _check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
         listed = "\n  ".join([*gone, *changed][:5])
         raise UserError(
             f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
-            f"changed, so the run can't go on as it began:\n  {listed}\nBring them back, or start "
+            f"changed, so the run can't be resumed:\n  {listed}\nBring them back, or start "
             "a new run with `tiny-audio-ssl pretrain`"
         )
 
