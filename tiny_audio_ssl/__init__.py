@@ -1,4 +1,4 @@
-"""Learn audio representations with tiny encoders from unlabelled sound, and run them on phones.
+"""Learn audio representations with tiny encoders from unlabeled sound, and run them on phones.
 
 The public API, each function imported when it is first used; docs/api.md has examples:
 

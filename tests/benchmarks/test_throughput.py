@@ -15,7 +15,7 @@ SCRIPT = ROOT / "benchmarks" / "throughput.py"
 TINY = ["--batch-size", "8", "--rounds", "2", "--warm-up", "1", "--memory-takes", "1"]
 
 
-def test_a_row_for_each_measurement(tmp_path: Path) -> None:
+def test_row_for_each_measurement(tmp_path: Path) -> None:
     target = tmp_path / "throughput.csv"
     command = [sys.executable, SCRIPT, "builtin:2", *TINY, "--encoders", "mobile", "--out", target]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -38,7 +38,7 @@ def test_a_row_for_each_measurement(tmp_path: Path) -> None:
         assert row["threads"] == "1" and row["device"] and row["torch_version"] and row["version"]
 
 
-def test_a_source_that_is_not_there_is_explained(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_source_that_is_not_there_is_explained(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), "nowhere", "--out", str(tmp_path / "x.csv")])
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(SCRIPT), run_name="__main__")

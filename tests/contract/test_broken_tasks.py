@@ -37,7 +37,7 @@ class Loudness(Pretext):
         def clip_frames(self, frontend: FrontendConfig) -> int:
             return self.slice_frames(frontend)
 
-        def shorter(self) -> str:
+        def length_option(self) -> str:
             return "--pretext.slice-ms"
 
     def __init__(self, config, encoder, frontend) -> None:

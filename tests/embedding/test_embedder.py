@@ -46,7 +46,7 @@ def recordings(tmp_path):
     return open_cache(open_corpus(tmp_path / "list.csv"), progress=False)
 
 
-def test_one_and_many(embedder, noise):
+def test_embeds_one_waveform_or_a_batch(embedder, noise):
     together = embedder.embed(noise)
     assert together.shape == (3, embedder.dim) and together.dtype == np.float32
     alone = np.stack([embedder.embed(row) for row in noise])
@@ -63,7 +63,7 @@ def test_any_length(embedder, noise, samples):
     assert found.shape == (embedder.dim,) and np.isfinite(found).all()
 
 
-def test_another_rate_is_resampled(embedder):
+def test_other_sample_rates_are_resampled(embedder):
     def tone(rate):
         return (0.3 * np.sin(2 * np.pi * 440 * np.arange(2 * rate) / rate)).astype(np.float32)
 
@@ -80,7 +80,7 @@ def test_another_rate_is_resampled(embedder):
         (np.zeros(0), "shape"),
     ],
 )
-def test_what_is_no_waveform_is_refused(embedder, wrong, said):
+def test_wrong_waveforms_are_refused(embedder, wrong, said):
     with pytest.raises(UserError, match=said):
         embedder.embed(wrong)
 
@@ -96,7 +96,7 @@ def test_windows_cover_everything(recordings):
     assert last.start + last.samples == recordings.samples[0]
 
 
-def test_a_span_is_the_embedding_of_its_samples(embedder, recordings):
+def test_span_is_the_embedding_of_its_samples(embedder, recordings):
     wanted = spans(recordings, window_s=0.5)
     rows = np.concatenate(list(embed_spans(embedder, recordings, wanted)))
     for row, span in zip(rows, wanted, strict=True):
@@ -104,14 +104,14 @@ def test_a_span_is_the_embedding_of_its_samples(embedder, recordings):
         np.testing.assert_allclose(row, embedder.embed(wave), rtol=1e-4, atol=1e-5)
 
 
-def test_a_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, monkeypatch):
+def test_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, monkeypatch):
     monkeypatch.setattr(embedding, "LONGEST_PASS_S", 1.25)
     wave = recordings.read(0)
     halves = embedder.embed(wave.reshape(2, -1)).mean(axis=0)
     np.testing.assert_allclose(embed_all(embedder, recordings)[0], halves, rtol=1e-4, atol=1e-5)
 
 
-def test_a_recording_is_the_mean_of_its_windows(embedder, recordings):
+def test_recording_is_the_mean_of_its_windows(embedder, recordings):
     found = embed_all(embedder, recordings, window_s=1.0)
     wave = recordings.read(0)
     windows = np.stack([wave[start : start + RATE] for start in (0, 16_000, 24_000)])
@@ -151,7 +151,7 @@ def test_npy(embedder, recordings, tmp_path):
     assert float(rows[1]["start_s"]) == 0.5 and rows[-1]["label"] == "D"
 
 
-def test_another_ending_is_refused(embedder, recordings, tmp_path):
+def test_unknown_suffix_is_refused(embedder, recordings, tmp_path):
     with pytest.raises(UserError, match=r"\.parquet or \.npy"):
         write(tmp_path / "x.txt", embedder, recordings, [])
 

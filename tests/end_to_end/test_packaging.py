@@ -14,7 +14,7 @@ from support.paths import ROOT
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def test_torch_is_the_series_that_executorch_was_built_against():
+def test_torch_is_the_series_that_executorch_is_built_for():
     import torch
 
     pinned = next(d for d in SETTINGS["project"]["dependencies"] if d.startswith("torch>"))
@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def test_a_wheel_works_from_another_folder(installed, tmp_path):
+def test_wheel_works_from_another_folder(installed, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
 
     def run(*arguments: str) -> str:

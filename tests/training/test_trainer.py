@@ -77,7 +77,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_run_learns_and_keeps_the_newest_and_the_best(straight):
+def test_run_learns_and_keeps_the_newest_and_the_best(straight):
     losses = [r["train/loss"] for r in records(straight) if "train/loss" in r]
     assert len(losses) == SHORT.steps
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
@@ -88,20 +88,20 @@ def test_a_run_learns_and_keeps_the_newest_and_the_best(straight):
     assert list((straight / "tensorboard").iterdir())
 
 
-def test_the_recordings_are_listed_with_their_side(straight):
+def test_recordings_are_listed_with_their_side(straight):
     lines = (straight / "recordings.csv").read_text().splitlines()
     sides = [line.rsplit(",", 1)[1] for line in lines[1:]]
     assert len(sides) == 32 and 2 <= sides.count("held_out") <= 12
 
 
-def test_the_same_seed_gives_the_same_run(straight, tmp_path):
+def test_same_seed_gives_the_same_run(straight, tmp_path):
     pretrain(tmp_path / "again", config())
     assert records(tmp_path / "again") == records(straight)
     assert weights(tmp_path / "again") == weights(straight)
 
 
 @pytest.mark.parametrize("moment", [7, 13])
-def test_a_killed_run_resumes_to_the_bit(straight, tmp_path, moment):
+def test_killed_run_resumes_to_the_bit(straight, tmp_path, moment):
     run = tmp_path / "killed"
     process = start_program("pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS)
     wait_for(lambda: steps_logged(run) >= moment, process)
@@ -201,7 +201,7 @@ def test_compiled_steps_give_the_same_losses(tmp_path):
     assert compiled.loss == pytest.approx(eager.loss, rel=1e-4)
 
 
-def test_a_finished_run_is_not_overwritten(straight):
+def test_finished_run_is_not_overwritten(straight):
     with pytest.raises(UserError, match="tiny-audio-ssl resume"):
         pretrain(straight, config())
 
@@ -213,7 +213,7 @@ def test_resuming_a_finished_run_changes_nothing(straight):
     assert (records(straight), weights(straight)) == before
 
 
-def test_a_changed_recording_stops_a_resume(straight, tmp_path):
+def test_changed_recording_stops_a_resume(straight, tmp_path):
     run = tmp_path / "run"
     folder = tmp_path / "recordings"
     shutil.copytree(first_recording(straight).parent, folder)
@@ -229,14 +229,14 @@ def first_recording(run: Path) -> Path:
     return Path((run / "recordings.csv").read_text().splitlines()[1].split(",")[0])
 
 
-def test_a_loss_that_is_not_a_number_stops_and_says_what_to_change(tmp_path):
+def test_nan_loss_stops_and_suggests_a_change(tmp_path):
     with pytest.raises(TrainingStoppedError, match="--learning-rate"):
         pretrain(tmp_path / "run", config(learning_rate=1e30, gradient_clip=1e30))
     saved = checkpoint.load(tmp_path / "run").model
     assert all(p.isfinite().all() for p in saved.parameters())
 
 
-def test_a_collapsed_embedding_stops(tmp_path):
+def test_collapsed_embedding_stops(tmp_path):
     # 400 Hz repeats from frame to frame, so every slice of every recording is the same.
     tone = 0.1 * np.sin(2 * np.pi * 400 * np.arange(20_000) / 16_000)
     for index in range(12):
@@ -258,7 +258,7 @@ def test_recordings_too_short_for_the_task(tmp_path, task_name, caplog):
     assert "short.wav,0.300 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
 
 
-def test_a_batch_that_does_not_divide_is_refused(tmp_path):
+def test_batch_that_does_not_divide_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not divide"):
         pretrain(tmp_path / "run", config(micro_batches=3))
 

@@ -18,7 +18,7 @@ MOST_STRANDS = 16  # 512 = 32 x 16; as 16 x 32 it is a tenth slower
 FEWEST_STRANDS = 8
 MOST_HOPS = 8  # of a window; each is a slice of the signal
 SAMPLES_AT_ONCE = 1 << 18  # of a batch in memory: what fits a CPU's cache is twice as fast
-BANDS_AT_ONCE = 16  # neighbours see few bins; fewer at once: smaller weights, more operators
+BANDS_AT_ONCE = 16  # neighbors see few bins; fewer at once: smaller weights, more operators
 
 
 def mel_spectrum(config: FrontendConfig) -> nn.Module:

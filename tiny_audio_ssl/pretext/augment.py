@@ -1,7 +1,7 @@
 """The augmentations of BYOL-A, on log-mels: pure functions that take a generator.
 
 Niizumi, Takeuchi, Ohishi, Harada, Kashino: "BYOL for Audio", IJCNN 2021, arXiv 2103.06695,
-section III (mixup, resize crop, post-normalisation) and arXiv 2204.07402, section III-B (linear
+section III (mixup, resize crop, post-normalization) and arXiv 2204.07402, section III-B (linear
 fader). All take normalized log-mels [B, 1, bands, T], draw for each clip on its own, and return the
 same shape on the same device; `rng` is on the CPU.
 """
@@ -60,7 +60,7 @@ def random_linear_fader(logmel: Tensor, rng: torch.Generator, gain: float = 1.0)
     return logmel + line[:, None, None, :].to(logmel.device)
 
 
-def normalise(logmel: Tensor) -> Tensor:
+def normalize(logmel: Tensor) -> Tensor:
     """Restore zero mean and unit variance over the whole batch after augmenting."""
     std = logmel.std().clamp_min(torch.finfo(logmel.dtype).eps)
     return (logmel - logmel.mean()) / std

@@ -46,7 +46,7 @@ class ByolA(Pretext):
         starts = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
         cut = sampling.cut(clips, starts, frames)
         views = torch.cat([self.view(cut, rng), self.view(cut, rng)])
-        first, second = augment.normalise(views).chunk(2)
+        first, second = augment.normalize(views).chunk(2)
         return {"first": first, "second": second}
 
     def view(self, logmel: Tensor, rng: torch.Generator) -> Tensor:

@@ -98,9 +98,10 @@ def describes_itself(case: PretextCase) -> None:
     assert dataclasses.is_dataclass(kind.Config), (
         f"{kind.__name__}.Config: expected a frozen dataclass derived from PretextConfig"
     )
-    assert "--pretext." in config.shorter(), (
-        f"{kind.__name__}.Config.shorter() gave {config.shorter()!r}: expected the option that "
-        "lowers clip_frames, such as --pretext.slice-ms"
+    option = config.length_option()
+    assert "--pretext." in option, (
+        f"{kind.__name__}.Config.length_option() gave {option!r}: expected the option that lowers "
+        "clip_frames, such as --pretext.slice-ms"
     )
 
 
@@ -265,7 +266,7 @@ def _refuses(case: PretextCase, settings: dict[str, Any]) -> bool:
 
 
 def _triples(tensor: Tensor) -> set[tuple[float, ...]]:
-    """Neighbouring values in the last dimension: one value may be equal by chance, three not."""
+    """Neighboring values in the last dimension: one value may be equal by chance, three not."""
     rows = tensor.reshape(-1, tensor.shape[-1]) if tensor.ndim else tensor.reshape(1, 1)
     if rows.shape[1] < 3:
         return set()

@@ -42,7 +42,7 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
         raise UserError(
             f"{config.task} needs clips of {needed_s:.3f} s; {len(short)} of {len(recordings)} "
             f"recordings are shorter (the longest has {longest:.3f} s). Lower the need with "
-            f"{config.pretext.shorter()}"
+            f"{config.pretext.length_option()}"
         )
     kept = recordings.select(np.flatnonzero(fits))
     kept.skipped = [*recordings.skipped, *short]

@@ -49,7 +49,7 @@ def pretrain(
     progress: bool = True,
     **changes: Any,
 ) -> TrainingResult:
-    """Pre-train an encoder on unlabelled recordings, into the folder `run`.
+    """Pre-train an encoder on unlabeled recordings, into the folder `run`.
 
     Args:
         source: folder, audio file, CSV manifest, or `builtin` for the built-in sounds.
@@ -193,7 +193,7 @@ def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) ->
     if short:
         told.append(
             f"{len(short)} are {TOO_SHORT} {config.crop_samples / SAMPLE_RATE_HZ:.3f} s that "
-            f"{config.task} needs; lower that with {config.pretext.shorter()}"
+            f"{config.task} needs; lower that with {config.pretext.length_option()}"
         )
     told += [f"{s.path}: {s.reason}" for s in others[:5]]
     if len(others) > 5:
