@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test lint bench federate clean
+.PHONY: quickstart test lint bench results federate clean
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
@@ -39,6 +39,10 @@ federate: $(VENV)/.federated
 bench: $(VENV)/.run
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/quality.py
+
+# Writes docs/results.md, and the table in README.md, from benchmarks/results/*.csv.
+results: $(VENV)/.run
+	$(BIN)/python benchmarks/results_table.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -21,7 +21,7 @@ import torch
 import tyro
 from federation_device import cost_of_a_device, held_mb
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.federated import centralised
 from tiny_audio_ssl.federated import local_training as local
 from tiny_audio_ssl.federated import model_vectors as vectors

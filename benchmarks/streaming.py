@@ -18,7 +18,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export import Artifact, ExportResult, export_run, manifest
 from tiny_audio_ssl.export.forms import FORMATS
 from tiny_audio_ssl.export.runtimes import RunAll, open_outputs

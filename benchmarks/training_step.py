@@ -17,7 +17,7 @@ import torch
 import tyro
 from torch import nn
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.training.on_device_trainer import METHOD, load_module
 from tiny_audio_ssl.export.training.to_training import LossModule, example, frozen, to_training

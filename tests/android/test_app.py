@@ -26,8 +26,8 @@ from tiny_audio_ssl.models.encoders import EncoderConfig
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
-from tiny_audio_ssl.bench import outcome
 from tiny_audio_ssl.bench.native.packages import installed
+from tiny_audio_ssl.bench.native.result import parse_result
 from tiny_audio_ssl.export import Stream, android, manifest
 from tiny_audio_ssl.export.runtimes import open_artifact
 
@@ -38,7 +38,7 @@ BUDGET_BYTES = 30_000_000  # 26 million of which are ONNX Runtime's, for two ABI
 
 
 def told(*command: object, **environment: object) -> str:
-    """What a command prints; all it said if it fails."""
+    """Return what a command prints; fail with its whole output if it fails."""
     done = subprocess.run(
         list(map(str, command)),
         capture_output=True,
@@ -51,7 +51,7 @@ def told(*command: object, **environment: object) -> str:
 
 @pytest.fixture(scope="module")
 def tools() -> dict[str, Path]:
-    """What the build downloads, by name. In the user's own cache: pinned, and 500 MB a time."""
+    """Return the build's downloads by name, from the user's own cache: pinned, 500 MB at a time."""
     missing = [package for tool, package in ANDROID_TOOLS.items() if shutil.which(tool) is None]
     missing += [package for file, package in ANDROID_FILES.items() if not Path(file).is_file()]
     if missing:
@@ -247,7 +247,7 @@ def test_the_benchmark_tells_what_the_native_runner_tells(java, exported, form):
     artifact = exported[0] / f"encoder.{form}.fp32.onnx"
     tool = "org.tinyaudiossl.encoder.ToolKt"
     printed = told(*java, tool, "benchmark", artifact, "onnxruntime")
-    assert outcome.parse(printed).p50_ms > 0  # as the host reads it
+    assert parse_result(printed).p50_ms > 0  # as the host reads it
     found = json.loads(printed)
     contract = {
         "runtime", "runtime_version", "artifact", "abi", "cpu_model", "threads", "cpus", "stream",

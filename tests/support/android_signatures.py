@@ -32,7 +32,7 @@ class Member:
 
 
 def members(classes: Path) -> list[Member]:
-    """What the compiled stubs in a folder promise, by javap; constructors are called __init__."""
+    """Read the members of compiled stubs with javap; constructors are called __init__."""
     files = [str(file.relative_to(classes)) for file in sorted(classes.rglob("*.class"))]
     owners = [file.removesuffix(".class").replace("/", ".") for file in files]
     told = subprocess.run(
@@ -75,7 +75,7 @@ class Signatures:
         self._folder = folder
 
     def problem(self, member: Member) -> str | None:
-        """What is not as in Android, in words."""
+        """List in words the differences from Android."""
         where = f"{member.owner}.{member.name}"
         found = self._find(member.owner, member.name)
         if not found:

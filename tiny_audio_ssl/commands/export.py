@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, err, out
-from tiny_audio_ssl.commands.probe import TrainingQuestions
+from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labelled import open_task
@@ -20,7 +20,7 @@ from tiny_audio_ssl.export import Artifact, Card, ExportResult, Target, android,
 from tiny_audio_ssl.export.forms import Precision
 from tiny_audio_ssl.export.model_card import MODEL_CARD, scores_of
 from tiny_audio_ssl.export.training.to_training import BATCH_SIZE, FORMAT, export_training
-from tiny_audio_ssl.report.runs import short_names
+from tiny_audio_ssl.utils.files import short_names
 
 SCORES = "scores.json"
 
@@ -80,8 +80,8 @@ class Export(Command):
     max_probe_drop: float | None = None
     """Keep only the smallest precision whose linear probe loses at most so many points of accuracy
     on any task of --data or --suite."""
-    labels: Annotated[TrainingQuestions, tyro.conf.OmitArgPrefixes] = field(
-        default_factory=TrainingQuestions
+    labels: Annotated[TrainingTaskOptions, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=TrainingTaskOptions
     )
     seed: int = 0
     """Of the windows drawn."""

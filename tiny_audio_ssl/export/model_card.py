@@ -17,7 +17,7 @@ from tiny_audio_ssl.models.encoders import multiply_adds
 from tiny_audio_ssl.utils.files import atomic_file
 
 if TYPE_CHECKING:  # it imports this package
-    from tiny_audio_ssl.bench import Row
+    from tiny_audio_ssl.bench.rows import Row
 
 MODEL_CARD = "MODEL_CARD.md"
 NOT_STATED = "not stated"
@@ -182,9 +182,9 @@ def _latencies(timed: Sequence[Row]) -> list[str]:
 
 
 def _timed(folder: Path) -> list[Row]:
-    from tiny_audio_ssl import bench as latency
+    from tiny_audio_ssl.bench.run import bench
 
-    return latency.measure([folder])
+    return bench(folder)
 
 
 def _between(interval: Sequence[float | None]) -> str:

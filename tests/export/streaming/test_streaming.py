@@ -19,7 +19,7 @@ from tiny_audio_ssl.models.frontend import FrontendConfig
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
-from tiny_audio_ssl.bench import measure
+from tiny_audio_ssl.bench.run import bench
 from tiny_audio_ssl.export import (
     ExportResult,
     Stream,
@@ -277,7 +277,7 @@ def test_manifest_says_how_to_drive_it(exported):
 
 def test_bench_times_a_packet(exported):
     _, result = exported
-    rows = measure([result.folder], runs=2, warm_up=0)
+    rows = bench(result.folder, runs=2, warm_up=0)
     assert rows[0].artifact == "eager stream" and len(rows) == 5
     assert {(row.input, row.window_ms) for row in rows} == {("stream", 80.0)}
 
