@@ -105,7 +105,7 @@ def test_audio2vec_skip_gram(rng):
     np.testing.assert_allclose(task(encoder, **small)["loss"].item(), np.mean(errors), rtol=1e-4)
 
 
-def test_the_decoder_mirrors_the_encoder():
+def test_decoder_mirrors_the_encoder():
     task, encoder = make("audio2vec-cbow", slice_ms=975)
     assert task.decoder.shapes == [(2, 3), (4, 6), (8, 12), (16, 24), (32, 48), (64, 96)]
     widths = [block[0][0].in_channels for block in task.decoder.blocks]

@@ -26,7 +26,7 @@ class CommandEntry:
 
 COMMANDS = {
     "pretrain": CommandEntry(
-        "pretrain:Pretrain", "Pre-train an encoder on unlabelled recordings, into a run's folder."
+        "pretrain:Pretrain", "Pre-train an encoder on unlabeled recordings, into a run's folder."
     ),
     "resume": CommandEntry(
         "pretrain:Resume",
