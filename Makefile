@@ -28,7 +28,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python .ci/check_english.py tiny_audio_ssl benchmarks tests
+	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks tests
 
 federate: $(VENV)/.federated
 	rm -rf runs/federated
