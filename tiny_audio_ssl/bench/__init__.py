@@ -12,3 +12,7 @@
 - `tables`, `chart`, `compare`: rows as a table or bars, and beside those of another day
 - `machine`: names of this machine and its system
 """
+
+from tiny_audio_ssl.utils.callable_package import make_callable
+
+make_callable(__name__, "tiny_audio_ssl.bench.run:bench")

@@ -1,4 +1,4 @@
-"""What can be probed: a run, its encoder with random weights, log-mel statistics, a HEAR module."""
+"""Models to probe: runs, encoders with random weights, log-mel statistics, HEAR modules."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.embedding.mel_statistics import MelStatistics
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
 from tiny_audio_ssl.models.checkpoint import untrained
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 __all__ = ["EmbeddingModel", "LogMelStatistics", "open_model", "random_weights"]
 
 
 def open_model(spec: str | Path, weights: str | Path | None = None) -> EmbeddingModel:
-    """The model that a word on the command line means.
+    """Open the model that a word on the command line names.
 
     Args:
-        spec: a run or checkpoint folder; an exported .pte or .onnx that takes waveforms;
-            `random:RUN`, the same encoder and front-end statistics with random weights; `logmel`,
-            or `logmel:all` with all that a readout has; or `hear:package.module`, any module with
-            the HEAR API.
+        spec: a run or checkpoint folder; `random:RUN`, the same encoder and front-end statistics
+            with random weights; `logmel`, or `logmel:all` with all that a readout has; or
+            `hear:package.module`, any module with the HEAR API. For artifacts see
+            `export.artifact_model`.
         weights: of a `hear:` module.
 
     Raises `UserError`: no such run or module, weights that nobody asked for.
@@ -43,35 +42,11 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
         return LogMelStatistics(every=bool(colon))
     if kind == "random" and colon:
         return random_weights(embedding.load(rest))
-    if Path(spec).suffix in (".pte", ".onnx"):
-        return open_waveform_artifact(Path(spec))
     return embedding.load(spec)
 
 
-def open_waveform_artifact(path: Path) -> InWindows:
-    """An artifact beside its manifest, in its own runtime.
-
-    Raises `UserError`: it takes no waveform, or is not what its manifest says.
-    """
-    # Imported late: the runtimes take seconds.
-    from tiny_audio_ssl.export import manifest
-    from tiny_audio_ssl.export.runtimes import open_artifact
-
-    content = manifest.read(path.parent)
-    entry = next((a for a in content["artifacts"] if a["file"] == path.name), None)
-    if entry is None or entry["input"]["kind"] != "waveform":
-        fitting = [a["file"] for a in content["artifacts"] if a["input"]["kind"] == "waveform"]
-        raise UserError(
-            f"{path}: a probe needs an artifact that takes waveforms; beside it are "
-            f"{', '.join(fitting) or 'none: export with --input waveform'}"
-        )
-    run = open_artifact(path, threads=1)
-    dim, samples = content["embedding_dim"], content["window_samples"]
-    return InWindows(run, samples, dim, str(path), entry["sha256"])
-
-
 def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:
-    """The same settings and front-end statistics, encoder weights as they are drawn."""
+    """Return an encoder with the same settings and front-end statistics, but random weights."""
     model = embedder.model
     made = untrained(model.frontend.config, model.encoder.config, seed)
     made.frontend.load_state_dict(model.frontend.state_dict())
@@ -90,6 +65,6 @@ class LogMelStatistics:
 
     @torch.no_grad()
     def embed(self, waves: Floats) -> Floats:
-        """float32 [B, N], -1..1, 16 kHz -> float32 [B, dim]; short waves are padded with zeros."""
+        """Embed float32 [B, N], -1..1, 16 kHz, as [B, dim]; short waves are padded with zeros."""
         found: Floats = self.model(torch.from_numpy(waves)).numpy()
         return found
