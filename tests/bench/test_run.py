@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import doctest
 import json
 import os
 import runpy
@@ -21,7 +20,6 @@ from tiny_audio_ssl import UserError, cli
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
-from tiny_audio_ssl.bench import run
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.bench.run import bench
 
@@ -56,14 +54,6 @@ def test_one_artifact_without_samples(waveform_export):
     rows = bench([waveform_export / "encoder.waveform.fp32.onnx"], **QUICK)
     assert [row.artifact for row in rows] == ["eager waveform", "encoder.waveform.fp32.onnx"]
     assert rows[1].samples_ms == ()
-
-
-def test_the_example_in_the_docstring(waveform_export, tmp_path, monkeypatch):
-    (tmp_path / "runs" / "mine").mkdir(parents=True)
-    (tmp_path / "runs" / "mine" / "export").symlink_to(waveform_export)
-    monkeypatch.chdir(tmp_path)
-    (example,) = doctest.DocTestFinder().find(bench, "bench", run, globs={"bench": bench})
-    assert doctest.DocTestRunner().run(example).failed == 0 < len(example.examples)
 
 
 def test_the_script_writes_csv_and_json(waveform_export, tmp_path, monkeypatch, capsys):

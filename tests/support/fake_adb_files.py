@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from support.fake_adbd import Stream
+    from support.fake_adbd import AdbStream
 
 
 class FileService:
     """Copies files and folders from and to a phone."""
 
-    def __init__(self, stream: Stream):
+    def __init__(self, stream: AdbStream):
         self.stream, self.phone = stream, stream.phone
 
     def serve(self) -> None:

@@ -43,7 +43,7 @@ class _Connection(socketserver.BaseRequestHandler):
     def setup(self) -> None:
         self.phone = self.server.phone
         self.lock = threading.Lock()
-        self.streams: dict[int, Stream] = {}
+        self.streams: dict[int, AdbStream] = {}
         self.token = secrets.token_bytes(20)
 
     def handle(self) -> None:
@@ -74,7 +74,7 @@ class _Connection(socketserver.BaseRequestHandler):
             self._authorize(first, data)
         elif command == b"OPEN":
             number = len(self.streams) + 1
-            stream = self.streams[number] = Stream(self, number, first)
+            stream = self.streams[number] = AdbStream(self, number, first)
             self.send(b"OKAY", number, first)
             service = data.rstrip(b"\0").decode()
             threading.Thread(target=stream.serve, args=[service], daemon=True).start()
@@ -112,7 +112,7 @@ class _Connection(socketserver.BaseRequestHandler):
         return bytes(found)
 
 
-class Stream:
+class AdbStream:
     """One service on one connection."""
 
     def __init__(self, connection: _Connection, number: int, remote: int):

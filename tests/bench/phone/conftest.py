@@ -59,7 +59,8 @@ def plug(server: None, tmp_path: Path) -> Iterator[Callable[..., FakePhone]]:
         phone.close()
         assert list(phone.temporary.iterdir()) == []
         assert phone.running() == []
-    assert list(scratch.iterdir()) == []
+    # PyTorch makes a folder of its own when it is imported meanwhile.
+    assert [path for path in scratch.iterdir() if "torchinductor" not in path.name] == []
 
 
 @pytest.fixture

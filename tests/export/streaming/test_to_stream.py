@@ -21,7 +21,7 @@ pytest.importorskip("onnxruntime")
 
 import onnx
 
-from tiny_audio_ssl.bench import measure
+from tiny_audio_ssl.bench.run import bench
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.export.parity import compare
@@ -100,7 +100,7 @@ def test_manifest_says_how_to_drive_it(exported):
 
 @pytest.mark.parametrize("exported", ["mobile.onnx"], indirect=True)
 def test_bench_times_a_packet(exported):
-    rows = measure([exported.folder], runs=2, warm_up=0)
+    rows = bench(exported.folder, runs=2, warm_up=0)
     assert rows[0].artifact == "eager stream" and len(rows) == 1 + len(exported.artifacts)
     assert {(row.input, row.window_ms) for row in rows} == {("stream", PACKET_MS)}
 
