@@ -115,7 +115,7 @@ def test_two_artifacts_swapped(folder, inline):
 
 
 def test_weights_of_another_run(folder, tmp_path, inline):
-    """Of equal size, even: as if each layer's weights were drawn anew."""
+    """Even of equal size: as if each layer's weights were drawn anew."""
     import onnx
 
     model = onnx.load(folder / FLOAT)
