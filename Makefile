@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test lint bench federate clean
+.PHONY: quickstart test lint bench results federate clean
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
@@ -32,13 +32,17 @@ lint: $(VENV)/.test
 
 federate: $(VENV)/.federated
 	rm -rf runs/federated
-	$(BIN)/tiny-audio-ssl federate simulate --out runs/federated --rounds 10 --probe-every 2 --centralised
+	$(BIN)/tiny-audio-ssl federate simulate --out runs/federated --rounds 10 --probe-every 2 --centralized
 	@echo "The picture is runs/federated/federated.png; with recordings of your own:"
 	@echo "  $(BIN)/tiny-audio-ssl federate simulate --source DATA.csv --group-column speaker"
 
 bench: $(VENV)/.run
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/quality.py
+
+# Writes docs/results.md, and the table in README.md, from benchmarks/results/*.csv.
+results: $(VENV)/.run
+	$(BIN)/python benchmarks/results_table.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

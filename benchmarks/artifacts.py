@@ -14,7 +14,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl.bench import Row, measure
+from tiny_audio_ssl.bench.rows import Row
+from tiny_audio_ssl.bench.run import bench
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
@@ -64,7 +65,7 @@ def rows_of(run: Path, wanted: ArtifactBenchmark) -> list[dict[str, Any]]:
     result = export(run, format=wanted.format, precision="all")
     artifacts = {a.path.name: a for a in result.artifacts}
     common = {"task": found.run["task"], "encoder": found.model.encoder.config.name}
-    timed = measure([result.folder], wanted.threads, wanted.timed_runs)
+    timed = bench(result.folder, threads=wanted.threads, runs=wanted.timed_runs)
     drops = probe_drops(run, result, wanted)
     shares = frontend_shares(timed)
     return [

@@ -1,4 +1,4 @@
-"""Sounds taught by a few examples, as the Android app does it: which limit makes the rest unknown?
+"""Teach sounds by a few examples, as the Android app does: which limit makes other sounds unknown?
 
 python benchmarks/few_shot.py DATA runs/quality/cola-augmented-mobile runs/quality/...
 """
@@ -33,25 +33,25 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FewShot:
-    """One row for each run, kind of sound, number of examples, way to compare, and limit."""
+    """Write a row for each run, kind of sound, number of examples, way to compare, and limit."""
 
     data: Annotated[Path, tyro.conf.Positional]
-    """The folder with the labelled manifests."""
+    """Folder with the labeled manifests."""
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     csv: Path = RESULTS
     taught: int = 5
-    """Sounds that are taught, drawn anew with each seed; all others are to be unknown."""
+    """Number of taught sounds, drawn anew with each seed; all others should be unknown."""
     examples: tuple[int, ...] = (3, 5)
     seeds: int = 20
 
 
 class Found(NamedTuple):
-    """What the app would say of every moment that is tested."""
+    """Answers of the app for every tested moment."""
 
-    distance: Floats  # of the nearest taught sound
-    right: NDArray[np.bool_]  # it is that sound
-    taught: NDArray[np.bool_]  # it is one of the taught sounds
-    weight: Floats  # all moments of a recording have that of one
+    distance: Floats  # to the nearest taught sound
+    right: NDArray[np.bool_]  # whether it is that sound
+    taught: NDArray[np.bool_]  # whether it is one of the taught sounds
+    weight: Floats  # the moments of a recording add up to one
 
 
 def main(wanted: FewShot) -> None:
@@ -62,7 +62,7 @@ def main(wanted: FewShot) -> None:
 
 
 def tasks_of(data: Path) -> list[EvaluationTask]:
-    """50 environmental sounds, but one that is a single recording; nine words by many voices."""
+    """Return 49 environmental sounds (one of 50 is a single recording), and nine words."""
     several = ("category!=washing_machine",)
     sounds, words = str(data / "esc50" / "meta.csv"), str(data / "keywords" / "meta.csv")
     return [
@@ -96,7 +96,7 @@ def waves(task: OpenedTask) -> Iterator[NDArray[np.float32]]:
 
 
 def loud(stream: Stream, wave: NDArray[np.float32]) -> Floats:
-    """[moments, D]: without those at less than half the loudest level, as the app's `Teaching`."""
+    """Embed [moments, D], without those below half the loudest level, as the app's `Teaching`."""
     stream.reset()
     packets = np.pad(wave, (0, -len(wave) % stream.packet_samples))
     vectors = np.array([found.embedding for found in stream.push(packets)], np.float64)
@@ -106,7 +106,7 @@ def loud(stream: Stream, wave: NDArray[np.float32]) -> Floats:
 
 
 def tried(clips: list[Floats], task: OpenedTask, examples: int, wanted: FewShot) -> Found:
-    """Some sounds taught, everything else heard; recordings of a taught group are not tested."""
+    """Teach some sounds and test all others; recordings of a taught group are not tested."""
     means = np.array([unit(clip.mean(axis=0)) for clip in clips])
     moments = unit(np.concatenate(clips))
     clip = np.repeat(np.arange(len(clips)), [len(one) for one in clips])
@@ -128,7 +128,7 @@ def tried(clips: list[Floats], task: OpenedTask, examples: int, wanted: FewShot)
 
 
 def rates(found: Found, limit: float) -> dict[str, float]:
-    """Of taught sounds: correct, taken for another, unknown. Of others: unknown, as they should."""
+    """Return shares of taught sounds (correct, wrong, unknown) and of others (unknown)."""
     known = found.distance <= limit
     of_taught, of_others = found.weight * found.taught, found.weight * ~found.taught
     correct = float(of_taught[known & found.right].sum() / of_taught.sum())
@@ -145,7 +145,7 @@ def unit(vectors: Floats) -> Floats:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """The mean over runs and numbers of examples."""
+    """Print the mean over runs and numbers of examples."""
     shares = ("correct", "wrong", "others_unknown", "balanced")
     table = Table("task", "rule", "limit", *shares)
     for about in dict.fromkeys((row["task"], row["rule"], row["limit"]) for row in rows):

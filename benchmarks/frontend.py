@@ -29,7 +29,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export.runtimes import open_artifact, prepare_runtime
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx

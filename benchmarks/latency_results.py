@@ -1,4 +1,4 @@
-"""The committed table: all forms of some runs and openWakeWord's models, on this machine.
+"""Make the committed table: all forms of some runs and openWakeWord's models, on this machine.
 
 python benchmarks/latency_results.py runs/quality/cola-augmented-mobile \
     runs/quality/cola-augmented-separable
@@ -19,40 +19,42 @@ from typing import Annotated
 
 import tyro
 
+from tiny_audio_ssl.bench.settings import HOST_NATIVE
 from tiny_audio_ssl.bench.subjects import PEER
-from tiny_audio_ssl.bench.timing import HOST_NATIVE
 from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.utils.extras import require
 
 RESULTS = Path(__file__).parent / "results"
 INPUTS = ("waveform", "mel", "stream")
-PEER_FILES = ("melspectrogram.onnx", "embedding_model.onnx")  # one after the other: its embedding
-PEER_MS = 782.0  # 12,512 samples: the 76 frames that the second one takes
+PEER_FILES = ("melspectrogram.onnx", "embedding_model.onnx")  # in turn, give its embedding
+PEER_MS = 782.0  # 12,512 samples, which give the 76 frames that the second model takes
 Line = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Results:
+class LatencyResults:
+    """Options of the command line."""
+
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Runs to export in every form, to a folder that is removed."""
+    """Runs to export in every form, to a temporary folder."""
     timed_runs: int = 200
-    """Of each form."""
+    """Timed runs of each form."""
 
 
-def main(wanted: Results) -> None:
+def main(options: LatencyResults) -> None:
     models = Path(require("openwakeword", "peers").__file__ or "").parent / "resources" / "models"
     peers = [models / name for name in PEER_FILES]
     with TemporaryDirectory() as temporary:
-        folders = [Path(temporary) / run.name for run in wanted.runs]
-        for run, folder in zip(wanted.runs, folders, strict=True):
+        folders = [Path(temporary) / run.name for run in options.runs]
+        for run, folder in zip(options.runs, folders, strict=True):
             export(run, folder, precision="all", input=INPUTS, parity=False)
-        bench([*folders, *peers], wanted.timed_runs)
+        run_bench([*folders, *peers], options.timed_runs)
     with (RESULTS / "latency.csv").open(newline="") as file:
         print(markdown(list(csv.DictReader(file))))
 
 
-def bench(paths: Sequence[Path], runs: int) -> None:
-    """In a process of its own, which has exported nothing."""
+def run_bench(paths: Sequence[Path], runs: int) -> None:
+    """Run the benchmark in another process, which has exported nothing."""
     command = [sys.executable, "-m", "tiny_audio_ssl.cli", "bench", *map(str, paths)]
     command += ["--target", "host", "host-native", "--compile"]
     command += ["--peer-ms", str(PEER_MS), "--runs", str(runs)]
@@ -61,7 +63,10 @@ def bench(paths: Sequence[Path], runs: int) -> None:
 
 
 def markdown(lines: Sequence[Line]) -> str:
-    """Forms that take a waveform, models side by side: eager from Python, artifacts from C++."""
+    """Return a table of forms that take a waveform, with the models side by side.
+
+    Eager models are timed from Python, artifacts from C++.
+    """
     shown = [line for line in lines if _shown(line)]
     models = list(dict.fromkeys(line["model"] for line in shown if line["model"] != PEER))
     made = [["form", *(f"`{model}` p50, p90 ms | x eager [95 %] | of peak" for model in models)]]
@@ -93,4 +98,4 @@ def _cells(line: Line) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Results, description=__doc__))
+    main(tyro.cli(LatencyResults, description=__doc__))

@@ -1,9 +1,9 @@
-"""Pre-train by every method with both encoders on one folder, then judge each on ten tasks.
+"""Pre-train by every method with both encoders on one folder, then probe each on ten tasks.
 
 PYTHONPATH=benchmarks/peers python benchmarks/quality.py DATA --out runs/quality
 
-What is there already, runs and scores, is gone on with or left as it is, so that it may be stopped
-and started again at any time. DATA is laid out as `suites/small.toml` says.
+Existing runs are continued and existing scores kept, so it may be stopped and started again at any
+time. DATA is laid out as `suites/small.toml` describes.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from rich.console import Console
 from rich.table import Table
 
 import tiny_audio_ssl
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
-from tiny_audio_ssl.evaluation import finetuning
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
-from tiny_audio_ssl.evaluation.finetuning import FinetuneConfig
+from tiny_audio_ssl.evaluation.finetuning import protocols as finetuning
+from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
+from tiny_audio_ssl.evaluation.finetuning.together import compatible
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import open_model, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import ENCODERS, EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
@@ -47,7 +49,7 @@ TEACHER = "openwakeword_embedding"
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table: a pretext task and its settings, defaults but for those named."""
+    """A row of the table: a pretext task, and its settings that differ from the defaults."""
 
     task: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -75,12 +77,12 @@ PEERS = {
 
 @dataclass(frozen=True)
 class Quality:
-    """Pre-train, judge, write one row for each embedding and task."""
+    """Pre-train, probe, and write one row for each embedding and task."""
 
     data: Annotated[Path, tyro.conf.Positional]
-    """The folder with all recordings, and the labelled manifests in it."""
+    """Folder with all recordings and the labeled manifests."""
     out: Path = Path("runs/quality")
-    """Where runs and scores go."""
+    """Folder for runs and scores."""
     csv: Path = HERE / "results" / "quality.csv"
     suite: Path = HERE / "suites" / "small.toml"
     methods: tuple[str, ...] = tuple(METHODS)
@@ -89,11 +91,11 @@ class Quality:
         default_factory=lambda: TrainingConfig(steps=1500)
     )
     supervised_folds: int = 1
-    """Folds in which the supervised baselines are trained, which takes longest; 0: none are."""
+    """Folds to train the supervised baselines in, which takes longest; 0 for none."""
     peers: bool = True
-    """Judge the peers too; they need the packages openwakeword and resemblyzer."""
+    """Probe the peers too; they need the packages openwakeword and resemblyzer."""
     score_only: bool = False
-    """Judge the runs that are there; train nothing new."""
+    """Probe existing runs only; train nothing."""
 
 
 def main(quality: Quality) -> None:
@@ -121,7 +123,7 @@ def train(quality: Quality, method: str, encoder: str) -> None:
 
 
 def judged(quality: Quality, tasks: Sequence[OpenedTask]) -> Iterator[dict[str, Any]]:
-    """A row for each embedding and task: of each encoder, then of what has no encoder of ours."""
+    """Yield a row for each embedding and task: models without an encoder of ours, then ours."""
     found: list[EmbeddingModel] = [open_model("logmel"), open_model("logmel:all")]
     found += [open_model(spec) for spec in PEERS.values()] if quality.peers else []
     names = ("log-mel statistics", "log-mel statistics, all four", *PEERS)
@@ -152,14 +154,14 @@ def probe(quality: Quality, model: EmbeddingModel, task: OpenedTask) -> Score:
 
 
 def supervised(quality: Quality, model: Embedder, tasks: Sequence[OpenedTask]) -> Iterator[Score]:
-    """Each task by itself from random weights, then one encoder for as many as can share it."""
+    """Train each task alone from random weights, then one encoder for tasks that can share it."""
     if not quality.supervised_folds:
         return
     config = FinetuneConfig(max_folds=quality.supervised_folds)
     alone: list[tuple[finetuning.FinetuneProtocol, list[OpenedTask]]] = [
         ("supervised", [t]) for t in tasks
     ]
-    shared = [("multi-head", group) for group in finetuning.compatible(tasks)]
+    shared = [("multi-head", group) for group in compatible(tasks)]
     for protocol, group in [*alone, *shared]:
         names = [asdict(task.task) for task in group]
         settings = [asdict(model.model.encoder.config), asdict(config), names]
@@ -171,7 +173,7 @@ def supervised(quality: Quality, model: Embedder, tasks: Sequence[OpenedTask]) -
 
 
 def kept(quality: Quality, what: Any, measure: Any) -> list[Score]:
-    """The scores of an earlier start, or measured now and kept."""
+    """Return the scores of an earlier start, or measure and keep them."""
     key = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
     file = quality.out / "scores" / f"{what[0]}-{key}.json"
     if not file.exists():
@@ -208,11 +210,11 @@ def row(name: str, encoder: str, score: Score, run: Path | None) -> dict[str, An
 
 
 def with_averages(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Recovery in each row, and behind all a row with the mean over the tasks of each embedding.
+    """Add recovery to each row, and a row with the mean over the tasks of each embedding.
 
-    Recovery is over the folds that the supervised baseline was trained in. That of an average is
-    of the averages, not the mean of the tasks' recoveries: one task with little to recover would
-    outweigh all others.
+    Recovery is over the folds that the supervised baseline was trained in. The recovery of an
+    average is computed from averages: in a mean of recoveries, one task with little to recover
+    would outweigh all others.
     """
     at = {(r["task"], r["encoder"], r["embedding"]): r[SCORE] for r in rows}
     averages = []

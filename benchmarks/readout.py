@@ -1,4 +1,4 @@
-"""What should the embedding be made of? The same weights, read out in several ways.
+"""Compare readouts: embeddings made of several parts of the same weights.
 
 python benchmarks/readout.py DATA runs/quality/audio2vec-cbow-mobile runs/quality/...
 """
@@ -37,7 +37,7 @@ READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (
 @dataclass(frozen=True)
 class Compare:
     data: Annotated[Path, tyro.conf.Positional]
-    """The folder with the labelled manifests."""
+    """Folder with the labeled manifests."""
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     csv: Path = HERE / "results" / "readout.csv"
     suite: Path = HERE / "suites" / "small.toml"

@@ -18,7 +18,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.artifact_builder import ExportedArtifact
 from tiny_audio_ssl.export.config import ExportConfig

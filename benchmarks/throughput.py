@@ -38,7 +38,7 @@ from tiny_audio_ssl import __version__
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio import synthetic as sounds
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.data.batches import Batches
 from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import open_corpus

@@ -17,7 +17,7 @@ import torch
 import tyro
 from torch import nn
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.export.training.frozen_norm import frozen
 from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training_module

@@ -1,4 +1,4 @@
-"""What several tests use: a seeded generator, the real recordings, a torchaudio for reference."""
+"""Fixtures that several tests use: a cache of their own, a seeded generator, real recordings."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def pytest_make_collect_report():
     return not_skipped((yield))
 
 
-@pytest.fixture(autouse=True)
-def _isolated_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
-    """No test reads or writes the user's own cache; all share one, since building it takes time."""
-    folder = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(folder))
+@pytest.fixture(scope="session", autouse=True)
+def _isolated_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Keep tests out of the user's own cache. All share one, since building it takes time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINY_AUDIO_SSL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 @pytest.fixture

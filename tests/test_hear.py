@@ -115,8 +115,8 @@ def test_timestamps_in_ms_within_the_audio(model, samples):
     assert duration_ms - timestamps[0, -1] <= 50  # nothing at the end is left out
 
 
-def test_timestamps_are_the_centres_of_what_was_heard(model):
-    """What happens farther from a timestamp than half a window does not change its embedding."""
+def test_timestamps_are_the_centers_of_their_windows(model):
+    """Change sound farther than half a window from a timestamp: its embedding must stay."""
     quiet = 0.01 * noise(1, 4.0)
     burst = quiet.clone()
     burst[0, 2 * RATE - 400 : 2 * RATE + 400] *= 100  # 25 ms on either side of 2000 ms
@@ -129,7 +129,7 @@ def test_timestamps_are_the_centres_of_what_was_heard(model):
     assert not changed[distance_ms > half_ms + 25].any()
 
 
-def test_a_window_alone_is_what_its_timestamp_has(model):
+def test_window_alone_has_the_embedding_of_its_timestamp(model):
     audio = noise(1, 4.0)
     embeddings, timestamps = hear.get_timestamp_embeddings(audio, model)
     samples = FrontendConfig().samples(model.window_frames)

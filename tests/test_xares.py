@@ -50,7 +50,7 @@ def encoder(run, suite, tmp_path, monkeypatch):
     del sys.modules["mine_encoder"]
 
 
-def test_its_checker_accepts_it(encoder):
+def test_xares_checker_accepts_it(encoder):
     from xares.audio_encoder_checker import check_audio_encoder
 
     assert type(encoder).__name__ == "MineEncoder"
@@ -65,7 +65,7 @@ def test_hop_leads_from_the_output_to_the_input(encoder, samples):
     assert 0 <= found.shape[1] * encoder.hop_size_in_ms - duration_ms < encoder.hop_size_in_ms
 
 
-def test_gives_what_hear_gives(encoder, run):
+def test_same_embeddings_as_hear(encoder, run):
     audio = 2 * torch.rand(2, RATE, generator=torch.Generator().manual_seed(0)) - 1
     expected, _ = hear.get_timestamp_embeddings(audio, hear.load_model(str(run)))
     assert torch.equal(encoder(audio), expected)
@@ -76,8 +76,8 @@ def test_without_a_run():
         xares.RunEncoder()
 
 
-def test_a_task_is_encoded_trained_and_scored(encoder, tmp_path):
-    """Low and high tones: the suite's encoding, its layer on top and its nearest neighbours."""
+def test_task_is_encoded_trained_and_scored(encoder, tmp_path):
+    """Low and high tones: the suite's encoding, its layer on top and its nearest neighbors."""
     from xares.audiowebdataset import write_audio_tar
     from xares.task import TaskConfig, XaresTask
 
@@ -110,5 +110,5 @@ def test_a_task_is_encoded_trained_and_scored(encoder, tmp_path):
     task = XaresTask(config)
     task.make_encoded_tar()
     layer, _ = task.run_mlp()
-    neighbours, _ = task.run_knn()
-    assert layer > 0.9 and neighbours > 0.9
+    neighbors, _ = task.run_knn()
+    assert layer > 0.9 and neighbors > 0.9

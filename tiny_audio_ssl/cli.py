@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tiny_audio_ssl.commands.base import Command
 
 PROGRAM = "tiny-audio-ssl"
-DESCRIPTION = """Learn audio representations with tiny encoders from unlabelled sound.
+DESCRIPTION = """Learn audio representations with tiny encoders from unlabeled sound.
 
 First: `tiny-audio-ssl pretrain FOLDER --out RUN`, then `tiny-audio-ssl export RUN`.
 `tiny-audio-ssl COMMAND --help` explains each command."""

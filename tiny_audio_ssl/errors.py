@@ -1,9 +1,9 @@
-"""The one exception that a user is meant to read."""
+"""The exception that is meant for users."""
 
 
 class UserError(Exception):
-    """Something that the user can mend.
+    """An error that the user can correct.
 
     The message says what was given, what was expected and what to type instead. The command line
-    prints it without a traceback and ends with exit code 2.
+    prints it without a traceback and exits with code 2.
     """

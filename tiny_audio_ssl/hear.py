@@ -1,4 +1,4 @@
-"""The HEAR 2021 API over our checkpoints, for any suite that speaks it.
+"""The HEAR 2021 API for our checkpoints, for any evaluation suite that uses it.
 
 https://hearbenchmark.com/hear-api.html; Turian et al., arXiv 2203.03022. `docs/hear.md` has the
 commands.
@@ -12,13 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, WINDOW_MS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 
-LONGEST_HOP_MS = 50.0  # between timestamps: HEAR allows an onset to be off by so much
-WINDOW_MS = 975.0  # of a timestamp, where the encoder was not trained on slices of one length
+LONGEST_HOP_MS = 50.0  # between timestamps: the error that HEAR allows for an onset
 ROUNDING = 1e-3  # how far beyond -1..1 a sample may be
 WINDOWS_AT_ONCE = 256  # memory does not grow with the length of the audio
 
@@ -27,9 +26,9 @@ class CheckpointModel(nn.Module):
     """A checkpoint with the attributes that HEAR asks for.
 
     Attributes:
-        sample_rate: Hz, of the audio that it takes.
-        scene_embedding_size, timestamp_embedding_size: numbers in an embedding.
-        hop_ms: between two timestamps.
+        sample_rate: of the audio that the model takes, in Hz.
+        scene_embedding_size, timestamp_embedding_size: size of an embedding.
+        hop_ms: time between two timestamps.
     """
 
     sample_rate = SAMPLE_RATE_HZ
@@ -41,6 +40,7 @@ class CheckpointModel(nn.Module):
         self.timestamp_embedding_size = encoder.encoder.embedding_dim
         frontend = encoder.frontend.config
         slice_frames = encoder.encoder.config.slice_frames
+        # Without slices, the encoder was not trained on one length.
         self.window_frames = slice_frames or frontend.frames_of_ms(WINDOW_MS)
         self.hop_frames = max(1, math.floor(LONGEST_HOP_MS / frontend.hop_ms))
         self.hop_samples = self.hop_frames * frontend.hop
@@ -52,10 +52,10 @@ class CheckpointModel(nn.Module):
         return embeddings
 
     def windows(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """[sounds, samples] -> embeddings [sounds, windows, D] and their centres in ms [windows].
+        """[sounds, samples] -> embeddings [sounds, windows, D], their centers in ms [windows].
 
-        A window is as long as the slices that the encoder was trained on. The first is centred at
-        the first sample, half of it before the sound, where there are zeros.
+        A window is as long as the slices that the encoder was trained on. The first is centered at
+        the first sample; the half before the sound is zeros.
         """
         count = math.ceil(audio.shape[1] / self.hop_samples)
         logmel = self.encoder.frontend(self._padded(audio, count))
@@ -65,11 +65,11 @@ class CheckpointModel(nn.Module):
             self.encoder.encoder.embed(part.flatten(0, 1)).reshape(len(audio), part.shape[1], -1)
             for part in parts
         ]
-        centres = self.hop_ms * torch.arange(count, device=audio.device)
-        return torch.cat(embeddings, dim=1), centres
+        centers = self.hop_ms * torch.arange(count, device=audio.device)
+        return torch.cat(embeddings, dim=1), centers
 
     def _padded(self, audio: Tensor, windows: int) -> Tensor:
-        """With zeros at both ends, so that it holds so many windows and no more."""
+        """Add zeros at both ends, so that the result holds exactly so many windows."""
         window = self.encoder.frontend.config.samples(self.window_frames)
         before = window // 2
         after = (windows - 1) * self.hop_samples + window - before - audio.shape[1]
@@ -77,9 +77,9 @@ class CheckpointModel(nn.Module):
 
 
 def load_model(model_file_path: str = "") -> CheckpointModel:
-    """The model of a run (its last checkpoint) or of a checkpoint folder, on the CPU.
+    """Load the last checkpoint of a run, or a checkpoint folder, to the CPU.
 
-    Raises `UserError` when there is none.
+    Raises `UserError` if there is none.
     """
     if not model_file_path:
         raise UserError("tiny_audio_ssl.hear has no weights of its own: give a run's folder")
@@ -88,7 +88,7 @@ def load_model(model_file_path: str = "") -> CheckpointModel:
 
 @torch.no_grad()
 def get_timestamp_embeddings(audio: Tensor, model: CheckpointModel) -> tuple[Tensor, Tensor]:
-    """Embeddings at regular intervals of at most 50 ms, each of a window around its timestamp.
+    """Embed windows around regular timestamps, at most 50 ms apart.
 
     Args:
         audio: [sounds, samples], float, mono, -1..1, at `model.sample_rate`; of any length.
@@ -97,15 +97,15 @@ def get_timestamp_embeddings(audio: Tensor, model: CheckpointModel) -> tuple[Ten
         embeddings float32 [sounds, timestamps, D] and timestamps float32 [sounds, timestamps] in
         ms from the start, both on the model's device.
 
-    Raises `UserError` when `audio` is not what it should be.
+    Raises `UserError` if `audio` is of another type, shape or range.
     """
-    embeddings, centres = model.windows(_checked(audio, model))
-    return embeddings, centres.float().expand(len(audio), -1)
+    embeddings, centers = model.windows(_checked(audio, model))
+    return embeddings, centers.float().expand(len(audio), -1)
 
 
 @torch.no_grad()
 def get_scene_embeddings(audio: Tensor, model: CheckpointModel) -> Tensor:
-    """One embedding of each sound, float32 [sounds, D]: what `embed` and `probe` use.
+    """Embed each sound as a whole, as `embed` and `probe` do: float32 [sounds, D].
 
     Takes and raises the same as `get_timestamp_embeddings`.
     """

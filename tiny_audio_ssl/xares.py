@@ -1,7 +1,7 @@
 """An encoder that the X-ARES suite accepts (`pip install xares`; arXiv 2505.16369).
 
-X-ARES is given a file with one class whose name ends with Encoder, and keeps results under that
-name: write a file, and choose a name, for each run.
+X-ARES takes a file with one class whose name ends with Encoder, and stores results under that name:
+write a file, and choose a new name, for each run.
 
     # mine_encoder.py
     from tiny_audio_ssl import xares
@@ -25,10 +25,10 @@ class RunEncoder(nn.Module):
     """Waveforms [B, N], mono, 16 kHz -> embeddings of windows every `hop_size_in_ms` [B, T', D].
 
     Attributes:
-        run: a run's or a checkpoint's folder.
+        run: folder of a run or a checkpoint.
         output_dim: D.
-        sampling_rate: Hz, of the audio that it takes.
-        hop_size_in_ms: from one window's centre to the next's; the first is at 0.
+        sampling_rate: of the audio that the encoder takes, in Hz.
+        hop_size_in_ms: time between the centers of two windows; the first is at 0.
     """
 
     run: ClassVar[str | Path] = ""

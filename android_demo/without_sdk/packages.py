@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from tiny_audio_ssl.bench.native.packages import download, onnxruntime_android
-from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 
 AAR = "onnxruntime-aar"  # the runner downloads it too; its name is made there

@@ -26,8 +26,8 @@ from tiny_audio_ssl.models.encoders import EncoderConfig
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
-from tiny_audio_ssl.bench import outcome
 from tiny_audio_ssl.bench.native.packages import installed
+from tiny_audio_ssl.bench.native.result import parse_result
 from tiny_audio_ssl.export import android, manifest
 from tiny_audio_ssl.export.runtimes import open_artifact
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
@@ -248,7 +248,7 @@ def test_the_benchmark_tells_what_the_native_runner_tells(java, exported, form):
     artifact = exported[0] / f"encoder.{form}.fp32.onnx"
     tool = "org.tinyaudiossl.encoder.ToolKt"
     printed = told(*java, tool, "benchmark", artifact, "onnxruntime")
-    assert outcome.parse(printed).p50_ms > 0  # as the host reads it
+    assert parse_result(printed).p50_ms > 0  # as the host reads it
     found = json.loads(printed)
     contract = {
         "runtime", "runtime_version", "artifact", "abi", "cpu_model", "threads", "cpus", "stream",

@@ -38,7 +38,7 @@ def pitch_of(wave: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(("kind", "rate_hz", "channels"), CASES)
-def test_a_tone_keeps_its_pitch_level_and_length(
+def test_tone_keeps_its_pitch_level_and_length(
     tmp_path: Path, kind: str, rate_hz: int, channels: int
 ) -> None:
     wave = np.repeat(tone(1.0, rate_hz)[:, None], channels, axis=1)
@@ -56,7 +56,7 @@ def test_a_tone_keeps_its_pitch_level_and_length(
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("samples", [1, 3, 50, 240])
-def test_the_shortest_files_can_be_read(tmp_path: Path, kind: str, samples: int) -> None:
+def test_shortest_files_can_be_read(tmp_path: Path, kind: str, samples: int) -> None:
     path = write(tmp_path / f"short.{kind}", np.full(samples, 0.5), 48_000, kind)
     try:
         heard = read(path)
@@ -74,7 +74,7 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("span", [(0, 1), (3, None), (2.3333, 3.9), (1.7, 99)])
-def test_a_part_is_the_slice_of_the_whole(
+def test_part_is_the_slice_of_the_whole(
     tmp_path: Path, kind: str, span: tuple[float, float | None]
 ) -> None:
     rate_hz = 48_000 if kind == "opus" else 44_100
@@ -105,7 +105,7 @@ def test_nothing_above_half_the_rate_folds_back() -> None:
     assert np.abs(resample(too_high, 48_000)[1000:-1000]).max() < 1e-3
 
 
-def test_pcm_there_and_back() -> None:
+def test_pcm_round_trip() -> None:
     pcm = np.arange(-32768, 32768).astype(np.int16)
     np.testing.assert_array_equal(to_int16(to_float(pcm)), pcm)
     np.testing.assert_array_equal(to_int16(np.float32([1.2, -1.2])), [32767, -32768])
@@ -134,26 +134,26 @@ def test_absent_and_unreadable(tmp_path: Path) -> None:
         assert reason(path) == "empty"
 
 
-def test_no_samples(tmp_path: Path) -> None:
+def test_file_without_samples_is_refused(tmp_path: Path) -> None:
     assert "empty" in reason(write(tmp_path / "none.wav", np.zeros(0)))
     assert "empty" in reason(write(tmp_path / "none.flac", np.zeros(0)))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_not_a_number(tmp_path: Path, bad: float) -> None:
+def test_nan_is_refused(tmp_path: Path, bad: float) -> None:
     wave = noise(1)
     wave[9000] = bad
     assert "NaN or infinite" in reason(write(tmp_path / "bad.wav", wave, kind="float.wav"))
 
 
-def test_the_scale(tmp_path: Path) -> None:
+def test_samples_on_another_scale_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "loud.wav", tone(1) * 32768, kind="float.wav")
     assert reason(path).startswith("samples reach 16384, expected -1..1")
     write(path, tone(1) * 3, kind="float.wav")
     assert np.abs(read(path)).max() == pytest.approx(1.5, abs=0.01)
 
 
-def test_silence_is_told_of_whole_files_only(tmp_path: Path) -> None:
+def test_silence_is_refused_for_whole_files_only(tmp_path: Path) -> None:
     assert (
         reason(write(tmp_path / "silent.wav", np.full(16_000, 2e-5), kind="float.wav")) == "silent"
     )
@@ -174,7 +174,7 @@ def test_implausible_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "caf"])
-def test_a_cut_is_noticed_wherever_it_is(tmp_path: Path, kind: str) -> None:
+def test_truncation_is_detected_anywhere(tmp_path: Path, kind: str) -> None:
     whole = write(tmp_path / f"whole.{kind}", noise(3), kind=kind).read_bytes()
     path = tmp_path / f"cut.{kind}"
     rng = np.random.default_rng(0)
@@ -186,7 +186,7 @@ def test_a_cut_is_noticed_wherever_it_is(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ogg", "opus"])
-def test_a_cut_between_pages_is_noticed(tmp_path: Path, kind: str) -> None:
+def test_truncation_between_pages_is_detected(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / f"cut.{kind}", noise(3), kind=kind)
     data = path.read_bytes()
     path.write_bytes(data[: data.rindex(b"OggS")])
@@ -194,7 +194,7 @@ def test_a_cut_between_pages_is_noticed(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_damage_never_crashes(tmp_path: Path, kind: str) -> None:
+def test_damaged_file_never_crashes(tmp_path: Path, kind: str) -> None:
     whole = write(tmp_path / f"whole.{kind}", noise(0.5), kind=kind).read_bytes()
     path = tmp_path / f"damaged.{kind}"
     rng = np.random.default_rng(1)
@@ -210,7 +210,7 @@ def test_damage_never_crashes(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFDB])
-def test_a_wav_from_a_pipe_is_whole(tmp_path: Path, size: int) -> None:
+def test_wav_from_a_pipe_is_whole(tmp_path: Path, size: int) -> None:
     path = write(tmp_path / "pipe.wav", tone(1))
     expected = read(path)
     data = bytearray(path.read_bytes())
@@ -222,7 +222,7 @@ def test_a_wav_from_a_pipe_is_whole(tmp_path: Path, size: int) -> None:
     np.testing.assert_array_equal(read(path, 0.25, 0.5), expected[4000:8000])
 
 
-def test_a_flac_from_a_pipe_has_no_length(tmp_path: Path) -> None:
+def test_flac_from_a_pipe_has_no_length(tmp_path: Path) -> None:
     path = write(tmp_path / "pipe.flac", noise(3))
     expected = read(path)
     data = bytearray(path.read_bytes())
@@ -234,7 +234,7 @@ def test_a_flac_from_a_pipe_has_no_length(tmp_path: Path) -> None:
     assert duration_s(path) == 3
 
 
-def test_tags_do_not_matter(tmp_path: Path) -> None:
+def test_tags_are_ignored(tmp_path: Path) -> None:
     path = write(tmp_path / "tagged.mp3", noise(2))
     expected = read(path)
     tag = b"ID3\x03\x00\x00" + bytes((0, 0, 10, 0)) + b"\0" * 1280
@@ -248,13 +248,13 @@ def without_length(path: Path) -> Path:
     return path
 
 
-def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path: Path) -> None:
+def test_mp3_without_a_length_is_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "plain.mp3"
     soundfile.write(path, noise(5), 16_000, bitrate_mode="CONSTANT", compression_level=0.5)
     assert len(read(without_length(path))) == pytest.approx(5 * SAMPLE_RATE_HZ, abs=4000)
 
 
-def test_an_mp3_that_libsndfile_would_end_early_is_refused(tmp_path: Path) -> None:
+def test_mp3_that_libsndfile_would_end_early_is_refused(tmp_path: Path) -> None:
     wave = noise(20)
     wave[:32_000] *= 0.001  # a variable rate that begins unlike the rest
     path = tmp_path / "variable.mp3"
@@ -263,7 +263,7 @@ def test_an_mp3_that_libsndfile_would_end_early_is_refused(tmp_path: Path) -> No
     assert "length can't be told" in reason(without_length(path))
 
 
-def test_the_c_libraries_stay_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_c_libraries_stay_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "bad.mp3", tone(3))
     data = bytearray(path.read_bytes())
     data[1500:1900] = os.urandom(400)
@@ -282,12 +282,12 @@ def test_without_stderr(tmp_path: Path) -> None:
     assert subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout == b"16000\n"
 
 
-def test_names_that_are_not_text(tmp_path: Path) -> None:
+def test_file_name_that_is_not_unicode(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav"))
     soundfile.write(os.fsencode(path), tone(1), 16_000, format="WAV")
     assert len(read(path)) == 16_000
 
 
-def test_errors_cross_processes() -> None:
+def test_audio_error_can_be_pickled() -> None:
     error = pickle.loads(pickle.dumps(AudioError("a.wav", "silent")))
     assert (error.path, error.reason, str(error)) == (Path("a.wav"), "silent", "a.wav: silent")

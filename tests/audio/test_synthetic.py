@@ -46,7 +46,9 @@ def test_classes_are_neither_trivial_nor_impossible() -> None:
     assert 3 / len(sounds.SOUNDS) < accuracy < 0.95
 
 
-def test_written_once_and_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sounds_are_written_once_and_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest = sounds.write(tmp_path / "built", per_class=2)
     corpus = open_corpus(manifest)
     assert len(corpus.clips) == 2 * len(sounds.SOUNDS) and not corpus.skipped
@@ -58,9 +60,7 @@ def test_written_once_and_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sounds.write(tmp_path / "built", per_class=2) == manifest
 
 
-def test_an_interrupted_write_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(label: str, seed: int) -> np.ndarray:
         raise KeyboardInterrupt
 
@@ -70,7 +70,7 @@ def test_an_interrupted_write_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_word_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_builtin_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(tmp_path))
     corpus = open_corpus("builtin:1")
     assert len(corpus.clips) == len(sounds.SOUNDS)

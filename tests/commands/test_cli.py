@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ FAST = ["--encoder.width", "0.25", "--steps", "6", "--batch-size", "8", "--accel
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    os.environ["TINY_AUDIO_SSL_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")
     folder = tmp_path_factory.mktemp("cli") / "run"
     assert cli.run(["pretrain", "builtin:4", "--out", str(folder), *FAST]) == 0
     return folder
@@ -33,7 +31,7 @@ def answer(capsys, *arguments: str) -> tuple[int, object]:
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_pretrain_says_what_is_next(run_folder, capsys, tmp_path):
+def test_pretrain_prints_the_next_commands(run_folder, capsys, tmp_path):
     assert cli.run(["pretrain", "builtin:4", "--out", str(tmp_path / "run"), *FAST]) == 0
     printed = capsys.readouterr().out
     assert f"tiny-audio-ssl export {tmp_path / 'run'}" in printed
@@ -64,7 +62,7 @@ def test_embed_files_and_a_folder(run_folder, capsys, tmp_path):
     assert {Path(p).name for p in table["path"].to_pylist()} == {"one.wav", "two.flac", "three.ogg"}
 
 
-def test_embed_strictly(run_folder, capsys, tmp_path):
+def test_embed_with_strict(run_folder, capsys, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"nothing")
     soundfile.write(tmp_path / "good.wav", np.full(9_000, 0.1), 16_000)
     arguments = ["embed", str(run_folder), str(tmp_path), "--out", str(tmp_path / "x.npy")]
@@ -73,7 +71,7 @@ def test_embed_strictly(run_folder, capsys, tmp_path):
     assert not (tmp_path / "x.npy").exists()
 
 
-def test_probe_with_floors(run_folder, capsys):
+def test_probe_with_baselines(run_folder, capsys):
     arguments = ["probe", str(run_folder), "--data", "builtin:4", "--group", "group"]
     code, results = answer(capsys, *arguments, "--folds", "2")
     assert code == 0
@@ -98,7 +96,7 @@ def test_export_then_bench(export_folder, capsys, tmp_path):
     assert len(table.read_text().splitlines()) == 7
 
 
-def test_an_export_that_disagrees_ends_with_1(run_folder, capsys, tmp_path):
+def test_export_that_disagrees_exits_with_1(run_folder, capsys, tmp_path):
     options = ["--format", "onnx", "--input", "mel", "--precision", "int8", "--parity-clips", "12"]
     arguments = ["export", str(run_folder), "--out", str(tmp_path / "x"), *options]
     code, result = answer(capsys, *arguments, "--min-snr-db", "150")
@@ -142,7 +140,7 @@ def test_help_names_every_command_and_option(capsys):
         (["resume", "/nowhere"], "no checkpoint there"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_sentence(arguments, said, capsys):
+def test_user_errors_are_one_sentence(arguments, said, capsys):
     try:
         code = cli.run(arguments)
     except SystemExit as end:
@@ -153,7 +151,7 @@ def test_what_is_wrong_is_told_in_one_sentence(arguments, said, capsys):
     assert said in " ".join(printed.err.split()) and "Traceback" not in printed.err
 
 
-def test_an_empty_folder_says_what_was_looked_for(capsys, tmp_path):
+def test_empty_folder_lists_the_suffixes(capsys, tmp_path):
     (tmp_path / "notes.txt").write_text("no sound")
     assert cli.run(["pretrain", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
     said = capsys.readouterr().err
@@ -161,7 +159,7 @@ def test_an_empty_folder_says_what_was_looked_for(capsys, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_as_a_program(tmp_path):
-    command = [sys.executable, "-m", "tiny_audio_ssl.cli", "pretain"]
+def test_python_m_tiny_audio_ssl(tmp_path):
+    command = [sys.executable, "-m", "tiny_audio_ssl", "pretain"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 2 and "choose from" in done.stderr

@@ -25,7 +25,7 @@ def clips_of(batch: torch.Tensor) -> list[int]:
     return (batch[:, 0] // 1_000_000).int().tolist()
 
 
-def test_a_batch_is_a_function_of_seed_and_step():
+def test_batch_is_a_function_of_seed_and_step():
     recordings = Counting(*[500] * 20)
     first, again = (Batches(recordings, 100, 8, seed=1) for _ in range(2))
     assert torch.equal(first[5], again[5])
@@ -46,30 +46,30 @@ def test_crops_reach_both_ends():
     assert set(batches[0][:, 0].int().tolist()) == set(range(11))
 
 
-def test_a_long_recording_counts_once_a_segment():
+def test_long_recording_counts_once_a_segment():
     recordings = Counting(SAMPLE_RATE_HZ, 25 * SAMPLE_RATE_HZ)
     batches = Batches(recordings, 100, 4, seed=0, segment_s=10)
     assert sorted(clips_of(batches[0])) == [0, 1, 1, 1]
 
 
-def test_the_shares_of_processes_make_the_whole():
+def test_parts_of_all_processes_make_the_batch():
     recordings = Counting(*[500] * 20)
     whole = Batches(recordings, 100, 8, seed=1)[2]
     shares = [Batches(recordings, 100, 8, seed=1, rank=r, processes=2)[2] for r in (0, 1)]
     assert torch.equal(whole, torch.cat(shares))
 
 
-def test_the_loader_keeps_the_order():
+def test_loader_keeps_the_order():
     batches = Batches(Counting(*[500] * 20), 100, 4, seed=0)
     loaded = list(batches.loader(3, 6, workers=0))
     assert all(torch.equal(batches[3 + k], batch) for k, batch in enumerate(loaded))
 
 
-def test_validation_looks_at_the_middle():
+def test_validation_uses_the_middle_crops():
     batches = list(sequential(Counting(100, 300, 500), 100, batch_size=2))
     assert [len(batch) for batch in batches] == [2, 1]
     assert [int(row[0]) % 1_000_000 for batch in batches for row in batch] == [0, 100, 200]
 
 
-def test_seeds_of_neighbours_differ():
+def test_seeds_of_neighbors_differ():
     assert len({seed_of(0, step, part) for step in range(100) for part in range(4)}) == 400

@@ -17,10 +17,10 @@ from support.audio_files import noise, tone, write
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.data import decoding
 from tiny_audio_ssl.data.cache import Recordings, open_cache
-from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.data.corpus import open_corpus
-from tiny_audio_ssl.data.shards import CHANGED, ShardWriter
+from tiny_audio_ssl.data.shards import CHANGED, NO_SAMPLES, ShardWriter, Stat
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def assert_same_as_read(recordings: Recordings) -> None:
 # --- what comes out -------------------------------------------------------------------------
 
 
-def test_cached_is_what_read_gives(folder: Path) -> None:
+def test_cached_samples_equal_read(folder: Path) -> None:
     write(folder / "exact.wav", noise(1))
     write(folder / "loud.wav", 2.2 * tone(1), kind="float.wav")
     recordings = opened(folder)
@@ -75,7 +75,7 @@ def test_cached_is_what_read_gives(folder: Path) -> None:
     np.testing.assert_array_equal(recordings.read(exact), audio.read(folder / "exact.wav"))
 
 
-def test_chunk_boundaries_are_not_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_across_chunk_boundaries(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "CHUNK_SAMPLES", 1000)
     monkeypatch.setattr("tiny_audio_ssl.data.shards.FLUSH_BYTES", 5000)
     monkeypatch.setattr(decoding, "SHARD_BYTES", 70_000)
@@ -129,14 +129,14 @@ def test_select_and_pickle(folder: Path) -> None:
     assert len(pickle.dumps(recordings)) < 10_000, "samples must not travel"
 
 
-def test_an_open_cache_takes_no_file_handles(folder: Path) -> None:
+def test_open_cache_takes_no_file_handles(folder: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     recordings = opened(folder)
     recordings.read(0)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_deleted_cache_is_explained(folder: Path) -> None:
+def test_deleted_cache_is_explained(folder: Path) -> None:
     recordings = opened(folder)
     shards(folder)[0].unlink()
     with pytest.raises(UserError, match="deleted while in use"):
@@ -146,7 +146,7 @@ def test_a_deleted_cache_is_explained(folder: Path) -> None:
 # --- what is decoded again ------------------------------------------------------------------
 
 
-def test_only_what_changed_is_decoded_again(folder: Path, decoded: list[str]) -> None:
+def test_only_changed_files_are_decoded_again(folder: Path, decoded: list[str]) -> None:
     opened(folder)
     assert len(decoded) == 6
     decoded.clear()
@@ -158,7 +158,7 @@ def test_only_what_changed_is_decoded_again(folder: Path, decoded: list[str]) ->
     assert_same_as_read(recordings)
 
 
-def test_moved_and_touched_files_are_recognised(folder: Path, decoded: list[str]) -> None:
+def test_moved_and_touched_files_are_recognized(folder: Path, decoded: list[str]) -> None:
     opened(folder)
     decoded.clear()
     os.utime(folder / "1.flac")
@@ -170,9 +170,7 @@ def test_moved_and_touched_files_are_recognised(folder: Path, decoded: list[str]
     assert decoded == []
 
 
-def test_an_unchanged_file_is_not_even_opened(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unchanged_file_is_not_even_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(folder)
     os.utime(folder / "1.flac")
     opened(folder)  # remembers the new time
@@ -200,7 +198,7 @@ def test_bad_files_are_remembered_with_their_reason(folder: Path, decoded: list[
         open_cache(corpus, strict=True, **options)
 
 
-def test_a_file_that_cannot_be_read_is_tried_again(
+def test_file_that_cannot_be_read_is_tried_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(path: Path) -> str:
@@ -217,13 +215,13 @@ def test_a_file_that_cannot_be_read_is_tried_again(
     assert len(opened(folder)) == 7
 
 
-def test_nothing_usable(tmp_path: Path) -> None:
+def test_no_usable_file_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "audio/silent.wav", np.zeros(100))
     with pytest.raises(UserError, match=r"silent\.wav: silent"):
         opened(tmp_path / "audio")
 
 
-def test_a_file_that_changes_meanwhile_is_not_kept(
+def test_file_that_changes_meanwhile_is_not_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
 ) -> None:
     honest = decoding.stream
@@ -242,7 +240,7 @@ def test_a_file_that_changes_meanwhile_is_not_kept(
 
 
 @pytest.mark.parametrize("damage", ["cut", "header", "foreign", "empty"])
-def test_a_damaged_shard_is_made_anew(
+def test_damaged_shard_is_written_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str], damage: str
 ) -> None:
     monkeypatch.setattr(decoding, "SHARD_BYTES", 100_000)
@@ -267,7 +265,7 @@ def test_a_damaged_shard_is_made_anew(
 # --- builds that go wrong -------------------------------------------------------------------
 
 
-def test_a_full_disk(folder: Path) -> None:
+def test_full_disk(folder: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -279,9 +277,7 @@ def test_a_full_disk(folder: Path) -> None:
     assert len(opened(folder)) == 6
 
 
-def test_a_disk_that_is_full_at_the_last_moment(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_when_a_shard_is_finished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -292,7 +288,7 @@ def test_a_disk_that_is_full_at_the_last_moment(
     assert shards(folder) + shards(folder, "tmp") == []
 
 
-def test_a_cache_that_cannot_be_written(folder: Path) -> None:
+def test_cache_that_cannot_be_written(folder: Path) -> None:
     (folder.parent / "file").touch()
     with pytest.raises(UserError, match="--cache-dir"):
         opened(folder, cache_dir=folder.parent / "file")
@@ -321,7 +317,7 @@ if __name__ == "__main__":
 
 def test_workers_decode_the_same_and_show_progress(folder: Path) -> None:
     done = subprocess.run(script(folder, 2), capture_output=True, text=True, check=True)
-    assert "6/6 files" in done.stderr and done.stdout == ""
+    assert "decoding files" in done.stderr and "6/6" in done.stderr and done.stdout == ""
     assert len(shards(folder)) > 1
     modified = [path.stat().st_mtime_ns for path in shards(folder)]
     assert_same_as_read(opened(folder))
@@ -339,7 +335,7 @@ decoding.stream = slow
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_killed_build_is_taken_up_again(
+def test_killed_build_is_resumed(
     folder: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     before = SLOW + "decoding.SHARD_BYTES = 50_000"
@@ -357,13 +353,23 @@ def test_a_killed_build_is_taken_up_again(
     assert_same_as_read(recordings)
 
 
-def test_a_shard_being_written_is_not_swept_away(folder: Path) -> None:
+def test_shard_being_written_is_not_swept_away(folder: Path) -> None:
     opened(folder)
     shard = ShardWriter(shards(folder)[0].parent)
     opened(folder)
     assert len(shards(folder, "tmp")) == 1
     shard.discard()
-    assert shards(folder, "tmp") == []
+    assert shards(folder, "tmp") == shards(folder, "lock") == []
+
+
+def test_shard_whose_writer_died_is_swept_away(folder: Path) -> None:
+    opened(folder)
+    place = shards(folder)[0].parent
+    for name in ("shard-0.arrow.tmp", "shard-1.arrow.tmp.lock", "shard-2.arrow.tmp"):
+        (place / name).touch()
+    (place / "shard-2.arrow.tmp.lock").touch()
+    opened(folder)
+    assert shards(folder, "tmp") == shards(folder, "lock") == []
 
 
 def test_two_builds_at_once(folder: Path) -> None:
@@ -374,7 +380,7 @@ def test_two_builds_at_once(folder: Path) -> None:
     assert shards(folder, "tmp") == []
 
 
-def test_a_worker_that_dies_names_its_file(folder: Path) -> None:
+def test_killed_worker_names_its_file(folder: Path) -> None:
     deadly = """
 def deadly(path, stream=decoding.stream):
     if path.endswith("3.flac"):
@@ -389,10 +395,11 @@ decoding.stream = deadly
     assert "Traceback" not in done.stderr
 
 
-def test_a_script_without_a_guard_is_told_so(folder: Path) -> None:
-    for n in range(1500):  # so much is known that sending it would fill a pipe
-        write(folder / f"short-{n}.wav", noise(0.01, seed=n))
+def test_script_without_main_guard_is_explained(folder: Path) -> None:
     opened(folder)
+    with ShardWriter(shards(folder)[0].parent) as shard:
+        for n in range(1500):  # so much is known that sending it would fill a pipe
+            shard.add(Stat(f"{n}.wav", 1, 1, 1), f"{n:064}", 0, NO_SAMPLES, "silent")
     write(folder / "new.wav", noise(1, seed=9))
     command = script(folder, 2)
     path = Path(command[1])
@@ -423,7 +430,7 @@ def test_workers_do_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", "/named")
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
     assert default_cache_dir() == Path("/named")
@@ -433,7 +440,7 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_cache_dir() == Path.home() / ".cache/tiny-audio-ssl"
 
 
-def test_the_number_of_workers_comes_from_the_environment(monkeypatch):
+def test_number_of_workers_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("TINY_AUDIO_SSL_WORKERS", "3")
     assert decoding.default_workers() == 3
     monkeypatch.setenv("TINY_AUDIO_SSL_WORKERS", "many")

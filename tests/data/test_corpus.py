@@ -21,7 +21,7 @@ def names(corpus_clips: tuple[Clip, ...]) -> list[str]:
     return [clip.name for clip in corpus_clips]
 
 
-def test_a_folder_is_searched_through_in_order(folder: Path) -> None:
+def test_folder_is_searched_through_in_order(folder: Path) -> None:
     write(folder / ".hidden.wav", tone(0.1))
     write(folder / ".git/x.wav", tone(0.1))
     (folder / "notes.txt").write_text("hello")
@@ -31,7 +31,7 @@ def test_a_folder_is_searched_through_in_order(folder: Path) -> None:
     assert all(clip.path.is_file() and clip.end_s is None for clip in corpus.clips)
 
 
-def test_links_in_circles_end(folder: Path) -> None:
+def test_circular_links_are_followed_once(folder: Path) -> None:
     (folder / "b/up").symlink_to(folder, target_is_directory=True)
     (folder / "b/self").symlink_to(folder / "b", target_is_directory=True)
     (folder / "broken.wav").symlink_to(folder / "none.wav")
@@ -44,15 +44,13 @@ def test_links_in_circles_end(folder: Path) -> None:
         open_corpus(folder, strict=True)
 
 
-def test_a_linked_folder_is_followed(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_linked_folder_is_followed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     (other / "link").symlink_to(folder, target_is_directory=True)
     assert len(open_corpus(other).clips) == 4
 
 
-def test_names_that_are_not_text_are_skipped(folder: Path) -> None:
+def test_names_that_are_not_unicode_are_skipped(folder: Path) -> None:
     write(folder / "\u3042\u3000\xa0.wav", tone(0.1))
     os.rename(folder / "c.ogg", os.fsencode(folder) + b"/\xff.ogg")
     corpus = open_corpus(folder)
@@ -61,7 +59,7 @@ def test_names_that_are_not_text_are_skipped(folder: Path) -> None:
     assert corpus.skipped[0].path.encode()
 
 
-def test_a_folder_without_audio_says_what_it_holds(tmp_path: Path) -> None:
+def test_folder_without_audio_lists_its_suffixes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"looked for .*\.flac.*found no files at all"):
         open_corpus(tmp_path)
     for name in ("a.m4a", "b.m4a", "c.txt", "README"):
@@ -70,7 +68,7 @@ def test_a_folder_without_audio_says_what_it_holds(tmp_path: Path) -> None:
         open_corpus(tmp_path)
 
 
-def test_a_single_file(folder: Path) -> None:
+def test_single_file(folder: Path) -> None:
     assert names(open_corpus(str(folder / "c.ogg")).clips) == ["c.ogg"]
 
 
@@ -80,7 +78,7 @@ def test_other_sources_are_explained(source: str) -> None:
         open_corpus(source)
 
 
-def test_a_file_of_another_kind_is_explained(tmp_path: Path) -> None:
+def test_file_of_another_kind_is_explained(tmp_path: Path) -> None:
     (tmp_path / "a.m4a").touch()
     with pytest.raises(UserError, match=r"not a \.csv, nor one of"):
         open_corpus(tmp_path / "a.m4a")
@@ -95,7 +93,7 @@ def manifest(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_manifest(folder: Path) -> None:
+def test_manifest(folder: Path) -> None:
     text = f"""\ufeffpath, label,start_s,end_s,note
 b/2.wav,dog,0.01,0.05,"a, b"
 
@@ -158,7 +156,7 @@ def test_unusable_manifests_are_explained(folder: Path, text: str, words: str) -
         open_corpus(manifest(folder, text))
 
 
-def test_a_manifest_in_another_encoding(folder: Path) -> None:
+def test_manifest_in_another_encoding(folder: Path) -> None:
     (folder / "latin.csv").write_bytes("path,label\na.WAV,caf\xe9\n".encode("latin-1"))
     with pytest.raises(UserError, match="not a CSV in UTF-8"):
         open_corpus(folder / "latin.csv")
@@ -177,7 +175,7 @@ def test_several_sources_are_one_corpus(folder: Path) -> None:
     assert [(s.path, s.reason) for s in corpus.skipped] == [("b/none.wav", "not there (line 3)")]
 
 
-def test_a_single_source_is_just_a_corpus(folder: Path) -> None:
+def test_single_source_is_just_a_corpus(folder: Path) -> None:
     assert open_corpora([folder]) == open_corpus(folder)
     with pytest.raises(UserError, match=r"not there; give a folder"):
         open_corpora([folder / "none.wav"])
@@ -220,7 +218,7 @@ def test_split_is_a_partition_of_about_the_fraction() -> None:
     assert held_out != split(clips(1000), 0.2, seed=1)[1]
 
 
-def test_a_file_or_group_is_on_one_side() -> None:
+def test_file_or_group_is_on_one_side() -> None:
     many = clips(60, parts=3)
     for group_column, group in ((None, "name"), ("who", "who")):
         sides = split(many, 0.4, 0, group_column)
@@ -231,7 +229,7 @@ def test_a_file_or_group_is_on_one_side() -> None:
         assert groups[0] and groups[1] and not groups[0] & groups[1]
 
 
-def test_nothing_changes_sides_when_recordings_come_or_move() -> None:
+def test_split_is_stable_when_recordings_are_added_or_moved() -> None:
     few, many = clips(100), clips(300)
     assert split(many, 0.2, 0)[1][: len(split(few, 0.2, 0)[1])] == split(few, 0.2, 0)[1]
     moved = [Clip(Path("/elsewhere") / clip.name, name=clip.name) for clip in few]
@@ -239,12 +237,12 @@ def test_nothing_changes_sides_when_recordings_come_or_move() -> None:
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.5, 0.999])
-def test_both_sides_get_something(fraction: float) -> None:
+def test_neither_side_of_a_split_is_empty(fraction: float) -> None:
     for seed in range(20):
         assert all(split(clips(2, parts=2), fraction, seed))
 
 
-def test_the_edges_of_split() -> None:
+def test_split_with_extreme_fractions() -> None:
     assert split(clips(1, parts=3), 0.9, 0) == ([0, 1, 2], [])
     assert split(clips(5), 0, 0) == ([0, 1, 2, 3, 4], [])
     assert split([], 0.5, 0) == ([], [])
@@ -255,6 +253,6 @@ def test_the_edges_of_split() -> None:
         split(clips(5), 0.5, 0, "speaker")
 
 
-def test_an_empty_group_is_no_group() -> None:
+def test_empty_group_cells_are_separate_groups() -> None:
     loose = [Clip(Path(f"{n}.wav"), columns={"who": ""}, name=f"{n}.wav") for n in range(50)]
     assert all(split(loose, 0.5, 0, "who"))

@@ -13,6 +13,7 @@ from tiny_audio_ssl.data.cache import open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.embedder import Embedder, Span, embed_all, embed_spans, spans
+from tiny_audio_ssl.embedding.recordings import embed, write
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -45,7 +46,7 @@ def recordings(tmp_path):
     return open_cache(open_corpus(tmp_path / "list.csv"), progress=False)
 
 
-def test_one_and_many(embedder, noise):
+def test_embeds_one_waveform_or_a_batch(embedder, noise):
     together = embedder.embed(noise)
     assert together.shape == (3, embedder.dim) and together.dtype == np.float32
     alone = np.stack([embedder.embed(row) for row in noise])
@@ -62,7 +63,7 @@ def test_any_length(embedder, noise, samples):
     assert found.shape == (embedder.dim,) and np.isfinite(found).all()
 
 
-def test_another_rate_is_resampled(embedder):
+def test_other_sample_rates_are_resampled(embedder):
     def tone(rate):
         return (0.3 * np.sin(2 * np.pi * 440 * np.arange(2 * rate) / rate)).astype(np.float32)
 
@@ -79,7 +80,7 @@ def test_another_rate_is_resampled(embedder):
         (np.zeros(0), "shape"),
     ],
 )
-def test_what_is_no_waveform_is_refused(embedder, wrong, said):
+def test_wrong_waveforms_are_refused(embedder, wrong, said):
     with pytest.raises(UserError, match=said):
         embedder.embed(wrong)
 
@@ -95,7 +96,7 @@ def test_windows_cover_everything(recordings):
     assert last.start + last.samples == recordings.samples[0]
 
 
-def test_a_span_is_the_embedding_of_its_samples(embedder, recordings):
+def test_span_is_the_embedding_of_its_samples(embedder, recordings):
     wanted = spans(recordings, window_s=0.5)
     rows = np.concatenate(list(embed_spans(embedder, recordings, wanted)))
     for row, span in zip(rows, wanted, strict=True):
@@ -103,14 +104,14 @@ def test_a_span_is_the_embedding_of_its_samples(embedder, recordings):
         np.testing.assert_allclose(row, embedder.embed(wave), rtol=1e-4, atol=1e-5)
 
 
-def test_a_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, monkeypatch):
+def test_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, monkeypatch):
     monkeypatch.setattr(embedding, "LONGEST_PASS_S", 1.25)
     wave = recordings.read(0)
     halves = embedder.embed(wave.reshape(2, -1)).mean(axis=0)
     np.testing.assert_allclose(embed_all(embedder, recordings)[0], halves, rtol=1e-4, atol=1e-5)
 
 
-def test_a_recording_is_the_mean_of_its_windows(embedder, recordings):
+def test_recording_is_the_mean_of_its_windows(embedder, recordings):
     found = embed_all(embedder, recordings, window_s=1.0)
     wave = recordings.read(0)
     windows = np.stack([wave[start : start + RATE] for start in (0, 16_000, 24_000)])
@@ -133,7 +134,7 @@ def test_identity_is_of_settings_and_weights():
 
 def test_parquet(embedder, recordings, tmp_path):
     target = tmp_path / "x.parquet"
-    embedding.write(target, embedder, recordings, spans(recordings))
+    write(target, embedder, recordings, spans(recordings))
     table = pq.read_table(target)
     assert table.column_names == ["path", "start_s", "end_s", "label", "embedding"]
     assert table["label"].to_pylist() == ["A", "B", "C", "D"]
@@ -144,12 +145,26 @@ def test_parquet(embedder, recordings, tmp_path):
 
 def test_npy(embedder, recordings, tmp_path):
     target = tmp_path / "x.npy"
-    embedding.write(target, embedder, recordings, spans(recordings, 0.5))
+    write(target, embedder, recordings, spans(recordings, 0.5))
     rows = list(csv.DictReader((tmp_path / "x.csv").open()))
     assert np.load(target).shape == (len(rows), embedder.dim)
     assert float(rows[1]["start_s"]) == 0.5 and rows[-1]["label"] == "D"
 
 
-def test_another_ending_is_refused(embedder, recordings, tmp_path):
+def test_unknown_suffix_is_refused(embedder, recordings, tmp_path):
     with pytest.raises(UserError, match=r"\.parquet or \.npy"):
-        embedding.write(tmp_path / "x.txt", embedder, recordings, [])
+        write(tmp_path / "x.txt", embedder, recordings, [])
+
+
+def test_embed_gives_vectors_and_rows(recordings, tmp_path):
+    torch.manual_seed(0)
+    model = checkpoint.build_model(FrontendConfig(), EncoderConfig(width=0.25))
+    checkpoint.save(tmp_path / "run", model, run={}, progress={})
+    sources = [clip.path for clip in recordings.clips]
+    found = embed(tmp_path / "run", *sources, window_s=0.5)
+    wanted = spans(recordings, 0.5)
+    assert len(found.vectors) == len(found.rows) == len(wanted) and found.skipped == []
+    loaded = embedding.load(tmp_path / "run")
+    first = loaded.embed(recordings.read(0, 0, wanted[0].samples))
+    np.testing.assert_allclose(found.vectors[0], first, rtol=1e-4, atol=1e-5)
+    assert found.rows[1] == {"path": str(sources[0]), "start_s": 0.5, "end_s": 1.0}

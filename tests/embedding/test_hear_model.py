@@ -81,7 +81,7 @@ def test_weights(module, noise, tmp_path):
 
 
 @pytest.mark.parametrize("rate", [8_000, 48_000])
-def test_another_rate_is_resampled(module, rate):
+def test_other_sample_rates_are_resampled(module, rate):
     """A tone keeps its length in seconds, its pitch and its height."""
     source = GOOD.replace("16000", str(rate)).replace(
         "audio.mean(1)", "(audio[:, 1:] * audio[:, :-1] < 0).sum(1) / audio.shape[1]"
@@ -123,7 +123,7 @@ BAD_EMBEDDINGS = {
 
 
 @pytest.mark.parametrize("bad", BAD_MODELS)
-def test_a_module_that_lacks_something(module, bad):
+def test_incomplete_module_is_refused(module, bad):
     source, message = BAD_MODELS[bad]
     name = module(source)
     with pytest.raises(UserError, match=f"hear:{name}.*{message}"):
@@ -131,7 +131,7 @@ def test_a_module_that_lacks_something(module, bad):
 
 
 @pytest.mark.parametrize("bad", BAD_EMBEDDINGS)
-def test_embeddings_that_are_none(module, noise, bad):
+def test_wrong_embeddings_are_refused(module, noise, bad):
     line, message = BAD_EMBEDDINGS[bad]
     before = GOOD.partition("def get_scene")[0]
     name = module(f"{before}def get_scene_embeddings(audio, model): {line}")
@@ -139,14 +139,14 @@ def test_embeddings_that_are_none(module, noise, bad):
         HearModel(name).embed(noise)
 
 
-def test_what_is_not_there(module, tmp_path):
+def test_missing_module_or_weights_are_explained(module, tmp_path):
     with pytest.raises(UserError, match=r"hear:no\.such: can't be imported .*PYTHONPATH"):
         HearModel("no.such")
     with pytest.raises(UserError, match=r"no weights at .*absent"):
         HearModel(module(GOOD), tmp_path / "absent")
 
 
-def test_our_own_checkpoints(tmp_path, noise):
+def test_own_checkpoints_through_hear(tmp_path, noise):
     torch.manual_seed(0)
     model = checkpoint.build_model(FrontendConfig(), EncoderConfig(width=0.25))
     checkpoint.save(tmp_path / "run", model, run={}, progress={})

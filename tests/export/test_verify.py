@@ -115,7 +115,7 @@ def test_two_artifacts_swapped(folder, inline):
 
 
 def test_weights_of_another_run(folder, tmp_path, inline):
-    """Even of equal size: as if each layer's weights were drawn anew."""
+    """Replace the weights by ones of the same size, as if each layer's were random again."""
     import onnx
 
     model = onnx.load(folder / FLOAT)

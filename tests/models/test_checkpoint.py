@@ -47,14 +47,14 @@ def test_round_trip(model, saved, rng):
     assert checkpoint.load_training(found.folder)["head"].tolist() == [0, 1, 2]
 
 
-def test_the_newest_and_the_best_are_kept(saved):
+def test_newest_and_the_best_are_kept(saved):
     kept = sorted(folder.name for folder in (saved / "checkpoints").iterdir())
     assert kept == ["step-00000010", "step-00000030", "step-00000040"]
     assert checkpoint.load(saved / "best").progress["step"] == 10
     assert checkpoint.load(saved / "checkpoints" / "step-00000030").progress["step"] == 30
 
 
-def test_a_copy_without_links_still_has_its_last(saved):
+def test_copy_without_links_still_loads(saved):
     (saved / "last").unlink()
     assert checkpoint.load(saved).progress["step"] == 40
 
@@ -64,7 +64,7 @@ def test_nothing_is_pickled(saved):
         assert file.suffix in (".json", ".safetensors")
 
 
-def test_the_model_alone_is_enough_to_embed(saved):
+def test_training_state_is_not_needed_to_embed(saved):
     (saved / "last" / checkpoint.TRAINING).unlink()
     assert checkpoint.load(saved).model
     with pytest.raises(CheckpointError, match="incomplete"):
@@ -88,7 +88,7 @@ def test_damaged_weights_are_refused(saved, damage):
         checkpoint.load(saved)
 
 
-def test_a_damaged_config_is_refused(saved):
+def test_damaged_config_is_refused(saved):
     truncate(saved / "last" / checkpoint.CONFIG)
     with pytest.raises(CheckpointError, match=r"config\.json"):
         checkpoint.load(saved)
@@ -101,7 +101,7 @@ def edited(saved, change) -> None:
     file.write_text(json.dumps(config))
 
 
-def test_another_format_is_refused(saved):
+def test_unknown_format_is_refused(saved):
     edited(saved, lambda config: config.update(format=99))
     with pytest.raises(CheckpointError, match="format 99, this version reads up to 2"):
         checkpoint.load(saved)
@@ -119,12 +119,12 @@ def test_weights_that_do_not_fit_are_refused(saved):
         checkpoint.load(saved)
 
 
-def test_no_checkpoint_there(tmp_path):
+def test_missing_checkpoint_is_explained(tmp_path):
     with pytest.raises(CheckpointError, match="pretrain FOLDER --out RUN"):
         checkpoint.load(tmp_path / "nowhere")
 
 
-def test_a_failed_write_leaves_the_old_one_and_nothing_else(tmp_path):
+def test_failed_write_leaves_the_old_checkpoint(tmp_path):
     target = tmp_path / "folder"
     with atomic_folder(target) as work:
         (work / "a").write_text("old")
@@ -138,7 +138,7 @@ def test_a_failed_write_leaves_the_old_one_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
-def test_a_full_disk_is_told(tmp_path):
+def test_full_disk_is_explained(tmp_path):
     full = open("/dev/full", "w")  # noqa: SIM115 - closing it fails, which is the point
     with pytest.raises(UserError, match="no space left"), atomic_folder(tmp_path / "x"):
         full.write("x")
@@ -146,7 +146,7 @@ def test_a_full_disk_is_told(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_is_a_file_is_told(tmp_path):
+def test_file_in_place_of_a_folder_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(UserError, match="cannot be written"),

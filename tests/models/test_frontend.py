@@ -32,7 +32,7 @@ def test_agrees_with_torchaudio(torchaudio, rng):
     time = torch.arange(32_000) / config.sample_rate_hz
     tone = 0.5 * torch.sin(2 * torch.pi * 440 * time)
     waveform = torch.stack([noise(rng, 32_000), tone])
-    # torchaudio centres the window inside the transform's length, ours begins with it.
+    # torchaudio centers the window inside the transform's length, ours begins with it.
     margin = (config.fft_size - config.window) // 2
     expected = torch.log(reference(F.pad(waveform, (margin, margin))) + LOG_OFFSET)
     frames = config.frames(waveform.shape[1])
@@ -88,7 +88,7 @@ def test_both_forms_agree_with_a_slow_reference(settings, form, strands, spare, 
         np.testing.assert_allclose(found[:, 0], expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 
-def test_a_large_batch_is_taken_in_parts(rng):
+def test_large_batch_is_taken_in_parts(rng):
     waveform = noise(rng, 5, SAMPLES_AT_ONCE // 3)
     frontend = LogMel()
     alone = torch.cat([frontend(row[None]) for row in waveform])
@@ -119,11 +119,11 @@ def test_fit_gives_zero_mean_and_unit_variance(rng):
     torch.testing.assert_close(bands.std(1), torch.ones(64), rtol=0, atol=1e-3)
 
 
-def test_only_the_statistics_are_stored():
+def test_state_holds_only_the_statistics():
     assert set(LogMel().state_dict()) == {"mean", "inverse_std"}
 
 
-def test_a_silent_corpus_is_not_divided_by_zero():
+def test_silent_corpus_is_not_divided_by_zero():
     frontend = LogMel().fit([torch.zeros(2, 16_000)])
     assert frontend(torch.zeros(1, 16_000)).abs().max() == 0
 
@@ -136,6 +136,6 @@ def test_impossible_settings_are_refused(wrong):
         FrontendConfig(**wrong)
 
 
-def test_nothing_to_fit_on_is_an_error():
+def test_fit_without_waveforms_is_an_error():
     with pytest.raises(UserError, match="no waveforms"):
         LogMel().fit([])

@@ -108,7 +108,7 @@ def test_random_resize_crop(boundary):
     assert len(sizes) > 4
 
 
-def test_a_crop_as_large_as_its_boundary_is_the_input(logmel):
+def test_crop_as_large_as_its_boundary_is_the_input(logmel):
     whole = augment.random_resize_crop(logmel, generator(), 1.0, 1.0, boundary=(1.0, 1.0))
     torch.testing.assert_close(whole, logmel, rtol=0, atol=1e-4)
 
@@ -126,10 +126,10 @@ def test_random_linear_fader(logmel):
     assert ends.min() < -0.5 and ends.max() > 0.5  # seeded; both signs occur
 
 
-def test_normalise(logmel):
+def test_normalize(logmel):
     shifted = 3 * logmel + 5
     values = shifted.flatten().tolist()
     mean = sum(values) / len(values)
     std = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
-    torch.testing.assert_close(augment.normalise(shifted), (shifted - mean) / std)
-    assert torch.isfinite(augment.normalise(torch.zeros(2, 1, 4, 4))).all()
+    torch.testing.assert_close(augment.normalize(shifted), (shifted - mean) / std)
+    assert torch.isfinite(augment.normalize(torch.zeros(2, 1, 4, 4))).all()

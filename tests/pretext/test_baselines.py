@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS, augment
 from tiny_audio_ssl.pretext.triplet import semi_hard
@@ -106,7 +106,7 @@ def test_triplet(rng, margin):
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-3, atol=1e-6)
 
 
-def test_the_semi_hard_negative():
+def test_semi_hard_negative():
     distance = torch.tensor(
         [
             [0.5, 0.6, 0.1, 0.9],  # nearest of those further than 0.5
@@ -118,7 +118,7 @@ def test_the_semi_hard_negative():
     assert semi_hard(distance).tolist() == [1, 3, 1, 0]
 
 
-def test_triplet_prefers_what_it_should(rng):
+def test_triplet_loss_of_separate_and_of_equal_clips(rng):
     """Slices of a clip alike and clips at right angles: nothing to lose. All alike: the margin."""
     task, encoder = make("triplet", margin=0.2)
     same = torch.zeros(CLIPS, 1, 64, 32)
@@ -133,7 +133,7 @@ def test_triplet_prefers_what_it_should(rng):
 def test_cola(rng):
     """-log exp(s(x, x+)) / (exp s(x, x+) + sum over x- of exp s(x, x-)), s(x, x') = g(x)' W g(x').
 
-    g is a linear layer, layer normalisation and tanh on the encoder's output.
+    g is a linear layer, layer normalization and tanh on the encoder's output.
     """
     task, encoder = make("cola", projection_dim=16)
     inputs = task.draw(sounds(rng), rng)
@@ -174,7 +174,7 @@ def test_cola_augments_both_slices_and_only_if_asked(rng):
             assert changed.float().mean() > 0.5
 
 
-def test_a_slice_as_long_as_its_clip_is_an_error():
+def test_slice_as_long_as_its_clip_is_an_error():
     for name in ("triplet", "cola"):
         with pytest.raises(UserError, match="shorter"):
             PRETEXTS[name].Config(clip_ms=500, slice_ms=500)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment
 from tiny_audio_ssl.pretext.byol_a import ByolA, momentum
@@ -55,7 +55,7 @@ def test_loss_of_the_paper(clips, rng):
     np.testing.assert_allclose(loss.item(), np.mean(losses), rtol=1e-4)
 
 
-def test_views_are_mixed_cropped_faded_and_normalised_together(clips):
+def test_views_are_mixed_cropped_faded_and_normalized_together(clips):
     """The order of arXiv 2204.07402: the same steps by hand draw the same."""
     task, _ = make(mixup=0.4, smallest_crop=0.8, largest_crop=1.2, fade=0.5)
     inputs = task.draw(clips, torch.Generator().manual_seed(4))
@@ -71,7 +71,7 @@ def test_views_are_mixed_cropped_faded_and_normalised_together(clips):
     torch.testing.assert_close(inputs["second"], both[1])
 
 
-def test_the_target_gets_no_gradient_and_learns_only_as_an_average(clips, rng):
+def test_target_gets_no_gradient_and_learns_only_as_an_average(clips, rng):
     task, encoder = make()
     before = [p.clone() for p in task.target.parameters()]
     optimizer = torch.optim.SGD([*encoder.parameters(), *task.parameters()], lr=0.1)
@@ -92,7 +92,7 @@ def test_momentum_rises_along_a_cosine():
     assert momentum(0.99, 100, 100) == 1
 
 
-def test_the_target_normalises_with_its_own_batch(clips, rng):
+def test_target_normalizes_with_its_own_batch(clips, rng):
     """In training the target's batch norm neither reads nor moves the online statistics."""
     task, encoder = make()
     assert task.training
@@ -115,7 +115,7 @@ def test_with_group_norm_no_clip_sees_the_batch(clips, rng):
     torch.testing.assert_close(task(encoder, **inputs)["loss"], torch.stack(apart).mean())
 
 
-def test_a_step_can_be_copied_and_holds_the_encoder_once():
+def test_step_can_be_copied_and_holds_the_encoder_once():
     task, encoder = make()
     step = copy.deepcopy(Step(encoder, task))
     names = [name for name, p in step.named_parameters() if p.requires_grad]
@@ -137,7 +137,7 @@ SHORT = TrainingConfig(
 
 
 @pytest.mark.parametrize("norm", ["batch", "group"])
-def test_a_resumed_run_equals_one_that_was_not_stopped(norm, tmp_path, monkeypatch):
+def test_resumed_run_equals_one_that_was_not_stopped(norm, tmp_path, monkeypatch):
     encoder = EncoderConfig(width=0.25, norm=norm)
     settings = PretrainConfig("byol-a", ByolA.Config(hidden=32), encoder, training=SHORT)
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"

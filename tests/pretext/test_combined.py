@@ -10,8 +10,8 @@ import torch
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 from tiny_audio_ssl.pretext.combined import Combined
@@ -46,7 +46,7 @@ def clips_for(task, count=6):
     return torch.randn(count, 1, FRONTEND.bands, frames, generator=rng)
 
 
-def test_the_loss_is_the_weighted_sum_of_the_tasks_own(rng):
+def test_loss_is_the_weighted_sum_of_the_tasks_own(rng):
     """PASE, arXiv 1904.03416, section 2: all workers' losses at once; here with weights."""
     task, encoder = make()
     inputs = task.draw(clips_for(task), rng)
@@ -81,7 +81,7 @@ def test_one_length_for_the_slices_of_all(rng):
     assert set(seen) == {16} == {task.config.slice_frames(FRONTEND)}
 
 
-def test_the_encoder_takes_all_slices_in_pieces_of_the_shortest(rng):
+def test_encoder_takes_all_slices_in_pieces_of_the_shortest(rng):
     config = PretrainConfig("combined", Combined.Config(WEIGHTS), SMALL)
     assert config.encoder.slice_frames == 16
     encoder = Encoder(config.encoder, FRONTEND.bands).eval()
@@ -92,7 +92,7 @@ def test_the_encoder_takes_all_slices_in_pieces_of_the_shortest(rng):
     assert set(seen) == {16}
 
 
-def test_what_follows_a_step_and_fits_reaches_every_task():
+def test_fit_and_after_step_reach_every_task():
     task, encoder = make({"audio2vec-cbow": 1.0, "byol-a": 1.0})
     target = task.tasks["byol-a"].target
     before = [p.clone() for p in target.parameters()]
@@ -122,18 +122,18 @@ def test_what_follows_a_step_and_fits_reaches_every_task():
         ({}, "a weight for each of some of temporal-gap"),
     ],
 )
-def test_bad_weights_are_told_with_the_known_tasks(weights, said):
+def test_bad_weights_list_the_known_tasks(weights, said):
     with pytest.raises(UserError, match="temporal-gap, audio2vec-cbow") as error:
         Combined.Config(weights)
     assert said in str(error.value)
 
 
-def test_a_slice_length_that_no_clip_holds():
+def test_slice_length_that_no_clip_holds():
     with pytest.raises(UserError, match="shorter than its clip"):
         Combined.Config(slice_ms=2000.0)
 
 
-def test_all_that_learn_from_log_mel_can_be_combined(rng):
+def test_all_tasks_on_log_mels_can_be_combined(rng):
     names = combinable()
     assert {"temporal-gap", "audio2vec-cbow", "cola"} <= set(names)
     assert not {"combined", "distillation"} & set(names)
@@ -141,7 +141,7 @@ def test_all_that_learn_from_log_mel_can_be_combined(rng):
     assert torch.isfinite(task(encoder, **task.draw(clips_for(task), rng))["loss"])
 
 
-def test_the_command_line_takes_pairs(tmp_path, capsys):
+def test_command_line_takes_pairs(tmp_path, capsys):
     weights = ["--pretext.weights", "temporal-gap", "1", "audio2vec-cbow", "0.5"]
     flags = ["--encoder.width", "0.25", "--steps", "2", "--batch-size", "4", "--log-every", "1"]
     command = ["pretrain", "builtin:2", "--task", "combined", "--out", str(tmp_path / "run")]
@@ -164,7 +164,7 @@ def test_settings_survive_json():
     assert PretrainConfig.from_dict(json.loads(json.dumps(asdict(config)))) == config
 
 
-def test_an_interrupted_run_resumes_to_the_bit(tmp_path, monkeypatch):
+def test_interrupted_run_resumes_to_the_bit(tmp_path, monkeypatch):
     config = PretrainConfig("combined", Combined.Config(WEIGHTS), SMALL, training=SHORT)
     runs.pretrain("builtin:2", tmp_path / "straight", config, progress=False)
 

@@ -14,10 +14,10 @@ import torch
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.distillation import Distillation
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
@@ -66,8 +66,8 @@ def some_clips(count: int = 12, extra: int = 0) -> torch.Tensor:
     return loudness * torch.randn(count, SAMPLES + extra, generator=rng)
 
 
-def test_the_loss_is_the_distance_of_unit_vectors(teacher, rng):
-    """|s/|s| - t/|t||^2, t standardised, row after row."""
+def test_loss_is_the_distance_of_unit_vectors(teacher, rng):
+    """|s/|s| - t/|t||^2, t standardized, row after row."""
     task, encoder = make(teacher=teacher)
     clips = some_clips()
     task.fit(clips)
@@ -84,13 +84,13 @@ def test_the_loss_is_the_distance_of_unit_vectors(teacher, rng):
     assert task(encoder, **inputs)["loss"].item() == pytest.approx(np.mean(expected), rel=1e-3)
 
 
-def test_the_teacher_hears_what_the_encoder_hears(teacher, rng):
+def test_teacher_and_encoder_are_given_the_same_clips(teacher, rng):
     task, _ = make(teacher=teacher)
     inputs = task.draw(some_clips(), rng)
     np.testing.assert_allclose(inputs["target"], HearModel(teacher).embed(inputs["wav"].numpy()))
 
 
-def test_a_share_is_mixed_with_another_of_the_batch():
+def test_share_is_mixed_with_another_of_the_batch():
     clips = some_clips(200)
     heard = make(mix=0.3)[0].draw(clips, torch.Generator().manual_seed(3))["wav"]
     mixed = [b for b in range(200) if not torch.equal(heard[b], clips[b])]
@@ -110,7 +110,7 @@ def test_nothing_is_mixed_with_mix_0(rng):
         assert any(torch.equal(cut, part) for part in clip.unfold(0, SAMPLES, 1))
 
 
-def test_fit_standardises_the_targets():
+def test_fit_standardizes_the_targets():
     task, _ = make(mix=0.0)
     clips = some_clips(200)
     task.fit(clips)
@@ -119,7 +119,7 @@ def test_fit_standardises_the_targets():
     assert (target.std(0, correction=0) < 1 + 1e-3).all()
 
 
-def test_a_dimension_that_never_changes_is_not_blown_up(tmp_path, monkeypatch):
+def test_constant_dimension_is_not_magnified(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "flat_teacher.py").write_text(TEACHER.replace("[1.0, 10.0", "[1.0, 1e-5"))
     task, _ = make(teacher="flat_teacher", mix=0.0)
@@ -129,13 +129,13 @@ def test_a_dimension_that_never_changes_is_not_blown_up(tmp_path, monkeypatch):
     sys.modules.pop("flat_teacher")
 
 
-def test_the_teacher_is_not_in_the_state(teacher):
+def test_teacher_is_not_in_the_state(teacher):
     task, _ = make(teacher=teacher)
     assert set(task.state_dict()) == {"head.weight", "head.bias", "mean", "inverse_std"}
     assert {name for name, _ in task.named_parameters()} == {"head.weight", "head.bias"}
 
 
-def test_a_resumed_run_loads_the_teacher_by_its_name(teacher, tmp_path):
+def test_resumed_run_loads_the_teacher_by_its_name(teacher, tmp_path):
     options = TrainingConfig(
         steps=6, batch_size=4, warmup_steps=1, checkpoint_every=3, accelerator="cpu"
     )
@@ -163,6 +163,6 @@ def test_a_resumed_run_loads_the_teacher_by_its_name(teacher, tmp_path):
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
 
 
-def test_a_teacher_that_is_gone():
+def test_missing_teacher_is_explained():
     with pytest.raises(UserError, match="hear:gone: can't be imported"):
         make(teacher="gone")

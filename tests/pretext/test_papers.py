@@ -7,8 +7,8 @@ import math
 import numpy as np
 import torch
 
-from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 
@@ -105,7 +105,7 @@ def test_audio2vec_skip_gram(rng):
     np.testing.assert_allclose(task(encoder, **small)["loss"].item(), np.mean(errors), rtol=1e-4)
 
 
-def test_the_decoder_mirrors_the_encoder():
+def test_decoder_mirrors_the_encoder():
     task, encoder = make("audio2vec-cbow", slice_ms=975)
     assert task.decoder.shapes == [(2, 3), (4, 6), (8, 12), (16, 24), (32, 48), (64, 96)]
     widths = [block[0][0].in_channels for block in task.decoder.blocks]

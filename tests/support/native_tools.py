@@ -1,4 +1,4 @@
-"""What tests of native programs use: their tools, an emulated ARM, what a binary asks for."""
+"""Tools for tests of native programs: compilers, an emulated ARM, the libraries of a binary."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ANDROID_FILES = {
 
 
 def missing_tools() -> list[str]:
-    """Debian's packages that are to be installed."""
+    """Return the Debian packages that are not installed."""
     return [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
 
 
 def emulator(folder: Path) -> tuple[str, ...]:
-    """qemu as a Cortex-A76, with the /proc/cpuinfo of one, which ONNX Runtime reads."""
+    """Return a qemu command for a Cortex-A76, with its /proc/cpuinfo, which ONNX Runtime reads."""
     (folder / "proc").mkdir()
     (folder / "proc" / "cpuinfo").write_text(
         "processor\t: 0\nFeatures\t: fp asimd aes crc32 atomics fphp asimdhp asimddp\n"
@@ -47,7 +47,7 @@ def emulator(folder: Path) -> tuple[str, ...]:
 
 
 def needed(binary: Path) -> list[str]:
-    """The libraries that a program or library asks for."""
+    """Return the libraries that a program or library needs."""
     read = subprocess.run(["readelf", "-d", binary], capture_output=True, text=True, check=True)
     lines = [line for line in read.stdout.splitlines() if "(NEEDED)" in line]
     return [line.partition("[")[2].rstrip("]") for line in lines]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.data.corpus import open_corpus
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 OLD_FILES = Path(__file__).resolve().parents[1] / "data" / "f4e3626"
 

@@ -10,12 +10,13 @@ from support.audio_files import write
 from torch import nn
 
 from tiny_audio_ssl.audio import io as audio
+from tiny_audio_ssl.audio.io import WINDOW_SAMPLES
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
-WINDOW = 15_600
+WINDOW = WINDOW_SAMPLES
 
 
 def chord(seed: int, seconds: float = 3.0) -> np.ndarray:

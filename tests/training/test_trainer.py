@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from support.programs import start_program
 
-from tiny_audio_ssl import UserError
+from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import PRETEXTS
@@ -43,7 +45,6 @@ FLAGS = [
     *("--checkpoint-every", "6", "--held-out", "0.2", "--accelerator", "cpu"),
 ]
 BUILTIN = "builtin:4"
-CLI = [sys.executable, "-m", "tiny_audio_ssl.cli"]
 
 
 def config(task: str = "temporal-gap", **changes) -> PretrainConfig:
@@ -72,12 +73,11 @@ def environment() -> dict[str, str]:
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing happened to."""
     folder = tmp_path_factory.mktemp("runs") / "straight"
-    os.environ["TINY_AUDIO_SSL_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")
     pretrain(folder, config())
     return folder
 
 
-def test_a_run_learns_and_keeps_the_newest_and_the_best(straight):
+def test_run_learns_and_keeps_the_newest_and_the_best(straight):
     losses = [r["train/loss"] for r in records(straight) if "train/loss" in r]
     assert len(losses) == SHORT.steps
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
@@ -88,26 +88,25 @@ def test_a_run_learns_and_keeps_the_newest_and_the_best(straight):
     assert list((straight / "tensorboard").iterdir())
 
 
-def test_the_recordings_are_listed_with_their_side(straight):
+def test_recordings_are_listed_with_their_side(straight):
     lines = (straight / "recordings.csv").read_text().splitlines()
     sides = [line.rsplit(",", 1)[1] for line in lines[1:]]
     assert len(sides) == 32 and 2 <= sides.count("held_out") <= 12
 
 
-def test_the_same_seed_gives_the_same_run(straight, tmp_path):
+def test_same_seed_gives_the_same_run(straight, tmp_path):
     pretrain(tmp_path / "again", config())
     assert records(tmp_path / "again") == records(straight)
     assert weights(tmp_path / "again") == weights(straight)
 
 
 @pytest.mark.parametrize("moment", [7, 13])
-def test_a_killed_run_resumes_to_the_bit(straight, tmp_path, moment):
+def test_killed_run_resumes_to_the_bit(straight, tmp_path, moment):
     run = tmp_path / "killed"
-    flags = ["pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS]
-    process = subprocess.Popen([*CLI, *flags], env=environment(), stderr=subprocess.DEVNULL)
+    process = start_program("pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS)
     wait_for(lambda: steps_logged(run) >= moment, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 14, "train/lo')  # a line that was never finished
     runs.resume(run, progress=False)
@@ -115,51 +114,31 @@ def test_a_killed_run_resumes_to_the_bit(straight, tmp_path, moment):
     assert weights(run) == weights(straight)
 
 
-KILLED_WHILE_SAVING = """
-import os, signal, sys
-from tiny_audio_ssl.utils import files
-from tiny_audio_ssl.cli import main
-calls, real = [], os.{function}
-def deadly(*args, **kw):
-    calls.append(args)
-    if len(calls) == {call}:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args, **kw)
-files.os.{function} = deadly
-main(sys.argv[1:])
-"""
-
-
-@pytest.mark.parametrize(("function", "call"), [("rename", 2), ("fsync", 9), ("replace", 6)])
-def test_killed_in_the_middle_of_saving(straight, tmp_path, function, call):
+@pytest.mark.parametrize("moment", [("rename", 2), ("fsync", 9), ("replace", 6)])
+def test_killed_in_the_middle_of_saving(straight, tmp_path, moment):
     run = tmp_path / "killed"
-    script = KILLED_WHILE_SAVING.format(function=function, call=call)
     flags = ["pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS]
-    done = subprocess.run([sys.executable, "-c", script, *flags], env=environment(), check=False)
-    assert done.returncode == -signal.SIGKILL
+    process = start_program(*flags, dies_at=moment)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     runs.resume(run, progress=False)
     assert weights(run) == weights(straight)
     assert not list((run / "checkpoints").glob(".*"))
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path):
-    run = tmp_path / "interrupted"
+def test_ctrl_c_saves_and_says_how_to_resume(straight, tmp_path, capsys):
+    run, printed = tmp_path / "interrupted", tmp_path / "stderr.txt"
     flags = ["pretrain", BUILTIN, "--out", str(run), "--steps", "24", *FLAGS]
-    process = subprocess.Popen([*CLI, *flags], env=environment(), stderr=subprocess.PIPE, text=True)
+    process = start_program(*flags, stderr=printed)
     wait_for(lambda: steps_logged(run) >= 3, process)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert process.returncode == 130
-    assert f"tiny-audio-ssl resume {run}" in said
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    assert f"tiny-audio-ssl resume {run}" in printed.read_text()
     assert 3 <= checkpoint.load(run).progress["step"] < 24
-    resumed = subprocess.run(
-        [*CLI, "resume", str(run), "--json"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(resumed.stdout)["step"] == 24
+    capsys.readouterr()
+    assert cli.run(["resume", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 24
     assert weights(run) == weights(straight)
 
 
@@ -168,10 +147,10 @@ def steps_logged(run: Path) -> int:
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
-def wait_for(condition, process: subprocess.Popen, limit_s: float = 120) -> None:
+def wait_for(condition: Callable[[], bool], process, limit_s: float = 120) -> None:
     end = time.monotonic() + limit_s
     while not condition():
-        assert process.poll() is None, f"ended with {process.returncode} before the moment came"
+        assert process.is_alive(), f"ended with {process.exitcode} before the moment came"
         assert time.monotonic() < end, "the moment never came"
         time.sleep(0.005)
 
@@ -222,7 +201,7 @@ def test_compiled_steps_give_the_same_losses(tmp_path):
     assert compiled.loss == pytest.approx(eager.loss, rel=1e-4)
 
 
-def test_a_finished_run_is_not_overwritten(straight):
+def test_finished_run_is_not_overwritten(straight):
     with pytest.raises(UserError, match="tiny-audio-ssl resume"):
         pretrain(straight, config())
 
@@ -234,7 +213,7 @@ def test_resuming_a_finished_run_changes_nothing(straight):
     assert (records(straight), weights(straight)) == before
 
 
-def test_a_changed_recording_stops_a_resume(straight, tmp_path):
+def test_changed_recording_stops_a_resume(straight, tmp_path):
     run = tmp_path / "run"
     folder = tmp_path / "recordings"
     shutil.copytree(first_recording(straight).parent, folder)
@@ -250,14 +229,14 @@ def first_recording(run: Path) -> Path:
     return Path((run / "recordings.csv").read_text().splitlines()[1].split(",")[0])
 
 
-def test_a_loss_that_is_not_a_number_stops_and_says_what_to_change(tmp_path):
+def test_nan_loss_stops_and_suggests_a_change(tmp_path):
     with pytest.raises(TrainingStoppedError, match="--learning-rate"):
         pretrain(tmp_path / "run", config(learning_rate=1e30, gradient_clip=1e30))
     saved = checkpoint.load(tmp_path / "run").model
     assert all(p.isfinite().all() for p in saved.parameters())
 
 
-def test_a_collapsed_embedding_stops(tmp_path):
+def test_collapsed_embedding_stops(tmp_path):
     # 400 Hz repeats from frame to frame, so every slice of every recording is the same.
     tone = 0.1 * np.sin(2 * np.pi * 400 * np.arange(20_000) / 16_000)
     for index in range(12):
@@ -279,7 +258,7 @@ def test_recordings_too_short_for_the_task(tmp_path, task_name, caplog):
     assert "short.wav,0.300 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
 
 
-def test_a_batch_that_does_not_divide_is_refused(tmp_path):
+def test_batch_that_does_not_divide_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not divide"):
         pretrain(tmp_path / "run", config(micro_batches=3))
 

@@ -1,6 +1,6 @@
-"""Is all of an audio file there? libsndfile reads what remains of a cut file without a word.
+"""Detect truncated audio files, of which libsndfile silently reads what is left.
 
-What WAV, AIFF, Ogg and MP3 say of their own length, read from the bytes themselves.
+Reads from the bytes of WAV, AIFF, Ogg and MP3 files how long they say that they are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CHUNKED = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">", b"FORM": ">"}  # WAV, AIFF:
 
 
 def data_chunk(file: BinaryIO, order: str) -> tuple[int, int]:
-    """Where the size of a WAV's or AIFF's samples stands, and that size in bytes; (0, 0): none."""
+    """Return the offset of the size of the samples in a WAV or AIFF, and the size; (0, 0): none."""
     at, size64 = 12, None
     while True:
         file.seek(at)
@@ -30,12 +30,15 @@ def data_chunk(file: BinaryIO, order: str) -> tuple[int, int]:
 
 
 def is_unknown(size: int) -> bool:
-    """Programs that write to a pipe leave 0 or about the largest 31- or 32-bit number."""
+    """Whether a size is a placeholder: 0, or about the largest 31- or 32-bit number.
+
+    Programs that write to a pipe leave it there.
+    """
     return size == 0 or 0x7FFFF000 <= size <= 0x7FFFFFFF or 0xFFFFF000 <= size <= 0xFFFFFFFF
 
 
 class Unfinished(io.FileIO):
-    """A WAV whose writer never came back to fill in the size: shows libsndfile "until the end"."""
+    """A WAV file whose writer left the size at 0; libsndfile is shown "until the end" instead."""
 
     def __init__(self, path: Path, size_at: int) -> None:
         super().__init__(path)
@@ -50,7 +53,7 @@ class Unfinished(io.FileIO):
 
 
 def ogg_ends(file: BinaryIO, size: int) -> bool:
-    """Whether the last page is complete and marked as the end of the stream."""
+    """Return whether the last page is complete and marked as the end of the stream."""
     file.seek(max(0, size - 65_536))  # a page has at most 65,307 bytes
     tail = file.read()
     page = tail[max(0, tail.rfind(b"OggS")) :]
@@ -65,10 +68,10 @@ def is_mp3_frame(head: bytes) -> bool:
 
 
 def mp3_size(file: BinaryIO) -> int | None:
-    """The file size that the Xing/Info header implies; None without one.
+    """Return the file size that the Xing/Info header implies, or None without that header.
 
-    Nearly every encoder writes this header. Without it a cut can't be told, and libsndfile guesses
-    the length from the first bit rate, then reads no further: too short if the rate varies.
+    Nearly every encoder writes it. Without it, truncation can't be detected, and libsndfile
+    estimates the length from the first bit rate and reads no further: too short if the rate varies.
     """
     file.seek(0)
     tag = file.read(10)

@@ -1,7 +1,7 @@
-"""Read any audio file as a mono waveform. The only place that knows sample rates.
+"""Read any audio file as a mono waveform. The only module that deals with sample rates.
 
-A waveform is float32 `[samples]`, mono, -1..1, 16 kHz. Whatever keeps a file from being one is an
-`AudioError` with a short reason; it never crashes the process nor lets a C library print.
+A waveform is float32 `[samples]`, mono, -1..1, 16 kHz. A file that can't be read as one raises
+`AudioError` with a short reason; it neither crashes the process nor lets a C library print.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXTENSIONS = frozenset({
     ".aiff", ".aif", ".aifc", ".caf",
 })
 # fmt: on
-LOUDEST = 4.0  # beyond this the samples are on another scale, not just a little over
+LOUDEST = 4.0  # peaks beyond this mean another scale, not just clipping
 LOWEST_RATE_HZ = 1000
 _NO_LENGTH = 2**62  # libsndfile's frame count when the header gives none is larger than this
 _MP3_SLACK_FRAMES = 2 * 1152  # encoder delay and padding that a decoder may or may not drop
@@ -44,7 +44,7 @@ _MP3_SLACK_BYTES = 4096  # a few frames
 
 
 class AudioError(UserError):
-    """A file that can't be used. `path`; `reason`: a few words, fit for a table."""
+    """A file that can't be used: its `path`, and the `reason` in a few words, for tables."""
 
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
         super().__init__(path, reason)
@@ -62,7 +62,7 @@ def stream(
     sample_rate_hz: int = SAMPLE_RATE_HZ,
     block_s: float = 10.0,
 ) -> Iterator[Waveform]:
-    """Blocks of about `block_s` seconds, float32 `[samples]`; memory does not grow with the file.
+    """Yield blocks of about `block_s` seconds, float32 `[samples]`, in constant memory.
 
     Channels are averaged. The samples are those of the whole file from `round(start_s * rate)` up
     to `round(end_s * rate)`, so a part equals the slice of the whole; an end beyond the file is
@@ -70,8 +70,8 @@ def stream(
 
     Raises:
         AudioError: absent, unreadable, empty, cut short or damaged; NaN or infinite samples;
-            samples far outside -1..1; all silent (asked of whole files only: a recording may well
-            hold silent parts); `start_s` beyond the end.
+            samples far outside -1..1; only silence (checked for whole files alone: parts of a
+            recording may be silent); `start_s` beyond the end.
     """
     path = Path(path)
     with _opened(path) as file:
@@ -105,18 +105,18 @@ def read(
     end_s: float | None = None,
     sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Waveform:
-    """The file from `start_s` to `end_s` as float32 `[samples]`: `stream()` in one piece."""
+    """Return the file from `start_s` to `end_s` as float32 `[samples]`: `stream()` in one piece."""
     return np.concatenate(list(stream(path, start_s, end_s, sample_rate_hz)))
 
 
 def resample(waveform: Waveform, from_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> Waveform:
-    """`waveform` `[samples]` at another rate, float32 `[about samples * to_hz / from_hz]`."""
+    """Resample `waveform` `[samples]` to float32 `[about samples * to_hz / from_hz]`."""
     blocks = list(_resampled([np.asarray(waveform, np.float32)], from_hz, to_hz))
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
 def duration_s(path: str | os.PathLike[str]) -> float:
-    """Seconds of audio by the file's header, which is quick; without one there, by decoding."""
+    """Return the seconds of audio, from the file's header or, where that has none, by decoding."""
     with _opened(Path(path)) as file:
         if file.frames <= _NO_LENGTH:
             return float(file.frames / file.samplerate)
@@ -124,12 +124,12 @@ def duration_s(path: str | os.PathLike[str]) -> float:
 
 
 def to_int16(waveform: Waveform) -> npt.NDArray[np.int16]:
-    """16-bit PCM of the same shape; what lies slightly outside -1..1 is clipped."""
+    """Convert to 16-bit PCM of the same shape; samples outside -1..1 are clipped."""
     return np.clip(np.rint(waveform * 32768), -32768, 32767).astype(np.int16)
 
 
 def to_float(pcm: npt.NDArray[np.int16]) -> Waveform:
-    """float32 in -1..1 of 16-bit PCM, same shape."""
+    """Convert 16-bit PCM to float32 in -1..1, of the same shape."""
     return pcm.astype(np.float32) / np.float32(32768)
 
 
@@ -222,8 +222,8 @@ def _starts_late(start_s: float, length_s: float) -> str:
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
     """A sound file that is only read forwards.
 
-    soundfile seeks after every read of a file that says it can, which costs time and fails on
-    FLAC streams without a length; hence the little lie.
+    soundfile seeks after every read of a file that says it is seekable, which costs time and fails
+    on FLAC streams without a length. So this one says that it is not.
     """
 
     is_mp3 = False

@@ -1,7 +1,7 @@
-"""Built-in sounds, made by arithmetic: for trying the toolkit out, not for results.
+"""Built-in sounds, synthesized: to try the toolkit out, not for results.
 
 Eight classes with random pitch, rate, envelope and level over background noise. Real sounds are
-far more varied: a number measured on these says nothing about an encoder's worth.
+far more varied: a score on these says nothing about the quality of an encoder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _seconds(samples: int) -> Samples:
 
 
 def _oscillator(frequency_hz: Samples, rng: np.random.Generator, harmonics: int = 1) -> Samples:
-    """Harmonics of a moving pitch, each weaker than the last."""
+    """Return harmonics of a moving pitch, each weaker than the one below."""
     phase = 2 * np.pi * np.cumsum(frequency_hz) / SAMPLE_RATE_HZ
     tilt = rng.uniform(0.5, 2)
     wave = np.zeros(len(phase))
@@ -42,17 +42,17 @@ def _oscillator(frequency_hz: Samples, rng: np.random.Generator, harmonics: int 
     return wave
 
 
-def _noise(rng: np.random.Generator, samples: int, colour: float) -> Samples:
-    """Noise whose power falls with frequency ** `colour` (0 white, 1 pink, 2 brown), peak 1."""
+def _noise(rng: np.random.Generator, samples: int, color: float) -> Samples:
+    """Return noise, peak 1, with power that falls as frequency ** `color` (1: pink, 2: brown)."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
-    spectrum /= np.maximum(1, np.arange(len(spectrum))) ** (colour / 2)
+    spectrum /= np.maximum(1, np.arange(len(spectrum))) ** (color / 2)
     noise: Samples = np.fft.irfft(spectrum, samples)
     noise /= np.abs(noise).max()
     return noise
 
 
 def _repeat(rng: np.random.Generator, samples: int, rate_hz: float, event: Samples) -> Samples:
-    """`event` again and again, with a little jitter in time and level."""
+    """Repeat `event` with a little jitter in time and level."""
     out = np.zeros(samples + len(event))
     gap = SAMPLE_RATE_HZ / rate_hz
     at = rng.uniform(0, gap)
@@ -86,7 +86,7 @@ def hum(rng: np.random.Generator, samples: int) -> Samples:
 
 
 def pluck(rng: np.random.Generator, samples: int) -> Samples:
-    """Karplus-Strong: noise in a loop that is smoothed each time round."""
+    """Karplus-Strong: noise in a loop that is smoothed on each pass."""
     period = int(SAMPLE_RATE_HZ / _log_uniform(rng, 80, 800))
     rounds = np.empty((SAMPLE_RATE_HZ // period, period))
     rounds[0] = rng.uniform(-1, 1, period)
@@ -122,27 +122,27 @@ SOUNDS: dict[str, Sound] = {
 
 
 def make(label: str, seed: int) -> Waveform:
-    """One sound of class `label` (a key of `SOUNDS`), float32 `[2 to 4 s]`, 16 kHz, -1..1.
+    """Make one sound of class `label` (a key of `SOUNDS`), float32 `[2 to 4 s]`, 16 kHz, -1..1.
 
     Sounds of the same seed share their background noise, as if recorded in one session.
     """
     session = np.random.default_rng([seed, 0])
-    colour, background = session.uniform(0, 2), session.uniform(0.02, 0.3)
+    color, background = session.uniform(0, 2), session.uniform(0.02, 0.3)
     rng = np.random.default_rng([seed, zlib.crc32(label.encode())])
     samples = int(rng.integers(200, 400)) * SAMPLE_RATE_HZ // 100  # a length that suits the FFT
     wave = SOUNDS[label](rng, samples)
     fade = np.minimum(1, _seconds(samples) / rng.uniform(0.01, 0.5))
     wave = wave / np.abs(wave).max() * fade * fade[::-1]
-    mixed = wave + background * _noise(rng, samples, colour)
+    mixed = wave + background * _noise(rng, samples, color)
     level = _log_uniform(rng, 0.05, 0.9)
     return np.asarray(level * mixed / np.abs(mixed).max(), np.float32)
 
 
 def write(folder: Path, per_class: int, seed: int = 0) -> Path:
-    """Write WAVs and a `manifest.csv` (path, label, group) into `folder`; returns the manifest.
+    """Write WAV files and a `manifest.csv` (path, label, group) to `folder`; return the manifest.
 
-    A group is a session: split by it. The folder appears complete or not at all; when it is there
-    already, nothing is done.
+    A group is a recording session; split by it. The folder appears whole or not at all. If it
+    exists already, it is left as it is.
     """
     manifest = folder / "manifest.csv"
     if manifest.is_file():

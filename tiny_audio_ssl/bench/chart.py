@@ -1,4 +1,4 @@
-"""Rows as bars: p50 filled, p90 the line that goes on from it."""
+"""Draw rows as bars: p50 as a filled bar, p90 as a line that extends it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,33 @@ from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_file
 
 ENDINGS = (".png", ".svg")
-# Okabe and Ito's colours, told apart by all eyes.
-COLOURS = {"torch": "#999999", "onnxruntime": "#0072b2", "executorch": "#d55e00"}
+# Okabe and Ito's colors, which color-blind readers can tell apart.
+COLORS = {"torch": "#999999", "onnxruntime": "#0072b2", "executorch": "#d55e00"}
 NAMES = {"onnxruntime": "ONNX Runtime", "executorch": "ExecuTorch"}
 BAR_INCHES, PANEL_INCHES, FRAME_INCHES = 0.24, 6.0, 0.9
-ROOM = 1.2  # of the longest line, for the numbers behind it
+MARGIN = 1.2  # axis length / longest line, for the numbers behind it
 
 Place = tuple[str, str]  # device, model
 
 
-def check(target: Path) -> None:
-    """Raises `UserError`: another ending, or no matplotlib."""
+def check_chart(target: Path) -> None:
+    """Raise `UserError` for another ending than .png and .svg, or without matplotlib."""
     if target.suffix not in ENDINGS:
         raise UserError(f"--chart {target}: expected a name that ends with {' or '.join(ENDINGS)}")
     require("matplotlib", "charts")
 
 
-def draw(target: Path, rows: Sequence[Row]) -> None:
-    """Panels: a row for each kind of input, a column for each device and model; below, peers."""
-    check(target)
+def draw_chart(target: Path, rows: Sequence[Row]) -> None:
+    """Draw a row of panels for each kind of input, and a column for each device and model.
+
+    Peers stand in the last row. The same rows give the same bytes in an .svg.
+
+    Args:
+        target: a .png or .svg file.
+
+    Raises `UserError`: what `check_chart` raises.
+    """
+    check_chart(target)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -49,13 +57,12 @@ def draw(target: Path, rows: Sequence[Row]) -> None:
     for of_kind, axes_of_kind in zip(panels, grid, strict=True):
         longest_ms = max(row.p90_ms for panel in of_kind for row in panel)
         for panel, axes in zip(of_kind, axes_of_kind, strict=True):
-            _panel(axes, panel, ROOM * longest_ms, _title(panel, several_devices))
+            _panel(axes, panel, MARGIN * longest_ms, _title(panel, several_devices))
     threads = ", ".join(sorted({str(row.threads) for row in rows}))
     where = "" if several_devices else f" on {rows[0].device}"
     title = f"Milliseconds{where}, p50 (bar) / p90 (line); threads: {threads}"
     figure.suptitle(title, fontsize=11)
     with atomic_file(target) as work, rc_context({"svg.hashsalt": "bars"}):
-        # The same rows give the same file: no date in it, and no random names.
         figure.savefig(work, dpi=110, metadata={"Date": None} if target.suffix == ".svg" else {})
 
 
@@ -64,7 +71,7 @@ def _kind(row: Row) -> str:
 
 
 def _place(row: Row, rows: Sequence[Row]) -> Place:
-    """The column; peers stand in the first of their device."""
+    """Return the column; peers stand in the first of their device."""
     models = (r.model for r in rows if r.device == row.device and r.model != PEER)
     return row.device, next(models, PEER) if row.model == PEER else row.model
 
@@ -75,7 +82,7 @@ def _panel(axes: Any, rows: Sequence[Row], width_ms: float, title: str) -> None:
         return
     at = range(len(rows))
     p50 = [row.p50_ms for row in rows]
-    axes.barh(at, p50, color=[COLOURS[row.runtime] for row in rows], height=0.72)
+    axes.barh(at, p50, color=[COLORS[row.runtime] for row in rows], height=0.72)
     axes.hlines(at, p50, [row.p90_ms for row in rows], color="black", linewidth=1.2)
     for y, row in zip(at, rows, strict=True):
         axes.text(row.p90_ms, y, f" {row.p50_ms:.2f} / {row.p90_ms:.2f}", va="center", fontsize=8)
@@ -95,7 +102,7 @@ def _title(rows: Sequence[Row], with_device: bool) -> str:
 
 
 def _label(row: Row) -> str:
-    """`ONNX Runtime int8, C++`"""
+    """Label a bar, such as `ONNX Runtime int8, C++`."""
     through = {"host": "", "host-native": ", C++"}.get(row.target, "")
     if row.phone and row.phone.through == "app":
         through = ", app"

@@ -1,13 +1,13 @@
-"""What has become slower since a CSV was written, beyond noise.
+"""Find what has become slower since a CSV was written, beyond noise.
 
-The medians of both days have intervals, which say how much a day's own noise moves them. That is
-not all noise: another day, another build or another neighbour on the machine moves every time by a
-few percent. So a form is slower when its ratio new / old is
+The medians of both days have intervals, which cover the noise within a day. Between days there is
+more: another build or another program on the machine moves every time by a few percent. So an
+artifact counts as slower if, for the ratio new / old of its medians,
 
-- above 1 for sure: the lower end of the ratio's 95 % interval, made of both medians' intervals;
-- more than a tolerance above 1, for what no interval of one day can know;
-- and so still when the machine's own drift is taken out, if it is slower today: the matrix product
-  that both days timed says by how much.
+- the 95 % interval, combined from both medians' intervals, lies above 1;
+- the ratio exceeds 1 by more than a tolerance, for the noise between days;
+- both still hold after dividing by the machine's drift, if the machine is slower today: the ratio
+  of the times of the matrix product that both days timed.
 """
 
 from __future__ import annotations
@@ -23,72 +23,78 @@ from tiny_audio_ssl.bench.rows import Row, flat
 from tiny_audio_ssl.bench.statistics import Interval
 from tiny_audio_ssl.errors import UserError
 
-SAME = ("target", "device", "model", "artifact", "input", "threads", "cpus", "phone_through")
-NEEDED = {"target", "device", "model", "artifact", "threads", "p50_ms", "p50_low_ms", "p50_high_ms"}
+KEY_COLUMNS = ("target", "device", "model", "artifact", "input", "threads", "cpus", "phone_through")
+TIMES = ("p50_ms", "p50_low_ms", "p50_high_ms")
+REQUIRED = {"target", "device", "model", "artifact", "threads", *TIMES}
 Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Change:
-    """How a form's median has changed."""
+    """The change of an artifact's median."""
 
     row: Row
     old_p50_ms: float
     old_version: str
     ratio: Interval  # new / old
-    drift: float  # how many times slower the machine's matrix product is; 1 if not known
+    drift: float  # of the matrix product, new / old time; 1 if unknown
     slower: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, without the row."""
+        """Return the change for JSON, without the row."""
         return {name: value for name, value in asdict(self).items() if name != "row"}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that both days timed, and what only one did."""
+    """Changes of everything timed on both days, and the names of the rest."""
 
     changes: list[Change]
-    new: list[Row]
-    gone: list[str]
+    new: list[Row]  # not timed before
+    gone: list[str]  # artifacts not timed now
 
     @property
     def slower(self) -> list[Change]:
+        """Changes that count as slower."""
         return [change for change in self.changes if change.slower]
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The lines of what `bench --csv` wrote. Raises `UserError`: not there, or something else."""
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read the lines of a CSV of `bench --csv`. Raises `UserError`: no file, or another CSV."""
     try:
         with path.open(newline="") as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--compare {path}: can't be read ({error})") from error
-    if not lines or not set(lines[0]) >= NEEDED:
+    if not lines or not set(lines[0]) >= REQUIRED:
         raise UserError(
-            f"--compare {path}: no times in it; expected what `tiny-audio-ssl bench ... --csv "
-            f"{path.name}` of this version writes"
+            f"--compare {path}: no times in it; expected a file written by "
+            f"`tiny-audio-ssl bench ... --csv {path.name}` of this version"
         )
     return lines
 
 
 def check_device(lines: Sequence[Mapping[str, str]], target: str, device: str) -> None:
-    """Raises `UserError` when the lines hold no time of this device: times of another say nothing
-    about a change."""
+    """Raise `UserError` if the lines have no time of this device: others can't be compared."""
     devices = sorted({line["device"] for line in lines if line["target"] == target})
     if device not in devices:
         raise UserError(
-            f"--compare: target {target} is {device!r} now, and was {' or '.join(devices) or 'not'}"
-            " timed then; compare on the same device, or leave --compare away"
+            f"--compare: target {target} is {device!r} now; the file has times of "
+            f"{' and '.join(devices) or 'no such target'}; compare on the same device, or leave "
+            "out --compare"
         )
 
 
 def compare(
     lines: Sequence[Mapping[str, str]], rows: Sequence[Row], tolerance: float
 ) -> Comparison:
-    """Find what is slower by more than `tolerance`, a fraction.
+    """Compare rows with the lines of an earlier CSV.
 
-    Raises `UserError`: a device that the lines don't hold, or nothing that both have.
+    Args:
+        lines: as `read_csv` returns them.
+        tolerance: the fraction by which a median may grow without being slower.
+
+    Raises `UserError`: a device that is not in the lines, or nothing in common.
     """
     for target, device in {(row.target, row.device): None for row in rows}:
         check_device(lines, target, device)
@@ -97,7 +103,7 @@ def compare(
     changes = [_change(row, old[key], tolerance) for key, row in now if key in old]
     if not changes:
         raise UserError(
-            "--compare: none of these was timed then with the same threads and cores; it has "
+            "--compare: nothing in the file was timed with the same threads and cores; it has "
             + ", ".join(dict.fromkeys(f"{line['model']}/{line['artifact']}" for line in lines))
         )
     return Comparison(
@@ -108,7 +114,7 @@ def compare(
 
 
 def _change(row: Row, line: Mapping[str, str], tolerance: float) -> Change:
-    old = Interval(*(float(line[name]) for name in ("p50_ms", "p50_low_ms", "p50_high_ms")))
+    old = Interval(*(float(line[name]) for name in TIMES))
     ratio = _ratio(Interval(row.p50_ms, row.p50_low_ms, row.p50_high_ms), old)
     drift = _drift(row.typical_gflops, line.get("typical_gflops"))
     slowdown = max(drift, 1.0)
@@ -117,7 +123,7 @@ def _change(row: Row, line: Mapping[str, str], tolerance: float) -> Change:
 
 
 def _ratio(new: Interval, old: Interval) -> Interval:
-    """Of two medians of different days: their errors are independent, and alike in logarithms."""
+    """Return the ratio of medians of two days, whose errors are independent in logarithms."""
     value = new.value / old.value
     below = math.hypot(math.log(new.value / new.low), math.log(old.high / old.value))
     above = math.hypot(math.log(new.high / new.value), math.log(old.value / old.low))
@@ -129,4 +135,4 @@ def _drift(now_gflops: float | None, then_gflops: str | None) -> float:
 
 
 def _key(line: Mapping[str, str]) -> Key:
-    return tuple(line.get(name, "") for name in SAME)
+    return tuple(line.get(name, "") for name in KEY_COLUMNS)

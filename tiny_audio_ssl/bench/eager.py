@@ -1,6 +1,6 @@
-"""The model that artifacts were exported from, made anew from what their manifest says.
+"""Rebuild the model that artifacts were exported from, from their manifest.
 
-Its weights are not those of the checkpoint, which need not be there: time does not depend on them.
+Its weights are random: times do not depend on them, and the checkpoint need not be there.
 """
 
 from __future__ import annotations
@@ -20,8 +20,13 @@ from tiny_audio_ssl.models.encoders import EncoderConfig, multiply_adds
 from tiny_audio_ssl.models.frontend import FrontendConfig
 
 
-def network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Module:
-    """What one artifact of a manifest holds, in eval mode."""
+def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Module:
+    """Build the network of one artifact of a manifest, in eval mode.
+
+    Args:
+        content: the manifest.
+        entry: the artifact's entry in it.
+    """
     names = EncoderConfig.__dataclass_fields__.keys() & content["encoder"].keys()
     encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
     model = build_model(FrontendConfig(**content["frontend"]), encoder).eval()
@@ -31,13 +36,20 @@ def network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Module:
     return forms.network(model, entry["input"]["kind"])
 
 
-def compiled(module: nn.Module) -> nn.Module:
-    """By `torch.compile`, at its first run. Raises `UserError` without a C++ compiler."""
+def compile_network(module: nn.Module) -> nn.Module:
+    """Wrap a module in `torch.compile`, which compiles at the first run.
+
+    Raises `UserError`: no C++ compiler.
+    """
     if not any(map(shutil.which, ("g++", "clang++", "c++"))):
         raise UserError("torch.compile needs a C++ compiler: apt-get install g++")
     return cast(nn.Module, torch.compile(module))
 
 
-def count(module: nn.Module, shapes: Sequence[Sequence[int]]) -> int:
-    """Multiply-adds of one run: convolutions and products, as `FlopCounterMode` has them."""
+def count_multiply_adds(module: nn.Module, shapes: Sequence[Sequence[int]]) -> int:
+    """Count multiply-adds of convolutions and matrix products in one run.
+
+    Args:
+        shapes: of the inputs.
+    """
     return multiply_adds(module, *(torch.zeros(*shape) for shape in shapes))

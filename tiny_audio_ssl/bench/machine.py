@@ -1,4 +1,4 @@
-"""What this machine is."""
+"""Names of this machine and its system, as rows of results record them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def device_name() -> str:
-    """The CPU's model, as Linux or the platform names it."""
+    """Return the CPU's model, as Linux or the platform names it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()  # psutil does not know it
     except OSError:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -17,6 +17,6 @@ def device_name() -> str:
 
 
 def system_name() -> str:
-    """`Linux x86_64, Python 3.11`: not more of the versions than can matter to a time."""
+    """Return system, processor and Python version: `Linux x86_64, Python 3.11`."""
     major, minor, _ = platform.python_version_tuple()
     return f"{platform.system()} {platform.machine()}, Python {major}.{minor}"

@@ -1,6 +1,6 @@
-"""Time on this machine: in this process through Python, and by the C++ runner.
+"""Time subjects on this machine: in this process from Python, and with the C++ runner.
 
-Whatever else the machine does should fall on all alike. In a round, all forms of this process take
+Load from other programs should affect all alike. In a round, all subjects of this process take
 turns, one run each (A B A B); then each native one is a process of its own for its share of runs.
 """
 
@@ -17,23 +17,23 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from tiny_audio_ssl.bench import roofline, sound
+from tiny_audio_ssl.bench import matrix_product, sound
 from tiny_audio_ssl.bench.machine import device_name, system_name
-from tiny_audio_ssl.bench.native.run import NativeOptions, run_native
-from tiny_audio_ssl.bench.outcome import Outcome
-from tiny_audio_ssl.bench.roofline import Products
+from tiny_audio_ssl.bench.measurement import MeasuredDevice, Measurement, TimingJob, TimingResult
+from tiny_audio_ssl.bench.native.options import RunnerOptions
+from tiny_audio_ssl.bench.native.result import RunnerResult
+from tiny_audio_ssl.bench.native.run import run_native
+from tiny_audio_ssl.bench.settings import HOST, HOST_NATIVE, TimingSettings
 from tiny_audio_ssl.bench.subjects import Subject
-from tiny_audio_ssl.bench.timing import HOST, HOST_NATIVE, Settings, Timing
 from tiny_audio_ssl.export.runtimes import open_outputs
 
 LOADS = 5
-REFRESH = 2  # turns that don't count, once other programs have used the caches
+REFRESH_RUNS = 2  # not timed, after other programs have used the processor's caches
 Result = TypeVar("Result")
-Say = Callable[[str], None]
 
 
 @dataclass
-class _InProcess:
+class _Opened:
     """A subject that is open in this process."""
 
     subject: Subject
@@ -42,41 +42,55 @@ class _InProcess:
     first_run_ms: float
     rounds_ms: list[list[float]] = field(default_factory=list)
 
-
-@dataclass
-class _Native:
-    """A subject that the C++ runner opens anew in each round."""
-
-    subject: Subject
-    results: list[Outcome] = field(default_factory=list)
+    def result(self, settings: TimingSettings) -> TimingResult:
+        return TimingResult(
+            runtime=self.subject.runtime,
+            version=metadata.version(self.subject.runtime),
+            threads=settings.threads,
+            cpus=(),
+            load_ms=self.load_ms,
+            first_run_ms=self.first_run_ms,
+            rounds_ms=np.array(self.rounds_ms),
+        )
 
 
 def time_on_host(
     subjects: Sequence[Subject],
-    settings: Settings,
+    settings: TimingSettings,
     in_process: bool = True,
     native: bool = False,
-    say: Say = lambda message: None,
-) -> list[Timing]:
-    """Time subjects on this machine; models, which are no artifacts, in this process only.
+    progress: Callable[[str], None] = lambda message: None,
+) -> list[Measurement]:
+    """Time subjects on this machine.
 
-    Raises `UserError`: a runtime that is missing or refuses an artifact; what `run_native` raises.
+    Args:
+        in_process: time them from Python.
+        native: time artifacts with the C++ runner; eager models are left out there.
+        progress: called with a message for each step.
+
+    Raises `UserError`: a missing runtime, an artifact that it refuses; what `run_native` raises.
     """
+    apart = [subject for subject in subjects if native and subject.path]
+    starts: list[list[RunnerResult]] = [[] for _ in apart]
+    multiplied = []
+    rounds, runs = settings.shape
     with _torch_threads(settings.threads):
-        say("opening")
-        here = [_opened(subject, settings) for subject in subjects if in_process]
-        apart = [_Native(subject) for subject in subjects if native and subject.path]
-        multiplied = []
-        rounds, runs = settings.shape
+        progress("opening")
+        here = [_open(subject, settings) for subject in subjects if in_process]
         for number in range(rounds):
-            say(f"round {number + 1} of {rounds}")
-            multiplied.append(roofline.few_products())
-            _take_turns(here, runs, settings.warm_up if number == 0 else REFRESH)
-            for one in apart:
-                one.results.append(_natively(one.subject, runs, settings))
-    products = roofline.products(multiplied)
-    made = [_timing(one, settings, products) for one in here]
-    return made + [_native_timing(one, settings, products) for one in apart]
+            progress(f"round {number + 1} of {rounds}")
+            multiplied.append(matrix_product.time_products())
+            _take_turns(here, runs, settings.warm_up if number == 0 else REFRESH_RUNS)
+            for subject, of_subject in zip(apart, starts, strict=True):
+                of_subject.append(_run_native(subject, runs, settings))
+    products = matrix_product.speed_of(multiplied)
+    results = [(TimingJob(one.subject, HOST, settings), one.result(settings)) for one in here]
+    results += [
+        (TimingJob(subject, HOST_NATIVE, settings), TimingResult.of_starts(of_subject))
+        for subject, of_subject in zip(apart, starts, strict=True)
+    ]
+    device = MeasuredDevice(device_name(), system_name())
+    return [Measurement(job, device, result, products) for job, result in results]
 
 
 @contextmanager
@@ -89,26 +103,26 @@ def _torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _opened(subject: Subject, settings: Settings) -> _InProcess:
+def _open(subject: Subject, settings: TimingSettings) -> _Opened:
     if subject.path is None:
-        run = _eager(subject)
-        return _InProcess(subject, run, None, _clocked(run)[1])
+        run = _open_eager(subject)
+        return _Opened(subject, run, None, _clock(run)[1])
     path, inputs = subject.path, sound.inputs(subject)
-    open_outputs(path, settings.threads)(*inputs)  # what a process pays once is not the artifact's
+    open_outputs(path, settings.threads)(*inputs)  # costs that a process has only once
     loads_ms = []
     for _ in range(LOADS):
-        outputs, load_ms = _clocked(lambda: open_outputs(path, settings.threads))
+        outputs, load_ms = _clock(lambda: open_outputs(path, settings.threads))
         loads_ms.append(load_ms)
 
     def step() -> None:
         found = outputs(*inputs)
-        if subject.stream:
+        if subject.is_stream:
             inputs[1:] = found[-len(inputs[1:]) :]  # the state, for the next packet
 
-    return _InProcess(subject, step, statistics.median(loads_ms), _clocked(step)[1])
+    return _Opened(subject, step, statistics.median(loads_ms), _clock(step)[1])
 
 
-def _eager(subject: Subject) -> Callable[[], object]:
+def _open_eager(subject: Subject) -> Callable[[], object]:
     assert subject.network is not None
     network = subject.network
     inputs = [torch.from_numpy(given) for given in sound.inputs(subject)]
@@ -116,73 +130,37 @@ def _eager(subject: Subject) -> Callable[[], object]:
     def step() -> None:
         with torch.inference_mode():
             found = network(*inputs)
-        if subject.stream:
+        if subject.is_stream:
             inputs[1:] = found[-len(inputs[1:]) :]
 
     return step
 
 
-def _take_turns(forms: Sequence[_InProcess], runs: int, warm_up: int) -> None:
-    for form in forms:
-        form.rounds_ms.append([])
+def _take_turns(subjects: Sequence[_Opened], runs: int, warm_up: int) -> None:
+    for one in subjects:
+        one.rounds_ms.append([])
     for turn in range(warm_up + runs):
-        for form in forms:
-            _, took_ms = _clocked(form.run)
+        for one in subjects:
+            _, took_ms = _clock(one.run)
             if turn >= warm_up:
-                form.rounds_ms[-1].append(took_ms)
+                one.rounds_ms[-1].append(took_ms)
 
 
-def _natively(subject: Subject, runs: int, settings: Settings) -> Outcome:
+def _run_native(subject: Subject, runs: int, settings: TimingSettings) -> RunnerResult:
     assert subject.path is not None
-    options = NativeOptions(
+    options = RunnerOptions(
         warm_up=settings.warm_up,
         runs=runs,
         threads=settings.threads,
         cpus=settings.cpus,
-        stream=subject.stream,
+        stream=subject.is_stream,
         samples=True,
     )
     return run_native(subject.path, sound.noise(subject), options)
 
 
-def _clocked(function: Callable[[], Result]) -> tuple[Result, float]:
-    """The result, and how many milliseconds it took."""
+def _clock(function: Callable[[], Result]) -> tuple[Result, float]:
+    """Return the function's result, and the milliseconds that it took."""
     begin = time.perf_counter()
     result = function()
     return result, 1000 * (time.perf_counter() - begin)
-
-
-def _timing(one: _InProcess, settings: Settings, products: Products) -> Timing:
-    return Timing(
-        subject=one.subject,
-        target=HOST,
-        device=device_name(),
-        system=system_name(),
-        runtime=one.subject.package,
-        version=metadata.version(one.subject.package),
-        threads=settings.threads,
-        cpus=(),
-        load_ms=one.load_ms,
-        first_run_ms=one.first_run_ms,
-        rounds_ms=np.array(one.rounds_ms),
-        products=products,
-    )
-
-
-def _native_timing(one: _Native, settings: Settings, products: Products) -> Timing:
-    last = one.results[-1]
-    return Timing(
-        subject=one.subject,
-        target=HOST_NATIVE,
-        device=device_name(),
-        system=system_name(),
-        runtime=last.runtime,
-        version=last.runtime_version,
-        threads=settings.threads,
-        cpus=settings.cpus,
-        load_ms=statistics.median(result.load_ms for result in one.results),
-        first_run_ms=statistics.median(result.first_ms for result in one.results),
-        rounds_ms=np.array([result.samples_ms for result in one.results]),
-        peak_rss_kb=max(result.peak_rss_kb for result in one.results),
-        products=products,
-    )

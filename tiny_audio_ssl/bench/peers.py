@@ -1,4 +1,4 @@
-"""Artifacts of others: what an .onnx or .pte without a manifest takes, and how much it computes."""
+"""Peers: read the input and the amount of computation of an .onnx or .pte without a manifest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
@@ -18,25 +18,25 @@ Sizes = Mapping[str, Sequence[int]]  # shapes, by the names of the graph's value
 
 @dataclass(frozen=True)
 class Peer:
-    """What is known of it. Its input is float32; a free batch is one."""
+    """The input of a peer, float32 with a batch of one, and its amount of computation."""
 
     input: str
     shape: tuple[int, ...]
-    window_ms: float | None  # where the input has a free length, which is then samples
-    multiply_adds: int | None  # convolutions and products; None for a .pte, which does not tell
+    window_ms: float | None  # if the input has a free length, which is then samples
+    multiply_adds: int | None  # of convolutions and products; None: unknown, as for a .pte
 
 
 def read(path: Path, peer_ms: float) -> Peer:
-    """Look into a file.
+    """Read a peer from its file.
 
     Args:
-        peer_ms: of sound at 16 kHz, for an input of free length.
+        peer_ms: sound at 16 kHz for an input of free length.
 
     Raises `UserError`: no such file or not of that kind, several inputs, more than one free
     length, another type than float32; a missing extra.
     """
     if not path.is_file():
-        raise UserError(f"{path}: not there; give an export folder, or an .onnx or .pte file")
+        raise UserError(f"{path}: no such file; give an export folder, or an .onnx or .pte file")
     return _onnx(path, peer_ms) if path.suffix == ".onnx" else _executorch(path)
 
 
@@ -57,21 +57,21 @@ def _onnx(path: Path, peer_ms: float) -> Peer:
     onnx = require("onnx", "onnx")
     try:
         model = onnx.load(path)
-    except Exception as error:  # protobuf's own kinds
+    except Exception as error:  # protobuf raises its own kinds
         raise UserError(f"{path}: not an ONNX file ({error})") from error
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [given for given in model.graph.input if given.name not in constants]
     if len(inputs) != 1 or inputs[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
         kinds = ", ".join(given.name for given in inputs)
         raise UserError(f"{path}: takes {kinds or 'nothing'}; expected one input of type float32")
-    shape, free = _settled(path, inputs[0].type.tensor_type.shape.dim, peer_ms)
+    shape, free = _resolve(path, inputs[0].type.tensor_type.shape.dim, peer_ms)
     for dim, size in zip(inputs[0].type.tensor_type.shape.dim, shape, strict=True):
         dim.dim_value = size
     return Peer(inputs[0].name, shape, peer_ms if free else None, _multiply_adds(onnx, model))
 
 
-def _settled(path: Path, dims: Sequence[Any], peer_ms: float) -> tuple[tuple[int, ...], bool]:
-    """The shape, and whether it had a free length; as the C++ runner settles it."""
+def _resolve(path: Path, dims: Sequence[Any], peer_ms: float) -> tuple[tuple[int, ...], bool]:
+    """Return the shape, and whether it had a free length, resolved as in the C++ runner."""
     sizes = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims]
     if len(sizes) > 1 and sizes[0] < 0:
         sizes[0] = 1
@@ -85,7 +85,7 @@ def _settled(path: Path, dims: Sequence[Any], peer_ms: float) -> tuple[tuple[int
 
 
 def _multiply_adds(onnx: Any, model: Any) -> int | None:
-    """Of the graph for this input; None where a shape can't be inferred."""
+    """Count those of the graph for this input; None if a shape can't be inferred."""
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     sizes: dict[str, Sequence[int]] = {t.name: tuple(t.dims) for t in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
@@ -100,12 +100,12 @@ def _multiply_adds(onnx: Any, model: Any) -> int | None:
 
 
 def _convolution(node: Any, sizes: Sizes) -> int:
-    """For each output the weights of its filter: [out, in / groups, *kernel]."""
+    """Count, for each output, the weights of its filter: [out, in / groups, *kernel]."""
     return math.prod(sizes[node.output[0]]) * math.prod(sizes[node.input[1]][1:])
 
 
 def _product(node: Any, sizes: Sizes) -> int:
-    """For each output the length of the row and column that meet."""
+    """Count, for each output, the length of the row and column it comes from."""
     return math.prod(sizes[node.output[0]]) * sizes[node.input[0]][-1]
 
 

@@ -1,4 +1,4 @@
-"""Row: one form on one device, as a line of the table, the CSV and the JSON."""
+"""Row: one measurement as a line of the table, the CSV and the JSON."""
 
 from __future__ import annotations
 
@@ -9,22 +9,48 @@ from typing import Any
 
 import numpy as np
 
-from tiny_audio_ssl.bench import roofline, statistics
+from tiny_audio_ssl.bench import statistics
 from tiny_audio_ssl.bench.baseline import baseline_of
-from tiny_audio_ssl.bench.statistics import Interval
-from tiny_audio_ssl.bench.timing import OnThePhone, Timing
+from tiny_audio_ssl.bench.measurement import Measurement
+from tiny_audio_ssl.bench.phone.rounds import PhoneRun
+from tiny_audio_ssl.bench.roofline import gflops
 from tiny_audio_ssl.utils.files import write_rows
 from tiny_audio_ssl.version import __version__
 
 
 @dataclass(frozen=True)
+class PhoneColumns:
+    """Columns of phones alone: whether to trust the times, and the energy they took."""
+
+    serial: str
+    soc: str | None
+    cores: int
+    max_mhz: tuple[int, ...]  # of each core
+    through: str  # program that ran the artifact: "runner" or "app"
+    steady: bool  # the last rounds agreed
+    spread: float  # of the last rounds' medians: (highest - lowest) / median
+    battery_before_percent: float | None
+    battery_after_percent: float | None
+    battery_before_c: float | None
+    battery_after_c: float | None
+    cpu_before_c: float | None
+    cpu_after_c: float | None
+    thermal_status_after: int | None  # Android's: 0 is none; from 1 on it throttles
+    plugged: bool | None
+    screen_on: bool | None
+    power_save: bool | None
+    estimated_mwh_per_hour: float | None  # of listening
+    energy_note: str | None  # why there is no estimate
+
+
+@dataclass(frozen=True)
 class Row:
-    """How fast one form is on one device. Times in milliseconds, of one window or packet."""
+    """The speed of one subject on one device. Times in milliseconds, of one window or packet."""
 
     target: str  # host, host-native or adb
-    device: str  # CPU model, or the phone's
+    device: str  # CPU model, or the phone's model
     system: str
-    model: str  # tells exports apart; "peer" for files of others
+    model: str  # tells exports apart; "peer" for files of other projects
     artifact: str  # file name, or "eager waveform"
     runtime: str
     version: str  # of the runtime
@@ -32,10 +58,10 @@ class Row:
     precision: str | None
     input: str
     threads: int
-    cpus: tuple[int, ...]  # it was tied to; none: wherever the system put it
-    bytes: int | None  # of the artifact
-    window_ms: float | None  # of new sound in a run
-    load_ms: float | None  # median; the runtime is loaded and used before
+    cpus: tuple[int, ...]  # cores the process stayed on; empty: the system chose
+    bytes: int | None  # size of the artifact
+    window_ms: float | None  # new sound in a run
+    load_ms: float | None  # median, with the runtime loaded and used before
     first_run_ms: float
     p50_ms: float
     p50_low_ms: float  # ends of the median's 95 % interval
@@ -49,95 +75,132 @@ class Row:
     speedup_high: float | None
     multiply_adds: int | None
     gflops: float | None  # 2 * multiply_adds / p50
-    peak_gflops: float | None  # the best of a float32 matrix product there, in the same run
-    typical_gflops: float | None  # of the same products: tells a busy machine
+    peak_gflops: float | None  # of the fastest float32 matrix product in the same rounds
+    typical_gflops: float | None  # of the median product, which falls on a busy machine
     peak_rss_kb: int | None
     rounds: int
     runs: int
-    phone: OnThePhone | None = None
-    samples_ms: tuple[float, ...] = field(default=(), repr=False)  # only on request
+    phone: PhoneColumns | None = None
+    samples_ms: tuple[float, ...] = field(default=(), repr=False)  # with `keep_samples`
 
     @property
     def of_peak(self) -> float | None:
-        """How much of what a float32 matrix product reaches; int8 and fp16 may pass 1."""
+        """Share of the speed of a float32 matrix product; int8 and fp16 may exceed 1."""
         return self.gflops / self.peak_gflops if self.gflops and self.peak_gflops else None
 
 
 def rows_of(
-    timings: Sequence[Timing], baseline: str | None = None, keep_samples: bool = False
+    measurements: Sequence[Measurement], baseline: str | None = None, keep_samples: bool = False
 ) -> list[Row]:
-    """What follows from the times; `baseline` as for `baseline_of`."""
-    return [_row(one, baseline_of(one, timings, baseline), keep_samples) for one in timings]
+    """Derive a row from each measurement.
+
+    Args:
+        baseline: as `name` of `baseline_of`.
+        keep_samples: keep the time of every run in `Row.samples_ms`.
+    """
+    return [_row(one, baseline_of(one, measurements, baseline), keep_samples)
+            for one in measurements]  # fmt: skip
 
 
-def _row(timing: Timing, baseline: Timing | None, keep_samples: bool) -> Row:
-    subject, times = timing.subject, timing.rounds_ms
+def _row(measured: Measurement, baseline: Measurement | None, keep_samples: bool) -> Row:
+    subject, result, products = measured.job.subject, measured.result, measured.products
+    times = result.rounds_ms
     middle = statistics.median(times)
-    faster = statistics.ratio(baseline.rounds_ms, times) if baseline else None
     work = subject.multiply_adds
+    factor = middle.value / subject.window_ms if subject.window_ms else None
     return Row(
-        target=timing.target,
-        device=timing.device,
-        system=timing.system,
+        target=measured.job.target,
+        device=measured.device.name,
+        system=measured.device.system,
         model=subject.model,
         artifact=subject.artifact,
-        runtime=timing.runtime,
-        version=timing.version,
+        runtime=result.runtime,
+        version=result.version,
         tiny_audio_ssl=__version__,
         precision=subject.precision,
         input=subject.input,
-        threads=timing.threads,
-        cpus=timing.cpus,
+        threads=result.threads,
+        cpus=result.cpus,
         bytes=subject.path.stat().st_size if subject.path else None,
         window_ms=subject.window_ms,
-        load_ms=timing.load_ms,
-        first_run_ms=timing.first_run_ms,
+        load_ms=result.load_ms,
+        first_run_ms=result.first_run_ms,
         p50_ms=middle.value,
         p50_low_ms=middle.low,
         p50_high_ms=middle.high,
         p90_ms=float(np.percentile(times, 90)),
         min_ms=float(times.min()),
-        real_time_factor=middle.value / subject.window_ms if subject.window_ms else None,
-        baseline=_named(baseline, timing),
-        **_speedup(faster),
+        real_time_factor=factor,
+        baseline=_baseline_name(baseline, measured),
+        **_speedup(baseline, measured),
         multiply_adds=work,
-        gflops=roofline.gflops(work, middle.value) if work else None,
-        peak_gflops=timing.products.peak_gflops if timing.products else None,
-        typical_gflops=timing.products.typical_gflops if timing.products else None,
-        peak_rss_kb=timing.peak_rss_kb,
+        gflops=gflops(work, middle.value) if work else None,
+        peak_gflops=products.peak_gflops if products else None,
+        typical_gflops=products.typical_gflops if products else None,
+        peak_rss_kb=result.peak_rss_kb,
         rounds=len(times),
         runs=times.size,
-        phone=timing.phone,
+        phone=_phone_columns(measured.phone_run, factor) if measured.phone_run else None,
         samples_ms=tuple(times.flatten().tolist()) if keep_samples else (),
     )
 
 
-def _speedup(faster: Interval | None) -> dict[str, Any]:
-    values = (faster.value, faster.low, faster.high) if faster else (None, None, None)
+def _speedup(baseline: Measurement | None, measured: Measurement) -> dict[str, Any]:
+    values: tuple[float | None, ...] = (None, None, None)
+    if baseline:
+        ratio = statistics.ratio(baseline.result.rounds_ms, measured.result.rounds_ms)
+        values = (ratio.value, ratio.low, ratio.high)
     return dict(zip(("speedup", "speedup_low", "speedup_high"), values, strict=True))
 
 
-def _named(baseline: Timing | None, timing: Timing) -> str | None:
-    """With all that is not obvious."""
+def _baseline_name(baseline: Measurement | None, measured: Measurement) -> str | None:
+    """Name the baseline, with model and target where they differ from the row's."""
     if baseline is None:
         return None
-    same_model = baseline.subject.model == timing.subject.model
-    name = baseline.subject.artifact if same_model else baseline.subject.name
-    return name if baseline.target == timing.target else f"{name} ({baseline.target})"
+    subject = baseline.job.subject
+    name = subject.artifact if subject.model == measured.job.subject.model else subject.name
+    same_target = baseline.job.target == measured.job.target
+    return name if same_target else f"{name} ({baseline.job.target})"
+
+
+def _phone_columns(run: PhoneRun, real_time_factor: float | None) -> PhoneColumns:
+    phone, before, after = run.phone, run.before, run.after
+    energy = run.energy if real_time_factor else None
+    return PhoneColumns(
+        serial=phone.serial,
+        soc=phone.soc,
+        cores=phone.cores,
+        max_mhz=phone.max_mhz,
+        through=run.program,
+        steady=run.steady,
+        spread=run.spread,
+        battery_before_percent=before.battery.level_percent,
+        battery_after_percent=after.battery.level_percent,
+        battery_before_c=before.battery.temperature_c,
+        battery_after_c=after.battery.temperature_c,
+        cpu_before_c=before.cpu_c,
+        cpu_after_c=after.cpu_c,
+        thermal_status_after=after.thermal_status,
+        plugged=after.battery.plugged,
+        screen_on=after.screen_on,
+        power_save=after.power_save,
+        estimated_mwh_per_hour=energy.mwh_per_hour(real_time_factor or 0.0) if energy else None,
+        energy_note=run.energy_note,
+    )
 
 
 def write_csv(target: Path, rows: Sequence[Row]) -> None:
-    """One line a row, under all columns that any of them has."""
+    """Write a line for each row, under all columns that any of them has."""
     write_rows(target, map(flat, rows))
 
 
 def as_dict(row: Row) -> dict[str, Any]:
-    """For JSON."""
+    """Return the row for JSON, its phone columns nested under `phone`."""
     return asdict(row) | {"of_peak": row.of_peak}
 
 
 def flat(row: Row) -> dict[str, str]:
-    """As a line of the CSV: what is known of a phone in columns `phone_...`, lists with spaces."""
+    """Return the row as a line of the CSV: phone columns as `phone_...`, lists with spaces."""
     values = as_dict(row)
     phone, samples = values.pop("phone") or {}, values.pop("samples_ms")
     values |= {f"phone_{name}": value for name, value in phone.items()}

@@ -1,4 +1,4 @@
-"""What all forms are fed: noise at a tenth of full scale, the same for every one."""
+"""Input of all subjects: noise at a tenth of full scale, the same for each shape."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Floats = NDArray[np.float32]
 
 
 def noise(subject: Subject) -> Floats:
-    """For the first input, in its shape."""
+    """Return noise in the shape of the first input, -0.1..0.1."""
     drawn = np.random.default_rng(0).uniform(-LEVEL, LEVEL, subject.shapes[0])
     return drawn.astype(np.float32)
 
 
 def inputs(subject: Subject) -> list[Floats]:
-    """For all inputs: a stream begins with a state of zeros."""
+    """Return all inputs: noise, and zeros for the state of a stream."""
     return [noise(subject), *(np.zeros(shape, np.float32) for shape in subject.shapes[1:])]
 
 
 def write(subject: Subject, target: Path) -> Path:
-    """As the C++ runner reads it: raw, little-endian."""
+    """Write the noise as the C++ runner reads it: raw, little-endian."""
     noise(subject).astype("<f4").tofile(target)
     return target

@@ -1,8 +1,8 @@
-"""How sure a median is, and a ratio of medians.
+"""Confidence intervals of a median and of a ratio of medians.
 
-Runs near in time are alike: what else the machine does slows hundreds of them together. So whole
-rounds are drawn again (a cluster bootstrap), and forms that took turns in the same rounds have
-the same rounds drawn, so that what slowed both falls out of their ratio.
+Runs close in time are correlated: another program slows hundreds of them together. So whole rounds
+are resampled (a cluster bootstrap). Subjects that took turns in the same rounds have the same
+rounds drawn, which cancels a slowdown of both in their ratio.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate, and the ends of its 95 % interval."""
+    """An estimate and the ends of its 95 % confidence interval."""
 
     value: float
     low: float
@@ -27,18 +27,18 @@ class Interval:
 
 
 def median(rounds: Rounds) -> Interval:
-    """The median of all runs."""
+    """Return the median of all runs, with its interval."""
     return _interval(float(np.median(rounds)), _resampled_medians(rounds))
 
 
 def ratio(of: Rounds, to: Rounds) -> Interval:
-    """The ratio of two medians. Rounds of the same number are taken to be of the same time."""
+    """Return the ratio of two medians. Rounds of the same number count as simultaneous."""
     value = float(np.median(of) / np.median(to))
     return _interval(value, _resampled_medians(of) / _resampled_medians(to))
 
 
 def _resampled_medians(rounds: Rounds) -> NDArray[np.float64]:
-    if len(rounds) == 1:  # then runs are all there is to draw
+    if len(rounds) == 1:  # then single runs are drawn
         rounds = rounds.T
     count = len(rounds)
     drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))

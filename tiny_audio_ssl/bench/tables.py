@@ -10,13 +10,13 @@ from rich.table import Table
 
 from tiny_audio_ssl.bench.compare import Comparison
 from tiny_audio_ssl.bench.rows import Row
-from tiny_audio_ssl.bench.timing import ADB, HOST, HOST_NATIVE
+from tiny_audio_ssl.bench.settings import ADB, HOST, HOST_NATIVE
 
-WIDTH = 200  # columns of text that a table may take, where a pipe or file has no width
+WIDTH = 200  # characters a table may take where the output has no width, as in a pipe
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
-    """One for each device, target and model."""
+    """Return a table for each device, target and model."""
     return [_table(list(group)) for _, group in groupby(rows, key=_place)]
 
 
@@ -34,7 +34,7 @@ def _table(rows: Sequence[Row]) -> Table:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    made.add_column("form", no_wrap=True)
+    made.add_column("artifact", no_wrap=True)
     for name in ("kB", "load", "first", "p50", "p90", "faster", "95 %", "of peak"):
         made.add_column(name, justify="right", no_wrap=True)
     for row in rows:
@@ -61,32 +61,31 @@ def _title(row: Row) -> str:
 
 def _caption(rows: Sequence[Row]) -> str:
     baselines = sorted({row.baseline for row in rows if row.baseline})
-    lines = [f"faster: than {' or '.join(baselines)}"] if baselines else []
+    lines = [f"faster: times as fast as {' or '.join(baselines)}"] if baselines else []
     if peak := rows[0].peak_gflops:
         lines.append(
-            f"peak: {peak:.3g} GFLOP/s, of a float32 matrix product there, threads: "
-            f"{rows[0].threads}"
+            f"peak: {peak:.3g} GFLOP/s, of a float32 matrix product, threads: {rows[0].threads}"
         )
     if unsteady := [row.artifact for row in rows if row.phone and not row.phone.steady]:
-        lines.append(f"not steady, rounds did not agree: {', '.join(unsteady)}")
+        lines.append(f"not steady, the medians of the rounds differ: {', '.join(unsteady)}")
     return "\n".join(lines)
 
 
 def change_table(found: Comparison, tolerance: float) -> Table:
-    """What became of each form that was timed before."""
+    """Return a table of how each artifact's median has changed."""
     drifts = [f"{change.drift:.2f}" for change in found.changes[:1] if change.drift != 1]
     made = Table(
         title="Compared with before",
         caption=(
             f"slower: the interval of new / old lies above 1, and new / old above "
-            f"{1 + tolerance:g}, after the machine's own drift"
-            + (f"\nits matrix product takes {drifts[0]} times as long as then" if drifts else "")
+            f"{1 + tolerance:g}, corrected for the machine's drift"
+            + (f"\nits matrix product takes {drifts[0]} times as long as before" if drifts else "")
         ),
         box=box.SIMPLE_HEAD,
     )
-    for name in ("target", "form", "runtime then", "now"):
+    for name in ("target", "artifact", "runtime before", "now"):
         made.add_column(name, no_wrap=True)
-    for name in ("p50 then", "now", "new / old", "[95 %]", ""):
+    for name in ("p50 before", "now", "new / old", "[95 %]", ""):
         made.add_column(name, justify="right", no_wrap=True)
     for change in found.changes:
         row, ratio = change.row, change.ratio

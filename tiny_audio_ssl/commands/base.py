@@ -1,4 +1,4 @@
-"""What the commands share: the exit code, two consoles, a progress bar, the list of skipped files.
+"""Shared by the commands: the exit code, two consoles, a progress bar, the list of skipped files.
 
 Imports nothing heavy, since `--help` of every command imports it.
 """

@@ -1,4 +1,4 @@
-"""bench: how fast are artifacts, on this machine and on phones?"""
+"""The `bench` command: how fast artifacts are, on this machine and on phones."""
 
 from __future__ import annotations
 
@@ -6,123 +6,147 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
 
-from tiny_audio_ssl.bench import chart, compare
-from tiny_audio_ssl.bench.bench import Request, bench
-from tiny_audio_ssl.bench.compare import Comparison
-from tiny_audio_ssl.bench.machine import device_name
-from tiny_audio_ssl.bench.phone.on_phone import Plan
-from tiny_audio_ssl.bench.rows import Row, as_dict, write_csv
-from tiny_audio_ssl.bench.tables import WIDTH, change_table, tables
-from tiny_audio_ssl.bench.timing import ADB, HOST, Settings, Target
+from tiny_audio_ssl.audio.constants import WINDOW_MS
+from tiny_audio_ssl.bench.settings import ADB, HOST, BenchTarget, PhoneSettings
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.errors import UserError
+
+if TYPE_CHECKING:
+    from tiny_audio_ssl.bench.compare import Comparison
+    from tiny_audio_ssl.bench.rows import Row
 
 
 @dataclass
 class Bench(Command):
     """Time exported artifacts on this machine and on phones, beside eager PyTorch and peers.
 
-    All forms take turns, so that a busy moment hits all alike: trust the ratios. They come with
-    95 % intervals. See docs/latency.md, and docs/phone.md for phones.
+    All artifacts take turns, so that other load on the machine affects all alike: trust the ratios,
+    which come with 95 % intervals. See docs/latency.md, and docs/phone.md for phones.
     """
 
     paths: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS...")]
-    """Export folders (RUN/export), artifacts within them, or any .onnx and .pte of others."""
-    target: tuple[Target, ...] = ("host",)
-    """host: from Python. host-native: by the C++ runner. adb: on all attached phones."""
+    """Export folders (RUN/export), artifacts within them, or .onnx and .pte of other projects."""
+    target: tuple[BenchTarget, ...] = (HOST,)
+    """Where to time. host: from Python. host-native: with the C++ runner. adb: on all attached
+    phones."""
     serial: str | None = None
-    """Of the one phone to use."""
+    """Serial number of the one phone to use."""
     threads: int = 1
     """Threads of every runtime."""
     cpus: tuple[int, ...] = ()
-    """Cores that the C++ runner stays on; left out: wherever the system puts it."""
+    """Cores that the C++ runner stays on; if left out, the system chooses."""
     runs: int = 200
-    """Timed runs of each form (on phones: in each round)."""
+    """Timed runs of each artifact (on phones: in each round)."""
     rounds: int = 10
-    """Rounds that the runs on this machine are spread over; native ones are a process in each."""
+    """Rounds over which the runs on this machine are spread; the C++ runner starts anew in each."""
     warm_up: int = 20
     """Runs before them that do not count."""
     compile: bool = False
-    """Time torch.compile of each model too. It takes its minute to compile."""
-    peer_ms: float = 975.0
-    """How much sound a peer takes whose input has any length."""
+    """Also time each model under torch.compile, which takes about a minute to compile."""
+    peer_ms: float = WINDOW_MS
+    """Milliseconds of sound for a peer whose input has a free length."""
     baseline: str | None = None
-    """The artifact to compare all with; left out: eager PyTorch of the same input, or what comes
-    first where that is not timed."""
+    """Artifact to compare the others with; if left out, eager PyTorch of the same input, or the
+    first artifact where eager is not timed."""
     max_rounds: int = 8
-    """Rounds on a phone, at most: it ends when the medians of the last three agree."""
+    """Most rounds on a phone, which ends earlier once the medians of the last three agree."""
     cool_down_s: float = 10.0
-    """A phone's pause before each round."""
+    """Pause before each round on a phone."""
     energy_s: int = 0
-    """Watch a phone's battery for so long, idle and busy, to estimate energy: 120 or more."""
+    """Seconds to watch a phone's battery, idle and then busy, to estimate energy: 120 or more."""
     csv: Path | None = None
-    """Write one row for each form and device there."""
+    """CSV file to write, with a row for each artifact and device."""
     chart: Path | None = None
-    """Draw p50 and p90 there, .png or .svg."""
+    """Picture of p50 and p90 to draw, .png or .svg."""
     compare: Path | None = None
-    """A CSV of before: ends with exit code 1 if a form has become slower beyond noise."""
+    """CSV file of an earlier day; the exit code is 1 if an artifact has become slower beyond
+    noise."""
     tolerance: float = 0.05
-    """How much slower is still noise, beyond the intervals: what differs from day to day."""
+    """Slowdown that still counts as noise, beyond the intervals: the difference between days."""
     keep_samples: bool = False
     """Keep the time of every run, in the CSV and the JSON."""
     json: bool = False
     """Print JSON instead of the table."""
 
     def run(self) -> int:
+        # Here, since they import NumPy and PyTorch, which `--help` must not wait for.
+        from tiny_audio_ssl.bench.compare import compare
+        from tiny_audio_ssl.bench.rows import write_csv
+
         self._check()
-        before = self._before()
-        request = self._request()
-        with err.status("timing") as status:
-            rows = bench(request, say=lambda message: status.update(f"timing: {message}"))
-        found = compare.compare(before, rows, self.tolerance) if before else None
+        before = self._read_before()
+        rows = self._bench()
+        found = compare(before, rows, self.tolerance) if before else None
         if self.csv:
             write_csv(self.csv, rows)
         if self.chart:
-            chart.draw(self.chart, rows)
+            from tiny_audio_ssl.bench.chart import draw_chart
+
+            draw_chart(self.chart, rows)
         self._show(rows, found)
         return 1 if found and found.slower else 0
 
     def _check(self) -> None:
-        """All that can be refused is refused before minutes of timing."""
+        """Refuse what can be refused before minutes of timing."""
         if self.chart:
-            chart.check(self.chart)
+            from tiny_audio_ssl.bench.chart import check_chart
+
+            check_chart(self.chart)
         if self.tolerance < 0:
             raise UserError(f"--tolerance {self.tolerance:g}: expected 0 or more, such as 0.05")
         if self.cpus and set(self.target) == {HOST}:
-            raise UserError("--cpus: Python is not tied to cores; add --target host-native or adb")
+            raise UserError(
+                "--cpus: only the C++ runner stays on cores; add --target host-native or adb"
+            )
         if ADB not in self.target and (self.serial or self.energy_s):
             name = "--serial" if self.serial else "--energy-s"
             raise UserError(f"{name}: only phones have it; add --target adb")
 
-    def _before(self) -> list[dict[str, str]]:
-        """What to compare with, which must be of this machine."""
-        lines = compare.read(self.compare) if self.compare else []
-        for target in self.target if lines else ():
+    def _read_before(self) -> list[dict[str, str]]:
+        """Read the lines to compare with, which must be of this machine."""
+        if self.compare is None:
+            return []
+        from tiny_audio_ssl.bench.compare import check_device, read_csv
+        from tiny_audio_ssl.bench.machine import device_name
+
+        lines = read_csv(self.compare)
+        for target in self.target:
             if target != ADB:
-                compare.check_device(lines, target, device_name())
+                check_device(lines, target, device_name())
         return lines
 
-    def _request(self) -> Request:
-        return Request(
-            paths=self.paths,
-            targets=self.target,
-            settings=Settings(self.threads, self.runs, self.rounds, self.warm_up, self.cpus),
-            compiled=self.compile,
-            peer_ms=self.peer_ms,
-            serial=self.serial,
-            plan=Plan(
-                max_rounds=self.max_rounds, cool_down_s=self.cool_down_s, energy_s=self.energy_s
-            ),
-            baseline=self.baseline,
-            keep_samples=self.keep_samples,
+    def _bench(self) -> list[Row]:
+        from tiny_audio_ssl.bench.run import bench
+
+        phones = PhoneSettings(
+            max_rounds=self.max_rounds, cool_down_s=self.cool_down_s, energy_s=self.energy_s
         )
+        with err.status("timing") as status:
+            return bench(
+                self.paths,
+                targets=self.target,
+                threads=self.threads,
+                runs=self.runs,
+                rounds=self.rounds,
+                warm_up=self.warm_up,
+                cpus=self.cpus,
+                baseline=self.baseline,
+                compiled=self.compile,
+                peer_ms=self.peer_ms,
+                serial=self.serial,
+                phone_settings=phones,
+                keep_samples=self.keep_samples,
+                progress=lambda message: status.update(f"timing: {message}"),
+            )
 
     def _show(self, rows: Sequence[Row], found: Comparison | None) -> None:
+        from tiny_audio_ssl.bench.tables import WIDTH, change_table, tables
+
         if self.json:
             print(json.dumps(_with_changes(rows, found), default=str))
             return
@@ -134,11 +158,13 @@ class Bench(Command):
             for name in found.gone:
                 err.print(f"not timed now: {name}", markup=False)
             for row in found.new:
-                err.print(f"not timed then: {row.model}/{row.artifact}", markup=False)
+                err.print(f"not timed before: {row.model}/{row.artifact}", markup=False)
 
 
 def _with_changes(rows: Sequence[Row], found: Comparison | None) -> list[dict[str, Any]]:
-    """The rows, each with how it has changed if that is known."""
+    """Return the rows for JSON, each with its change if there is a comparison."""
+    from tiny_audio_ssl.bench.rows import as_dict
+
     if found is None:
         return [as_dict(row) for row in rows]
     changes = {id(change.row): change.as_dict() for change in found.changes}

@@ -1,4 +1,4 @@
-"""datasets: what can be probed, how to get it, and whether it is all there."""
+"""datasets: list published datasets, explain how to get one, check a folder."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from tiny_audio_ssl.evaluation.datasets import DATASETS, Dataset, dataset_named
 
 @dataclass
 class Datasets(Command):
-    """List the published datasets that can be probed; with a name, say how to get that one."""
+    """List the published datasets that can be probed; with a name, explain how to get it."""
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
-    """One of them; all are listed if left out."""
+    """Name of a dataset; if not given, all are listed."""
     download: Path | None = None
-    """Let torchaudio put it into this folder; needs a torchaudio that can be imported."""
+    """Download the dataset into this folder with torchaudio, which must be installed."""
     check: Path | None = None
-    """Say what is found in this folder: recordings, classes, sizes of the parts."""
+    """Count the recordings, classes and parts in this folder."""
     json: bool = False
-    """Print it as JSON."""
+    """Print JSON."""
 
     def run(self) -> int:
         if self.name is None:
             if self.download or self.check:
                 raise UserError(
-                    "which dataset? e.g. tiny-audio-ssl datasets speech-commands "
+                    "name the dataset; e.g. tiny-audio-ssl datasets speech-commands "
                     f"{'--download' if self.download else '--check'} DIR"
                 )
             self._show([about(dataset) for dataset in DATASETS.values()], _overview())
@@ -59,26 +59,27 @@ class Datasets(Command):
 
 
 def fetch(dataset: Dataset, root: Path) -> None:
-    """Download by torchaudio. Raises `UserError` with the way by hand if it has no such dataset."""
+    """Download with torchaudio. Raises `UserError` that explains the download by hand otherwise."""
     if dataset.download is None:
         raise UserError(f"torchaudio does not have {dataset.name}.\n\n{dataset.guide(root)}")
     dataset.download(root)
 
 
 def about(dataset: Dataset) -> dict[str, Any]:
+    """Return the facts of a dataset, ready for JSON."""
     return {
         "name": dataset.name,
         "task": dataset.summary,
         "classes": dataset.classes,
         "size": dataset.size,
-        "parted": dataset.protocol,
-        "licence": dataset.licence,
+        "splitting": dataset.splitting,
+        "license": dataset.license,
         "url": dataset.url,
     }
 
 
 def contents(dataset: Dataset, corpus: Corpus) -> dict[str, Any]:
-    """Counts of what a folder holds."""
+    """Count what a folder holds."""
     labels = Counter(corpus.column(dataset.label))
     parts = dataset.split or dataset.fold
     rarest, count = labels.most_common()[-1]
@@ -94,8 +95,8 @@ def contents(dataset: Dataset, corpus: Corpus) -> dict[str, Any]:
 
 
 def _overview() -> Table:
-    table = Table(caption="tiny-audio-ssl datasets NAME says how to get one")
-    keys = ("name", "classes", "size", "parted", "licence")
+    table = Table(caption="tiny-audio-ssl datasets NAME explains how to get one")
+    keys = ("name", "classes", "size", "splitting", "license")
     for key in keys:
         table.add_column(
             key, no_wrap=key == "name", justify="right" if key == "classes" else "left"

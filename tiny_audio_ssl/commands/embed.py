@@ -39,14 +39,15 @@ class Embed(Command):
     def run(self) -> int:
         from tiny_audio_ssl.data.cache import open_cache
         from tiny_audio_ssl.data.corpus import open_corpora
-        from tiny_audio_ssl.embedding import embedder as embedding
+        from tiny_audio_ssl.embedding.embedder import load, spans
+        from tiny_audio_ssl.embedding.recordings import write
 
-        embedder = embedding.load(self.run_folder, self.readout)
+        embedder = load(self.run_folder, self.readout)
         corpus = open_corpora(self.sources, strict=self.strict)
         recordings = open_cache(corpus, self.cache_dir, strict=self.strict)
-        wanted = embedding.spans(recordings, self.window_s, self.hop_s)
+        wanted = spans(recordings, self.window_s, self.hop_s)
         with progress("embedding", len(wanted)) as done:
-            embedding.write(self.out, embedder, recordings, wanted, done=done)
+            write(self.out, embedder, recordings, wanted, done=done)
         report_skipped(recordings.skipped)
         if self.json:
             skipped = [asdict(s) for s in recordings.skipped]

@@ -18,8 +18,8 @@ from tiny_audio_ssl.commands.export_tables import (
     trial_table,
 )
 from tiny_audio_ssl.commands.export_training import ExportTraining, folders_of
-from tiny_audio_ssl.commands.probe import TrainingQuestions
 from tiny_audio_ssl.commands.recipe_option import with_recipe
+from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import ExportConfig
 
@@ -44,8 +44,8 @@ class Export(Command):
     """Settings by name (smallest, fastest, live-microphone, heads, training) or from a .toml file;
     options given here win over it."""
     config: Annotated[ExportConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=ExportConfig)
-    labels: Annotated[TrainingQuestions, tyro.conf.OmitArgPrefixes] = field(
-        default_factory=TrainingQuestions
+    labels: Annotated[TrainingTaskOptions, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=TrainingTaskOptions
     )
     latency: bool = False
     """Time the artifacts on this machine, for MODEL_CARD.md."""
@@ -121,7 +121,7 @@ class Export(Command):
 
 
 def _timed(folder: Path) -> list[dict[str, Any]]:
-    from tiny_audio_ssl.bench import measure
+    from tiny_audio_ssl.bench.run import bench
     from tiny_audio_ssl.export.model_card import LATENCY_KEYS
 
-    return [{name: getattr(row, name) for name in LATENCY_KEYS} for row in measure([folder])]
+    return [{name: getattr(row, name) for name in LATENCY_KEYS} for row in bench(folder)]

@@ -22,7 +22,7 @@ from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, Trainin
 
 @dataclass
 class Pretrain(Command):
-    """Pre-train an encoder on unlabelled recordings, into a run's folder.
+    """Pre-train an encoder on unlabeled recordings, into a run's folder.
 
     The task decides which --pretext options there are:
     `tiny-audio-ssl pretrain --task audio2vec-cbow --help` shows those of that task.

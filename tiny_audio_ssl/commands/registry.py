@@ -26,7 +26,7 @@ class CommandEntry:
 
 COMMANDS = {
     "pretrain": CommandEntry(
-        "pretrain:Pretrain", "Pre-train an encoder on unlabelled recordings, into a run's folder."
+        "pretrain:Pretrain", "Pre-train an encoder on unlabeled recordings, into a run's folder."
     ),
     "resume": CommandEntry(
         "pretrain:Resume",
@@ -38,11 +38,11 @@ COMMANDS = {
     ),
     "probe": CommandEntry(
         "probe:Probe",
-        "Judge embeddings by what can be read from them: labels, by several protocols.",
+        "Score frozen embeddings by how well labels can be predicted from them.",
     ),
     "finetune": CommandEntry(
         "finetune:Finetune",
-        "Train encoder and linear heads end to end on labels, and test on recordings held out.",
+        "Train encoder and linear heads end to end on labels, and test on held-out recordings.",
     ),
     "search": CommandEntry(
         "search:Search",
@@ -54,7 +54,7 @@ COMMANDS = {
     ),
     "datasets": CommandEntry(
         "datasets:Datasets",
-        "List the published datasets that can be probed; with a name, say how to get that one.",
+        "List the published datasets that can be probed; with a name, explain how to get it.",
     ),
     "export": CommandEntry(
         "export:Export",

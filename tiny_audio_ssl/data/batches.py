@@ -1,4 +1,4 @@
-"""Which crops make step k: a function of seed and step, so that a resumed run is the same run."""
+"""The crops of a step: a function of seed and step, so that a resumed run repeats them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tiny_audio_ssl.data.cache import Recordings
 
 
 def seed_of(*numbers: int) -> int:
-    """One seed from several numbers, such that neighbours have nothing in common."""
+    """Return one seed for several numbers; seeds of neighboring numbers are unrelated."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 class Batches(Dataset[Tensor]):
-    """Item k is what this process reads for step k: one random crop of each recording, [B, N].
+    """Item k is this process's part of the batch of step k: random crops of recordings, [B, N].
 
-    All recordings are gone through, in a new order each time, before one comes again. One longer
-    than `segment_s` comes once for each started segment, or an hour-long recording would weigh no
-    more than a word. Every process draws the whole batch and reads its own share of it.
+    An epoch takes every recording once, in a new order each time. A recording longer than
+    `segment_s` is taken once for each segment that it begins; otherwise an hour would count no more
+    than a word. Every process draws the whole batch, and reads its own part of it.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Batches(Dataset[Tensor]):
         return batch
 
     def loader(self, first_step: int, last_step: int, workers: int) -> DataLoader[Tensor]:
-        """Batches of the steps first..last-1, in that order whatever the number of workers."""
+        """Return the batches of steps first..last-1, in that order for any number of workers."""
         return DataLoader(
             self,
             batch_size=None,
@@ -80,7 +80,7 @@ class Batches(Dataset[Tensor]):
 
 
 def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> Iterator[Tensor]:
-    """The middle crop of each recording, in order, in batches: what validation and fits look at."""
+    """Yield the middle crop of each recording in order, in batches, for validation and fits."""
     for first in range(0, len(recordings), batch_size):
         clips = range(first, min(first + batch_size, len(recordings)))
         crops = [

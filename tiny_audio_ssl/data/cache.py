@@ -1,8 +1,8 @@
-"""Decoded recordings on disk, so that a random crop of any of them costs microseconds.
+"""Decoded recordings on disk, so that a random crop of any of them takes microseconds.
 
-The cache is a folder of shards (`shards.py`) that are memory-mapped; memory does not grow with the
-hours of audio. A file whose stat is known is not even opened; one that moved or was touched is
-recognised by its content. Shards may be deleted at any time.
+The cache is a folder of memory-mapped shards (`shards.py`); memory does not grow with the hours of
+audio. A file with a known stat is not opened again, and one that was moved or touched is recognized
+by its content. Shards may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def open_cache(
     strict: bool = False,
     progress: bool = True,
 ) -> Recordings:
-    """Decode what is new in `corpus`, and give access to all of it.
+    """Decode the files of `corpus` that are new, and give access to all of them.
 
     Args:
         cache_dir: where decoded audio is kept, about 115 MB an hour; `default_cache_dir()` if None.
         workers: processes that decode; $TINY_AUDIO_SSL_WORKERS or the number
             of cores if None; 1 means this process.
-        strict: let a file that can't be used be an error instead of `Recordings.skipped`.
+        strict: raise if a file can't be used, instead of listing it in `Recordings.skipped`.
         progress: show files, hours and time left on stderr while decoding.
 
     Raises:
-        UserError: nothing can be used; a full disk; a worker that was killed.
+        UserError: no file can be used, the disk is full, or a worker was killed.
     """
     folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v1"
     with _explained(folder):
@@ -66,9 +66,9 @@ class Recordings:
     """Clips whose samples can be read at once, in any order, by any number of processes.
 
     Attributes:
-        clips: what can be read.
+        clips: recordings, or parts of them, that can be read.
         samples: int64 `[clips]`, the length of each at 16 kHz.
-        skipped: what can't be, and why.
+        skipped: recordings that can't be read, and why.
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class Recordings:
         return float(self.samples.sum() / SAMPLE_RATE_HZ)
 
     def read(self, index: int, start: int = 0, samples: int | None = None) -> Waveform:
-        """`samples` samples of a clip (None: all) from `start` on, float32 `[samples]`, -1..1.
+        """Return `samples` samples of a clip (None: all) from `start` on, float32, -1..1.
 
         Raises:
-            IndexError: there is no such clip, or it does not have that many samples.
+            IndexError: there is no such clip, or it has fewer samples.
         """
         index = range(len(self))[index]
         length = int(self.samples[index])
@@ -105,7 +105,7 @@ class Recordings:
         return to_float(self._store.read(int(self._rows[index]), begin, count))
 
     def select(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Recordings:
-        """Only these clips, in this order."""
+        """Return only these clips, in this order."""
         chosen = np.asarray(indices, np.int64)
         clips = [self.clips[index] for index in chosen]
         return Recordings(clips, self.skipped, self._store, self._rows[chosen], self._spans[chosen])

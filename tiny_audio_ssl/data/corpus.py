@@ -1,4 +1,4 @@
-"""Which recordings there are: a folder, one file, a CSV manifest, or built-in sounds.
+"""The list of recordings: of a folder, a file, a CSV manifest, or the built-in sounds.
 
 A corpus is only a list; nothing is decoded here. `cache.open_cache()` makes it readable.
 """
@@ -27,7 +27,7 @@ _EXTRA = "cells beyond the last column"
 
 
 class CorpusError(UserError):
-    """A source that can't be used: its `reason`, fit for a table, and what to do instead."""
+    """A source that can't be used: the `reason` in a few words, and what to do instead."""
 
     def __init__(self, source: str | Path, reason: str, advice: str) -> None:
         super().__init__(f"{source}: {reason}; {advice}")
@@ -53,7 +53,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What was found: `clips`, and what was left out and why."""
+    """The recordings of a source: `clips`, and entries that were left out, with reasons."""
 
     source: str
     root: Path
@@ -61,12 +61,12 @@ class Corpus:
     skipped: tuple[Skipped, ...] = ()
 
     def column(self, name: str) -> list[str]:
-        """The text of one manifest column, one for each clip. Raises UserError if absent."""
+        """Return a manifest column, one text for each clip. Raises `UserError` if it is absent."""
         return column(self.clips, name)
 
 
 def column(clips: Sequence[Clip], name: str) -> list[str]:
-    """The text of one manifest column, one for each clip. Raises UserError if absent."""
+    """Return a manifest column, one text for each clip. Raises `UserError` if it is absent."""
     if all(name in clip.columns for clip in clips):
         return [clip.columns[name] for clip in clips]
     known = sorted(set().union(*(clip.columns for clip in clips)))
@@ -81,11 +81,11 @@ def open_corpus(source: str | Path, strict: bool = False) -> Corpus:
         source: a folder (searched through, sorted, without hidden files); an audio file; a `.csv`
             manifest with a column `path` (or `filename`, `file`) relative to its own folder,
             optionally `start_s` and `end_s` in seconds, and any others, kept as text; or
-            `builtin` or `builtin:N` for N procedurally made sounds of each class.
-        strict: let the first entry that can't be used be an error instead of `skipped`.
+            `builtin` or `builtin:N` for N synthesized sounds of each class.
+        strict: raise at the first entry that can't be used, instead of listing it in `skipped`.
 
     Raises:
-        UserError: not there, or nothing in it can be used.
+        UserError: the source does not exist, or nothing in it can be used.
     """
     return _checked(_found(source), strict)
 
@@ -93,8 +93,8 @@ def open_corpus(source: str | Path, strict: bool = False) -> Corpus:
 def open_corpora(sources: Sequence[str | Path], strict: bool = False) -> Corpus:
     """List the recordings of several sources as one corpus; see `open_corpus`.
 
-    A source that can't be used is `skipped` like any entry. Names are relative to the folder that
-    all sources share. A single source is just `open_corpus`.
+    A source that can't be used is listed in `skipped`. Names are relative to the folder that all
+    sources share. A single source is the same as `open_corpus`.
 
     Raises:
         UserError: no source was given, or nothing in them can be used.
@@ -143,7 +143,7 @@ def _checked(corpus: Corpus, strict: bool) -> Corpus:
 
 
 def listing(skipped: Sequence[Skipped], most: int = 10) -> str:
-    """Entries that can't be used, for an error message."""
+    """Format entries that can't be used, for an error message."""
     lines = [f"  {entry.path}: {entry.reason}" for entry in skipped[:most]]
     if len(skipped) > most:
         lines.append(f"  and {len(skipped) - most} more")
@@ -153,11 +153,11 @@ def listing(skipped: Sequence[Skipped], most: int = 10) -> str:
 def split(
     clips: Sequence[Clip], fraction: float, seed: int, group_column: str | None = None
 ) -> tuple[list[int], list[int]]:
-    """Indices of (training, held-out) clips; about `fraction` of the groups are held out.
+    """Return the indices of training and held-out clips; about `fraction` of groups are held out.
 
-    A group is a file, or what `group_column` says (a speaker, a session). A hash of seed and group
-    decides on which side all its clips go, so nothing changes sides when recordings are added.
-    With two groups or more there is at least one on each side, unless `fraction` is 0.
+    A group is a file, or a value of `group_column` (a speaker, a session). A hash of seed and group
+    decides the side of all its clips, so none changes sides when recordings are added. With two or
+    more groups, each side has at least one, unless `fraction` is 0.
 
     Raises:
         UserError: `fraction` is not within 0 <= fraction < 1, or the column is absent.
@@ -169,7 +169,7 @@ def split(
     names = [clip.name or clip.path.as_posix() for clip in clips]
     groups = names
     if group_column is not None:
-        # An empty cell tells nothing of what belongs together, so the file stands for itself.
+        # An empty cell does not say which files belong together: each is its own group.
         labels = column(clips, group_column)
         groups = [f"={label}" if label else name for label, name in zip(labels, names, strict=True)]
     place = {group: _place(seed, group) for group in set(groups)}
@@ -220,7 +220,7 @@ def _walk(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
     seen = set()
     for place, folders, files in os.walk(root, onerror=note, followlinks=True):
         status = os.stat(place)
-        if (status.st_dev, status.st_ino) in seen:  # a link back to where we have been
+        if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was searched
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))

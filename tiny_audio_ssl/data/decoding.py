@@ -34,12 +34,12 @@ Report = Callable[[int, float], None]  # so many files and seconds of audio: mor
 def decode(
     sizes: Mapping[str, int], folder: Path, workers: int | None, progress: bool
 ) -> dict[str, str]:
-    """Write shards of files whose stat is not known yet; `sizes` in bytes, by path.
+    """Write shards for files whose stat is not known yet; `sizes` in bytes, by path.
 
     Content that the shards hold already gets a row without samples.
 
     Returns:
-        The reasons of files that could not even be hashed: nothing is remembered of them.
+        Reasons by path, for files that could not be hashed; the cache keeps nothing of them.
     """
     workers = workers or default_workers()
     with _display(len(sizes), progress) as show:
@@ -49,7 +49,7 @@ def decode(
 
 
 def default_workers() -> int:
-    """$TINY_AUDIO_SSL_WORKERS, or as many as this process may use cores."""
+    """Return $TINY_AUDIO_SSL_WORKERS, or the number of cores that this process may use."""
     wanted = os.environ.get("TINY_AUDIO_SSL_WORKERS", "")
     if wanted and not (wanted.isdecimal() and int(wanted) > 0):
         raise UserError(f"TINY_AUDIO_SSL_WORKERS is {wanted!r}; expected a number such as 1")
@@ -84,9 +84,10 @@ def _decode_here(paths: Iterable[str], folder: Path, show: Report) -> dict[str, 
 def _write_shards(
     paths: Iterable[str], folder: Path, known: set[str], report: Report
 ) -> dict[str, str]:
-    """`known`: sha256 of what the shards hold, to be added to.
+    """Write shards; `known` are the hashes of the content that shards hold, and is added to.
 
-    Calls `report` with what is done since it was called last; it may raise, to stop."""
+    `report` is called with the files and seconds done since its last call; it may raise, to stop.
+    """
     gone: dict[str, str] = {}
     left = deque(paths)
     while left:
@@ -145,7 +146,7 @@ def _chunks(blocks: Iterable[Pcm]) -> Iterator[Pcm]:
 
 
 def _batches(sizes: Mapping[str, int], workers: int) -> list[list[str]]:
-    """Files shared out so that every worker comes back several times, for balance."""
+    """Divide files into batches so small that every worker takes several, for balance."""
     most = min(BATCH_BYTES, sum(sizes.values()) // (8 * workers))
     batches: list[list[str]] = [[]]
     filled = 0
@@ -159,7 +160,7 @@ def _batches(sizes: Mapping[str, int], workers: int) -> list[list[str]]:
 
 
 class _Tally:
-    """How far each batch is: plain memory that the workers write and this process reads."""
+    """Progress of each batch, in memory that the workers write and this process reads."""
 
     def __init__(self, batches: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -176,14 +177,14 @@ _worker: tuple[Path, set[str], _Tally]
 
 def _start_worker(folder: Path, tally: _Tally) -> None:
     global _worker
-    # Read here, not sent: starting a process blocks for ever on a large argument if it dies early.
+    # Read here, not sent: starting a process with a large argument blocks if it dies early.
     _worker = folder, set(Index(folder).contents), tally
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and sets `stopped`
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would otherwise wait for work for ever."""
+    """End this worker when its parent is killed; it would wait for work forever."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
@@ -207,7 +208,7 @@ def _decode_in_pool(
 ) -> dict[str, str]:
     tally = _Tally(len(batches))
     gone: dict[str, str] = {}
-    # A fork beside the threads of torch or of a progress bar may hang; spawn is safe.
+    # Forking beside the threads of torch or of a progress bar may hang; spawning is safe.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_worker, (folder, tally)) as pool:
         pending = {pool.submit(_work, *item) for item in enumerate(batches)}

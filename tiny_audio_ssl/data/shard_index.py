@@ -1,4 +1,4 @@
-"""All shards of a folder together: which files they hold, and the samples of each.
+"""The shards of a folder together: the files that they hold, and the samples of each.
 
 There is no index on disk: the shards' rows are read, without samples, when a cache is opened.
 """
@@ -41,7 +41,7 @@ class SampleStore:
         self._maps: dict[int, npt.NDArray[np.uint8]] = {}
 
     def read(self, row: int, start: int, count: int) -> Pcm:
-        """Samples of the file that begins at `row`: int16 `[count]`, a view where possible."""
+        """Return samples of the file that begins at `row`: int16 `[count]`, if possible a view."""
         chunk = int(self.samples[row])  # all but the last are this long
         row, start = row + start // chunk, start % chunk
         parts = [NO_SAMPLES]
@@ -70,7 +70,7 @@ class StoredFile(NamedTuple):
 
 
 class Index:
-    """Finds files by their stat, and content by its sha256."""
+    """Find files by their stat, and content by its SHA-256."""
 
     def __init__(self, folder: Path) -> None:
         shards = list(_intact(folder))
@@ -97,7 +97,7 @@ class Index:
     def find(
         self, paths: Iterable[str]
     ) -> tuple[dict[str, StoredFile], dict[str, str], dict[str, int]]:
-        """What is usable; reasons of what is not; sizes in bytes of what is not known yet."""
+        """Return usable files, reasons for unusable ones, and sizes in bytes of unknown ones."""
         usable, unusable, new = {}, {}, {}
         for path in paths:
             try:

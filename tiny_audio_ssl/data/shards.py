@@ -1,7 +1,7 @@
 """Shards: the files of the decoded cache, in the ordinary Arrow IPC format.
 
-Audio lies in them as 16-bit PCM. A row holds at most a minute of one file; a file's rows are
-consecutive, and all but its last are a full minute:
+They hold audio as 16-bit PCM. A row holds at most a minute of one file; the rows of a file are
+consecutive, and all but the last hold a full minute:
 
     path, size, mtime_ns, ctime_ns   the file as it was found
     sha256                           of its content
@@ -51,7 +51,7 @@ NO_SAMPLES: Pcm = np.zeros(0, np.int16)
 
 
 class Stat(NamedTuple):
-    """A file as it was found: while this stays, so does its content."""
+    """A file as it was found: as long as this is unchanged, so is its content."""
 
     path: str
     size: int
@@ -65,7 +65,7 @@ class Stat(NamedTuple):
 
 
 def in_words(error: OSError) -> str:
-    """Why a file could not be read, fit for a table."""
+    """Return in a few words why a file could not be read."""
     missing = isinstance(error, FileNotFoundError)
     return "not there" if missing else (error.strerror or str(error)).lower()
 
@@ -74,9 +74,10 @@ def in_words(error: OSError) -> str:
 
 
 class ShardWriter:
-    """A shard being written: complete when the `with` block ends well, else gone.
+    """A shard being written: complete if the `with` block raises nothing, otherwise deleted.
 
-    Locked while it lasts, so that `sweep` knows it from leftovers. `bytes`: samples so far.
+    It is locked until then, so that `sweep` can tell it from leftovers. `bytes`: size of the
+    samples so far.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -130,7 +131,7 @@ class ShardWriter:
             if error is None and not self._is_empty:
                 self.finish()
         finally:
-            self.discard()  # of a finished shard, nothing is left to discard
+            self.discard()  # nothing is left of a finished shard
 
 
 def _locked_file(folder: Path) -> tuple[BinaryIO, FileLock]:
@@ -172,7 +173,7 @@ def sweep(folder: Path) -> None:
 
 
 class Shard(NamedTuple):
-    """What a shard holds, a row each: `about` it, and where its samples are."""
+    """The rows of a shard: the columns `about` each, and the place of its samples."""
 
     path: Path
     about: pa.Table  # all columns but `pcm`
@@ -181,7 +182,10 @@ class Shard(NamedTuple):
 
 
 def describe(path: Path) -> Shard:
-    """Raises pa.ArrowException, ValueError or an OSError without errno if it is damaged."""
+    """Read the rows of a shard.
+
+    Raises `pa.ArrowException`, `ValueError` or an `OSError` without errno if it is damaged.
+    """
     buffer = mapped(path)
     reader = pa.ipc.open_file(pa.BufferReader(buffer))
     if reader.schema != SCHEMA:
@@ -201,7 +205,7 @@ def describe(path: Path) -> Shard:
 
 
 def mapped(path: Path) -> pa.Buffer:
-    """A shard's bytes, memory-mapped. Raises UserError if it was deleted."""
+    """Memory-map a shard. Raises `UserError` if it was deleted."""
     try:
         with pa.memory_map(str(path)) as file:  # the map outlives the file, which takes no handle
             return file.read_buffer()

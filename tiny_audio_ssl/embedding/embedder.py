@@ -1,8 +1,7 @@
-"""From a checkpoint to embeddings of arrays, files and folders."""
+"""Embed waveforms and recordings with a checkpoint."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,7 +21,6 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
-from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.version import __version__
 
 LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean of its parts
@@ -32,11 +28,11 @@ Floats = NDArray[np.float32]
 
 
 class EmbeddingModel(Protocol):
-    """Whatever turns waveforms into embeddings: our checkpoints, log-mel statistics, peers."""
+    """Anything that turns waveforms into embeddings: a checkpoint, log-mel statistics, a peer."""
 
     @property
     def name(self) -> str:
-        """As it stands in tables."""
+        """Name for tables."""
 
     @property
     def dim(self) -> int:
@@ -44,18 +40,30 @@ class EmbeddingModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Hash of all that decides on the embedding; embeddings are kept under it."""
+        """Hash of all that the embedding depends on; cached embeddings are stored under it."""
 
     def embed(self, waves: Floats, /) -> Floats:
         """float32 [B, N], mono, -1..1, 16 kHz -> float32 [B, dim]."""
 
 
 def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
-    """The embedder of a run's last checkpoint, or of a checkpoint folder (`RUN/best`).
+    """Load the last checkpoint of a run, or a checkpoint folder (`RUN/best`), to embed with.
 
-    `readout` makes the embedding of other parts than the checkpoint says (see `readout.py`).
+    Args:
+        run: the folder.
+        readout: parts of the embedding, of "last", "middle" and "mel", instead of those that the
+            checkpoint names.
 
-    Raises `CheckpointError` when there is none, or it is truncated or altered.
+    Raises:
+        CheckpointError: there is none, or it is truncated or altered.
+
+    Example:
+        >>> import numpy as np
+        >>> import tiny_audio_ssl
+        >>> embedder = tiny_audio_ssl.load("runs/mine")
+        >>> embedding = embedder.embed(np.zeros(16_000))  # one second
+        >>> embedding.shape == (embedder.dim,)
+        True
     """
     found = checkpoint.load(run, readout)
     return Embedder(found.model, found.sha256, str(run))
@@ -72,8 +80,8 @@ class Embedder:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of settings and weights: with other settings (`slice_frames`) the same weights give
-        other embeddings."""
+        """Hash of settings and weights; the same weights give other embeddings with other settings
+        (`slice_frames`)."""
         configs = [asdict(self.model.frontend.config), asdict(self.model.encoder.config)]
         about = json.dumps([__version__, *configs], sort_keys=True)
         digest = hashlib.sha256(about.encode())
@@ -87,8 +95,8 @@ class Embedder:
         """[N] -> [D], or a batch of mono waveforms [B, N] -> [B, D]; float32, unbounded.
 
         `waveform` is float, -1..1, of any length; a waveform shorter than one window (25 ms) is
-        padded with zeros. Another rate than 16 kHz is resampled. Raises `UserError` on integers,
-        NaN, no samples or more than two dimensions.
+        padded with zeros. Other rates than 16 kHz are resampled. Raises `UserError` for integers,
+        NaN, no samples, or more than two dimensions.
         """
         wave = _checked(waveform)
         if sample_rate_hz != SAMPLE_RATE_HZ:
@@ -103,7 +111,7 @@ class Embedder:
 
 @dataclass(frozen=True)
 class Span:
-    """The part of a recording that one row of the output stands for."""
+    """The part of a recording that one embedding is of."""
 
     clip: int
     start: int  # samples from the clip's own start
@@ -113,7 +121,7 @@ class Span:
 def spans(
     recordings: Recordings, window_s: float | None = None, hop_s: float | None = None
 ) -> list[Span]:
-    """Whole recordings, or windows: the last one ends with the recording, nothing is left out."""
+    """Return whole recordings, or windows, the last of which ends with the recording."""
     if window_s is None:
         return [Span(i, 0, int(n)) for i, n in enumerate(recordings.samples)]
     window = round(window_s * SAMPLE_RATE_HZ)
@@ -135,7 +143,7 @@ def embed_spans(
     done: Callable[[int], Any] = lambda count: None,
     batch_size: int = 32,
 ) -> Iterator[Floats]:
-    """Embeddings [n, D] of the spans, in their order, a batch at a time."""
+    """Yield the embeddings [n, D] of the spans in their order, a batch at a time."""
     longest = round(LONGEST_PASS_S * SAMPLE_RATE_HZ)
     for batch in _equal_lengths(wanted, longest, batch_size):
         if batch[0].samples > longest:
@@ -149,10 +157,11 @@ def embed_spans(
 def embed_all(
     embedder: EmbeddingModel, recordings: Recordings, window_s: float | None = None, **kw: Any
 ) -> Floats:
-    """One embedding of each recording: [recordings, D], float32.
+    """Return one embedding of each recording: float32 [recordings, D].
 
-    With `window_s` it is the mean over windows of that length, the last of which ends with the
-    recording; without, of the whole recording (or of equal parts of at most `LONGEST_PASS_S`).
+    With `window_s`, the mean over windows of that length, the last of which ends with the
+    recording; without, the embedding of the whole recording (of one longer than `LONGEST_PASS_S`,
+    the mean over equal parts).
     """
     wanted = spans(recordings, window_s)
     totals = np.zeros((len(recordings), embedder.dim))
@@ -164,79 +173,8 @@ def embed_all(
     return (totals / windows[:, None]).astype(np.float32)
 
 
-def write(
-    target: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
-) -> None:
-    """Write a .parquet (a row a span: path, times, manifest columns, embedding) or a .npy [n, D]
-    with its rows in a .csv beside it; either appears whole or not at all."""
-    writers = {".parquet": _write_parquet, ".npy": _write_npy}
-    if target.suffix not in writers:
-        raise UserError(f"{target}: ends with {target.suffix!r}; expected {' or '.join(writers)}")
-    with atomic_file(target) as work:
-        writers[target.suffix](work, embedder, recordings, wanted, **kw)
-    if target.suffix == ".npy":
-        _write_rows(target.with_suffix(".csv"), recordings, wanted)
-
-
-def _write_parquet(
-    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
-) -> None:
-    names = _column_names(recordings)
-    schema = pa.schema(
-        [
-            *[(name, pa.float64() if name.endswith("_s") else pa.string()) for name in names],
-            ("embedding", pa.list_(pa.float32(), embedder.dim)),
-        ],
-        metadata={"checkpoint_sha256": embedder.sha256, "sample_rate_hz": str(SAMPLE_RATE_HZ)},
-    )
-    first = 0
-    with pq.ParquetWriter(work, schema) as writer:
-        for embeddings in embed_spans(embedder, recordings, wanted, **kw):
-            rows = [_row(recordings, s) for s in wanted[first : first + len(embeddings)]]
-            first += len(embeddings)
-            flat = pa.array(embeddings.ravel())
-            vectors = pa.FixedSizeListArray.from_arrays(flat, embedder.dim)
-            columns = [[row.get(name) for row in rows] for name in names]
-            arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=False)]
-            writer.write_table(pa.Table.from_arrays([*arrays, vectors], schema=schema))
-
-
-def _write_npy(
-    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
-) -> None:
-    shape = (len(wanted), embedder.dim)
-    table = np.lib.format.open_memmap(work, mode="w+", dtype=np.float32, shape=shape)
-    first = 0
-    for embeddings in embed_spans(embedder, recordings, wanted, **kw):
-        table[first : first + len(embeddings)] = embeddings
-        first += len(embeddings)
-    table.flush()
-
-
-def _write_rows(target: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
-    with atomic_file(target) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, _column_names(recordings))
-        writer.writeheader()
-        writer.writerows(_row(recordings, span) for span in wanted)
-
-
-def _column_names(recordings: Recordings) -> list[str]:
-    others = dict.fromkeys(name for clip in recordings.clips for name in clip.columns)
-    return ["path", "start_s", "end_s", *(n for n in others if n not in ("start_s", "end_s"))]
-
-
-def _row(recordings: Recordings, span: Span) -> dict[str, Any]:
-    clip = recordings.clips[span.clip]
-    start_s = clip.start_s + span.start / SAMPLE_RATE_HZ
-    times = {
-        "start_s": round(start_s, 6),
-        "end_s": round(start_s + span.samples / SAMPLE_RATE_HZ, 6),
-    }
-    return {**clip.columns, "path": str(clip.path), **times}
-
-
 def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[list[Span]]:
-    """Runs of neighbours of one length, so that a batch is a plain array."""
+    """Yield batches of neighboring spans of equal length, so that a batch is a plain array."""
     batch: list[Span] = []
     room = size * SAMPLE_RATE_HZ * 5  # samples: long spans go in smaller batches
     for span in wanted:
@@ -252,7 +190,7 @@ def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[
 def _embed_long(
     embedder: EmbeddingModel, recordings: Recordings, span: Span, longest: int
 ) -> Floats:
-    """The mean over equal parts, each at most `longest` samples: memory stays flat."""
+    """Return the mean over equal parts of at most `longest` samples, for constant memory."""
     parts = -(-span.samples // longest)
     edges = np.linspace(0, span.samples, parts + 1).astype(int)
     total = np.zeros(embedder.dim)

@@ -1,8 +1,8 @@
-"""HearModel: any Python module with the HEAR API, to be probed beside ours or to teach ours.
+"""HearModel: any Python module with the HEAR API, to compare with our models or to teach them.
 
 The API (HEAR 2021, https://hearbenchmark.com/hear-api.html): `load_model(path)` gives a PyTorch
 module with `sample_rate` and `scene_embedding_size`, and `get_scene_embeddings(audio, model)` takes
-[sounds, samples] in -1..1 to [sounds, size]. What comes from strangers is checked.
+[sounds, samples] in -1..1 to [sounds, size]. Everything that the module returns is checked.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ MOVED = {  # modules that checkpoints name by where they used to lie -> where th
 class HearModel:
     """Waveforms -> scene embeddings of the model in `module`, frozen.
 
-    Not an `nn.Module`, so that a task that keeps one does not have it in its state.
+    Not an `nn.Module`, so that the state of a task that keeps one does not include it.
 
     Attributes:
         name: `hear:module`.
         dim: size D of an embedding.
-        identity: hash of the module's name, version and source, and of the weights: embeddings
-            that were kept under it may be used again.
+        identity: hash of the module's name, version and source, and of the weights; cached
+            embeddings are stored under it.
 
     Raises `UserError`: the module can't be imported, lacks a part of the API, or can't load its
-    weights; later, when what it gives is not [B, D] finite numbers.
+    weights; later, if its embeddings are not finite numbers of shape [B, D].
     """
 
     def __init__(self, module: str, weights: str | Path | None = None) -> None:
@@ -64,12 +64,12 @@ class HearModel:
 
     @torch.no_grad()
     def __call__(self, waves: Tensor) -> Tensor:
-        """The same on tensors; the model moves to where they are."""
+        """Embed a tensor; the model is moved to its device."""
         sounds = _resampled(waves, self.rate_hz)
         self.model.to(waves.device)
         try:
             found = self.module.get_scene_embeddings(sounds, self.model)
-        except Exception as error:  # a stranger's code may raise anything
+        except Exception as error:  # foreign code may raise anything
             raise UserError(
                 f"{self.name}: get_scene_embeddings failed on {list(sounds.shape)} samples at "
                 f"{self.rate_hz} Hz ({type(error).__name__}: {error})"
@@ -131,7 +131,7 @@ class HearModel:
 def _imported(name: str) -> ModuleType:
     try:
         module = importlib.import_module(str(name))
-    except Exception as error:  # an import runs a stranger's code
+    except Exception as error:  # an import runs foreign code
         raise UserError(
             f"hear:{name}: can't be imported ({type(error).__name__}: {error}); expected the "
             "dotted name of a module with the HEAR API that is installed or in a folder on "
@@ -146,7 +146,7 @@ def _imported(name: str) -> ModuleType:
 
 
 def _version(module: ModuleType) -> Any:
-    """Of the module itself, or else of the distributions that its top-level package is from."""
+    """Return the version of the module, or else of the distributions of its top-level package."""
     if own := getattr(module, "__version__", None):
         return own
     top = module.__name__.partition(".")[0]
@@ -155,7 +155,7 @@ def _version(module: ModuleType) -> Any:
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    """By top-level package; looking through all that is installed takes a while."""
+    """Return the distributions by top-level package; searching all that is installed is slow."""
     return metadata.packages_distributions()
 
 

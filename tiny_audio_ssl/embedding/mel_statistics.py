@@ -1,4 +1,4 @@
-"""Log-mel statistics as a module with the HEAR API: what an embedding must beat to be worth it.
+"""Log-mel statistics as a module with the HEAR API: the baseline that an embedding must beat.
 
 Mean and standard deviation over time of each band's log-mel. No weights, nothing learned.
 """
@@ -15,8 +15,8 @@ from tiny_audio_ssl.models.readout import MEL_STATISTICS, mel_statistics
 class MelStatistics(nn.Module):
     """Waveforms [B, N], -1..1, 16 kHz -> [B, 2 * bands]: means, then standard deviations.
 
-    `every`: maximum and change too, as in a readout: [B, 4 * bands]. A waveform shorter than one
-    window (25 ms) is padded with zeros.
+    With `every`, maximum and change too, as in a readout: [B, 4 * bands]. A waveform shorter than
+    one window (25 ms) is padded with zeros.
     """
 
     def __init__(self, config: FrontendConfig | None = None, every: bool = False) -> None:

@@ -1,7 +1,7 @@
-"""How good is an embedding?
+"""Measure how good an embedding is.
 
-- `datasets`: published datasets and suites of tasks
+- `datasets`: published datasets, and suites of tasks
 - `probing`: linear, kNN and few-shot probes of frozen embeddings
 - `finetuning`: encoders trained end to end on labels
-- `search`: the choice of pretext tasks and their weights
+- `search`: choice of pretext tasks and their weights
 """

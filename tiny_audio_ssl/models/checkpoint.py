@@ -2,7 +2,7 @@
 
 ```
 RUN/
-  checkpoints/step-00000400/   config.json     what made it, how far it came, hashes of the weights
+  checkpoints/step-00000400/   config.json     settings, progress, hashes of the weights
                                model.safetensors     front-end statistics and encoder
                                training.safetensors  pretext heads and optimizer; may be deleted
   last, best                   links to two of them
@@ -45,7 +45,7 @@ class CheckpointError(UserError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was loaded from a checkpoint folder."""
+    """A loaded checkpoint folder."""
 
     folder: Path
     model: WaveformEncoder  # in eval mode, on the CPU
@@ -55,11 +55,12 @@ class Checkpoint:
 
 
 def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEncoder:
+    """Build a model with random weights."""
     return WaveformEncoder(LogMel(frontend), Encoder(encoder, frontend.bands))
 
 
 def untrained(frontend: FrontendConfig, encoder: EncoderConfig, seed: int) -> WaveformEncoder:
-    """The same, its random weights a function of the seed; no other draw is disturbed."""
+    """Build a model whose random weights depend on `seed` alone; other draws are not disturbed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_model(frontend, encoder)
@@ -72,7 +73,7 @@ def save(
     progress: dict[str, Any],
     training: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write a checkpoint folder, atomically; an earlier one of that name is replaced."""
+    """Write a checkpoint folder atomically, replacing an earlier one."""
     with atomic_folder(folder) as work:
         save_file(_on_cpu(model.state_dict()), work / MODEL)
         if training is not None:
@@ -90,12 +91,12 @@ def save(
 
 
 def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
-    """Load a run's last checkpoint, or the checkpoint folder itself (`RUN/best`, a step's).
+    """Load the last checkpoint of a run, or a checkpoint folder such as `RUN/best`.
 
-    `readout` makes the embedding of other parts than the checkpoint says; the weights are the same.
+    `readout` names other parts for the embedding than the checkpoint does; the weights stay.
 
-    Raises `CheckpointError`: no checkpoint there, a file absent or not what its hash says, a
-    format or a setting of another version.
+    Raises `CheckpointError`: no checkpoint, a missing or altered file, a format or a setting of
+    another version.
     """
     folder = locate(path)
     config = _read_config(folder)
@@ -118,19 +119,19 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
 
 
 def load_training(folder: Path) -> dict[str, Tensor]:
-    """The pretext heads and the optimizer's state of a checkpoint folder."""
+    """Load the pretext heads and the state of the optimizer from a checkpoint folder."""
     _check_hash(folder, TRAINING, _read_config(folder))
     tensors = load_file(folder / TRAINING)
     return {re.sub("^optimiser[.]", "optimizer.", name): t for name, t in tensors.items()}
 
 
 def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin so, without that beginning."""
+    """Return the tensors whose names begin with `prefix`, without that prefix."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def locate(path: str | Path) -> Path:
-    """The checkpoint folder that a path means: itself, or the last one of a run."""
+    """Return the checkpoint folder for a path: itself, or the last one of a run."""
     path = Path(path)
     for candidate in (path, path / "last"):
         if (candidate / CONFIG).is_file():

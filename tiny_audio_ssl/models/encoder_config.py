@@ -17,7 +17,7 @@ ENCODER_NAMES = ("mobile", "separable")  # the keys of `encoders.ENCODERS`
 
 
 def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
-    """The parts without repetition, in their fixed order. Raises `UserError`."""
+    """Return the parts of a readout, each once and in fixed order. Raises `UserError`."""
     if not parts or set(parts) - set(PARTS):
         raise UserError(
             f"readout {' '.join(parts) or '(nothing)'}: expected one or more of {', '.join(PARTS)}"

@@ -20,13 +20,13 @@ from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.readout import Readout
 
 HALVINGS = 5
-MIDDLE = 1  # index of the block whose maps are the readout's "middle": a quarter of the bands
+MIDDLE = 1  # index of the block whose maps are the readout's "middle", a quarter of the bands high
 
 
 class Encoder(nn.Module):
-    """A body of convolutions, a pooling over what time is left, and perhaps a linear layer.
+    """A body of convolutions, pooling over the remaining frames, and perhaps a linear layer.
 
-    Takes any number of frames from one upwards. Pretext tasks train `forward`, of size
+    Takes any number of frames, at least one. Pretext tasks train `forward`, of size
     `feature_dim`; the embedding that leaves the model comes from `embed`, of size `embedding_dim`.
     """
 
@@ -70,14 +70,14 @@ class Encoder(nn.Module):
     def maps(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 1, bands, frames] -> middle and last maps [B, C, rows, T'], slice after slice.
 
-        At a slice's edge a convolution sees zeros, and short slices are nearly all edge: an
-        encoder that learned on them does not know what to do with neighbours. Slices keep it to
-        what it knows; probes lost a quarter of their accuracy without.
+        At the edges of a slice a convolution sees zeros, and short slices are nearly all edge. An
+        encoder that was trained on such slices does worse where frames have neighbors: without
+        slicing, probes lost a quarter of their accuracy.
         """
         size, frames = self.config.slice_frames, logmel.shape[3]
         if size is None or frames < size:
             return self._stages(logmel)
-        if frames % size == 0:  # of which an exported graph may have any number
+        if frames % size == 0:  # an exported graph takes any number of slices
             slices = logmel.reshape(*logmel.shape[:3], -1, size).permute(0, 3, 1, 2, 4)
         else:
             starts = [*range(0, frames - size, size), frames - size]  # the last ends with the input
@@ -97,8 +97,8 @@ class Encoder(nn.Module):
     def frames(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> an embedding for every column of the last maps [B, T', D].
 
-        Each is what `forward` gives for that column alone. A column stands for 32 frames, or for
-        a slice if that is shorter.
+        Each equals `forward` of that column alone. A column stands for 32 frames, or for a slice
+        if that is shorter.
         """
         _, maps = self.maps(logmel)
         columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
@@ -111,7 +111,7 @@ class Encoder(nn.Module):
 
 
 class WaveformEncoder(nn.Module):
-    """Front-end and encoder in one: what a phone runs. [B, N] samples -> embedding [B, D]."""
+    """Front-end and encoder in one, as a phone runs them: samples [B, N] -> embedding [B, D]."""
 
     def __init__(self, frontend: LogMel, encoder: Encoder) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class WaveformEncoder(nn.Module):
 
 
 class LogMelEncoder(nn.Module):
-    """What a phone runs that has made the log-mel. [B, 1, bands, frames] -> embedding [B, D]."""
+    """The encoder for phones that make the log-mel: [B, 1, bands, frames] -> embedding [B, D]."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -134,20 +134,20 @@ class LogMelEncoder(nn.Module):
 
 
 def _joined(maps: Tensor, slices: int) -> Tensor:
-    """Maps of slices [B * slices, C, R, T] -> of the inputs that they were cut from, in time."""
+    """Join the maps of slices [B * slices, C, R, T] in time, to [B, C, R, slices * T]."""
     apart = maps.reshape(-1, slices, *maps.shape[1:])
     return apart.permute(0, 2, 3, 1, 4).flatten(3)
 
 
 def halved(size: int, times: int = HALVINGS) -> int:
-    """What is left of so many bands or frames after the body; one is never lost."""
+    """Return the rows or columns that remain of so many bands or frames, at least one."""
     for _ in range(times):
         size = -(-size // 2)
     return size
 
 
 def channels(config: EncoderConfig, *wanted: int) -> list[int]:
-    """Layer sizes at the config's width, rounded to multiples of 8."""
+    """Return the sizes of layers at the width of `config`, in multiples of 8."""
     return [max(8, round(c * config.width / 8) * 8) for c in wanted]
 
 
@@ -162,7 +162,7 @@ def norm_layer(norm: Norm, size: int) -> nn.Module:
 def convolution(
     norm: Norm, i: int, o: int, kernel: tuple[int, int], stride: int = 1
 ) -> nn.Sequential:
-    """Convolution, normalisation, ReLU; the size is kept but for the stride."""
+    """Convolution, normalization and ReLU; only the stride changes the size."""
     padding = (kernel[0] // 2, kernel[1] // 2)
     layer = nn.Conv2d(i, o, kernel, stride, padding, bias=False)
     return nn.Sequential(layer, norm_layer(norm, o), nn.ReLU())
@@ -187,8 +187,8 @@ def separable(config: EncoderConfig) -> tuple[nn.Sequential, int]:
 def mobile(config: EncoderConfig) -> tuple[nn.Sequential, int]:
     """Depthwise-separable blocks (arXiv 1704.04861), strided: every operator trains on a phone.
 
-    Few blocks with large kernels and no ReLU between depthwise and pointwise: stacks of more,
-    smaller and rectified ones probed worse (compared before long inputs were sliced).
+    Few blocks with large kernels, and no ReLU between depthwise and pointwise convolution: more
+    blocks with small kernels and ReLUs gave worse probes (before long inputs were sliced).
     """
     stem, *sizes = channels(config, 24, 48, 96, 128, 128, 128)
     blocks: list[nn.Module] = [convolution(config.norm, 1, stem, (5, 5), stride=2)]
@@ -206,7 +206,7 @@ def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) ->
 
 
 class Residual(nn.Module):
-    """What the block adds to its input."""
+    """A block whose output is added to its input."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
@@ -222,11 +222,12 @@ ENCODERS: dict[str, Body] = {"mobile": mobile, "separable": separable}
 
 
 def parameter_count(module: nn.Module) -> int:
+    """Return the number of parameters."""
     return sum(p.numel() for p in module.parameters())
 
 
 def multiply_adds(module: nn.Module, *example: Tensor) -> int:
-    """Multiply-adds of one pass over its inputs, counted by PyTorch (convolutions and products)."""
+    """Count the multiply-adds of one pass, in convolutions and matrix products, with PyTorch."""
     training = module.training
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module.eval()(*example)

@@ -1,8 +1,8 @@
-"""LogMel: waveform [B, N] -> normalised log-mel [B, 1, bands, frames], as one exportable module.
+"""LogMel: waveform [B, N] -> normalized log-mel [B, 1, bands, frames], as one exportable module.
 
 The windowed Fourier transform and the mel filters are products with constant weights (see
-`spectrum.py`), so that the very module that training used goes into the artifact: phone and
-training can't differ.
+`mel_spectrum.py`). So the module that was trained with is the module that is exported, and the two
+can't differ.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MIN_STD = 1e-3  # a band that never changes must not be divided by zero
 
 
 class LogMel(nn.Module):
-    """Natural logarithm of the mel power spectrum, every band normalised.
+    """Natural logarithm of the mel power spectrum, every band normalized.
 
     Equals `torchaudio.transforms.MelSpectrogram(center=False, power=2, norm=None,
-    mel_scale="htk")` up to the normalisation; the window starts at the frame's first sample.
+    mel_scale="htk")` up to the normalization; the window starts at the frame's first sample.
 
     Input: waveform [B, N], mono, -1..1, at `config.sample_rate_hz`, N >= `config.window`.
     Output: [B, 1, bands, frames], about zero mean and unit variance a band after `fit`.
@@ -43,11 +43,11 @@ class LogMel(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         log_mel = torch.log(self.spectrum(waveform) + LOG_OFFSET)  # [bands, B, frames]
-        normalised = (log_mel - self.mean) * self.inverse_std
-        return normalised.transpose(0, 1).unsqueeze(1)
+        normalized = (log_mel - self.mean) * self.inverse_std
+        return normalized.transpose(0, 1).unsqueeze(1)
 
     def padded(self, waveform: Tensor) -> Tensor:
-        """[B, N] with zeros at the end, if shorter than one window."""
+        """Append zeros to [B, N] if it is shorter than one window."""
         return F.pad(waveform, (0, max(0, self.config.window - waveform.shape[1])))
 
     @torch.no_grad()
@@ -65,7 +65,7 @@ class LogMel(nn.Module):
             total = total + log_mel.sum(dim=(0, 1, 3)).cpu()
             squares = squares + (log_mel * log_mel).sum(dim=(0, 1, 3)).cpu()
         if not count:
-            raise UserError("frontend: no waveforms to fit the normalisation on")
+            raise UserError("frontend: no waveforms to fit the normalization on")
         mean = total / count
         std = (squares / count - mean * mean).clamp_min(0).sqrt().clamp_min(MIN_STD)
         self.mean.copy_(mean.reshape(-1, 1, 1))

@@ -11,14 +11,19 @@ from tiny_audio_ssl.errors import UserError
 
 @dataclass(frozen=True)
 class FrontendConfig:
-    """What the log-mel is made of. It travels with the weights."""
+    """Settings of the log-mel. They are stored with the weights."""
 
-    sample_rate_hz: ClassVar[int] = SAMPLE_RATE_HZ  # what audio.py gives; not a choice
+    sample_rate_hz: ClassVar[int] = SAMPLE_RATE_HZ  # of every waveform; not a setting
     window_ms: float = 25.0
+    """Length of a window in milliseconds."""
     hop_ms: float = 10.0
+    """Time from one frame to the next in milliseconds."""
     bands: int = 64
+    """Number of mel bands."""
     min_hz: float = 60.0
+    """Lower end of the lowest band in Hz."""
     max_hz: float = 7800.0
+    """Upper end of the highest band in Hz; at most 8000."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
@@ -44,21 +49,21 @@ class FrontendConfig:
 
     @property
     def fft_size(self) -> int:
-        """The power of two that holds a window (512 at 16 kHz)."""
+        """The smallest power of two that holds a window (512 at 16 kHz)."""
         return 1 << (self.window - 1).bit_length()
 
     def frames(self, samples: int) -> int:
-        """Whole frames in so many samples; nothing is padded."""
+        """Return the number of whole frames in so many samples; nothing is padded."""
         return max(0, (samples - self.window) // self.hop + 1)
 
     def samples(self, frames: int) -> int:
-        """The fewest samples that give so many frames."""
+        """Return the fewest samples that give so many frames."""
         return self.window + (frames - 1) * self.hop
 
     def frames_of_ms(self, duration_ms: float) -> int:
-        """Frames in so many milliseconds, at least one: 975 ms are 96 frames."""
+        """Return the frames in so many milliseconds, at least one: 975 ms are 96 frames."""
         return max(1, self.frames(round(duration_ms * self.sample_rate_hz / 1000)))
 
     def ms(self, frames: int) -> float:
-        """The milliseconds that so many frames span, first sample to last."""
+        """Return the milliseconds that so many frames span, from the first sample to the last."""
         return 1000 * self.samples(frames) / self.sample_rate_hz

@@ -1,4 +1,4 @@
-"""Waveform [B, N] -> mel power spectrum [bands, B, frames], in two forms that agree.
+"""Waveform [B, N] -> mel power spectrum [bands, B, frames], in two equivalent forms.
 
 `FactoredMel` is the fast one: a Cooley-Tukey DFT as products of small constant matrices. `DenseMel`
 is the definition, as one large matrix, for hops that the factors do not fit.
@@ -18,12 +18,15 @@ MOST_STRANDS = 16  # 512 = 32 x 16; as 16 x 32 it is a tenth slower
 FEWEST_STRANDS = 8
 MOST_HOPS = 8  # of a window; each is a slice of the signal
 SAMPLES_AT_ONCE = 1 << 18  # of a batch in memory: what fits a CPU's cache is twice as fast
-BANDS_AT_ONCE = 16  # neighbours see few bins; fewer at once: smaller weights, more operators
+BANDS_AT_ONCE = 16  # neighbors see few bins; fewer at once: smaller weights, more operators
 
 
 def mel_spectrum(config: FrontendConfig) -> nn.Module:
-    """The form for these settings: factored if the hop is a multiple of 8 samples and at least an
-    eighth of the window (10 ms at 16 kHz: 10 x 16 samples), else dense."""
+    """Return the faster form that suits these settings.
+
+    Factored if the hop is a multiple of 8 samples and at least an eighth of the window (10 ms at
+    16 kHz: 10 x 16 samples), else dense.
+    """
     strands = math.gcd(config.hop, MOST_STRANDS)
     fits = strands >= FEWEST_STRANDS and 2 * strands <= config.fft_size
     if fits and config.window <= MOST_HOPS * config.hop:
@@ -65,13 +68,13 @@ class FactoredMel(nn.Module):
 
         X[P b + a] = sum_r w_D^(b r)  sum_i w_PD^(a (D i + r)) hann[D i + r] x[D i + r]
 
-    Window and twiddle are in the weights of the inner sum, which each strand has its own of. They
-    are made of small tables when it runs: 45 kB less in an artifact, for a tenth of this part's
-    time in ExecuTorch; ONNX Runtime makes them when it loads. The signal is real: a = 0 .. P / 2 is
-    enough, and of bins k and P D - k, equal in power, one is used. Sorted into groups of P
-    neighbours, so that bands are products with few of them.
+    Window and twiddle factors are part of the weights of the inner sum, of which each strand has
+    its own. They are computed from small tables at run time: an artifact is 45 kB smaller, and this
+    part takes a tenth longer in ExecuTorch (ONNX Runtime computes them when it loads). The signal
+    is real, so a = 0 .. P / 2 is enough, and one of the bins k and P D - k, equal in power, is
+    used. Bins are sorted into groups of P neighbors, so that each band is a product with few.
 
-    Frames come last everywhere: no product waits for a transposition.
+    Frames are the last dimension everywhere, so that no product waits for a transposition.
     """
 
     real: Tensor
@@ -140,7 +143,7 @@ class FactoredMel(nn.Module):
         return (turns * self.window).flatten(1, 2)
 
     def _inner_tables(self) -> dict[str, Tensor]:
-        """What `_first` multiplies, each of [r, real or imaginary, a, i] with ones for the rest."""
+        """Return the factors of `_first`, each [r, real or imaginary, a, i] or 1 in a dimension."""
         a, i, r = (torch.arange(n) for n in (self.points // 2 + 1, self.length, self.strands))
         inner = rotations(a[:, None] * i, self.points)[None, None]
         twiddle = rotations(r[:, None] * a, self.config.fft_size)
@@ -180,8 +183,11 @@ class FactoredMel(nn.Module):
 
 
 def _of_length(waveform: Tensor, samples: int, most_missing: int) -> Tensor:
-    """[B, N] -> [B, samples]. What does nothing isn't written: the exporter would keep it as an
-    operator that isn't delegated."""
+    """[B, N] -> [B, samples].
+
+    An operation that changes nothing is left out: the exporter would keep it as an operator that no
+    delegate takes.
+    """
     missing = samples - waveform.shape[1]
     if not isinstance(missing, int):  # a graph for any length
         return F.pad(waveform, (0, most_missing))[:, :samples]

@@ -17,9 +17,10 @@ MEL_STATISTICS = 4
 
 
 class Readout(nn.Module):
-    """The chosen parts, one behind the other: [B, D].
+    """The chosen parts, concatenated: [B, D].
 
-    A module, so that export can tell its operators from the encoder's and keep them in float.
+    This is a module so that export can tell its operators from those of the encoder, and keep them
+    in float32.
     """
 
     def __init__(self, parts: Sequence[ReadoutPart]) -> None:
@@ -39,15 +40,19 @@ class Readout(nn.Module):
         return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
     def dim(self, bands: int, middle: int, last: int) -> int:
-        """Size of the embedding, from the channels times rows of the middle maps and the size of
-        the last embedding."""
+        """Return the size of the embedding.
+
+        `middle`: channels times rows of the middle maps; `last`: size of the last embedding.
+        """
         sizes = {"last": last, "middle": middle, "mel": MEL_STATISTICS * bands}
         return sum(sizes[part] for part in self.parts)
 
 
 def mel_statistics(logmel: Tensor) -> Tensor:
-    """Log-mel [B, 1, bands, frames] -> over time: mean, standard deviation, maximum, and mean of
-    the absolute difference between neighbouring frames: [B, 4 * bands]."""
+    """Log-mel [B, 1, bands, frames] -> statistics over time [B, 4 * bands].
+
+    Mean, standard deviation, maximum, and mean absolute difference between neighboring frames.
+    """
     mean = logmel.mean(dim=3)
     deviation = logmel - mean.unsqueeze(3)
     std = (deviation * deviation).mean(dim=3).sqrt()

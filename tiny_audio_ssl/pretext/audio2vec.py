@@ -1,4 +1,4 @@
-"""Audio2Vec: reconstruct a slice of the log-mel from its neighbours (CBoW), or these from it."""
+"""Audio2Vec: reconstruct a slice of the log-mel from its neighbors (CBoW), or vice versa."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tiny_audio_ssl.pretext.decoder import Decoder
 
 
 class Audio2Vec(Pretext):
-    """Both tasks cut 2P + 1 slices of N frames, G frames apart, at a random place of a clip."""
+    """Cut 2P + 1 slices of N frames, G frames apart, at a random place of a clip."""
 
     paper = "Tagliasacchi, Gfeller, de Chaumont Quitry, Roblek 2019, arXiv 1905.11796, section 3.1"
 
@@ -35,7 +35,7 @@ class Audio2Vec(Pretext):
 
 
 class Audio2VecCBoW(Audio2Vec):
-    """Each of the P slices before and after is encoded; all embeddings together give the middle."""
+    """Encode each of the P slices before and after; decode the middle one from all embeddings."""
 
     def __init__(self, config: Audio2VecConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
@@ -51,7 +51,7 @@ class Audio2VecCBoW(Audio2Vec):
 
 
 class Audio2VecSkipGram(Audio2Vec):
-    """The middle slice's embedding alone gives the P slices before and the P after it."""
+    """Encode the middle slice; decode the P slices before and the P after it."""
 
     def __init__(self, config: Audio2VecConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)

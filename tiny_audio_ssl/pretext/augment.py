@@ -1,9 +1,9 @@
-"""BYOL-A's augmentations of log-mel: pure functions that take a generator and edit nothing.
+"""The augmentations of BYOL-A, on log-mels: pure functions that take a generator.
 
 Niizumi, Takeuchi, Ohishi, Harada, Kashino: "BYOL for Audio", IJCNN 2021, arXiv 2103.06695,
-section III (mixup, resize crop, post-normalisation) and arXiv 2204.07402, section III-B (linear
-fader). All take normalised log-mel [B, 1, bands, T], draw anew for each clip, and give the same
-shape on the same device; `rng` lives on the CPU.
+section III (mixup, resize crop, post-normalization) and arXiv 2204.07402, section III-B (linear
+fader). All take normalized log-mels [B, 1, bands, T], draw for each clip on its own, and return the
+same shape on the same device; `rng` is on the CPU.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from tiny_audio_ssl.pretext import sampling
 
 
 def mixup(logmel: Tensor, rng: torch.Generator, largest: float = 0.2) -> Tensor:
-    """Mix every clip with the energy of another as its background: "log-mixup-exp".
+    """Mix the energy of another clip into every clip as background: "log-mixup-exp".
 
     log((1 - a) exp(x) + a exp(background)), a uniform in 0..`largest` (0..1; 0.4 in the first
     paper, 0.2 in the second).
 
-    The paper takes backgrounds from a memory of past clips, here they are other clips of the
-    batch: a task's state may hold no audio, and with such a memory a resumed run would differ.
+    The paper takes backgrounds from a memory of past clips; here they are other clips of the batch.
+    The state of a task must not hold audio, and with a memory a resumed run would differ.
     """
     count = len(logmel)
     share = uniform(0, largest, count, rng).reshape(-1, 1, 1, 1).to(logmel.device)
-    # A batch of one has no other: it is mixed with itself, which changes nothing.
+    # A single clip is mixed with itself, which changes nothing.
     other = (torch.arange(count) + sampling.integers(1, max(1, count - 1), count, rng)) % count
     energy = logmel.exp()
     return energy.lerp(energy[other.to(logmel.device)], share).log()
@@ -38,7 +38,7 @@ def random_resize_crop(
     largest: float = 1.5,
     boundary: tuple[float, float] = (1.0, 1.5),
 ) -> Tensor:
-    """Cut a random rectangle and resize it to the input's size: shifts and stretches in pitch and
+    """Cut a random rectangle and resize it to the size of the input, to shift and stretch pitch and
     time.
 
     Bands and frames of the rectangle are the input's times factors uniform in `smallest`..
@@ -53,31 +53,31 @@ def random_resize_crop(
 
 
 def random_linear_fader(logmel: Tensor, rng: torch.Generator, gain: float = 1.0) -> Tensor:
-    """Add a straight line over time, both ends uniform in -`gain`..`gain`: sounds come and go."""
+    """Add a straight line over time, both ends uniform in -`gain`..`gain`, to fade in and out."""
     count, frames = len(logmel), logmel.shape[3]
     first, last = uniform(-gain, gain, 2 * count, rng).reshape(2, -1, 1)
     line = torch.lerp(first, last, torch.linspace(0, 1, frames))
     return logmel + line[:, None, None, :].to(logmel.device)
 
 
-def normalise(logmel: Tensor) -> Tensor:
-    """Zero mean and unit variance over the whole batch: what augmenting shifted, shifted back."""
+def normalize(logmel: Tensor) -> Tensor:
+    """Restore zero mean and unit variance over the whole batch after augmenting."""
     std = logmel.std().clamp_min(torch.finfo(logmel.dtype).eps)
     return (logmel - logmel.mean()) / std
 
 
 def uniform(low: float, high: float, count: int, rng: torch.Generator) -> Tensor:
-    """`count` numbers, uniform in low..high."""
+    """Draw `count` numbers, uniform in low..high."""
     return low + (high - low) * torch.rand(count, generator=rng)
 
 
 def _resize_crop(
     count: int, size: int, boundary: float, smallest: float, largest: float, rng: torch.Generator
 ) -> Tensor:
-    """For one axis, a matrix a clip [count, size, size]: output = matrix @ input.
+    """Return for one axis a matrix of each clip [count, size, size], output = matrix @ input.
 
-    Each output reads four places of its crop, those beyond the crop's ends clamped to them; places
-    outside of the input are zeros and get no column.
+    Each output is interpolated from four places of its crop, clamped to the ends of the crop.
+    Places outside of the input are zeros and have no column.
     """
     canvas = int(size * boundary)
     length = (uniform(smallest, largest, count, rng) * size).long().clamp(1, canvas)

@@ -1,4 +1,4 @@
-"""Autoencoder: give a slice of the log-mel back from its own embedding."""
+"""Autoencoder: reconstruct a slice of the log-mel from its own embedding."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tiny_audio_ssl.pretext.decoder import Decoder
 
 
 class Autoencoder(Pretext):
-    """A slice of N frames is encoded, and decoded again: mean squared error with itself.
+    """Encode a slice of N frames and decode it again; the loss is the mean squared error.
 
-    The bottleneck is the embedding alone, and so is all that makes this harder than copying.
+    Only the size of the embedding makes this harder than copying.
     """
 
     paper = "Tagliasacchi, Gfeller, de Chaumont Quitry, Roblek 2019, arXiv 1905.11796, baseline"

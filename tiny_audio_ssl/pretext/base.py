@@ -1,8 +1,8 @@
-"""The contract of a pretext task: all that training, resuming and federation rely on.
+"""The contract of a pretext task, which training, resuming and federation rely on.
 
 Each task has a file of its own and is named in `registry.TASKS`; `tests/contract` then runs over
-it. The loader gives one random crop of each recording; positives come from `draw`,
-negatives from the batch.
+it. The loader gives one random crop of each recording; positives come from `draw`, negatives from
+the batch.
 """
 
 from __future__ import annotations
@@ -21,48 +21,48 @@ Inputs = dict[str, Tensor]
 
 
 class Pretext(nn.Module):
-    """What one task throws away after pre-training: heads, targets, codebooks. Never the encoder.
+    """The part of pre-training that is thrown away after it: heads, targets, codebooks.
 
-    A task must not keep the encoder (its state would hold the weights twice), and whatever holds
-    audio must be a non-persistent buffer: state is what leaves a device in federated training.
+    A task must not keep the encoder, or its state would hold the weights twice. Anything that holds
+    audio must be a non-persistent buffer: the state leaves the device in federated training.
     """
 
     paper: ClassVar[str]
     """Authors, year, where, and the section or equation."""
     takes: ClassVar[str] = "logmel"
-    """What `draw` receives: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
-    waveforms draws a "wav" [n, samples], of which `forward` is given the log-mel as "logmel"."""
+    """Argument of `draw`: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
+    waveforms draws a "wav" [n, samples], and `forward` is given its log-mel as "logmel"."""
 
     Config: ClassVar[Any] = PretextConfig
     """The dataclass of the hyper-parameters, derived from `PretextConfig`."""
 
     def __init__(self, config: Any, encoder: Encoder, frontend: FrontendConfig) -> None:
-        """Build the heads for this encoder's shapes; see the subclass for its config."""
+        """Build the heads for the shapes of this encoder."""
         super().__init__()
         self.config = config
         self.frontend = frontend
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
-        """All randomness of a step: cut, shuffle, mask, augment. Edits nothing in place.
+        """Do everything random of a step: cut, shuffle, mask, augment. Edit nothing in place.
 
-        `rng` lives on the CPU, so that a run draws the same on every device.
+        `rng` is on the CPU, so that a run draws the same on every device.
         """
         raise NotImplementedError
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        """{"loss": scalar to minimise, "embedding": [n, D] for the collapse meter, more to log}."""
+        """Return {"loss": scalar, "embedding": [n, D] for the collapse meter, more to log}."""
         raise NotImplementedError
 
     def inputs(self, frontend: LogMel, clips: Tensor, rng: torch.Generator) -> Inputs:
-        """From waveforms [B, samples] to what `forward` takes: front-end and `draw`, in the order
-        that the task wants."""
+        """Turn waveforms [B, samples] into the inputs of `forward`: by front-end and `draw`, in the
+        order that `takes` asks for."""
         if self.takes == "logmel":
             return self.draw(frontend(clips), rng)
         inputs = self.draw(clips, rng)
         return {**inputs, "logmel": frontend(inputs.pop("wav"))}
 
     def fit(self, clips: Tensor) -> None:
-        """Before the first step, on clips as `draw` takes them: statistics, k-means."""
+        """Fit statistics or codebooks before the first step, on clips as `draw` takes them."""
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
-        """After each optimizer step: moving averages, annealing."""
+        """Update moving averages and the like after each optimizer step."""

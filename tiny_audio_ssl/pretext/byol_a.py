@@ -1,4 +1,4 @@
-"""BYOL-A: predict how a slow copy of the encoder sees another version of the same sound."""
+"""BYOL-A: predict the embedding that a slow copy of the encoder gives to another view."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tiny_audio_ssl.pretext.configs import ByolAConfig
 class ByolA(Pretext):
     """Two augmented views of one slice; there are no negatives.
 
-    Online (encoder, projector, predictor) learns to give for one view what the target (encoder and
-    projector) gives for the other. The target is a moving average of the online weights and gets
-    no gradient; its batch normalisation has statistics of its own, of the batch that it sees.
+    The online network (encoder, projector, predictor) learns to predict from one view the output of
+    the target network (encoder, projector) for the other. The target is a moving average of the
+    online weights and has no gradient; its batch normalization has statistics of its own.
     """
 
     paper = (
@@ -46,11 +46,11 @@ class ByolA(Pretext):
         starts = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
         cut = sampling.cut(clips, starts, frames)
         views = torch.cat([self.view(cut, rng), self.view(cut, rng)])
-        first, second = augment.normalise(views).chunk(2)
+        first, second = augment.normalize(views).chunk(2)
         return {"first": first, "second": second}
 
     def view(self, logmel: Tensor, rng: torch.Generator) -> Tensor:
-        """One random version of each clip [B, 1, bands, frames]."""
+        """Return one random view of each clip [B, 1, bands, frames]."""
         config = self.config
         mixed = augment.mixup(logmel, rng, config.mixup)
         crop = augment.random_resize_crop(mixed, rng, config.smallest_crop, config.largest_crop)
@@ -75,12 +75,12 @@ class ByolA(Pretext):
 
 
 def momentum(base: float, step: int, total_steps: int) -> float:
-    """BYOL's tau of a step: 1 - (1 - base) (cos(pi k / K) + 1) / 2 (arXiv 2006.07733, 3.2)."""
+    """Return tau of a step: 1 - (1 - base) (cos(pi k / K) + 1) / 2 (arXiv 2006.07733, 3.2)."""
     return 1 - (1 - base) * (math.cos(math.pi * step / total_steps) + 1) / 2
 
 
 def perceptron(inputs: int, hidden: int, outputs: int, norm: Norm) -> nn.Sequential:
-    """Linear, normalisation (the encoder's kind), ReLU, linear."""
+    """Linear layer, normalization of the encoder's kind, ReLU, linear layer."""
     layer = nn.BatchNorm1d(hidden) if norm == "batch" else nn.GroupNorm(1, hidden)
     first = nn.Linear(inputs, hidden, bias=False)
     return nn.Sequential(first, layer, nn.ReLU(), nn.Linear(hidden, outputs))

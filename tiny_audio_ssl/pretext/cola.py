@@ -1,4 +1,4 @@
-"""COLA: which of the batch's slices comes from the same recording as this one?"""
+"""COLA: recognize the slice of the batch that comes from the same recording."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tiny_audio_ssl.pretext.pairs import Pairs
 class Cola(Pairs):
     """Cross-entropy of a_i W p_j over all slices j of the batch, of which j = i is right.
 
-    a and p are the two slices' embeddings after a linear layer, layer normalisation and tanh; the
-    matrix W is learned. Mixing and resizing are not in the paper: they keep slices that overlap,
-    as those of short recordings do, from being told by their very samples.
+    a and p are the embeddings of the two slices after a linear layer, layer normalization and tanh;
+    the matrix W is learned. Mixing and resizing are not in the paper: without them, slices that
+    overlap, as those of short recordings do, can be recognized by samples that they share.
     """
 
     paper = "Saeed, Grangier, Zeghidour 2020, arXiv 2010.10915, section 2"
@@ -47,8 +47,8 @@ class Cola(Pairs):
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         embedding = encoder(torch.cat([inputs["anchor"], inputs["positive"]]))
         anchor, positive = self.project(embedding).chunk(2)
-        # W could learn the factor; without it a step at Adam's rate moves D^2 products at once, and
-        # every slice ends in one place.
+        # W could learn this factor. Without it, a step of Adam changes D^2 products at once, and
+        # the embedding collapses.
         scale = anchor.shape[1] ** -0.5
         logits = scale * anchor @ self.similarity(positive).T  # [anchors, positives]
         right = torch.arange(len(logits), device=logits.device)

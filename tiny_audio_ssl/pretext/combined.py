@@ -1,4 +1,4 @@
-"""Combined: several pretext tasks at once on one encoder, their losses added with weights."""
+"""Combined: several pretext tasks at once on one encoder, by a weighted sum of losses."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tiny_audio_ssl.pretext.registry import pretext_class
 class Combined(Pretext):
     """Each task learns on its own random cut of the same clips; loss = sum of weight x its loss.
 
-    The weights are fixed and the losses as they are: how large a loss is says little of how hard
-    it pulls at the encoder (docs/choosing-tasks.md has figures), and plain sums do as well as
-    weights that are learned (Kurin et al. 2022, arXiv 2201.04122). `search` finds good ones.
+    The weights are fixed and the losses not rescaled: the size of a loss says little about the size
+    of its gradient (docs/choosing-tasks.md has figures), and plain sums do as well as learned
+    weights (Kurin et al. 2022, arXiv 2201.04122). `search` finds good weights.
     """
 
     paper = "Pascual, Ravanelli, Serra, Bonafonte, Bengio 2019 (PASE), arXiv 1904.03416, section 2"
@@ -41,7 +41,7 @@ class Combined(Pretext):
         return cast(Iterable[tuple[str, Pretext]], self.tasks.items())
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
-        """Each task's own, as TASK/KEY."""
+        """Draw the inputs of each task, named TASK/KEY."""
         inputs: Inputs = {}
         for name, task in self._parts():
             frames = task.config.clip_frames(self.frontend)
@@ -51,7 +51,7 @@ class Combined(Pretext):
         return inputs
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        """What a task logs as QUANTITY is logged as QUANTITY/TASK, its loss among it."""
+        """Add the losses. Each QUANTITY that a task logs, its loss too, becomes QUANTITY/TASK."""
         losses, embeddings = [], []
         logged: dict[str, Tensor] = {}
         for name, task in self._parts():
@@ -61,7 +61,7 @@ class Combined(Pretext):
             losses.append(self.config.weights[name] * out["loss"])
             embeddings.append(out.pop("embedding"))
             logged |= {f"{quantity}/{name}": value for quantity, value in out.items()}
-        # One task's alone: slices of two lengths would look spread when each had collapsed.
+        # Of one task: embeddings of slices of two lengths look spread even if each has collapsed.
         return {"loss": torch.stack(losses).sum(), "embedding": embeddings[0], **logged}
 
     def fit(self, clips: Tensor) -> None:

@@ -69,7 +69,7 @@ class CombinedConfig(PretextConfig):
         that it is given inputs of one length in every task, and later too."""
         return min(config.slice_frames(frontend) for config in self.configs().values())
 
-    def shorter(self) -> str:
+    def length_option(self) -> str:
         return "--pretext.slice-ms, or --pretext.weights without the task of the longest clip"
 
 

@@ -24,7 +24,7 @@ class PretextConfig:
         """Return the log-mel frames that the encoder is given at a time."""
         raise NotImplementedError
 
-    def shorter(self) -> str:
+    def length_option(self) -> str:
         """Name the option that lowers `clip_frames`, for the error about short recordings."""
         raise NotImplementedError
 
@@ -51,7 +51,7 @@ class PairsConfig(PretextConfig):
     def slice_frames(self, frontend: FrontendConfig) -> int:
         return frontend.frames_of_ms(self.slice_ms)
 
-    def shorter(self) -> str:
+    def length_option(self) -> str:
         return "--pretext.clip-ms (and --pretext.slice-ms below it)"
 
 
@@ -125,7 +125,7 @@ class Audio2VecConfig(PretextConfig):
         stride = self.stride_frames(frontend)
         return 2 * self.context * stride + self.slice_frames(frontend)
 
-    def shorter(self) -> str:
+    def length_option(self) -> str:
         return "--pretext.slice-ms, --pretext.gap-ms or --pretext.context"
 
 
@@ -146,7 +146,7 @@ class AutoencoderConfig(PretextConfig):
     def clip_frames(self, frontend: FrontendConfig) -> int:
         return self.slice_frames(frontend)
 
-    def shorter(self) -> str:
+    def length_option(self) -> str:
         return "--pretext.slice-ms"
 
 
@@ -194,7 +194,7 @@ class ByolAConfig(PretextConfig):
     def slice_frames(self, frontend: FrontendConfig) -> int:
         return frontend.frames_of_ms(self.slice_ms)
 
-    def shorter(self) -> str:
+    def length_option(self) -> str:
         return "--pretext.slice-ms"
 
 
@@ -225,5 +225,5 @@ class DistillationConfig(PretextConfig):
     def slice_frames(self, frontend: FrontendConfig) -> int:
         return self.clip_frames(frontend)
 
-    def shorter(self) -> str:
+    def length_option(self) -> str:
         return "--pretext.clip-ms"

@@ -1,4 +1,4 @@
-"""The decoder of the reconstructing tasks: the encoder's five halvings, undone."""
+"""The decoder of the tasks that reconstruct: it doubles five times where the encoder halves."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tiny_audio_ssl.models.encoders import HALVINGS, Encoder, convolution, halve
 class Decoder(nn.Module):
     """Embeddings [B, inputs * D] -> slices of log-mel [B, slices, bands, frames].
 
-    Mirrors the encoder: channels halve where its channels double, nearest-neighbour upsampling
-    stands where it pools (arXiv 1905.11796, section 4.1).
+    Mirrors the encoder: channels halve where its channels double, and nearest-neighbor upsampling
+    replaces its pooling (arXiv 1905.11796, section 4.1).
     """
 
     def __init__(self, encoder: Encoder, inputs: int, bands: int, frames: int, slices: int) -> None:

@@ -1,4 +1,4 @@
-"""Distillation: say what a larger model, the teacher, would say of the same sound. No labels."""
+"""Distillation: predict the embedding that a larger model, the teacher, gives. No labels."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.configs import DistillationConfig
 
 FIT_BATCH = 64  # clips that the teacher is given at a time
-SMALLEST_STD = 0.1  # of the mean over dimensions: one that hardly varies is not blown up
+SMALLEST_STD = (
+    0.1  # relative to the mean over dimensions, so that one that hardly varies is not magnified
+)
 
 
 class Distillation(Pretext):
-    """The embedding, projected to the teacher's size, points where the teacher's points.
+    """The projected embedding should point in the direction of the teacher's embedding.
 
-    With s the projected and t the teacher's embedding, standardised, the loss is
-    |s/|s| - t/|t||^2 = 2 - 2 cos(s, t). A share of the clips is mixed with another of the batch as
-    waveforms, w a + (1 - w) b (arXiv 1710.09412, equation 1), and the teacher hears the mixture:
-    more sounds than there are recordings.
+    With s the projected and t the standardized embedding of the teacher, the loss is
+    |s/|s| - t/|t||^2 = 2 - 2 cos(s, t). A share of the clips is mixed with another clip of the
+    batch, as waveforms, w a + (1 - w) b (arXiv 1710.09412, equation 1), and the teacher is given
+    the mixture: this makes more sounds than there are recordings.
 
-    The teacher is no part of the task's state: a checkpoint holds its name, and the statistics.
+    The teacher is not part of the task's state: a checkpoint holds its name, and the statistics.
     """
 
     paper = (
@@ -72,7 +74,7 @@ class Distillation(Pretext):
 
     @torch.no_grad()
     def fit(self, clips: Tensor) -> None:
-        """Mean and standard deviation of each dimension of the teacher's embeddings."""
+        """Compute mean and standard deviation of each dimension of the teacher's embeddings."""
         samples = self.frontend.samples(self.config.clip_frames(self.frontend))
         parts = torch.split(clips[:, :samples], FIT_BATCH)
         target = torch.cat([self.teacher(part) for part in parts])

@@ -1,4 +1,4 @@
-"""What tasks share that look at two slices of one recording."""
+"""The base of tasks that look at two slices of one recording."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tiny_audio_ssl.pretext.configs import PairsConfig
 
 
 class Pairs(Pretext):
-    """Anchor and positive: two slices from random places of one clip. They may overlap.
+    """Anchor and positive: two slices from random places of one clip, which may overlap.
 
-    Where a task has negatives, they are the positives of the batch's other clips, so that more
-    clips in a micro-batch make a harder task.
+    Negatives, if a task has any, are the positives of the other clips of the micro-batch, so that
+    more clips in it make the task harder.
     """
 
     Config = PairsConfig
@@ -28,6 +28,6 @@ class Pairs(Pretext):
         }
 
     def starts(self, clips: Tensor, rng: torch.Generator) -> Tensor:
-        """First frames of both slices, uniform and independent [2, B]."""
+        """Draw the first frames of both slices, uniform and independent: [2, B]."""
         last = clips.shape[3] - self.config.slice_frames(self.frontend)
         return sampling.integers(0, last, 2 * len(clips), rng).reshape(2, -1)

@@ -1,4 +1,4 @@
-"""Drawing parts of log-mel clips: pure functions that take a generator and edit nothing."""
+"""Draw parts of log-mel clips: pure functions that take a generator."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def integers(low: int, high: int, count: int, rng: torch.Generator) -> Tensor:
-    """`count` integers in low..high, both ends included."""
+    """Draw `count` integers in low..high, both ends included."""
     return torch.randint(low, high + 1, (count,), generator=rng)
 
 
 def cut(clips: Tensor, starts: Tensor, frames: int) -> Tensor:
-    """From each clip [B, 1, bands, T] the `frames` frames from its own start [B]."""
+    """Cut `frames` frames from each clip [B, 1, bands, T], from its own start [B]."""
     offsets = torch.arange(frames, device=clips.device)
     index = starts.to(clips.device)[:, None] + offsets
     index = index[:, None, None, :].expand(-1, clips.shape[1], clips.shape[2], -1)

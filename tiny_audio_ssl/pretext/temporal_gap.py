@@ -1,4 +1,4 @@
-"""Temporal gap: how far apart in time are two slices of one recording?"""
+"""Temporal gap: estimate how far apart in time two slices of one recording are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Triplet loss: two slices of one recording are nearer to each other than to other recordings."""
+"""Triplet loss: embed slices of one recording nearer to each other than to others."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tiny_audio_ssl.pretext.pairs import Pairs
 class Triplet(Pairs):
     """Hinge loss [|a - p|^2 - |a - n|^2 + margin]_+ on embeddings of length one.
 
-    Positives by temporal proximity. Of an anchor's negatives in the batch the nearest that is
-    further away than the positive counts (semi-hard; Schroff et al. 2015, arXiv 1503.03832,
-    section 3.2), and where none is, the furthest.
+    Positives are near in time. Of the negatives of an anchor in the batch, the nearest that is
+    farther away than the positive is taken (semi-hard; Schroff et al. 2015, arXiv 1503.03832,
+    section 3.2), or the farthest if there is none.
     """
 
     paper = "Jansen et al. 2018, arXiv 1711.02209, temporal proximity; baseline of 1905.11796"
@@ -35,9 +35,9 @@ class Triplet(Pairs):
 
 @torch.no_grad()
 def semi_hard(distance: Tensor) -> Tensor:
-    """Index [B] of each anchor's negative, from its distances to all positives [B, B].
+    """Return the index [B] of the negative of each anchor, from distances to all positives [B, B].
 
-    The nearest that is further than the anchor's own positive, else the furthest of all.
+    It is the nearest that is farther than the anchor's own positive, or else the farthest of all.
     """
     own = torch.eye(len(distance), dtype=torch.bool, device=distance.device)
     further = (distance > distance.diagonal()[:, None]) & ~own
@@ -48,6 +48,6 @@ def semi_hard(distance: Tensor) -> Tensor:
 
 @torch.no_grad()
 def nearest(distance: Tensor) -> Tensor:
-    """Share of the anchors that have no other clip's slice nearer than their positive."""
+    """Return the share of anchors whose positive is nearer than any slice of another clip."""
     own = torch.arange(len(distance), device=distance.device)
     return (distance.argmin(dim=1) == own).float().mean()

@@ -1,34 +1,17 @@
-"""One HTML page about runs: results, a map to listen to, mistakes, curves, costs. Works offline.
+"""One HTML page about runs: results, a map to listen to, mistakes, learning curves, costs.
 
-    results    files of scores -> scores under names that fit one page
-    table      scores -> the results table, with its best, averages and recovery
-    maps       embeddings -> places on a map, nearest neighbours
-    listening  recordings -> short MP3s within the page
-    pictures   a labelled task and its models -> what the map shows
-    runs       a run's folder -> curves, sizes, what it was made of
-    artifacts  RUN/export -> sizes, SNR, latencies
-    charts     curves -> SVG
-    page       all of it -> one file (page.html, page.css, page.js)
-    projector  embeddings -> TensorBoard's projector
+- `gather`: scores and embeddings that the page needs, computed where missing
+- `results`: scores of several files, with names that are unique on one page
+- `table`: table of results, with averages and recovery
+- `maps`: coordinates and nearest neighbors of embeddings
+- `listening`: short MP3s inside the page
+- `pictures`: data of the map
+- `runs`: a run's folder: checkpoint, learning curves, exported artifacts
+- `artifacts`: table of exported artifacts: sizes, SNR, latencies
+- `charts`: learning curves as SVG
+- `page`: the HTML file (page.html, page.css, page.js)
+- `projector`: embeddings for TensorBoard's projector
 
-The page is plain HTML with a small script of its own rather than a plotting library: those weigh
-3 to 5 MB before the first sound is in it, and the table must be readable without a script.
+The page is plain HTML with a small script of its own: interactive plotting libraries weigh 3 to 5
+MB before the first sound is in the page, and the tables must be readable without a script.
 """
-
-from tiny_audio_ssl.report.listening import Sounds
-from tiny_audio_ssl.report.page import Content, write
-from tiny_audio_ssl.report.pictures import Picture, picture
-from tiny_audio_ssl.report.results import in_order, read_results
-from tiny_audio_ssl.report.runs import read_run, short_names
-
-__all__ = [
-    "Content",
-    "Picture",
-    "Sounds",
-    "in_order",
-    "picture",
-    "read_results",
-    "read_run",
-    "short_names",
-    "write",
-]

@@ -1,4 +1,4 @@
-"""Exported artifacts of runs, as one table: sizes, how close to the model, how fast."""
+"""Table of the exported artifacts of several runs: size, closeness to the model, latency."""
 
 from __future__ import annotations
 
@@ -6,62 +6,58 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tiny_audio_ssl.bench import Row
-from tiny_audio_ssl.bench.timing import HOST
+from tiny_audio_ssl.bench.rows import Row
+from tiny_audio_ssl.bench.settings import HOST
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 
-if TYPE_CHECKING:
-    from tiny_audio_ssl.report.runs import Run
-
-BENCH = (
-    "bench.csv"  # in the export folder, as `bench RUN/export --csv RUN/export/bench.csv` puts it
-)
-EAGER = "eager "  # beginning of the name of the model itself, timed beside its artifacts
+BENCH = "bench.csv"  # in the export folder, written by `bench RUN/export --csv FILE`
+EAGER = "eager "  # prefix of the name of the model itself, timed together with its artifacts
 
 
 @dataclass(frozen=True)
 class ArtifactRow:
-    """An exported form; None is not known."""
+    """An exported form; None is unknown."""
 
     name: str
     kilobytes: float | None
-    snr_db: float | None  # of the centred embeddings, beside the model's
+    snr_db: float | None  # of the centered embeddings, compared with the model's
     p50_ms: float | None
     p90_ms: float | None
 
     @property
     def is_eager(self) -> bool:
+        """Whether this is the model itself, in eager PyTorch."""
         return self.name.startswith(EAGER)
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What RUN/export holds."""
+    """Contents of RUN/export."""
 
     artifacts: list[ArtifactRow]
-    notes: list[str]  # what to know of them
+    notes: list[str]  # remarks for the reader
 
 
 @dataclass(frozen=True)
 class ArtifactTable:
-    """A line an artifact, and for every exported run the same columns."""
+    """One line per artifact, with the same columns for every exported run."""
 
-    runs: list[Run]
+    runs: list[str]
     columns: list[str]
     lines: list[tuple[str, list[str]]]
     notes: list[str]
 
 
 def read_export(folder: Path, model_sha256: str, timings: Sequence[Row] = ()) -> Exported:
-    """The artifacts in a folder, timed as in `timings` or else in its bench.csv.
+    """Read the artifacts in a folder, with times from `timings` or else from its bench.csv.
 
-    Raises `UserError`: a manifest of another version, a bench.csv of something else.
+    Raises `UserError`: the manifest has another version, or bench.csv has no times.
     """
     if not (folder / manifest.MANIFEST).is_file():
-        return Exported([], ["not exported; tiny-audio-ssl export RUN does"])
+        return Exported([], ["not exported; run tiny-audio-ssl export RUN"])
     content = manifest.read(folder)
     times = {row["artifact"]: row for row in ([asdict(t) for t in timings] or _bench(folder))}
     made = [
@@ -76,7 +72,7 @@ def read_export(folder: Path, model_sha256: str, timings: Sequence[Row] = ()) ->
     eager = [ArtifactRow(name, None, None, *_times(times[name])) for name in times if EAGER in name]
     notes = [_timed(times)]
     if content["checkpoint"]["model_sha256"] != model_sha256:
-        notes.append("exported from another checkpoint than the one on this page")
+        notes.append("exported from a different checkpoint than the one on this page")
     return Exported([*eager, *made], notes)
 
 
@@ -90,7 +86,7 @@ def _bench(folder: Path) -> list[dict[str, Any]]:
         rows[0]
     ):
         raise UserError(
-            f"{path}: no times in it; write it again with "
+            f"{path}: it has no times; write it again with "
             f"tiny-audio-ssl bench {folder} --csv {path}"
         )
     return [row for row in rows if row.get("target", HOST) == HOST] or rows
@@ -101,35 +97,35 @@ def _times(row: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
 
 
 def _timed(times: Mapping[str, Mapping[str, Any]]) -> str:
-    """On what, in words."""
+    """Describe the device and settings of the timings."""
     row = next(iter(times.values()), None)
     if row is None:
-        return "latencies not measured; --bench does"
+        return "latencies not measured; use --bench"
     return f"timed on {row['device']}, threads: {row['threads']}, {row['runs']} runs of each"
 
 
-def tabulate_artifacts(runs: Sequence[Run]) -> ArtifactTable:
-    """All artifacts of all runs, side by side."""
-    there = [run for run in runs if run.exported.artifacts]
-    names = list(dict.fromkeys(a.name for run in there for a in run.exported.artifacts))
-    timed = any(a.p50_ms is not None for run in there for a in run.exported.artifacts)
+def tabulate_artifacts(exports: Mapping[str, Exported]) -> ArtifactTable:
+    """Return all artifacts of all runs side by side; `exports` are by the name of the run."""
+    there = {run: exported.artifacts for run, exported in exports.items() if exported.artifacts}
+    every = [artifact for artifacts in there.values() for artifact in artifacts]
+    timed = any(artifact.p50_ms is not None for artifact in every)
     columns = ["kB", "SNR, dB", *(("p50, ms", "p90, ms") if timed else ())]
     lines = []
-    for name in names:
-        found = [next((a for a in r.exported.artifacts if a.name == name), None) for r in there]
+    for name in dict.fromkeys(artifact.name for artifact in every):
+        found = [next((a for a in own if a.name == name), None) for own in there.values()]
         lines.append((name, [text for one in found for text in _texts(one)[: len(columns)]]))
-    return ArtifactTable(there, columns, lines, _together(runs))
+    return ArtifactTable(list(there), columns, lines, _merged_notes(exports))
 
 
-def _together(runs: Sequence[Run]) -> list[str]:
-    """What is alike for several runs is said once."""
-    said: dict[str, list[str]] = {}
-    for run in runs:
-        for note in run.exported.notes:
-            said.setdefault(note, []).append(run.name)
+def _merged_notes(exports: Mapping[str, Exported]) -> list[str]:
+    """Return each note once, with the names of the runs that have it."""
+    runs: dict[str, list[str]] = {}
+    for run, exported in exports.items():
+        for note in exported.notes:
+            runs.setdefault(note, []).append(run)
     return [
-        f"{'All' if len(names) == len(runs) > 1 else ', '.join(names)}: {note}."
-        for note, names in said.items()
+        f"{'All' if len(names) == len(exports) > 1 else ', '.join(names)}: {note}."
+        for note, names in runs.items()
     ]
 
 

@@ -1,71 +1,68 @@
-"""Learning curves as SVG: the lines of several runs on one pair of axes."""
+"""Learning curves as inline SVG: the lines of several runs on shared axes, drawn by matplotlib."""
 
 from __future__ import annotations
 
-import math
+import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
 
 from tiny_audio_ssl.report.runs import Points, Run
+from tiny_audio_ssl.utils.extras import require
 
-# Okabe and Ito's colours without yellow, which is too pale for lines: told apart by all eyes.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-WIDTH, HEIGHT = 460, 260
-LEFT, RIGHT, TOP, BOTTOM = 46, 22, 10, 34
-
-
-@dataclass(frozen=True)
-class Line:
-    path: str  # "x,y x,y", as SVG's polyline takes it
-    dots: list[tuple[float, float]]  # of a line with few points
-    colour: str
-    kind: str  # train | validation
-
-
-@dataclass(frozen=True)
-class Tick:
-    at: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Ready to be drawn: everything in the units of the picture."""
-
-    title: str
-    lines: list[Line]
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    bottom: int = HEIGHT - BOTTOM
+# Okabe and Ito's colors, which all eyes can distinguish, without yellow, too pale for lines.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+STYLES: dict[str, dict[str, Any]] = {
+    "train": {"linewidth": 1, "alpha": 0.4},
+    "validation": {"linewidth": 1.75, "marker": "o", "markersize": 4},
+}
+SIZE_PX = (460, 260)
+INK, GRID = "#010203", "#040506"  # stand for colors of the page's style sheet
+SETTINGS = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "tiny-audio-ssl",  # the same curves give the same bytes
+    "font.size": 12,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": GRID,
+    "axes.autolimit_mode": "round_numbers",
+    "axes.ymargin": 0,
+    "lines.solid_joinstyle": "round",
+    "lines.solid_capstyle": "round",
+}
+Curve = tuple[str, str, Points]  # kind (a key of STYLES), color, points
 
 
 @dataclass(frozen=True)
 class Learning:
-    """The curves of the runs of one pretext task: losses of other tasks are not on their scale."""
+    """Learning curves of the runs of one pretext task; losses of other tasks have other scales."""
 
     task: str
-    runs: list[tuple[str, str, str]]  # name, colour, where it ended, in words
-    charts: list[Chart]
+    runs: list[tuple[str, str, str]]  # name, color, last and best values in words
+    charts: list[tuple[str, Markup]]  # title, SVG
     missing: list[str]  # runs without metrics.jsonl
 
 
 def learning(runs: Sequence[Run]) -> list[Learning]:
-    """One a pretext task, in the order of the runs. A run keeps its colour over all."""
-    colours = {run.name: COLOURS[i % len(COLOURS)] for i, run in enumerate(runs)}
+    """Draw the curves of each pretext task; a run has the same color in all charts."""
+    colors = {run.name: COLORS[i % len(COLORS)] for i, run in enumerate(runs)}
     found = []
     for task in dict.fromkeys(run.task for run in runs):
         of_task = [run for run in runs if run.task == task]
         drawn = [run for run in of_task if run.curves]
-        charts = [_chart(what, drawn, colours) for what in ("loss", "spread")]
+        charts = []
+        for metric in ("loss", "spread"):
+            if curves := _curves(metric, drawn, colors):
+                charts.append((metric, draw(curves, f"{metric} of {task} by step")))
         found.append(
             Learning(
                 task,
-                [(run.name, colours[run.name], _ending(run)) for run in drawn],
-                [chart for chart in charts if chart.lines],
+                [(run.name, colors[run.name], _ending(run)) for run in drawn],
+                charts,
                 [run.name for run in of_task if not run.curves],
             )
         )
@@ -83,54 +80,47 @@ def _ending(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _chart(what: str, runs: Sequence[Run], colours: dict[str, str]) -> Chart:
-    curves = [
-        (kind, colours[run.name], points)
+def _curves(metric: str, runs: Sequence[Run], colors: dict[str, str]) -> list[Curve]:
+    return [
+        (kind, colors[run.name], points)
         for run in runs
-        for kind in ("train", "validation")
-        if (points := run.curves.get(f"{kind}/{what}"))
+        for kind in STYLES
+        if (points := run.curves.get(f"{kind}/{metric}"))
     ]
-    every = [point for _, _, points in curves for point in points]
-    if not every:
-        return Chart(what, [], [], [])
-    steps, values = zip(*every, strict=True)
-    x_ticks, y_ticks = ticks(0, max(steps)), ticks(min(values), max(values))
-
-    def place(points: Points) -> list[tuple[float, float]]:
-        return [
-            (
-                round(_between(step, x_ticks[0], max(steps), LEFT, WIDTH - RIGHT), 1),
-                round(_between(value, y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP), 1),
-            )
-            for step, value in points
-        ]
-
-    lines = []
-    for kind, colour, points in curves:
-        places = place(points)
-        path = " ".join(f"{x},{y}" for x, y in places)
-        lines.append(Line(path, places if kind == "validation" else [], colour, kind))
-    return Chart(
-        what,
-        lines,
-        [
-            Tick(place([(round(step), y_ticks[0])])[0][0], f"{step:,.0f}")
-            for step in x_ticks
-            if step <= max(steps)
-        ],
-        [Tick(place([(0, value)])[0][1], f"{value:.4g}") for value in y_ticks],
-    )
 
 
-def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Round numbers, 1, 2 or 5 times a power of ten apart, from below `low` to above `high`."""
-    span = (high - low) or abs(high) or 1.0
-    raw = span / wanted
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, max(last, first + 1) + 1)]
+def draw(curves: Sequence[Curve], label: str) -> Markup:
+    """Draw curves on one pair of axes; `label` describes the chart to screen readers."""
+    matplotlib = require("matplotlib", "eval")
+    ticker = require("matplotlib.ticker", "eval")
+    with matplotlib.rc_context(SETTINGS):
+        width, height = (pixels / 72 for pixels in SIZE_PX)
+        figure = require("matplotlib.figure", "eval").Figure((width, height), layout="constrained")
+        axes = figure.subplots()
+        for kind, color, points in curves:
+            axes.plot(*zip(*points, strict=True), color=color, clip_on=False, **STYLES[kind])
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:.4g}"))
+        axes.set_xlim(0, max(step for _, _, points in curves for step, _ in points))
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, pad=7)
+        axes.grid(axis="y", clip_on=False)
+        written = io.StringIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(written, format="svg", transparent=True, metadata=nothing)
+    return Markup(_inline(written.getvalue(), str(Markup.escape(label))))
 
 
-def _between(value: float, low: float, high: float, start: float, end: float) -> float:
-    return start + (value - low) / ((high - low) or 1.0) * (end - start)
+def _inline(svg: str, label: str) -> str:
+    """Turn an SVG file into an element of the page, colored by its style sheet."""
+    body = svg[svg.index(">", svg.index("<svg")) + 1 :].rstrip()
+    body = re.sub(r"<(metadata|style)\b.*?</\1>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r' id="[\w.]+_\d+"| transform="rotate\(-0 .*?\)"', "", body)
+    body = re.sub(r"font-family: [^;]*; ", "", body)
+    body = re.sub(r"(\.\d\d)\d+", r"\1", body)
+    body = body.replace(INK, "currentColor").replace(GRID, "var(--line)")
+    body = re.sub(r"\s*\n\s*", "\n", body)
+    width, height = SIZE_PX
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{body}'

@@ -1,4 +1,4 @@
-"""Sounds within the page: MP3 in base64, since every browser plays it, under a limit for all."""
+"""Sounds inside the page: MP3, which every browser plays, in base64, below a limit of size."""
 
 from __future__ import annotations
 
@@ -14,44 +14,48 @@ from tiny_audio_ssl.data.cache import Recordings
 
 KILOBITS_PER_S = 24
 MP3_QUALITY = 0.9  # libsndfile's compression level for that rate at 16 kHz mono
-LOOKED_AT_S = 60.0  # the loudest part is sought in the first minute of a recording
-SHORTEST_S = 1.0  # rather leave sounds out than cut them shorter
-FRAMES_BYTES = 600  # what an MP3 takes beyond its rate: a header frame, and filling up the last
-BASE64 = 4 / 3  # characters a byte
+SEARCHED_S = 60.0  # the loudest part is searched in the first minute of a recording
+SHORTEST_S = 1.0  # sounds are left out rather than cut shorter
+FRAMES_BYTES = 600  # overhead of an MP3: a header frame, and padding of the last frame
+BASE64 = 4 / 3  # characters per byte
 
 
 @dataclass
 class Sounds:
-    """What can be played. A recording that several tasks share is there once."""
+    """The sounds of a page. A recording that several tasks share is stored once."""
 
-    seconds: float  # of each, at most
-    limit_bytes: int  # of all, in the page
+    seconds: float  # maximum length of each sound
+    limit_bytes: int  # maximum size of all sounds in the page
     allowed: float = 1.0  # share of the limit that may be used so far
     encoded: list[str] = field(default_factory=list)
     cut: int = 0  # sounds that are only the loudest part of their recording
-    left_out: int = 0  # sounds beyond the limit
+    left_out: int = 0  # sounds left out to stay below the limit
     _known: dict[str, int | None] = field(default_factory=dict)
 
     @classmethod
     def for_clips(cls, clips: int, seconds: float, limit_mb: float) -> Sounds:
-        """Cut as short as it takes, not below a second, for all clips to fit."""
+        """Choose a length, at least a second, for which all clips fit."""
         bytes_each = limit_mb * 1e6 / BASE64 / max(1, clips)
         fit_s = (bytes_each - FRAMES_BYTES) / (KILOBITS_PER_S * 1000 / 8)
         return cls(min(seconds, max(SHORTEST_S, fit_s)), round(limit_mb * 1e6))
 
     @property
     def bytes(self) -> int:
+        """Size of all sounds in the page."""
         return sum(map(len, self.encoded))
 
     def add(self, content: str, recordings: Recordings, index: int) -> int | None:
-        """Where in `encoded` the recording is; None if it has no room. `content` is its hash."""
+        """Return the index of a recording in `encoded`, or None if it does not fit.
+
+        `content` is the hash of its samples.
+        """
         if content not in self._known:
             self._known[content] = self._encode(recordings, index)
         return self._known[content]
 
     def _encode(self, recordings: Recordings, index: int) -> int | None:
         samples = int(recordings.samples[index])
-        wave = recordings.read(index, 0, min(samples, round(LOOKED_AT_S * SAMPLE_RATE_HZ)))
+        wave = recordings.read(index, 0, min(samples, round(SEARCHED_S * SAMPLE_RATE_HZ)))
         part = loudest(wave, round(self.seconds * SAMPLE_RATE_HZ))
         text = base64.b64encode(mp3(part)).decode()
         if self.bytes + len(text) > self.allowed * self.limit_bytes:
@@ -63,7 +67,7 @@ class Sounds:
 
 
 def loudest(wave: Waveform, samples: int) -> Waveform:
-    """The part of so many samples with the most energy; all of a shorter waveform."""
+    """Return the `samples` consecutive samples with the most energy; all of a shorter waveform."""
     if len(wave) <= samples:
         return wave
     energy = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
@@ -72,7 +76,7 @@ def loudest(wave: Waveform, samples: int) -> Waveform:
 
 
 def mp3(wave: Waveform) -> bytes:
-    """float32 [samples], -1..1, 16 kHz -> a file of 24 kbit/s."""
+    """Encode float32 [samples], -1..1, 16 kHz, as MP3 of 24 kbit/s."""
     file = io.BytesIO()
     soundfile.write(
         file,

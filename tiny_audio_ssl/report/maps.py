@@ -1,4 +1,4 @@
-"""From embeddings to a picture: two dimensions, and the nearest neighbours in all of them."""
+"""Maps of embeddings: coordinates in two dimensions, and nearest neighbors in all dimensions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from tiny_audio_ssl.embedding.embedder import Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 
-FEWEST_FOR_UMAP = 15  # its neighbourhood; with fewer sounds there is no structure to find
+FEWEST_FOR_UMAP = 15  # size of its neighborhoods; fewer sounds have no structure to find
 SEED = 0
 Ints = NDArray[np.int64]
 
 
 def choose(truth: Ints, count: int, seed: int = SEED) -> Ints:
-    """At most `count` recordings, drawn evenly from the classes, one class after the other: the
-    first n of them are even too."""
+    """Draw at most `count` recordings evenly from the classes.
+
+    Classes take turns, so the first n of them are drawn evenly too.
+    """
     order = np.random.default_rng(seed).permutation(len(truth))
     turn = np.zeros(len(truth), np.int64)
     for name in np.unique(truth):
@@ -30,13 +32,13 @@ def choose(truth: Ints, count: int, seed: int = SEED) -> Ints:
 
 
 def directions(embeddings: Floats) -> Floats:
-    """[n, D] -> standardised as the linear probe does, then of unit length [n, D].
+    """Standardize embeddings [n, D] as the linear probe does, and scale them to unit length.
 
-    What all embeddings have in common makes any two of them alike: without it, a cosine of 0 is
-    what unrelated sounds have. Raises `UserError` on NaN or infinite values.
+    Without their common mean, unrelated sounds have a cosine near 0. Raises `UserError` on NaN or
+    infinite values.
     """
     if not np.isfinite(embeddings).all():
-        raise UserError("the embeddings have NaN or infinite values; there is no map of them")
+        raise UserError("the embeddings have NaN or infinite values, so there is no map of them")
     deviation = embeddings.std(axis=0)
     standard = (embeddings - embeddings.mean(axis=0)) / np.where(deviation > 1e-6, deviation, 1)
     length = np.linalg.norm(standard, axis=1, keepdims=True)
@@ -44,8 +46,8 @@ def directions(embeddings: Floats) -> Floats:
     return unit
 
 
-def neighbours(unit: Floats, count: int) -> tuple[Ints, Floats]:
-    """Indices and cosines [n, count] of the nearest others, nearest first."""
+def neighbors(unit: Floats, count: int) -> tuple[Ints, Floats]:
+    """Return indices and cosines [n, count] of the nearest others, nearest first."""
     cosine = unit @ unit.T
     np.fill_diagonal(cosine, -np.inf)
     nearest = np.argsort(-cosine, axis=1, kind="stable")[:, : min(count, len(unit) - 1)]
@@ -53,34 +55,34 @@ def neighbours(unit: Floats, count: int) -> tuple[Ints, Floats]:
 
 
 def layout(unit: Floats) -> tuple[Floats, str]:
-    """[n, D] -> places [n, 2] within 0..1 in one scale, and how they were found, in words."""
+    """Map [n, D] to coordinates [n, 2] within 0..1 on one scale; return them and the method."""
     if len(unit) < FEWEST_FOR_UMAP:
         return _fitted(_principal(unit)), (
-            f"the first two principal components, as {len(unit)} sounds are too few for UMAP"
+            f"First two principal components, as {len(unit)} sounds are too few for UMAP"
         )
     if np.linalg.matrix_rank(unit) < 2:
         return _fitted(_principal(unit)), (
-            "the first two principal components, as all embeddings lie on one line: the encoder "
-            "has collapsed"
+            "First two principal components, as all embeddings lie on one line: the encoder has "
+            "collapsed"
         )
-    return _fitted(_umap(unit)), f"UMAP, {FEWEST_FOR_UMAP} neighbours"
+    return _fitted(_umap(unit)), f"UMAP, {FEWEST_FOR_UMAP} neighbors"
 
 
 def _umap(unit: Floats) -> Floats:
     umap = require("umap", "eval")
-    nearest, cosines = neighbours(unit, FEWEST_FOR_UMAP - 1)
+    nearest, cosines = neighbors(unit, FEWEST_FOR_UMAP - 1)
     itself = np.arange(len(unit))[:, None]
     known = (
         np.hstack([itself, nearest]),
         np.hstack([np.zeros(itself.shape, np.float32), np.maximum(0, 1 - cosines)]),
     )
-    # Neighbours that are known already halve the time that UMAP takes to start.
+    # Passing known neighbors halves the time that UMAP takes to start.
     model = umap.UMAP(FEWEST_FOR_UMAP, random_state=SEED, precomputed_knn=(*known, None))
     threads = torch.get_num_threads()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a seed means one thread
+        warnings.simplefilter("ignore")  # about a seed limiting UMAP to one thread
         places: Floats = model.fit_transform(unit)
-    torch.set_num_threads(threads)  # the number is OpenMP's, and UMAP's loops set it to all cores
+    torch.set_num_threads(threads)  # UMAP sets OpenMP's number of threads, which torch shares
     return places
 
 

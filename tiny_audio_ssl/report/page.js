@@ -24,9 +24,9 @@ function selector(form, name, options, changed) {
 
 const unique = (values) => [...new Set(values)];
 
-// --- symbols: nine colours that all eyes tell apart (Paul Tol's "muted"), then other shapes -----
+// --- symbols: nine colors that all eyes tell apart (Paul Tol's "muted"), then other shapes -----
 
-const COLOURS = ["#332288", "#cc6677", "#117733", "#ddaa33", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499"];
+const COLORS = ["#332288", "#cc6677", "#117733", "#ddaa33", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499"];
 const SHAPES = [
   "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0",
   "M-4.5 -4.5h9v9h-9z",
@@ -37,8 +37,8 @@ const SHAPES = [
   "M-6 -6L0 -2.4L6 -6L2.4 0L6 6L0 2.4L-6 6L-2.4 0z",
 ];
 const symbol = (index) => ({
-  d: SHAPES[Math.floor(index / COLOURS.length) % SHAPES.length],
-  fill: COLOURS[index % COLOURS.length],
+  d: SHAPES[Math.floor(index / COLORS.length) % SHAPES.length],
+  fill: COLORS[index % COLORS.length],
 });
 
 // --- map -----------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ function draw(state) {
   drawLegend(shown);
   dim(shown);
   document.getElementById("listen").replaceChildren();
-  made(document.getElementById("listen"), "p", { class: "absent" }, "Choose a point to hear it and its nearest neighbours. Arrow keys go from point to point.");
+  made(document.getElementById("listen"), "p", { class: "absent" }, "Choose a point to hear it and its nearest neighbors. Arrow keys move from point to point.");
   document.getElementById("map-note").textContent = `${view.how}. ${map.note}`;
 }
 
@@ -150,7 +150,7 @@ function moveFocus({ points, places }, from, [dx, dy]) {
 
 function choose(shown, index) {
   const { state, view, points, places, links } = shown;
-  const near = view.neighbours[index];
+  const near = view.neighbors[index];
   points.forEach((point) => point.classList.remove("chosen", "near"));
   points[index].classList.add("chosen");
   links.replaceChildren();
@@ -166,7 +166,7 @@ function choose(shown, index) {
   made(panel, "div", { class: "file" }, clip.file);
   const audio = made(panel, "audio", { controls: "", preload: "auto" });
   const table = made(panel, "table");
-  made(table, "caption", {}, "Nearest neighbours, and their cosine to it");
+  made(table, "caption", {}, "Nearest neighbors, with their cosine to it");
   const body = made(table, "tbody");
   const buttons = [];
   const row = (other, cosine) => {
@@ -182,7 +182,7 @@ function choose(shown, index) {
   for (const [other, cosine] of near) row(other, cosine.toFixed(3));
   if (clip.sound === null) {
     audio.remove();
-    made(panel, "p", { class: "absent" }, "This sound is not in the page, to keep it small.");
+    made(panel, "p", { class: "absent" }, "This sound was left out to keep the page small.");
     if (near.every(([other]) => map.clips[other].sound === null)) return;
     table.before(audio);
   } else {
@@ -270,7 +270,7 @@ function worst({ classes, counts }) {
 
 function drawConfusion(parent, { classes, counts }) {
   const table = made(parent, "table", { class: classes.length > MANY ? "confusion many" : "confusion" });
-  made(table, "caption", {}, "Rows: the true label. Columns: what was said. Shade: share of the row.");
+  made(table, "caption", {}, "Rows: true label. Columns: predicted label. Shade: share of the row.");
   const head = made(made(table, "thead"), "tr");
   made(head, "th");
   for (const name of classes) made(made(head, "th", { scope: "col" }), "span", {}, name);
@@ -291,7 +291,7 @@ function drawConfusion(parent, { classes, counts }) {
 
 function drawPerClass(parent, found) {
   const table = made(parent, "table");
-  made(table, "caption", {}, "Of each label, over all folds and seeds.");
+  made(table, "caption", {}, "Figures of each label, over all folds and seeds.");
   const head = made(made(table, "thead"), "tr");
   for (const name of ["label", "precision", "recall", "F1", "tested"]) made(head, "th", { scope: "col" }, name);
   const body = made(table, "tbody");

@@ -1,4 +1,4 @@
-"""From what was found to one HTML file that asks nothing of any network."""
+"""Render the page: one HTML file that makes no network request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import torch
 
-from tiny_audio_ssl.bench import device_name
+from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.report import charts
 from tiny_audio_ssl.report.artifacts import tabulate_artifacts
@@ -31,25 +31,25 @@ from tiny_audio_ssl.version import __version__
 
 @dataclass(frozen=True)
 class Content:
-    """What a page is about. All of it may be empty; the page then says what is missing."""
+    """Content of a page. All of it may be empty; the page then says what is missing."""
 
     runs: Sequence[Run] = ()
     scores: Sequence[Score] = ()
     pictures: Sequence[Picture] = ()
     sounds: Sounds = field(default_factory=lambda: Sounds(0.0, 0))
-    command: str = ""  # that made the page
+    command: str = ""  # command line that made the page
 
 
 def write(target: Path, content: Content) -> None:
-    """The page appears whole or not at all."""
+    """Write the page, whole or not at all."""
     text = render(content)
     with atomic_file(target) as work:
         work.write_text(text, encoding="utf-8", errors="replace")
 
 
 def render(content: Content) -> str:
-    """The page as text."""
-    # Names and labels come from files, so everything is escaped and only our own script may run.
+    """Return the page as text."""
+    # Names and labels come from files: everything is escaped, and only our own script may run.
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     script = _part("page.js")
     results = tabulate(content.scores)
@@ -64,7 +64,7 @@ def render(content: Content) -> str:
         results=results,
         recovery=recovery,
         recovery_missing=recovery_missing,
-        artifacts=tabulate_artifacts(content.runs),
+        artifacts=tabulate_artifacts({run.name: run.exported for run in content.runs}),
         has_maps=bool(content.pictures),
         sounds_note=_sounds_note(content.sounds),
         learning=charts.learning(content.runs),
@@ -90,7 +90,7 @@ def _title(content: Content) -> str:
 
 
 def _headline(results: ResultTable) -> str:
-    """The best on average by the first protocol, and what it has to beat."""
+    """Name the best method on average by the first protocol, and the baselines."""
     if not results.tasks:
         return ""
     protocol, indices = results.protocols[0]
@@ -103,14 +103,14 @@ def _headline(results: ResultTable) -> str:
         return ""
     value, best = max(there, key=lambda pair: pair[0])
     where = results.tasks[0].name if len(results.tasks) == 1 else f"{len(results.tasks)} tasks"
-    said = f"{where}, {protocol}: best is {best.model} with a mean accuracy of {value:.3f}"
+    text = f"{where}, {protocol}: best is {best.model} with a mean accuracy of {value:.3f}"
     random = [found for found, method in there if method.is_random]
     logmel = [found for found, method in there if method.model == "log-mel statistics"]
     if random:
-        said += f"; random weights reach {max(random):.3f}"
+        text += f"; random weights reach {max(random):.3f}"
     if logmel:
-        said += f"; log-mel statistics {max(logmel):.3f}"
-    return f"{said}."
+        text += f"; log-mel statistics {max(logmel):.3f}"
+    return f"{text}."
 
 
 def _mistakes(score: Score) -> dict[str, Any]:
@@ -131,16 +131,16 @@ def _mistakes(score: Score) -> dict[str, Any]:
 
 def _sounds_note(sounds: Sounds) -> str:
     if not sounds.encoded:
-        return "No sounds are in this page."
+        return "This page has no sounds."
     whole = len(sounds.encoded) - sounds.cut
     note = (
-        f"{len(sounds.encoded)} sounds are in this page, {sounds.bytes / 1e6:.1f} MB as MP3 of "
-        f"{KILOBITS_PER_S} kbit/s at 16 kHz: {whole} whole, and of {sounds.cut} longer recordings "
-        f"the loudest {sounds.seconds:.1f} s. Embeddings are of whole recordings."
+        f"This page has {len(sounds.encoded)} sounds, {sounds.bytes / 1e6:.1f} MB as MP3 of "
+        f"{KILOBITS_PER_S} kbit/s at 16 kHz: {whole} whole recordings, and the loudest "
+        f"{sounds.seconds:.1f} s of {sounds.cut} longer ones. Embeddings are of whole recordings."
     )
     if sounds.left_out:
         limit = sounds.limit_bytes / 1e6
-        note += f" Left out to keep within {limit:g} MB: {sounds.left_out}."
+        note += f" Left out to stay below {limit:g} MB: {sounds.left_out}."
     return note
 
 

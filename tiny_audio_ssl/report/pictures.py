@@ -1,4 +1,4 @@
-"""What the map shows of a task: some of its recordings, as each model places them."""
+"""Data of the map: some recordings of a task, placed by each model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.report import maps
 from tiny_audio_ssl.report.listening import Sounds
 
-NEIGHBOURS = 6
-SYMBOLS = 63  # colours times shapes in page.js
+NEIGHBORS = 6
+SYMBOLS = 63  # colors times shapes in page.js
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,23 @@ class Spot:
 
     label: int  # index into the classes
     file: str
-    sound: int | None  # index into the page's sounds; None: left out
+    sound: int | None  # index into the sounds of the page; None: left out
 
 
 @dataclass(frozen=True)
 class View:
-    """How one model places the spots."""
+    """The spots as one model places them."""
 
     run: str
-    how: str  # the places were found, in words
+    how: str  # method that placed them, in words
     places: list[list[float]]  # [spots, 2], within 0..1
-    neighbours: list[list[list[Any]]]  # [spots, neighbours] of [index, cosine]
+    neighbors: list[list[list[Any]]]  # [spots, neighbors] of [index, cosine]
 
 
 @dataclass(frozen=True)
 class Picture:
+    """The map of one task."""
+
     task: str
     classes: list[str]
     clips: list[Spot]
@@ -48,7 +50,7 @@ class Picture:
 def picture(
     labelled: OpenedTask, embeddings: Sequence[tuple[str, Floats]], most: int, sounds: Sounds
 ) -> Picture:
-    """A map of at most `most` recordings of a task for each (name, embeddings [recordings, D])."""
+    """Map at most `most` recordings of a task for each (name, embeddings [recordings, D])."""
     chosen = maps.choose(labelled.truth, most)
     spots = [
         Spot(
@@ -69,7 +71,7 @@ def _view(name: str, embeddings: Floats) -> View:
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
     places, how = maps.layout(unit)
-    nearest, cosines = maps.neighbours(unit, NEIGHBOURS)
+    nearest, cosines = maps.neighbors(unit, NEIGHBORS)
     return View(
         name,
         how,
@@ -91,7 +93,5 @@ def _note(shown: int, there: int, classes: int) -> str:
     if shown < there:
         note += ", drawn evenly from the labels"
     if classes > SYMBOLS:
-        note += (
-            f"; from the {SYMBOLS + 1}th label on symbols repeat: choose a label to see it alone"
-        )
-    return f"{note}. Neighbours are sought among these, in all dimensions of the embedding."
+        note += f"; symbols repeat after {SYMBOLS} labels: choose a label to see it alone"
+    return f"{note}. Neighbors are searched among these, in all dimensions of the embedding."

@@ -1,4 +1,4 @@
-"""Embeddings for TensorBoard's projector: `tensorboard --logdir FOLDER`, then PROJECTOR."""
+"""Write embeddings for TensorBoard's projector: `tensorboard --logdir FOLDER`, then PROJECTOR."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tiny_audio_ssl.utils.files import explained
 def write(
     folder: Path, labelled: Sequence[tuple[OpenedTask, Sequence[tuple[str, Floats]]]]
 ) -> None:
-    """All recordings of each task, with label and file, for each (name, embeddings [n, D])."""
+    """Write all recordings of each task, with label and file; embeddings are (name, [n, D])."""
     from torch.utils.tensorboard import SummaryWriter
 
     with explained(folder), SummaryWriter(str(folder)) as board:
@@ -30,5 +30,5 @@ def write(
 
 
 def _cell(text: str) -> str:
-    """Metadata are tab-separated lines."""
+    """Replace tabs and line breaks, since metadata are tab-separated lines."""
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Scores from several files, under names that fit one page."""
+"""Scores of several files, with names that are unique on one page."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.scores import Score
 
-RANDOM = "random weights"  # what a reference of recovery is called
-FROZEN = ("linear", "knn", "few-shot")  # beginnings of protocols that leave the encoder as it is
+RANDOM = "random weights"  # name of the untrained reference of recovery
+FROZEN = ("linear", "knn", "few-shot")  # prefixes of protocols that do not train the encoder
 
 
 def read_results(files: Sequence[Path], names: Mapping[str, str]) -> list[Score]:
-    """All scores of the files; `names` maps the paths of runs, as models are called, to others.
+    """Read all scores of the files; `names` maps paths of runs to their names on the page.
 
-    What several files hold alike (log-mel statistics) is taken once. Models of one name and
-    different encoders, such as random weights, are told apart by their encoder.
+    A score that several files share (log-mel statistics) is taken once. Models that share a name
+    but not an encoder, such as random weights, get the name of their encoder added.
 
-    Raises `UserError`: not results, or two different results that can't be told apart.
+    Raises `UserError`: a file has no results, or two different scores can't be told apart.
     """
     found = [_renamed(score, names) for file in files for score in scores.read(file)]
     return _told_apart(_once(found))
 
 
 def in_order(found: Sequence[Score], tasks: Sequence[str]) -> list[Score]:
-    """First these tasks, then others as they came; in each, frozen encoders before trained ones."""
+    """Sort scores: these tasks first, and within a task frozen encoders before trained ones."""
     names = dict.fromkeys([*tasks, *(score.task for score in found)])
     place = {name: index for index, name in enumerate(names)}
     return sorted(found, key=lambda s: (place[s.task], not s.protocol.startswith(FROZEN)))
@@ -43,8 +43,8 @@ def _renamed(score: Score, names: Mapping[str, str]) -> Score:
 
 def _once(found: Sequence[Score]) -> list[Score]:
     def content(score: Score) -> tuple[object, ...]:
-        said = [(t.fold, t.seed, t.test.tobytes(), t.predicted.tobytes()) for t in score.trials]
-        return score.task, score.model, score.protocol, score.truth.tobytes(), *said
+        fits = [(f.fold, f.seed, f.test.tobytes(), f.predicted.tobytes()) for f in score.fits]
+        return score.task, score.model, score.protocol, score.truth.tobytes(), *fits
 
     return list({content(score): score for score in found}.values())
 
@@ -65,8 +65,8 @@ def _told_apart(found: Sequence[Score]) -> list[Score]:
         place = (score.task, score.model, score.protocol)
         if place in seen:
             raise UserError(
-                f"{score.task}: the results hold two different figures of {score.model} by "
-                f"{score.protocol}; give one of the --results that hold it"
+                f"{score.task}: the results hold two different scores of {score.model} by "
+                f"{score.protocol}; leave out one of the --results files that hold them"
             )
         seen.add(place)
     return named

@@ -1,4 +1,4 @@
-"""What a run is, how large, how fast, and how its training went: all that its folder tells."""
+"""Read a run's folder: checkpoint, learning curves, exported artifacts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from typing import Any
 
 import torch
 
-from tiny_audio_ssl.bench import Row
+from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
+from tiny_audio_ssl.bench.rows import Row
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import CONFIG, MODEL, Checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count
 from tiny_audio_ssl.report.artifacts import Exported, read_export
-from tiny_audio_ssl.utils.files import short_names as short_names
 
-ONE_WINDOW = 15_600  # samples: 0.975 s, the window that costs are quoted for
 Points = list[tuple[int, float]]  # (step, value)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the page says of a run."""
+    """A run, as the page shows it."""
 
     name: str
     checkpoint: Checkpoint
@@ -34,19 +33,22 @@ class Run:
 
     @property
     def task(self) -> str:
+        """Name of the pretext task."""
         return str(self.checkpoint.run.get("task", "unknown"))
 
     @property
     def kilobytes(self) -> float:
-        """Of the weights on disk."""
+        """Size of the weights on disk."""
         return (self.checkpoint.folder / MODEL).stat().st_size / 1000
 
     @property
     def parameters(self) -> int:
+        """Number of parameters of the encoder."""
         return parameter_count(self.checkpoint.model.encoder)
 
     @property
     def encoder(self) -> str:
+        """Name of the encoder."""
         return self.checkpoint.model.encoder.config.name
 
     @property
@@ -56,12 +58,12 @@ class Run:
 
     @property
     def settings(self) -> str:
-        """All of them, as JSON."""
+        """All settings, as JSON."""
         return json.dumps(self.checkpoint.run, indent=2)
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """What made the checkpoint, in words. What the checkpoint does not tell is not recorded."""
+        """How the checkpoint was made, in words; "not recorded" where it does not say."""
         run, progress = self.checkpoint.run, self.checkpoint.progress
         training, corpus = run.get("training", {}), run.get("corpus", {})
         best = progress.get("best") or {}
@@ -84,9 +86,9 @@ class Run:
         return [(name, text or "not recorded") for name, text in facts.items()]
 
     def multiply_adds(self) -> tuple[int, int]:
-        """Of the encoder and of the front-end, for one window."""
+        """Return the multiply-adds of the encoder and of the front-end for one window."""
         model = self.checkpoint.model
-        window = torch.zeros(1, ONE_WINDOW)
+        window = torch.zeros(1, WINDOW_SAMPLES)
         return (
             multiply_adds(model.encoder, model.frontend(window)),
             multiply_adds(model.frontend, window),
@@ -94,7 +96,7 @@ class Run:
 
 
 def read_run(folder: Path, name: str, timings: Sequence[Row] = ()) -> Run:
-    """Raises `UserError` when there is no checkpoint; all else may be absent, and is said to be."""
+    """Read a run. Raises `UserError` without a checkpoint; anything else may be absent."""
     found = checkpoint.load(folder)
     root = _run_folder(folder, found.folder)
     config = json.loads((found.folder / CONFIG).read_text())
@@ -104,16 +106,16 @@ def read_run(folder: Path, name: str, timings: Sequence[Row] = ()) -> Run:
 
 
 def _run_folder(given: Path, found: Path) -> Path:
-    """Where metrics.jsonl and export are: what was given, or RUN of RUN/checkpoints/step-…"""
+    """Return the folder of metrics.jsonl and export: `given`, or RUN of RUN/checkpoints/step-…"""
     if found.parent.name == "checkpoints":
         return found.parent.parent
     return given
 
 
 def read_curves(path: Path) -> dict[str, Points]:
-    """{"train/loss": [(step, value), ...]} of losses and spreads; empty without a file.
+    """Return losses and spreads as {"train/loss": [(step, value), ...]}; empty without a file.
 
-    The half line of a killed process and values that are not finite are left out.
+    The half-written line of a killed process and values that are not finite are left out.
     """
     curves: dict[str, Points] = {}
     lines = path.read_text().splitlines() if path.is_file() else []

@@ -1,7 +1,7 @@
-"""The results as one table: the best of each task, the average, the recovery.
+"""Table of results: accuracy of each method on each task, averages, recovery.
 
-A method is a line and a task a column: names of methods are long, and intervals under each other
-on one scale compare at a glance.
+Methods are rows and tasks are columns: names of methods are long, and intervals below each other on
+one scale compare at a glance.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ SUPERVISED = "supervised"
 
 @dataclass(frozen=True)
 class ResultRow:
-    """A line: a model by a protocol."""
+    """A method: a model by a protocol."""
 
     protocol: str
     model: str
 
     @property
     def is_random(self) -> bool:
-        """Random weights, frozen; trained ones are called so too, after what they began with."""
+        """Whether this is the untrained reference: frozen random weights, not trained from them."""
         return self.model.startswith(RANDOM) and self.protocol.startswith(FROZEN)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a method reached on a task; NaN is not known."""
+    """The result of a method on a task; NaN is unknown."""
 
     value: float  # accuracy, 0..1, or recovery
     low: float = math.nan  # 95 % interval
     high: float = math.nan
-    best: bool = False  # of the task by that protocol
-    missing: str = ""  # why there is no value
+    best: bool = False  # best of the task by that protocol
+    missing: str = ""  # reason why there is no value
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Column:
     """A task, or the average."""
 
     name: str
-    about: list[str]  # a few words each
-    cells: list[Cell]  # a method each
+    about: list[str]  # remarks of a few words
+    cells: list[Cell]  # one per method
 
     @property
     def scale(self) -> tuple[float, float]:
-        """From the lowest to the highest end of an interval: the axis that all cells share."""
+        """Lowest and highest end of all intervals: the axis that all cells share."""
         ends = [end for c in self.cells for end in (c.low, c.high, c.value) if not math.isnan(end)]
         return (min(ends), max(ends)) if ends else (0.0, 1.0)
 
@@ -62,19 +62,19 @@ class Column:
 class ResultTable:
     """Methods by tasks."""
 
-    methods: list[ResultRow]  # a protocol's one after the other
+    methods: list[ResultRow]  # grouped by protocol
     tasks: list[Column]
     average: Column
 
     @property
     def protocols(self) -> list[tuple[str, list[int]]]:
-        """Each protocol, and the indices of its methods."""
+        """Each protocol with the indices of its methods."""
         every = range(len(self.methods))
         grouped = groupby(every, lambda index: self.methods[index].protocol)
         return [(name, list(indices)) for name, indices in grouped]
 
     def having_values(self) -> ResultTable:
-        """Without the methods that have no value at all."""
+        """Return the table without methods that have no value at all."""
         kept = [
             i
             for i in range(len(self.methods))
@@ -89,7 +89,7 @@ class ResultTable:
 
 
 def tabulate(scores: Sequence[Score]) -> ResultTable:
-    """Accuracies; of each task, model and protocol there is one score (`results` sees to it)."""
+    """Tabulate accuracies; there must be one score per task, model and protocol."""
     by_place = {(score.task, ResultRow(score.protocol, score.model)): score for score in scores}
     # Protocols and models in the order of their first result.
     protocols = list(dict.fromkeys(score.protocol for score in scores))
@@ -104,10 +104,10 @@ def tabulate(scores: Sequence[Score]) -> ResultTable:
 def recoveries(
     accuracies: ResultTable, scores: Sequence[Score], encoders: Mapping[str, str]
 ) -> tuple[ResultTable, str]:
-    """(task - random) / (supervised - random), and why the table is empty if it is.
+    """Tabulate (task - random) / (supervised - random); also returns why the table is empty.
 
-    Where the results hold several random weights or supervised trainings, a model is compared with
-    those made of it, or else of its encoder; `encoders` says which a run has.
+    If there are several random weights or supervised trainings, a model is compared with those
+    derived from it, or else from its encoder; `encoders` maps runs to their encoders.
     """
     kinds = {
         "random weights": any(method.is_random for method in accuracies.methods),
@@ -141,7 +141,7 @@ def _column(name: str, scores: Sequence[Score | None], methods: Sequence[ResultR
 
 
 def _average(tasks: Sequence[Column], methods: Sequence[ResultRow]) -> Column:
-    """The mean over tasks, of methods that have all of them: others are not comparable."""
+    """Average over tasks, for methods that have all of them: others are not comparable."""
     cells = []
     for line in zip(*(task.cells for task in tasks), strict=True):
         values = [cell.value for cell in line if not cell.missing]
@@ -152,7 +152,7 @@ def _average(tasks: Sequence[Column], methods: Sequence[ResultRow]) -> Column:
 
 
 def _encoders(scores: Sequence[Score], known: Mapping[str, str]) -> dict[ResultRow, str]:
-    """By what the scores say themselves, or the name of the run."""
+    """Return each method's encoder, from its score or from the name of the run."""
     return {
         ResultRow(s.protocol, s.model): str(
             s.details.get("encoder") or known.get(_made_of(s.model), "")
@@ -162,7 +162,7 @@ def _encoders(scores: Sequence[Score], known: Mapping[str, str]) -> dict[ResultR
 
 
 def _made_of(model: str) -> str:
-    """`random weights of RUN` -> RUN."""
+    """Return RUN of `random weights of RUN`."""
     return model.removeprefix(f"{RANDOM} of ")
 
 
@@ -195,7 +195,7 @@ def _missing(why: str) -> Cell:
 
 
 def _marked(cells: Sequence[Cell], methods: Sequence[ResultRow]) -> list[Cell]:
-    """The same, with the best of each protocol marked: all that print alike, if not all do."""
+    """Mark the best cells of each protocol: all that print alike, unless all cells do."""
     values: dict[str, list[float]] = {}
     for cell, method in zip(cells, methods, strict=True):
         if not cell.missing:

@@ -4,7 +4,7 @@
 - `optimizer`: AdamW, its schedule and its state
 - `learner`: one optimizer step of any pretext task
 - `trainer`: the training loop
-- `metrics_log`: what a run writes down
+- `metrics_log`: metrics.jsonl, TensorBoard and the progress bar of a run
 - `run_recordings`: the recordings that a run uses
 - `runs`: start and resume runs
 """

@@ -5,7 +5,7 @@ Imports no PyTorch: the command line offers these settings, and a checkpoint kee
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from tiny_audio_ssl.errors import UserError
@@ -94,6 +94,27 @@ class PretrainConfig:
     def crop_samples(self) -> int:
         """Samples of one random crop of a recording: what one clip of the task needs."""
         return self.frontend.samples(self.pretext.clip_frames(self.frontend))
+
+    def changed(self, **changes: Any) -> PretrainConfig:
+        """Return a copy with other values, of fields of this class or of `TrainingConfig`.
+
+        Another task takes its default settings unless `pretext` is given too, and the encoder's
+        `slice_frames` follow the task.
+
+        Raises `UserError` when there is no such setting, or a value is out of range.
+        """
+        own = {f.name for f in fields(self)} - {"training"}
+        steps = {f.name for f in fields(TrainingConfig)}
+        if unknown := sorted(set(changes) - own - steps):
+            listed = ", ".join(sorted(own | steps))
+            raise UserError(f"no setting {', '.join(unknown)}; choose from {listed}")
+        top = {name: value for name, value in changes.items() if name in own}
+        if "task" in top:
+            top.setdefault("pretext", None)
+        if top:
+            top.setdefault("encoder", replace(self.encoder, slice_frames=None))
+        training = {name: value for name, value in changes.items() if name in steps}
+        return replace(self, **top, training=replace(self.training, **training))
 
     @classmethod
     def from_dict(cls, run: dict[str, Any]) -> PretrainConfig:

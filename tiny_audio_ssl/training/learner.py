@@ -1,4 +1,4 @@
-"""One optimizer step of any pretext task: what training and federated clients share."""
+"""One optimizer step of any pretext task, shared by training and federated clients."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.metrics_log import spread
 
-VALIDATION = 2**32 - 1  # stands for the step in the seeds of validation's sampling
+VALIDATION = 2**32 - 1  # in place of the step, in the seeds of validation
 
 
 class Step(nn.Module):
-    """Encoder and task as one module: what is compiled, cast and distributed."""
+    """Encoder and task as one module, to be compiled, cast and distributed."""
 
     def __init__(self, encoder: Encoder, pretext: Pretext) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Step(nn.Module):
 
 
 class FabricLike(Protocol):
-    """What a step asks of the process that it runs in. Lightning's Fabric has it all."""
+    """The part of Lightning Fabric that a step needs."""
 
     @property
     def device(self) -> torch.device: ...
@@ -52,7 +52,7 @@ class FabricLike(Protocol):
 
 
 class CpuFabric:
-    """The same without Fabric, whose import takes seconds: for devices, which start often."""
+    """A stand-in for Fabric on one CPU. Importing Fabric takes seconds, and devices start often."""
 
     device = torch.device("cpu")
     global_rank = 0
@@ -77,10 +77,10 @@ class CpuFabric:
 
 
 class Learner:
-    """A model, its task and an optimizer, on one device: takes clips, makes steps.
+    """A model, its task and an optimizer on one device.
 
-    A batch is worked through in `micro_batches` parts, each with a draw of its own. Parameters
-    that need no gradient when it is built are left alone.
+    A batch is processed in `micro_batches` parts, each with a draw of its own. Parameters that
+    require no gradient when the learner is built are not trained.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class Learner:
     def step(
         self, clips: Tensor, step: int, penalty: Callable[[], Tensor] | None = None
     ) -> dict[str, Tensor | float]:
-        """Train on waveforms [B, N] as step 0, 1, ... of the run; what the task logs, and the loss.
+        """Train on waveforms [B, N] as step 0, 1, ... of the run; return the loss and more to log.
 
-        `penalty` is minimised beside the loss, and is no part of what is logged.
+        `penalty` is added to the loss that is minimized, but not to the one that is returned.
         """
         learning_rate = optimizer.schedule(step, self.options)
         for group in self.optimizer.param_groups:
@@ -137,9 +137,9 @@ class Learner:
         return record
 
     def forward(self, clips: Tensor, *seeds: int) -> dict[str, Tensor]:
-        """What the task gives for waveforms [B, N]; the seeds decide what it sampling."""
+        """Return the output of the task for waveforms [B, N]; `seeds` decide on what is random."""
         seed = seed_of(self.options.seed, *seeds)
-        torch.manual_seed(seed)  # for what draws inside the forward pass, such as dropout
+        torch.manual_seed(seed)  # for modules that draw in the forward pass, such as dropout
         clips = clips.to(self.fabric.device, non_blocking=True)
         with torch.no_grad():
             inputs = self.pretext.inputs(self.frontend, clips, torch.Generator().manual_seed(seed))
@@ -148,7 +148,7 @@ class Learner:
 
     @torch.no_grad()
     def held_out_loss(self, recordings: Recordings) -> tuple[float, float]:
-        """Mean loss, and the spread of the embedding; the same crops and draws every time."""
+        """Return the mean loss and the spread of the embedding, on the same crops every time."""
         self.module.eval()
         losses, embeddings, count = 0.0, [], 0
         size = max(1, self.options.batch_size // self.micro_batches)
@@ -161,10 +161,11 @@ class Learner:
         return losses / count, float(spread(torch.cat(embeddings)))
 
     def optimizer_state(self) -> dict[str, Tensor]:
+        """Return the state of the optimizer by parameter name; empty before the first step."""
         return optimizer.state(self.optimizer, self.names)
 
     def load_optimizer(self, state: dict[str, Tensor]) -> None:
-        """The inverse of `optimizer_state`."""
+        """Load what `optimizer_state` returned."""
         optimizer.load_state(self.optimizer, self.names, state)
 
 
@@ -172,7 +173,7 @@ class Learner:
 def fit(
     config: PretrainConfig, model: WaveformEncoder, pretext: Pretext, recordings: Recordings
 ) -> None:
-    """Front-end statistics, then the task's, from middle crops of at most 2,000 recordings."""
+    """Fit front-end and task on the middle crops of at most 2,000 recordings."""
     chosen = recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))
     model.frontend.fit(sequential(chosen, config.crop_samples, 64))
     crops = sequential(chosen, config.crop_samples, 64)

@@ -1,4 +1,4 @@
-"""What a run writes down: metrics.jsonl, TensorBoard, a progress line; and the collapse meter."""
+"""The log of a run: metrics.jsonl, TensorBoard and a progress bar. And the collapse meter."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tiny_audio_ssl.utils.progress import ProgressBar
 
 @torch.no_grad()
 def spread(embeddings: Tensor) -> Tensor:
-    """How far embeddings [n, D] point in different directions: 0 all alike, 1 evenly spread.
+    """Return how far embeddings [n, D] differ in direction: 0 all alike, 1 evenly spread.
 
-    Standard deviation a dimension of the unit-length embeddings, times sqrt(D); after the meter in
+    The standard deviation of each dimension of unit-length embeddings, times sqrt(D); after
     "Exploring simple Siamese representation learning", Chen and He 2020, arXiv 2011.10566, 4.1.
     """
     unit = torch.nn.functional.normalize(embeddings.float(), dim=1)
@@ -28,9 +28,9 @@ def spread(embeddings: Tensor) -> Tensor:
 
 
 class MetricsLog:
-    """metrics.jsonl (a line a record, each with its step), the same in TensorBoard, and a bar.
+    """Write records to metrics.jsonl, a line each, and to TensorBoard, and draw a progress bar.
 
-    Records after `first_step` are of a run that was killed behind its last checkpoint: they are
+    Records after `first_step` come from a run that was killed after its last checkpoint. They are
     dropped, since the resumed run writes them again.
     """
 
@@ -70,7 +70,7 @@ class MetricsLog:
         self._bar.update(step)
 
     def write(self, step: int, record: dict[str, Any]) -> None:
-        """Numbers of one step, named `group/name`."""
+        """Write the numbers of one step, named `group/name`."""
         self._file.write(json.dumps({"step": step, **record}) + "\n")
         self._file.flush()
         for name, value in record.items():
@@ -84,4 +84,4 @@ def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
-        return float("inf")  # the half line of a killed process
+        return float("inf")  # a line that a killed process did not finish

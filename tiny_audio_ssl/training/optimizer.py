@@ -1,4 +1,4 @@
-"""AdamW with warm-up and cosine, and its state by parameter name (so that nothing is pickled)."""
+"""AdamW with warm-up and cosine decay, and its state by parameter name, without pickle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tiny_audio_ssl.training.config import TrainingConfig
 
 
 def build(module: nn.Module, options: TrainingConfig) -> AdamW:
-    """Matrices and kernels decay; biases and normalisation do not."""
+    """Build AdamW; matrices and kernels decay, biases and normalization do not."""
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
@@ -22,7 +22,7 @@ def build(module: nn.Module, options: TrainingConfig) -> AdamW:
 
 
 def schedule(step: int, options: TrainingConfig) -> float:
-    """Learning rate of step 0, 1, ...: a linear rise, then half a cosine down to zero."""
+    """Return the learning rate of step 0, 1, ...: a linear rise, then half a cosine to zero."""
     warmup = min(options.warmup_steps, options.steps // 2)
     if step < warmup:
         return options.learning_rate * (step + 1) / warmup
@@ -31,13 +31,13 @@ def schedule(step: int, options: TrainingConfig) -> float:
 
 
 def parameter_names(module: nn.Module, optimizer: Optimizer) -> list[str]:
-    """Names in the order in which the optimizer counts its parameters."""
+    """Return the names of the parameters in the order of the optimizer."""
     by_id = {id(p): name for name, p in module.named_parameters()}
     return [by_id[id(p)] for group in optimizer.param_groups for p in group["params"]]
 
 
 def state(optimizer: Optimizer, names: list[str]) -> dict[str, Tensor]:
-    """{"<parameter>/<quantity>": tensor}; empty before the first step."""
+    """Return {"<parameter>/<quantity>": tensor}; empty before the first step."""
     return {
         f"{names[index]}/{quantity}": torch.as_tensor(value)
         for index, entry in optimizer.state_dict()["state"].items()
@@ -46,7 +46,7 @@ def state(optimizer: Optimizer, names: list[str]) -> dict[str, Tensor]:
 
 
 def load_state(optimizer: Optimizer, names: list[str], tensors: dict[str, Tensor]) -> None:
-    """The inverse of `state`."""
+    """Load what `state` returned."""
     index = {name: i for i, name in enumerate(names)}
     entries: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

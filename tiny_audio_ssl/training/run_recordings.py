@@ -1,4 +1,4 @@
-"""Which recordings a run uses: those long enough for its task, listed in `RUN/recordings.csv`."""
+"""The recordings of a run: those long enough for its task, listed in `RUN/recordings.csv`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ TOO_SHORT = "shorter than the"
 
 
 def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
-    """Leave out, and list, the recordings that are shorter than the task's clip.
+    """Move recordings that are shorter than the task's clip to `skipped`.
 
-    They are never repeated to fill a clip: a loop is a pattern that a task would learn.
+    They are not repeated to fill a clip: a task would learn to recognize the loop.
+
+    Raises `UserError` if all are too short, or any is and `strict`.
     """
     needed_s = config.crop_samples / SAMPLE_RATE_HZ
     fits = recordings.samples >= config.crop_samples
@@ -40,7 +42,7 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
         raise UserError(
             f"{config.task} needs clips of {needed_s:.3f} s; {len(short)} of {len(recordings)} "
             f"recordings are shorter (the longest has {longest:.3f} s). Lower the need with "
-            f"{config.pretext.shorter()}"
+            f"{config.pretext.length_option()}"
         )
     kept = recordings.select(np.flatnonzero(fits))
     kept.skipped = [*recordings.skipped, *short]
@@ -48,7 +50,7 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
 
 
 def write_recordings(path: Path, recordings: Recordings, train: set[int]) -> None:
-    """`recordings.csv`: every recording, and whether it was trained on or held out."""
+    """Write every recording, and whether it is trained on or held out."""
     rows = (
         [
             clip.path.absolute(),
@@ -65,6 +67,7 @@ def write_recordings(path: Path, recordings: Recordings, train: set[int]) -> Non
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
+    """Write a CSV file, atomically."""
     with atomic_file(path) as work, work.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)

@@ -1,4 +1,4 @@
-"""A run from its recordings to its last checkpoint: `pretrain` and `resume`, around the loop.
+"""`pretrain` and `resume`: a run from its recordings to its last checkpoint.
 
 ```
 RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, split (train | held_out)
@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,19 +39,45 @@ logger = logging.getLogger(__name__)
 
 
 def pretrain(
-    source: str,
-    run: Path,
-    config: PretrainConfig,
+    source: str | Path,
+    run: str | Path,
+    config: PretrainConfig | None = None,
     *,
     group_column: str | None = None,
     cache_dir: Path | None = None,
     strict: bool = False,
     progress: bool = True,
+    **changes: Any,
 ) -> TrainingResult:
-    """Pre-train an encoder on a folder, a manifest or `builtin`, into the folder `run`.
+    """Pre-train an encoder on unlabeled recordings, into the folder `run`.
 
-    Raises `UserError` when the run exists, nothing is usable, or every recording is too short.
+    Args:
+        source: folder, audio file, CSV manifest, or `builtin` for the built-in sounds.
+        run: folder to make.
+        config: settings of the run; the defaults if None.
+        group_column: manifest column whose groups (speakers, sessions) are held out whole.
+        cache_dir: folder for decoded audio.
+        strict: raise at the first recording that can't be used.
+        progress: draw progress bars on stderr.
+        changes: settings that differ from `config`, such as `task="cola"` or `steps=500`: fields of
+            `PretrainConfig` and of `TrainingConfig`.
+
+    Raises:
+        UserError: the run exists, no recording can be used, or all are too short for the task.
+        TrainingInterruptedError: Ctrl-C or SIGTERM; a checkpoint to resume from was written.
+        TrainingStoppedError: the loss or the embedding became useless.
+
+    Example:
+        >>> import tiny_audio_ssl
+        >>> result = tiny_audio_ssl.pretrain(
+        ...     "builtin:2", "runs/new", task="audio2vec-cbow", steps=2, batch_size=4
+        ... )
+        >>> result.step
+        2
     """
+    run = Path(run)
+    source = str(source)
+    config = (config or PretrainConfig()).changed(**changes)
     if (run / "last").exists():
         raise UserError(
             f"{run}: holds a run already. Go on with it by `tiny-audio-ssl resume {run}`, or name "
@@ -87,15 +113,28 @@ def pretrain(
 
 
 def resume(
-    run: Path,
+    run: str | Path,
     *,
     cache_dir: Path | None = None,
     progress: bool = True,
 ) -> TrainingResult:
-    """Go on with a run from its last checkpoint, on the same recordings, to the same result.
+    """Resume a run from its last checkpoint; the result is the same as without a break.
 
-    Raises `UserError` when there is no checkpoint, or recordings are gone or have changed.
+    Args:
+        run: folder of the run.
+        cache_dir: folder for decoded audio.
+        progress: draw progress bars on stderr.
+
+    Raises:
+        UserError: there is no checkpoint, or recordings are gone or have changed.
+
+    Example:
+        >>> import tiny_audio_ssl
+        >>> result = tiny_audio_ssl.resume("runs/mine")
+        >>> result.step
+        4
     """
+    run = Path(run)
     start = checkpoint.load(run)
     config = PretrainConfig.from_dict(start.run)
     fabric = launch(config.training)
@@ -119,7 +158,7 @@ def resume(
 def _open(
     fabric: Fabric, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
 ) -> Recordings:
-    """The cache, built by one process of each machine while the others wait."""
+    """Open the cache; one process of each machine builds it while the others wait."""
     with fabric.rank_zero_first(local=True):
         show = progress and fabric.local_rank == 0
         return open_cache(corpus, cache_dir, strict=strict, progress=show)
@@ -136,7 +175,7 @@ def _check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
         listed = "\n  ".join([*gone, *changed][:5])
         raise UserError(
             f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
-            f"changed, so the run can't go on as it began:\n  {listed}\nBring them back, or start "
+            f"changed, so the run can't be resumed:\n  {listed}\nBring them back, or start "
             "a new run with `tiny-audio-ssl pretrain`"
         )
 
@@ -154,7 +193,7 @@ def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) ->
     if short:
         told.append(
             f"{len(short)} are {TOO_SHORT} {config.crop_samples / SAMPLE_RATE_HZ:.3f} s that "
-            f"{config.task} needs; lower that with {config.pretext.shorter()}"
+            f"{config.task} needs; lower that with {config.pretext.length_option()}"
         )
     told += [f"{s.path}: {s.reason}" for s in others[:5]]
     if len(others) > 5:

@@ -1,12 +1,12 @@
-"""The only training loop: any pretext task, any device, resumable to the bit.
+"""The training loop, for any pretext task and any device; a run resumes to the bit.
 
-Everything random in step k is a function of the seed and k, so a checkpoint needs no generator's
-state. A step's batch is cut into micro-batches, each with its own draw: a process takes one or
-several of them, and two processes do what one does with the same number of micro-batches.
+Everything random in step k is a function of the seed and k, so that a checkpoint need not hold the
+state of a generator. A batch is divided into micro-batches, each with its own draw: a process takes
+one or several of them, and two processes compute what one does with as many micro-batches.
 
-Batch normalisation sees one micro-batch of one process at a time, as is usual; its running
-statistics are those of the first process. Where the result must not depend on how the batch is
-spread, use `--encoder.norm group`.
+Batch normalization sees one micro-batch of one process at a time, as usual; its running statistics
+are those of the first process. Use `--encoder.norm group` where the result must not depend on how
+the batch is divided.
 """
 
 from __future__ import annotations
@@ -42,28 +42,30 @@ PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 class TrainingStoppedError(UserError):
-    """Training would lead nowhere: NaN, or an embedding that no longer tells sounds apart."""
+    """Training makes no sense any more: a NaN, or the same embedding for all sounds."""
 
 
 class TrainingInterruptedError(Exception):
-    """The user pressed Ctrl-C (or the system asked to end); a checkpoint has been written."""
+    """Ctrl-C or SIGTERM ended the training; a checkpoint has been written."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
+    """The end of a run."""
+
     step: int
     loss: float | None  # of the last step; None if the run was finished already
     validation_loss: float | None
     best_step: int | None
     clips_per_s: float
-    folder: Path
+    folder: Path  # of the last checkpoint
 
 
 class Trainer:
     """One run: build it, then `run()` it to its last step.
 
-    `start` is the checkpoint to go on from; without one the front-end and the task are fitted on
-    the recordings and the run begins at step 0.
+    `start` is the checkpoint to resume from. Without one, front-end and task are fitted on the
+    recordings, and the run begins at step 0.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class Trainer:
         self._build(train, start)
 
     def _micro_batches(self) -> int:
-        """Micro-batches of this process."""
+        """Return the number of micro-batches of this process."""
         processes, size = self.fabric.world_size, self.options.batch_size
         total = self.options.micro_batches or processes
         if total % processes or size % total:
@@ -130,8 +132,8 @@ class Trainer:
     def run(self) -> TrainingResult:
         """Train up to the last step.
 
-        Raises `TrainingInterruptedError` after Ctrl-C or SIGTERM, `TrainingStoppedError` when the
-        loss or the embedding has become useless; what was saved before stays.
+        Raises `TrainingInterruptedError` after Ctrl-C or SIGTERM, and `TrainingStoppedError` if the
+        loss or the embedding is useless; earlier checkpoints stay.
         """
         options = self.options
         loss, validation, rate = None, None, 0.0
@@ -166,7 +168,7 @@ class Trainer:
         return self.learner.step(clips, self.step)
 
     def _log_step(self, log: MetricsLog | None, record: dict[str, Any]) -> tuple[float, float]:
-        """Write this step's own numbers (not a mean: a resumed run writes the same)."""
+        """Write the numbers of this step alone, no mean, so that a resumed run writes the same."""
         mean = self.fabric.all_reduce({k: torch.as_tensor(v) for k, v in record.items()})
         numbers = {f"train/{'spread' if k == 'embedding' else k}": float(mean[k]) for k in mean}
         loss = numbers["train/loss"]
@@ -186,7 +188,7 @@ class Trainer:
         return loss, rate
 
     def _validate(self, log: MetricsLog | None) -> float | None:
-        """Mean loss on the held-out recordings, the same crops and draws every time."""
+        """Return the mean loss on the held-out recordings, or None if there are none."""
         if not len(self.held_out):
             return None
         loss, wide = self.learner.held_out_loss(self.held_out)
@@ -227,7 +229,7 @@ class Trainer:
         return MetricsLog(self.folder.root, self.step, self.options.steps, self.progress)
 
     def _any(self, stop: list[int]) -> bool:
-        """Whether any process was asked to stop: all must leave the loop at the same step."""
+        """Return whether any process was asked to stop; all must stop at the same step."""
         if self.fabric.world_size == 1:
             return bool(stop)
         asked = torch.tensor(float(len(stop)), device=self.fabric.device)
@@ -235,7 +237,7 @@ class Trainer:
 
 
 def launch(options: TrainingConfig) -> Fabric:
-    """Start the processes that the options ask for; a process that torchrun started joins them."""
+    """Start the processes that the options ask for, or join those that torchrun started."""
     fabric = fabric_class()(
         accelerator=options.accelerator,
         devices=options.devices,
@@ -249,7 +251,7 @@ def launch(options: TrainingConfig) -> Fabric:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying of them; a second Ctrl-C is not held back."""
+    """Collect SIGINT and SIGTERM in the list; a second Ctrl-C ends the process as usual."""
     received: list[int] = []
 
     def note(number: int, frame: Any) -> None:

@@ -1,6 +1,6 @@
 """Helpers that every other package may use.
 
-- `cache_dir`: the folder for what can be made again
+- `cache_dir`: the cache folder
 - `callable_package`: packages that can be called like the function of their name
 - `extras`: optional packages, imported when they are needed
 - `fabric`: Lightning Fabric, imported quickly

@@ -1,4 +1,4 @@
-"""The folder for what can be made again: decoded audio, built-in sounds, embeddings, programs."""
+"""The cache folder: decoded audio, built-in sounds, embeddings and compiled programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from platformdirs import user_cache_path
 
 
 def default_cache_dir() -> Path:
-    """Return $TINY_AUDIO_SSL_CACHE, or else the system's place for caches.
+    """Return $TINY_AUDIO_SSL_CACHE, or else the folder that the system has for caches.
 
     That is `tiny-audio-ssl` in $XDG_CACHE_HOME or ~/.cache on Linux, in ~/Library/Caches on macOS.
     """

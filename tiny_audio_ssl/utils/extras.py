@@ -9,7 +9,7 @@ from tiny_audio_ssl.errors import UserError
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import an optional module; without it, a `UserError` names the extra that brings it."""
+    """Import an optional module. Raises `UserError` that names the extra to install."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -1,7 +1,4 @@
-"""Writing that is never seen half done: files and folders appear whole, or not at all.
-
-And names for folders that tell them apart.
-"""
+"""Atomic writing: files and folders appear whole, or not at all. And short names for folders."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from tiny_audio_ssl.errors import UserError
 
 @contextlib.contextmanager
 def explained(target: Path) -> Iterator[None]:
-    """Turn what a disk refuses (full, read-only, not permitted) into a `UserError`."""
+    """Raise `UserError` where a disk is full, read-only or not permitted."""
     try:
         yield
     except OSError as error:
@@ -37,7 +34,7 @@ def explained(target: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `target`, replacing it, when the block ends well."""
+    """Yield a temporary folder that replaces `target` if the block raises nothing."""
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -61,10 +58,10 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """A temporary path that becomes `target`, replacing it, when the block ends well."""
+    """Yield a temporary path that replaces `target` if the block raises nothing."""
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        # The ending stays: writers such as numpy.save go by it.
+        # Keep the suffix: writers such as numpy.save choose the format by it.
         handle, name = tempfile.mkstemp(
             prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent
         )
@@ -81,7 +78,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 
 def write_rows(target: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """A CSV file with a line for each row, under all columns that any of them has."""
+    """Write a CSV file with a line for each row, and a column for each key of any row."""
     lines = list(rows)
     columns = list(dict.fromkeys(name for line in lines for name in line))
     with atomic_file(target) as work, work.open("w", newline="") as file:
@@ -91,17 +88,19 @@ def write_rows(target: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write_json(target: Path, value: Any, indent: int | None = 2) -> None:
+    """Write a JSON file, atomically."""
     with atomic_file(target) as work:
         work.write_text(json.dumps(value, indent=indent) + "\n")
 
 
 def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
-    """The last part of each path, and as many more as tell them apart."""
+    """Return the last part of each path, and as many more parts as make the names differ."""
     parts = [folder.absolute().parts for folder in folders]
     for depth in range(1, max(map(len, parts), default=1) + 1):
         names = ["/".join(one[-depth:]) for one in parts]

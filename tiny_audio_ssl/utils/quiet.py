@@ -16,11 +16,11 @@ _lock = threading.Lock()
 
 @contextlib.contextmanager
 def native_stderr_hidden() -> Iterator[None]:
-    """Send file descriptor 2 nowhere: mpg123 and ExecuTorch write there past Python.
+    """Discard what is written to file descriptor 2, where mpg123 and ExecuTorch print past Python.
 
-    What another thread writes to stderr in that moment is lost too; keep the block short.
+    Output of other threads to stderr is lost too while the block runs, so keep it short.
     """
-    if sys.__stderr__ is None:  # then 2 is any file, even the one about to be read
+    if sys.__stderr__ is None:  # then descriptor 2 may be any file, even the one to be read
         yield
         return
     with _lock:
@@ -36,7 +36,7 @@ def native_stderr_hidden() -> Iterator[None]:
 
 @contextlib.contextmanager
 def exporters_hushed() -> Iterator[None]:
-    """The exporters print and warn about what a user can't change."""
+    """Discard what exporters print and warn about, which a user can't change."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

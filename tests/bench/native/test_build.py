@@ -1,17 +1,21 @@
-"""Building the C++ runner: whole bundles, the NDK's toolchain, and what is missing is named."""
+"""Building the C++ runner: complete bundles, the NDK's toolchain, errors for missing tools."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from support.native_tools import TOOLS, needed
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.bench.native import Runtime, Target, build, packages
+from tiny_audio_ssl.bench.native import packages
+from tiny_audio_ssl.bench.native.build import BuildTarget, build_runner
+from tiny_audio_ssl.bench.native.options import Runtime
 
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
@@ -25,8 +29,8 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 
 
 @pytest.mark.parametrize("target", ["host", "aarch64-linux"])
-def test_a_bundle_needs_no_other_folder(runtime: Runtime, target: Target, tmp_path):
-    bundle = build(runtime, target)
+def test_a_bundle_needs_no_other_folder(runtime: Runtime, target: BuildTarget, tmp_path):
+    bundle = build_runner(runtime, target)
     files = {bundle.program, *bundle.libraries, *([bundle.loader] if bundle.loader else [])}
     assert files == {file.name for file in bundle.folder.iterdir()}
     copy = shutil.copytree(bundle.folder, tmp_path / "copy")
@@ -40,44 +44,44 @@ def test_a_bundle_needs_no_other_folder(runtime: Runtime, target: Target, tmp_pa
         assert wanted <= files
 
 
-def test_what_is_missing_is_named(runtime: Runtime, monkeypatch, tmp_path):
+def test_a_missing_tool_is_named(runtime: Runtime, monkeypatch, tmp_path):
     with pytest.raises(UserError, match="expected one of executorch, onnxruntime"):
-        build("tflite")  # type: ignore[arg-type]
+        build_runner("tflite")  # type: ignore[arg-type]
     monkeypatch.delenv("ANDROID_NDK_HOME", raising=False)
     with pytest.raises(UserError, match="set ANDROID_NDK_HOME"):
-        build(runtime, "android-arm64")
+        build_runner(runtime, "android-arm64")
     hide(monkeypatch, tmp_path, "aarch64-linux-gnu-g++")
     with pytest.raises(UserError, match=r"apt-get install g\+\+-aarch64-linux-gnu"):
-        build(runtime, "aarch64-linux")
+        build_runner(runtime, "aarch64-linux")
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, folder: Path, *tools: str) -> None:
-    """A PATH with the tools that builds look for, but for these."""
+    """Set a PATH with all tools that builds look for except these."""
     for name in TOOLS.keys() - set(tools):
         (folder / name).symlink_to(str(shutil.which(name)))
     monkeypatch.setenv("PATH", str(folder))
 
 
-def test_downloads_that_fail_leave_nothing(monkeypatch, tmp_path):
+def test_a_failed_download_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(packages, "version", lambda _: "0.0.1")  # there is no such version
     with pytest.raises(UserError, match=r"executorch==0\.0\.1 can't be downloaded"):
         packages.aarch64("executorch")
     monkeypatch.setattr(packages, "ANDROID_SHA256", "0" * 64)
     monkeypatch.setattr(packages, "download", pretend_download)
-    with pytest.raises(UserError, match="not the file that it was"):
+    with pytest.raises(UserError, match="its SHA-256 is not 00000"):
         packages.onnxruntime_android()
     assert not [*(tmp_path / "cache" / "packages").iterdir()]
 
 
 def pretend_download(command: list[str], folder: Path) -> None:
-    """An npm package with another archive in it."""
+    """Write an npm package that contains another archive."""
     (folder / "other.aar").write_bytes(b"other")
     with tarfile.open(folder / "package.tgz", "w:gz") as package:
         package.add(folder / "other.aar", packages.ANDROID_MEMBER)
 
 
-def test_the_ndks_toolchain_is_taken(monkeypatch, tmp_path):
+def test_the_toolchain_of_the_ndk_is_used(monkeypatch, tmp_path):
     """A stand-in for the NDK: Debian's compiler, asked for as CMake asks for Android's."""
     file = tmp_path / "build" / "cmake" / "android.toolchain.cmake"
     file.parent.mkdir(parents=True)
@@ -89,17 +93,31 @@ def test_the_ndks_toolchain_is_taken(monkeypatch, tmp_path):
         "set(CMAKE_EXE_LINKER_FLAGS -Wl,--allow-shlib-undefined)  # Android's C library is absent\n"
     )
     monkeypatch.setenv("ANDROID_NDK_HOME", str(tmp_path))
-    bundle = build("onnxruntime", "android-arm64")
+    bundle = build_runner("onnxruntime", "android-arm64")
     assert (bundle.libraries, bundle.loader) == (("libonnxruntime.so",), None)
     assert (bundle.abi, bundle.command) == ("arm64-v8a", ("./runner",))
     assert "libonnxruntime.so" in needed(bundle.folder / bundle.program)
     with pytest.raises(UserError, match="build for aarch64-linux"):
-        build("executorch", "android-arm64")
+        build_runner("executorch", "android-arm64")
 
 
-def test_a_build_that_fails_says_why(monkeypatch, tmp_path):
+def test_a_failed_build_says_why(monkeypatch, tmp_path):
     monkeypatch.setenv("TINY_AUDIO_SSL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(packages, "installed", lambda _: tmp_path / "nothing")
     with pytest.raises(UserError, match=r"(?s)building the runner: cmake .* failed:.*executorch"):
-        build("executorch")
+        build_runner("executorch")
     assert not [*(tmp_path / "cache" / "runner").iterdir()]
+
+
+def test_a_folder_is_made_once_by_several_threads(tmp_path):
+    made = []
+
+    def make(_: int) -> None:
+        with packages.made_once(tmp_path / "packages" / "one") as work:
+            if work:
+                time.sleep(0.1)
+                made.append(work)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make, range(4)))
+    assert len(made) == 1 and (tmp_path / "packages" / "one").is_dir()

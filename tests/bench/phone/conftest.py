@@ -6,16 +6,22 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.fake_adbd import FakePhone
-from support.phones import connect
+from support.fake_phone import FakePhone
+from support.phones import QUICK, connect, result_json, script_bundle
+
+from tiny_audio_ssl import UserError
+from tiny_audio_ssl.bench.native.build import RunnerBundle
+from tiny_audio_ssl.bench.native.options import RunnerJob, RunnerOptions
+from tiny_audio_ssl.bench.phone.run import run_on_phones
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An adb server of our own: another port, key and log than the user's; no emulators sought."""
+    """A separate adb server: another port, key and log than the user's, and no emulators."""
     home = str(tmp_path_factory.mktemp("home"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -31,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def plug(server: None, tmp_path: Path) -> Iterator[Callable[..., FakePhone]]:
-    """Makes phones and connects them; afterwards nothing may run or lie on them, or here."""
+    """Make phones and connect them; afterwards nothing may run on them, and no file may be left."""
     phones: list[FakePhone] = []
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -54,3 +60,35 @@ def plug(server: None, tmp_path: Path) -> Iterator[Callable[..., FakePhone]]:
         assert list(phone.temporary.iterdir()) == []
         assert phone.running() == []
     assert list(scratch.iterdir()) == []
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> RunnerJob:
+    """An artifact and its input, whose contents the scripts do not read."""
+    (tmp_path / "a b.onnx").write_bytes(b"artifact")
+    (tmp_path / "sound.f32").write_bytes(bytes(64))
+    return RunnerJob(tmp_path / "a b.onnx", tmp_path / "sound.f32", RunnerOptions(runs=5))
+
+
+@pytest.fixture
+def script_runner(tmp_path: Path) -> RunnerBundle:
+    """A runner that prints its JSON if it finds its files; with --seconds it runs for long."""
+    script = f"""
+echo "$0 $*" >&2
+[ "$LD_LIBRARY_PATH" = . ] && [ -s libfirst.so ] && [ -s "$1" ] && [ -s "$3" ] || exit 2
+case "$*" in *--seconds*) /bin/sleep 600;; esac
+echo '{result_json()}'"""
+    return script_bundle(tmp_path / "script", script)
+
+
+@pytest.fixture
+def failing(tmp_path: Path, job: RunnerJob) -> Callable[..., str]:
+    """Run the job with a script as its runner; return the error's message."""
+
+    def message(script: str, **settings: float) -> str:
+        bundle = script_bundle(tmp_path / "failing", script)
+        with pytest.raises(UserError) as raised:
+            run_on_phones([job], {"onnxruntime": bundle}, replace(QUICK, **settings))
+        return str(raised.value)
+
+    return message

@@ -1,3 +1,5 @@
+"""Statistics of scores: folds, intervals, per-class figures, recovery, files."""
+
 from __future__ import annotations
 
 import json
@@ -11,7 +13,13 @@ from sklearn import metrics
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.scores import Fit, Score, in_shared_folds, recovery
+from tiny_audio_ssl.evaluation.probing.scores import (
+    ClassScore,
+    Fit,
+    Score,
+    in_shared_folds,
+    recovery,
+)
 
 
 def score(folds: int = 5, seeds: int = 2, right: float = 0.7, groups: int = 20) -> Score:
@@ -30,7 +38,7 @@ def score(folds: int = 5, seeds: int = 2, right: float = 0.7, groups: int = 20) 
 def test_seeds_are_averaged_in_a_fold_before_the_interval():
     found = score()
     folds = [
-        np.mean([t.accuracy(found.truth) for t in found.trials if t.fold == f]) for f in range(5)
+        np.mean([t.accuracy(found.truth) for t in found.fits if t.fold == f]) for f in range(5)
     ]
     assert found.folds == pytest.approx(folds) and found.accuracy == pytest.approx(np.mean(folds))
     expected = stats.t.interval(0.95, 4, np.mean(folds), stats.sem(folds))
@@ -73,25 +81,48 @@ def test_one_tested_group_has_no_interval():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_the_report_is_what_scikit_learn_says():
-    found = score(seeds=1)
-    test = np.concatenate([t.test for t in found.trials])
-    said = np.concatenate([t.predicted for t in found.trials])
-    truth = found.truth[test]
-    assert np.array_equal(found.confusion(), metrics.confusion_matrix(truth, said))
-    expected = metrics.precision_recall_fscore_support(truth, said)
+def by_definition(found: Score) -> list[ClassScore]:
+    """Count hits, predictions and examples of each class, and divide."""
+    hits, said, was = (np.zeros(len(found.classes), int) for _ in range(3))
+    for fit in found.fits:
+        for truth, predicted in zip(found.truth[fit.test], fit.predicted, strict=True):
+            hits[truth] += truth == predicted
+            said[predicted] += 1
+            was[truth] += 1
+    tested = set(np.concatenate([fit.test for fit in found.fits]).tolist())
+    return [
+        ClassScore(
+            name,
+            precision=hits[i] / said[i] if said[i] else 0.0,
+            recall=hits[i] / was[i] if was[i] else math.nan,
+            f1=2 * hits[i] / (said[i] + was[i]) if said[i] + was[i] else math.nan,
+            support=sum(found.truth[j] == i for j in tested),
+        )
+        for i, name in enumerate(found.classes)
+    ]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_figures_of_each_class_by_definition(seeds):
+    found = score(seeds=seeds)
     report = found.per_class()
-    for i, name in enumerate(("precision", "recall", "f1", "support")):
-        assert [getattr(row, name) for row in report] == pytest.approx(expected[i].tolist())
+    assert report == by_definition(found)
+    truth = np.concatenate([found.truth[fit.test] for fit in found.fits])
+    said = np.concatenate([fit.predicted for fit in found.fits])
+    counts = found.confusion()
+    assert all(counts[i, j] == np.sum((truth == i) & (said == j)) for i, j in np.ndindex(4, 4))
     assert found.macro_recall == pytest.approx(metrics.balanced_accuracy_score(truth, said))
 
 
-def test_a_class_that_is_not_tested_does_not_count():
-    truth = np.array([0, 0, 1, 2])
-    trial = Fit(0, 0, np.array([0, 1, 2]), np.array([0, 1, 1]))
-    found = Score("t", "m", "p", ["a", "b", "c"], truth, [trial])
-    assert math.isnan(found.per_class()[2].recall) and found.per_class()[2].support == 0
-    assert found.macro_recall == pytest.approx(0.75)
+def test_a_class_that_is_not_tested_or_not_predicted():
+    truth = np.array([0, 0, 1, 2, 3])
+    fit = Fit(0, 0, np.array([0, 1, 2, 3]), np.array([0, 1, 1, 1]))
+    found = Score("t", "m", "p", ["a", "b", "never predicted", "never tested"], truth, [fit])
+    _, _, never_predicted, never_tested = found.per_class()
+    assert (never_predicted.precision, never_predicted.recall, never_predicted.f1) == (0, 0, 0)
+    assert math.isnan(never_tested.recall) and math.isnan(never_tested.f1)
+    assert never_tested.precision == 0 and never_tested.support == 0
+    assert found.macro_recall == pytest.approx(0.5)  # of the tested classes
 
 
 def test_scores_survive_a_file(tmp_path):
@@ -99,6 +130,8 @@ def test_scores_survive_a_file(tmp_path):
     scores.write(tmp_path / "x.json", [found])
     (read,) = scores.read(tmp_path / "x.json")
     assert read.to_dict() == found.to_dict() and read.interval == found.interval
+    (written,) = json.loads((tmp_path / "x.json").read_text())["scores"]
+    assert set(written["trials"][0]) == {"fold", "seed", "test", "predicted"}  # as ever
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "scores": []}', '{"format": 1}'])
@@ -121,9 +154,9 @@ def test_recovery():
 
 def test_models_are_compared_in_the_folds_that_all_have():
     every, other = score(right=0.7), score(right=0.9)
-    few = replace(other, trials=[trial for trial in other.trials if trial.fold in (1, 3)])
+    few = replace(other, fits=[fit for fit in other.fits if fit.fold in (1, 3)])
     expected = [np.mean([s.folds[1], s.folds[3]]) for s in (every, other)]
     assert in_shared_folds(every, few) == pytest.approx(expected)
     assert in_shared_folds(every, other) == [every.accuracy, other.accuracy]
-    none = replace(other, trials=[trial for trial in other.trials if trial.fold == 4])
+    none = replace(other, fits=[fit for fit in other.fits if fit.fold == 4])
     assert all(math.isnan(accuracy) for accuracy in in_shared_folds(few, none))

@@ -1,20 +1,18 @@
+"""Splits keep groups, folds and sounds apart, whatever the table."""
+
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from support.splits import apart
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.data.corpus import Clip
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import open_task, tabulate
-from tiny_audio_ssl.evaluation.probing.labels import check_labels, meaning
-from tiny_audio_ssl.evaluation.probing.splits import LabelTable, Split, inner, split
-
-RATE = 16_000
+from tiny_audio_ssl.evaluation.probing.labelled import tabulate
+from tiny_audio_ssl.evaluation.probing.splits import LabelTable, inner, split
 
 
 def table(label: list[str], copies: list[int] | None = None, **columns: list[str]) -> LabelTable:
@@ -28,17 +26,6 @@ def table(label: list[str], copies: list[int] | None = None, **columns: list[str
     return tabulate(
         clips, EvaluationTask("t", "t.csv", **named), None if copies is None else np.array(copies)
     )
-
-
-def apart(found: LabelTable, one: Split) -> bool:
-    """Whether no recording, group or sound is in two parts."""
-    parts = [one.train, one.test, *([] if one.validation is None else [one.validation])]
-    for i, left in enumerate(parts):
-        for right in parts[i + 1 :]:
-            for what in (np.arange(len(found.truth)), np.array(found.groups), found.copies):
-                if set(what[left].tolist()) & set(what[right].tolist()):
-                    return False
-    return True
 
 
 def random_table(seed: int) -> LabelTable:
@@ -136,130 +123,25 @@ AB = ["a", "b"] * 5
     ("columns", "said"),
     [
         ({"label": ["a"] * 9 + ["b"]}, "'b' has one example"),
-        ({"label": ["a", "b"] * 2}, "at most 2 examples of a label for 5 folds"),
+        ({"label": ["a", "b"] * 2}, "at most 2 examples of a label are too few for 5 folds"),
         ({"label": AB, "group": ["1", "1", "2", "2", "3"] * 2}, "3 groups .* 5 folds"),
-        ({"label": AB, "group": ["1", "2", "3", "2", "5", "2", "7", "2", "9", "2"]}, "'b' is in"),
-        ({"label": AB, "fold": ["1", "2"] * 5}, "'a' would be tested but is in no training part"),
-        ({"label": AB, "fold": ["1"] * 10}, "one fold only"),
+        (
+            {"label": AB, "group": ["1", "2", "3", "2", "5", "2", "7", "2", "9", "2"]},
+            "'b' is in only",
+        ),
+        ({"label": AB, "fold": ["1", "2"] * 5}, "'a' would be tested but never trained on"),
+        ({"label": AB, "fold": ["1"] * 10}, "only one fold"),
         ({"label": AB, "fold": ["1", "2", "", "1", "2"] * 2}, "2 recordings have no fold"),
         (
             {"label": AB, "fold": ["1"] * 5 + ["2"] * 5, "group": [*"pqrstuvwxp"]},
-            "group 'p' stands in both the training and the test",
+            "group 'p' is in both the training and the test",
         ),
         ({"label": AB, "split": ["train"] * 10}, "the test part of a split is empty"),
         ({"label": AB, "split": ["train", "tset"] * 5}, "'tset': expected train, validation"),
         ({"label": AB, "split": ["train", "test"] * 5}, "'b' would be tested"),
-        ({"label": AB, "split": ["train"] * 10, "fold": ["1"] * 10}, "both official folds"),
+        ({"label": AB, "split": ["train"] * 10, "fold": ["1"] * 10}, "both --fold and --split"),
     ],
 )
-def test_what_can_not_be_split_is_told(columns, said):
+def test_impossible_splits_are_explained(columns, said):
     with pytest.raises(UserError, match=said):
         split(table(**columns))
-
-
-@pytest.mark.parametrize(
-    "same",
-    [["1", "1.0"], ["1", " 1 "], ["dog", "dog "], ["7", "007"], ["one", "1"], ["True", "true"]],
-)
-def test_one_class_written_in_two_ways_is_told(same):
-    with pytest.raises(UserError, match="look like one class"):
-        check_labels([*same, "other"] * 3, "label")
-
-
-@pytest.mark.parametrize(
-    "honest",
-    [
-        ["10", "1", "100"],
-        ["s", "S"],
-        ["1e5", "100000"],
-        ["1.5", "15"],
-        ["0", "1", "unknown"],
-        ["00f", "0f"],
-        ["nan", "dal"],
-        ["-1", "1"],
-    ],
-)
-def test_honest_labels_are_taken(honest):
-    check_labels(honest * 3, "label")
-
-
-def test_labels_that_are_none_are_told():
-    with pytest.raises(UserError, match="numbers and 'nan'"):
-        check_labels(["1.0", "2.0", "nan"], "label")
-    with pytest.raises(UserError, match="two labels or more"):
-        check_labels(["a", "a"], "label")
-    assert meaning("010") == meaning("10.0") != meaning("1")
-
-
-# --- from files -------------------------------------------------------------------------------
-
-
-def manifest(folder: Path, rows: list[dict[str, object]]) -> str:
-    """A manifest of noises, a file for each `path` that is not there yet."""
-    for row in rows:
-        path = folder / str(row["path"])
-        if not path.exists() and not str(row["path"]).startswith("absent"):
-            rng = np.random.default_rng(int(str(row.get("sound", row["path"])).split(".")[0]))
-            soundfile.write(path, 0.1 * rng.standard_normal(4 * RATE), RATE)
-    with (folder / "list.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return str(folder / "list.csv")
-
-
-def test_identical_audio_under_two_names_does_not_cross(tmp_path):
-    rows = [
-        {"path": f"{i}.wav", "label": "ab"[i % 2], "fold": str(i // 4), "sound": i}
-        for i in range(8)
-    ]
-    rows[6]["sound"] = 0
-    labelled = open_task(EvaluationTask("t", manifest(tmp_path, rows), fold="fold"))
-    assert labelled.contents[0] == labelled.contents[6]
-    first, second = labelled.splits
-    assert first.train.tolist() == [4, 5, 7] and second.train.tolist() == [1, 2, 3]
-
-
-def test_spans_of_one_file_that_overlap_do_not_cross(tmp_path):
-    rows = [
-        {"path": f"{i // 4}.wav", "label": "ab"[i % 2], "start_s": i % 4, "end_s": i % 4 + 1}
-        for i in range(16)
-    ]
-    rows[3]["start_s"] = 1.5  # over the second and the third of its file
-    for i, row in enumerate(rows):
-        row["speaker"] = str(i)
-    source = manifest(tmp_path, rows)
-    spans = open_task(EvaluationTask("t", source, group="speaker", folds=4))
-    assert len({spans.table.copies[i] for i in (1, 2, 3)}) == 1 != spans.table.copies[0]
-    assert all(apart(spans.table, one) for one in spans.splits)
-    # With no column that says what belongs together, the file does.
-    files = open_task(EvaluationTask("t", source, folds=4))
-    for one in files.splits:
-        assert not {i // 4 for i in one.train} & {i // 4 for i in one.test}
-
-
-def test_an_absent_file_is_an_error_unless_allowed(tmp_path):
-    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2]} for i in range(12)]
-    source = manifest(tmp_path, [*rows, {"path": "absent.wav", "label": "a"}])
-    (tmp_path / "11.wav").write_bytes(b"RIFF, but no more")
-    task = EvaluationTask("t", source)
-    with pytest.raises(UserError, match=r"absent.wav: not there(.|\n)*--allow-missing"):
-        open_task(task)
-    labelled = open_task(task, allow_missing=True)
-    assert len(labelled) == 11
-    assert [Path(s.path).name for s in labelled.skipped] == ["absent.wav", "11.wav"]
-    source = manifest(tmp_path, rows)
-    with pytest.raises(UserError, match=r"11.wav(.|\n)*--allow-missing"):
-        open_task(task)
-
-
-def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
-    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2], "kind": "x"} for i in range(12)]
-    rows += [
-        {"path": "12.wav", "label": " ", "kind": "x"},
-        {"path": "13.wav", "label": "c", "kind": "y"},
-    ]
-    source = manifest(tmp_path, rows)
-    (tmp_path / "12.wav").write_bytes(b"RIFF, but no more")
-    labelled = open_task(EvaluationTask("t", source, where=("kind=x",)))
-    assert len(labelled) == 12 and labelled.classes == ["a", "b"]

@@ -1,4 +1,4 @@
-// What the processor is, which cores we stay on, how much memory we took. Linux and Android.
+// The processor, the cores to stay on, and the peak memory. Linux and Android.
 #pragma once
 
 #include <sched.h>
@@ -18,7 +18,7 @@ inline constexpr const char* kAbi = "arm64-v8a";  // Android's names
 #elif defined(__x86_64__)
 inline constexpr const char* kAbi = "x86_64";
 #else
-#error "only 64-bit ARM and x86 have been tried"
+#error "only 64-bit ARM and x86 are supported"
 #endif
 
 // The cores that the kernel lets us use.
@@ -33,15 +33,15 @@ inline std::vector<int> allowed_cpus() {
   return cpus;
 }
 
-// Threads that are made later inherit this.
+// Keeps the process on some cores; threads created later inherit this.
 inline void stay_on(const std::vector<int>& cpus) {
   if (cpus.empty()) return;
   const std::vector<int> before = allowed_cpus();
   cpu_set_t set;
   CPU_ZERO(&set);
-  for (const int cpu : cpus) {  // the kernel would leave out silently what it does not have
+  for (const int cpu : cpus) {  // the kernel would silently ignore cores it does not have
     if (std::find(before.begin(), before.end(), cpu) == before.end()) {
-      throw UsageError("--cpus " + std::to_string(cpu) + ": no such core, or not for us");
+      throw UsageError("--cpus " + std::to_string(cpu) + ": no such core, or not allowed for this process");
     }
     CPU_SET(cpu, &set);
   }
@@ -50,7 +50,7 @@ inline void stay_on(const std::vector<int>& cpus) {
   }
 }
 
-// x86 has "model name". ARM tells the design of each core by numbers, and a phone has several.
+// x86 has "model name". ARM names the design of each core by numbers, and a phone has several.
 inline std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
   std::vector<std::string> cores;
@@ -71,7 +71,7 @@ inline std::string cpu_model() {
   return model.empty() ? "unknown" : model;
 }
 
-// getrusage would count what the process was before exec, a Python of hundreds of MB.
+// getrusage would include the process before exec, a Python of hundreds of MB.
 inline long peak_rss_kb() {
   std::ifstream file("/proc/self/status");
   for (std::string line; std::getline(file, line);) {

@@ -1,4 +1,4 @@
-// The runner of .pte artifacts: ExecuTorch with XNNPACK, the optimised and the quantised kernels.
+// The runner of .pte artifacts: ExecuTorch with XNNPACK, the optimized and the quantized kernels.
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
 
@@ -9,7 +9,7 @@
 
 #if __has_include(<executorch/extension/threadpool/threadpool.h>)
 #include <executorch/extension/threadpool/threadpool.h>
-#else  // the wheel's library exports these; its headers leave them out
+#else  // the wheel's library exports these; its headers omit them
 namespace executorch::extension::threadpool {
 class ThreadPool {
  public:

@@ -9,7 +9,7 @@ endforeach()
 target_include_directories(runner SYSTEM PRIVATE "${ONNXRUNTIME_HEADERS}")
 target_link_libraries(runner PRIVATE "${ONNXRUNTIME_LIBRARY}")
 
-# The program asks for the library by its soname, which the wheel's file is not called.
+# The program loads the library by its soname, which differs from the name of the wheel's file.
 execute_process(COMMAND ${CMAKE_OBJDUMP} -p "${ONNXRUNTIME_LIBRARY}" OUTPUT_VARIABLE dynamic)
 if(NOT dynamic MATCHES "SONAME +([^\n]+)")
   message(FATAL_ERROR "${ONNXRUNTIME_LIBRARY} has no soname")

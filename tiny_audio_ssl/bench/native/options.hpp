@@ -1,4 +1,4 @@
-// What the user asks for on the command line.
+// Options of the command line. `options.py` writes them.
 #pragma once
 
 #include <getopt.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-// Something that the user can mend: exit code 2. Any other exception is the runtime's: 3.
+// An error that the user can fix: exit code 2. Any other exception is the runtime's: 3.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -18,14 +18,14 @@ struct UsageError : std::runtime_error {
 struct Options {
   std::string artifact;
   std::string pcm;       // raw little-endian float32; empty: generated noise
-  int warm_up = 20;      // runs after the first that are not timed
+  int warm_up = 20;      // untimed runs after the first
   int runs = 200;        // timed runs
-  double seconds = 0;    // above 0: as many runs as begin within it, instead of `runs`
+  double seconds = 0;    // if above 0, instead of `runs`: as many as begin within this time
   int threads = 1;       // of the runtime
   std::vector<int> cpus; // the cores to stay on; empty: all
-  bool stream = false;   // packets with state, instead of windows
-  bool samples = false;  // print every run's time
-  bool embedding = false;
+  bool stream = false;   // feed packets with state, instead of windows
+  bool samples = false;  // print the time of every run
+  bool embedding = false;  // print the last run's output
 };
 
 inline constexpr const char* kUsage =
@@ -82,7 +82,7 @@ inline Options parse_options(int argc, char** argv) {
       case 'S': options.stream = true; break;
       case 'a': options.samples = true; break;
       case 'e': options.embedding = true; break;
-      default: throw UsageError(kUsage);  // getopt_long has said what is wrong
+      default: throw UsageError(kUsage);  // getopt_long has printed the error
     }
   }
   if (runs_given && options.seconds > 0) throw UsageError("give --runs or --seconds, not both");

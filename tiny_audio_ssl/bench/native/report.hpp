@@ -50,9 +50,9 @@ class JsonLine {
   }
 
   static std::string written(double value) {
-    if (!std::isfinite(value)) return "null";  // JSON knows no NaN
+    if (!std::isfinite(value)) return "null";  // JSON has no NaN
     char text[32];
-    std::snprintf(text, sizeof text, "%.9g", value);  // nine digits give a float32 back exactly
+    std::snprintf(text, sizeof text, "%.9g", value);  // nine digits restore a float32 exactly
     return text;
   }
 

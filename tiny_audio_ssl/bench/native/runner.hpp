@@ -3,10 +3,10 @@
 // A runtime is a class `Model`:
 //   static constexpr const char* runtime;          its name
 //   std::string version() const;
-//   explicit Model(int threads);                   what a process pays once
+//   explicit Model(int threads);                   costs that a process has once
 //   void load(const std::string& path);            throws UsageError if it can't be loaded
-//   std::vector<std::vector<long>> input_shapes(); -1: free; throws UsageError if not float32
-//   void bind(std::vector<Tensor>& inputs);        they stay where they are, their data changes
+//   std::vector<std::vector<long>> input_shapes(); -1: any; throws UsageError if not float32
+//   void bind(std::vector<Tensor>& inputs);        which stay in place while their data changes
 //   void run();                                    throws std::runtime_error
 //   std::vector<View> outputs();                   of the last run
 #pragma once
@@ -49,20 +49,20 @@ class Clock {
   Steady::time_point begin_ = Steady::now();
 };
 
-// A batch of one; another free length takes all of the sound.
+// Makes an input with a batch of one; another free length takes all of the sound.
 inline Tensor make_input(std::vector<long> shape, std::size_t sound_size) {
   if (shape.size() > 1 && shape[0] < 0) shape[0] = 1;
   long fixed = 1, free = 0;
   for (const long length : shape) length < 0 ? ++free : fixed *= length;
   const long rest = fixed == 0 ? 0 : static_cast<long>(sound_size) / fixed;
   if (fixed == 0 || free > 1 || (free == 1 && rest == 0)) {
-    throw UsageError("the artifact's input has lengths that this sound can't settle");
+    throw UsageError("the artifact's input has free lengths that this sound can't determine");
   }
   for (long& length : shape) length = length < 0 ? rest : length;
   return {shape, std::vector<float>(static_cast<std::size_t>(free == 0 ? fixed : fixed * rest))};
 }
 
-// The artifact with its inputs. Only the first hears the sound; the others, state, start as zeros.
+// The artifact with its inputs. The first is fed the sound; the others, its state, start as zeros.
 template <class Model>
 class Session {
  public:
@@ -76,7 +76,7 @@ class Session {
     model.bind(inputs_);
   }
 
-  // One window, the same each time; or one packet, the next, and its state handed on.
+  // Runs one window, the same each time; or the next packet of a stream, and passes its state on.
   void step() {
     model_.run();
     if (!stream_) return;
@@ -101,7 +101,7 @@ class Session {
       fits = next.data != nullptr && next.size == inputs_[i].data.size();
       if (fits) std::copy_n(next.data, next.size, inputs_[i].data.begin());
     }
-    if (!fits) throw UsageError("--stream: the artifact's outputs don't give its state back");
+    if (!fits) throw UsageError("--stream: the artifact's outputs do not include its state");
   }
 
   Model& model_;
@@ -155,7 +155,7 @@ std::string measured(const Options& options) {
   const double load_ms = loading.ms();
   Session<Model> session(model, std::move(sound), options.stream);
   const double first_ms = timed_step(session);
-  session.embedding();  // refused now, not after minutes of runs
+  session.embedding();  // refuse a bad output now, not after minutes of runs
   const auto samples_ms = timed_steps(session, options);
 
   JsonLine line;
@@ -181,7 +181,7 @@ std::string measured(const Options& options) {
 
 template <class Model>
 int run_main(int argc, char** argv) {
-  // Runtimes write where they like: stdout is kept for the one line.
+  // Runtimes print to stdout, which is kept for the line of JSON: send them to stderr.
   const int results = dup(STDOUT_FILENO);
   dup2(STDERR_FILENO, STDOUT_FILENO);
   try {

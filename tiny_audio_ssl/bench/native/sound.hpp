@@ -1,4 +1,4 @@
-// What the artifact hears: samples from a raw file, or noise that is the same everywhere.
+// The input: samples from a raw file, or noise that is the same on every machine.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class Sound {
 
   std::size_t size() const { return samples_.size(); }
 
-  // Goes on where the last call ended, and begins again at the end.
+  // Continues where the last call ended, and starts over at the end.
   void fill(std::vector<float>& into) {
     for (float& sample : into) {
       sample = samples_[next_];
@@ -24,7 +24,7 @@ class Sound {
   }
 
  private:
-  // Uniform at a tenth of full scale; the generator is that of Numerical Recipes, 2nd edition.
+  // Uniform at a tenth of full scale; the generator is from Numerical Recipes, 2nd edition.
   static std::vector<float> noise() {
     std::vector<float> samples(16000);
     std::uint32_t state = 1;

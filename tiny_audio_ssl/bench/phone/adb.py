@@ -1,7 +1,7 @@
-"""Phones through Android's own client, `adb`: which are attached, their shell, files to and fro.
+"""Phones through Android's own client, `adb`: list them, run shell commands, copy files.
 
-The client finds its server by itself, so `ANDROID_ADB_SERVER_PORT` and the rest of its environment
-work as they do on the command line.
+The client finds its server by itself, so `ANDROID_ADB_SERVER_PORT` and its other environment
+variables work as they do on the command line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from tiny_audio_ssl.errors import UserError
 
 READY = "device"  # adb's name for the state of a phone that can be used
-QUERY_S = 30.0  # for what a phone answers at once
+QUERY_S = 30.0  # for commands that a phone answers at once
 TRANSFER_S = 300.0  # for some 20 MB over a slow cable
 ADVICE = {
     "unauthorized": "unlock the phone, allow USB debugging when it asks, and try again",
@@ -27,16 +27,16 @@ ADVICE = {
 }
 
 
-class PhoneGone(UserError):
-    """The connection to a phone ended in the middle of something."""
+class PhoneDisconnectedError(UserError):
+    """The connection to a phone broke during a command or a copy."""
 
 
-class PhoneTooSlow(UserError):
-    """A phone did not finish in the time given; what it was doing may still be running there."""
+class PhoneTimeoutError(UserError):
+    """A phone did not finish in time; the command may still be running there."""
 
 
 @dataclass(frozen=True)
-class Attached:
+class AttachedPhone:
     """One line of `adb devices`."""
 
     serial: str
@@ -44,7 +44,7 @@ class Attached:
 
     @property
     def problem(self) -> str | None:
-        """Why it can't be used and what to do; None if it can."""
+        """Why the phone can't be used and how to fix it; None if it can be used."""
         if self.state == READY:
             return None
         known = (advice for state, advice in ADVICE.items() if self.state.startswith(state))
@@ -52,12 +52,12 @@ class Attached:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a command on the phone left."""
+class ShellResult:
+    """The exit code and output of a command on the phone."""
 
-    code: int  # as the phone's shell has it: 128 + the signal's number where one ended it
+    code: int  # 128 + the signal's number for a process killed by a signal
     out: str
-    err: str  # empty before Android 7, where the shell mixes it into `out`
+    err: str  # empty before Android 7, whose shell mixes it into `out`
 
 
 @dataclass(frozen=True)
@@ -66,25 +66,26 @@ class Phone:
 
     serial: str
 
-    def shell(self, command: str, timeout_s: float = QUERY_S) -> Done:
+    def shell(self, command: str, timeout_s: float = QUERY_S) -> ShellResult:
         """Run a command line in the phone's shell.
 
-        Phones before Android 7 (no `shell_v2`) report no exit code, hence it is printed, behind a
-        mark that nothing else prints. A missing mark tells that the connection broke.
+        Phones before Android 7 (no `shell_v2`) report no exit code, so it is printed after a
+        random mark. A missing mark means that the connection broke.
 
-        Raises `PhoneGone`, `PhoneTooSlow`.
+        Raises `PhoneDisconnectedError`, `PhoneTimeoutError`.
         """
         mark = secrets.token_hex(8)
         done = self._adb("shell", f"({command}\n); echo {mark}$?", timeout_s=timeout_s)
         out, found, code = _text(done.stdout).rpartition(mark)
         if not found:
-            raise self._gone(f"while it ran: {command}", _text(done.stderr))
-        return Done(int(code), out, _text(done.stderr))
+            raise self._failure(f"while it ran: {command}", _text(done.stderr))
+        return ShellResult(int(code), out, _text(done.stderr))
 
     def push(self, sources: Sequence[Path], folder: str, timeout_s: float = TRANSFER_S) -> None:
-        """Copy files into a folder that exists on the phone.
+        """Copy files into an existing folder on the phone.
 
-        Raises `UserError`: no space left, not permitted; `PhoneGone`, `PhoneTooSlow`.
+        Raises `UserError`: no space left, not permitted; `PhoneDisconnectedError`;
+        `PhoneTimeoutError`.
         """
         done = self._adb("push", *map(str, sources), f"{folder}/", timeout_s=timeout_s)
         if done.returncode:
@@ -94,22 +95,27 @@ class Phone:
                 raise UserError(
                     f"{self.serial}: its storage is full; free at least {needed_mb:.1f} MB there"
                 )
-            raise self._gone(f"while files were copied to {folder}", said)
+            raise self._failure(f"while files were copied to {folder}", said)
 
     def pull(self, source: str, target: Path, timeout_s: float = TRANSFER_S) -> None:
-        """Copy one file from the phone. Raises `UserError`, `PhoneGone`, `PhoneTooSlow`."""
+        """Copy one file from the phone.
+
+        Raises `UserError`, `PhoneDisconnectedError`, `PhoneTimeoutError`.
+        """
         done = self._adb("pull", source, str(target), timeout_s=timeout_s)
         if done.returncode:
-            raise self._gone(f"while {source} was copied from it", _text(done.stderr + done.stdout))
+            raise self._failure(
+                f"while {source} was copied from it", _text(done.stderr + done.stdout)
+            )
 
-    def here(self) -> bool:
-        """Whether it can be used now."""
-        return Attached(self.serial, READY) in attached()
+    def is_ready(self) -> bool:
+        """Tell whether the phone is attached and can be used now."""
+        return AttachedPhone(self.serial, READY) in attached()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it can be used; False if that has not come in time."""
+        """Wait until the phone can be used; return False if it can't within the time."""
         end = time.monotonic() + timeout_s
-        while not self.here():
+        while not self.is_ready():
             if time.monotonic() > end:
                 return False
             time.sleep(0.2)
@@ -119,23 +125,24 @@ class Phone:
         try:
             return _run("-s", self.serial, *arguments, timeout_s=timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise PhoneTooSlow(
+            raise PhoneTimeoutError(
                 f"{self.serial}: `adb {arguments[0]}` did not end within {timeout_s:g} s"
             ) from error
 
-    def _gone(self, when: str, said: str) -> UserError:
-        """adb fails alike for a phone that went and one that refused; where it is now tells."""
-        if self.here():
+    def _failure(self, when: str, said: str) -> UserError:
+        """Return the error of a failed adb: the phone refused, or it is no longer attached."""
+        if self.is_ready():
             return UserError(
                 f"{self.serial}: adb failed {when}: {said.strip() or 'no reason given'}"
             )
-        return PhoneGone(
-            f"{self.serial}: the phone went away {when}; check cable and battery, and try again"
+        return PhoneDisconnectedError(
+            f"{self.serial}: the phone was disconnected {when}; check cable and battery, "
+            "and try again"
         )
 
 
-def attached() -> list[Attached]:
-    """All that `adb devices` lists. Starts adb's server where none runs."""
+def attached() -> list[AttachedPhone]:
+    """Return all phones that `adb devices` lists, starting adb's server if none runs."""
     try:
         done = _run("devices", timeout_s=QUERY_S)
     except subprocess.TimeoutExpired as error:
@@ -143,16 +150,17 @@ def attached() -> list[Attached]:
     if done.returncode:
         raise UserError(f"`adb devices` failed: {_text(done.stderr).strip()}")
     lines = [line.split("\t", 1) for line in _text(done.stdout).splitlines() if "\t" in line]
-    return [Attached(serial, state.strip()) for serial, state in lines]
+    return [AttachedPhone(serial, state.strip()) for serial, state in lines]
 
 
 def choose(serial: str | None, warn: Callable[[str], None]) -> list[Phone]:
-    """The phones to use: the one named (or in $ANDROID_SERIAL, as for adb), else all that can be.
+    """Return the phone named (or in $ANDROID_SERIAL, as for adb), else all usable phones.
 
     Args:
-        warn: is told of every phone that is attached but can't be used.
+        serial: of the one phone to use.
+        warn: called with a message for every attached phone that can't be used.
 
-    Raises `UserError`: no adb, no phone, none of that name, or none that can be used.
+    Raises `UserError`: no adb, no phone, none of that name, or none usable.
     """
     found = attached()
     serial = serial or os.environ.get("ANDROID_SERIAL")
@@ -164,7 +172,7 @@ def choose(serial: str | None, warn: Callable[[str], None]) -> list[Phone]:
     if not found:
         raise UserError(
             "no phone is attached: connect one by USB, turn on USB debugging in its developer "
-            "options, and see that `adb devices` lists it"
+            "options, and check that `adb devices` lists it"
         )
     problems = [phone.problem for phone in found if phone.problem]
     if len(problems) == len(found):
@@ -189,5 +197,5 @@ def _run(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[bytes
 
 
 def _text(output: bytes) -> str:
-    """Phones before Android 7 end lines as terminals do."""
+    """Decode output; phones before Android 7 end lines with \\r\\n."""
     return output.decode(errors="replace").replace("\r\n", "\n")

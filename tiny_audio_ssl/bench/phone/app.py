@@ -1,4 +1,4 @@
-"""The benchmark inside the Android demo app: the same artifact as an app runs it."""
+"""The benchmark of the Android demo app: the same artifact, run inside an app."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import shlex
 import time
 from dataclasses import dataclass
 
-from tiny_audio_ssl.bench.outcome import Job, NotAnOutcome, Outcome, parse
+from tiny_audio_ssl.bench.native.options import RunnerJob
+from tiny_audio_ssl.bench.native.result import RunnerOutputError, RunnerResult, parse_result
 from tiny_audio_ssl.bench.phone.adb import Phone
-from tiny_audio_ssl.bench.phone.folder import scratch
+from tiny_audio_ssl.bench.phone.folder import temporary_folder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.manifest import MANIFEST
 
+MANIFEST = "manifest.json"  # beside an exported artifact
 PACKAGE = "org.tinyaudiossl.demo"
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 FILES = f"/sdcard/Android/data/{PACKAGE}/files"  # Context.getExternalFilesDir(null)
@@ -20,47 +21,47 @@ POLL_S = 0.5
 
 
 @dataclass(frozen=True)
-class AppOnPhone:
-    """The app, installed on one phone."""
+class PhoneApp:
+    """The demo app, installed on one phone."""
 
     phone: Phone
-    return_s: float  # to wait for a phone that went away, to clean up on it
+    reconnect_s: float  # time to wait for a disconnected phone, to clean up on it
 
-    def run(self, job: Job, timeout_s: float) -> Outcome:
-        """Start the benchmark activity and wait for its JSON; what was copied there is removed.
+    def run(self, job: RunnerJob, timeout_s: float) -> RunnerResult:
+        """Start the benchmark activity, wait for its JSON, and remove the copied files.
 
-        Raises `UserError`: no such activity, or no JSON within the time; what `scratch` raises.
+        Raises `UserError`: no such activity, or no JSON within the time; what `temporary_folder`
+        raises.
         """
         ending = f"am force-stop {PACKAGE}; rm -f {RESULT}"
-        with scratch(self.phone, FILES, self.return_s, ending) as folder:
+        with temporary_folder(self.phone, FILES, self.reconnect_s, ending) as folder:
             self.phone.shell(f"rm -f {RESULT}")
-            # The app reads shapes there that ExecuTorch's Java does not tell.
-            about = job.artifact.with_name(MANIFEST)
-            self.phone.push([job.artifact, *([about] if about.is_file() else [])], folder)
+            # ExecuTorch's Java API reports no shapes: the app reads them in the manifest.
+            manifest = job.artifact.with_name(MANIFEST)
+            self.phone.push([job.artifact, *([manifest] if manifest.is_file() else [])], folder)
             self._open(job, f"{folder}/{job.artifact.name}")
-            return self._result(job, timeout_s)
+            return self._wait(job, timeout_s)
 
-    def _open(self, job: Job, artifact: str) -> None:
+    def _open(self, job: RunnerJob, artifact: str) -> None:
         extras = (
-            f"--es artifact {shlex.quote(artifact)} --ei runs {job.runs} "
-            f"--ei threads {job.threads} --es engine {job.runtime}"
+            f"--es artifact {shlex.quote(artifact)} --ei runs {job.options.runs} "
+            f"--ei threads {job.options.threads} --es engine {job.runtime}"
         )
         done = self.phone.shell(f"am start -n {ACTIVITY} {extras}")
-        if (
-            done.code or "Error" in done.out + done.err
-        ):  # am ends with 0 either way before Android 9
+        # Before Android 9, `am` exits with 0 either way.
+        if done.code or "Error" in done.out + done.err:
             said = (done.err or done.out).strip()
             raise UserError(f"{self.phone.serial}: {ACTIVITY} can't be started: {said}")
 
-    def _result(self, job: Job, timeout_s: float) -> Outcome:
+    def _wait(self, job: RunnerJob, timeout_s: float) -> RunnerResult:
         end = time.monotonic() + timeout_s
         while True:
             done = self.phone.shell(f"cat {RESULT}")
             try:
                 if done.code == 0:
-                    return parse(done.out)
+                    return parse_result(done.out)
                 problem = "wrote nothing"
-            except NotAnOutcome as error:  # perhaps half written
+            except RunnerOutputError as error:  # perhaps half written
                 problem = f"wrote {error}"
             if time.monotonic() > end:
                 raise UserError(
@@ -71,4 +72,5 @@ class AppOnPhone:
 
 
 def is_installed(phone: Phone) -> bool:
+    """Tell whether the demo app is installed on a phone."""
     return phone.shell(f"pm path {PACKAGE}").out.startswith("package:")

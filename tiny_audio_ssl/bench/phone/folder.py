@@ -1,4 +1,4 @@
-"""A folder on a phone that is gone afterwards, whatever happens in between."""
+"""A temporary folder on a phone, removed even after an error or a lost connection."""
 
 from __future__ import annotations
 
@@ -6,50 +6,53 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tiny_audio_ssl.bench.phone.adb import Phone, PhoneGone, PhoneTooSlow
+from tiny_audio_ssl.bench.phone.adb import Phone, PhoneDisconnectedError, PhoneTimeoutError
 from tiny_audio_ssl.errors import UserError
 
 PREFIX = "tiny-audio-ssl-"
 
 
 @contextmanager
-def scratch(phone: Phone, parent: str, return_s: float, ending: str) -> Iterator[str]:
-    """A new folder in `parent`; those that are left there from other days go first.
+def temporary_folder(phone: Phone, parent: str, reconnect_s: float, ending: str) -> Iterator[str]:
+    """Make a folder in `parent` and remove it at the end; folders left on other days go first.
 
     Args:
-        return_s: how long to wait at the end for a phone that went away, to clean up on it.
-        ending: a shell command to run before it is removed; `$folder` is its path.
+        parent: a folder on the phone; made if need be.
+        reconnect_s: time to wait at the end for a disconnected phone, to clean up on it.
+        ending: a shell command to run before the removal; `$folder` is the folder's path.
 
-    Raises `UserError` where it can't be made, or can't be removed: then with what to type.
+    Raises `UserError`: the folder can't be made, or can't be removed; the message then says how
+    to remove it by hand.
     """
     folder = f"{parent}/{PREFIX}{secrets.token_hex(6)}"
     failure = None
     try:
-        must(phone, f"mkdir -p {folder}")
+        run_checked(phone, f"mkdir -p {folder}")
         phone.shell(f"find {parent} -maxdepth 1 -name '{PREFIX}*' -mtime +0 -exec rm -rf {{}} +")
         yield folder
     except UserError as error:
         failure = error
         raise
     finally:
-        if not _removed(phone, folder, return_s, ending):
+        if not _remove(phone, folder, reconnect_s, ending):
             by_hand = f"to remove what is left, type: adb -s {phone.serial} shell rm -rf {folder}"
             raise UserError(f"{failure}\n{by_hand}" if failure else by_hand) from failure
 
 
-def must(phone: Phone, command: str) -> None:
-    """Run a command that has to succeed; a `UserError` says what the phone said."""
+def run_checked(phone: Phone, command: str) -> None:
+    """Run a shell command. Raises `UserError` with the phone's message if it fails."""
     done = phone.shell(command)
     if done.code:
         said = (done.err or done.out).strip()
         raise UserError(f"{phone.serial}: `{command}` failed on the phone: {said}")
 
 
-def _removed(phone: Phone, folder: str, return_s: float, ending: str) -> bool:
+def _remove(phone: Phone, folder: str, reconnect_s: float, ending: str) -> bool:
+    """Remove the folder once the phone is attached; tell whether that worked."""
     try:
         return (
-            phone.wait(return_s)
+            phone.wait(reconnect_s)
             and phone.shell(f"folder={folder}; {ending}; rm -rf $folder").code == 0
         )
-    except (PhoneGone, PhoneTooSlow):
+    except (PhoneDisconnectedError, PhoneTimeoutError):
         return False

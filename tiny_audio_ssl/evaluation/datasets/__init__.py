@@ -1,4 +1,4 @@
-"""DATASETS: published datasets that can be probed, one file each; any manifest can be, too."""
+"""Published datasets by name (DATASETS, one file each), and the recordings of a task."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ DATASETS: dict[str, Dataset] = {
 
 
 def dataset_named(name: str) -> Dataset:
-    """Raises `UserError` with the names there are."""
+    """Return the dataset of that name. Raises `UserError` that lists the known names."""
     if name not in DATASETS:
-        raise UserError(f"dataset {name!r} is not known; choose from {', '.join(DATASETS)}")
+        raise UserError(f"dataset {name!r} is unknown; choose from {', '.join(DATASETS)}")
     return DATASETS[name]
 
 
 def task_corpus(task: EvaluationTask) -> tuple[Corpus, EvaluationTask]:
-    """The recordings that a task is about, and the task with what it left open filled in.
+    """Return a task's recordings, and the task with its dataset's columns filled in.
 
-    The conditions of `task.where` hold for all of them, so the returned task has none. A task that
-    names a column for folds or a split uses none of its dataset's for these.
+    Only recordings that meet `task.where` are returned, so the returned task has no conditions. A
+    task that names its own column for folds or a split uses neither of its dataset's.
 
     Raises:
-        UserError: a source or column that is not there; conditions that nothing meets; a dataset
-            that is absent or incomplete, with what to download and where to put it.
+        UserError: a source or column does not exist, no recording meets the conditions, or a
+            dataset is absent or incomplete (with what to download and where to put it).
     """
     if task.dataset is None:
         corpus = open_corpus(task.source)
@@ -69,8 +69,8 @@ def task_corpus(task: EvaluationTask) -> tuple[Corpus, EvaluationTask]:
         chosen = _meeting(chosen, condition)
         if not chosen:
             raise UserError(
-                f"{corpus.source}: no recording is left where {', '.join(task.where)}; the last "
-                f"that was looked at is {condition}"
+                f"{corpus.source}: no recording meets {', '.join(task.where)}; none is left after "
+                f"{condition}"
             )
     return replace(corpus, clips=chosen), replace(task, where=())
 

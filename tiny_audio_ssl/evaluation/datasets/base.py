@@ -1,4 +1,4 @@
-"""A downstream task: labelled recordings, and how they are split into training and test."""
+"""Downstream tasks and published datasets: labeled recordings, and how they are split."""
 
 from __future__ import annotations
 
@@ -17,61 +17,64 @@ from tiny_audio_ssl.utils.files import explained
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """One question asked of an embedding."""
+    """Labeled recordings, the column with the labels, and how to split them."""
 
     name: str
-    """As it stands in tables."""
+    """Name in tables and result files."""
     source: str
-    """A CSV manifest or `builtin`; with `dataset`, the folder where that dataset lies."""
+    """A CSV manifest or `builtin`; with `dataset`, the folder that holds that dataset."""
     dataset: str | None = None
-    """Read `source` in the official layout of this dataset, a name in DATASETS; the columns below
-    then have the dataset's own names if left out."""
+    """Name in DATASETS: read `source` in the published layout of this dataset. Columns left out
+    below are then the dataset's own."""
     label: str = "label"
-    """Column with the labels; recordings without one are left out."""
+    """Column with the labels; recordings without a label are left out."""
     fold: str | None = None
-    """Column with official folds: each is tested once."""
+    """Column with official folds; each fold is tested once."""
     split: str | None = None
     """Column with an official split: train, validation (may be absent) or test."""
     group: str | None = None
-    """Column whose groups (speakers, sources) never stand on both sides of a split."""
+    """Column with groups (speakers, sources) that are never split between training and test."""
     where: tuple[str, ...] = ()
-    """Only recordings with COLUMN=VALUE, or without it by COLUMN!=VALUE; all conditions hold."""
+    """Conditions COLUMN=VALUE or COLUMN!=VALUE; only recordings that meet all of them are kept."""
     folds: int = 5
-    """How many folds are drawn, if there are neither official folds nor an official split."""
+    """Number of folds to draw when there are neither official folds nor an official split."""
     seed: int = 0
-    """Of the drawn folds."""
+    """Random seed for drawing folds."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A published dataset in its published layout, with the columns its recordings get."""
+    """A published dataset: its layout on disk, and the columns that its recordings get."""
 
     name: str
-    """How it is called in tasks and on the command line."""
+    """Name in tasks and on the command line."""
     summary: str
-    """What is told apart."""
+    """Classification task in a few words."""
     classes: int
+    """Number of classes; a folder with more or fewer is refused."""
     size: str
-    """Of what is downloaded, in recordings or hours, and bytes."""
-    licence: str
+    """Size of the download: recordings or hours, and bytes."""
+    license: str
     url: str
-    """The page to download from."""
+    """Page to download from."""
     layout: str
-    """A small tree under DIR, the folder that is given, and what to know about it."""
+    """Expected files below DIR, the folder that the user gives, with notes."""
     clips: Callable[[Path], Iterable[Clip]]
-    """Reads the folder: clips with at least the columns below. Raises `LayoutError`."""
+    """Read the folder: clips with at least the columns below. Raises `LayoutError`."""
     label: str
     fold: str | None = None
     split: str | None = None
     group: str | None = None
     download: Callable[[Path], None] | None = None
-    """Puts it into a folder, if torchaudio can. Raises `UserError`."""
+    """Download into a folder with torchaudio, where torchaudio has the dataset. Raises
+    `UserError`."""
 
     def corpus(self, root: str | Path) -> Corpus:
-        """What lies in `root`. Nothing is skipped: a part of a benchmark is another benchmark.
+        """Return all recordings in `root`. None is skipped: part of a benchmark is another one.
 
         Raises:
-            UserError: absent, incomplete or of another kind; says what to download to where.
+            UserError: the folder is absent, incomplete or holds something else. The message says
+                what to download and where to put it.
         """
         root = Path(root).expanduser()
         try:
@@ -81,67 +84,71 @@ class Dataset:
 
     def _complete(self, root: Path) -> list[Clip]:
         if not root.is_dir():
-            raise LayoutError("no such folder")
+            raise LayoutError("the folder does not exist")
         clips = [
             replace(clip, name=clip.path.relative_to(root).as_posix()) for clip in self.clips(root)
         ]
         if not clips:
-            raise LayoutError("no recordings in it")
+            raise LayoutError("the folder has no recordings")
         if absent := [clip.name for clip in clips if not clip.path.is_file()]:
             raise LayoutError(
-                f"{len(absent)} of the {len(clips)} recordings that it lists are not there: "
+                f"{len(absent)} of the {len(clips)} recordings that it lists are missing: "
                 f"{listed(absent)}"
             )
         found = set(column(clips, self.label))
         if len(found) != self.classes:
             raise LayoutError(
                 f"{len(found)} classes in column {self.label!r} ({listed(sorted(found))}), "
-                f"expected {self.classes}; a part of it is not there, or something else is"
+                f"expected {self.classes}; part of the dataset is missing, or this is another one"
             )
         return clips
 
     def guide(self, root: str | Path = "DIR") -> str:
-        """What to download, and where to put it."""
-        text = f"{self.name} ({self.size}) is downloaded from {self.url}\nand laid out as\n\n"
+        """Explain what to download, and how to lay it out in `root`."""
+        text = f"Download {self.name} ({self.size}) from {self.url}\nand lay it out as\n\n"
         text += self.layout.strip("\n").replace("DIR", str(root))
         if self.download:
             text += (
-                "\n\nor fetched by torchaudio, where it can be imported:\n"
+                "\n\nor let torchaudio download it, where torchaudio can be imported:\n"
                 f"  tiny-audio-ssl datasets {self.name} --download {root}"
             )
         return text
 
     @property
-    def protocol(self) -> str:
-        """How it is parted, in words."""
+    def splitting(self) -> str:
+        """How the dataset is split into training and test, in words."""
         if self.fold:
-            return f"folds by {self.fold}"
-        return f"{'one split' if self.split else 'drawn folds'}, by {self.group}"
+            return f"official folds by {self.fold}"
+        return f"{'official split' if self.split else 'drawn folds'} by {self.group}"
 
 
 def torchaudio_download(root: Path, name: str, folder: str, **options: str) -> None:
-    """Let a class of torchaudio.datasets download and unpack into `root`/`folder`, all or nothing.
+    """Download and unpack into `root`/`folder` with a class of torchaudio.datasets, all or nothing.
+
+    Args:
+        name: class in torchaudio.datasets.
+        options: arguments of that class, such as `url`.
 
     Raises:
-        UserError: torchaudio can't be imported, there is something already, or no connection.
+        UserError: torchaudio can't be imported, the target exists, or the download fails.
     """
     target = root / folder
     if target.exists():
-        raise UserError(f"{target} is there already; remove it to download it again")
+        raise UserError(f"{target} already exists; remove it to download again")
     try:
         datasets = require("torchaudio.datasets", "torchaudio")
-    except OSError as error:  # its libraries link against CUDA's
+    except OSError as error:  # its shared libraries link against CUDA
         raise UserError(
-            f"torchaudio can't be imported ({error}); it needs a CUDA build of PyTorch of the same "
-            "version. Without one, download by hand; the same command without --download says how"
+            f"torchaudio can't be imported ({error}); it needs a CUDA build of the same version of "
+            "PyTorch. Without one, download by hand: run the command without --download to see how"
         ) from error
     with explained(root):
         root.mkdir(parents=True, exist_ok=True)
-        # torchaudio takes a folder that is there for a whole one, so it works beside.
+        # torchaudio takes any existing folder for a complete one, so it downloads to another.
         with tempfile.TemporaryDirectory(prefix=".download.", dir=root) as work:
             try:
                 getattr(datasets, name)(work, download=True, **options)
-            except (OSError, RuntimeError) as error:  # no connection; another checksum
+            except (OSError, RuntimeError) as error:  # no connection; wrong checksum
                 raise UserError(f"torchaudio could not download {name}: {error}") from error
             target.parent.mkdir(parents=True, exist_ok=True)
             os.rename(Path(work, folder), target)

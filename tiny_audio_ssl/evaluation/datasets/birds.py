@@ -1,8 +1,8 @@
-"""Bird Audio Detection, DCASE 2018 task 3: is there a bird? (Stowell et al., arXiv 1807.05812)
+"""Bird Audio Detection, DCASE 2018 task 3: bird or no bird (Stowell et al., arXiv 1807.05812).
 
 The labels of the evaluation sets were not published, so the three development sets are the folds,
-as the challenge recommends: each is tested by what was learned from the other two, which differ in
-place, equipment and share of birds.
+as the challenge recommends. Each is tested by a model trained on the other two, which differ from
+it in place, equipment and share of birds.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ DIR/warblrb10k_public_metadata_2018.csv
 DIR/BirdVox-DCASE-20k/wav/ITEMID.wav      BirdVox-DCASE-20k.zip unpacked in BirdVox-DCASE-20k
 DIR/ff1010bird/wav/ITEMID.wav             ff1010bird_wav.zip unpacked in ff1010bird
 DIR/warblrb10k_public/wav/ITEMID.wav      warblrb10k_public_wav.zip unpacked in warblrb10k_public
-(each of the archives holds a folder wav, so unpack each in a folder of its own)
+(each archive holds a folder named wav, so unpack each into its own folder)
 """
 
 
 def clips(root: Path) -> Iterator[Clip]:
-    """Columns hasbird (0 or 1) and datasetid."""
+    """Yield clips with columns hasbird (0 or 1) and datasetid."""
     for dataset, file in METADATA.items():
         for row in table(root / file, ("itemid", "datasetid", "hasbird")):
             if row["hasbird"] not in ("0", "1"):
@@ -43,10 +43,10 @@ def clips(root: Path) -> Iterator[Clip]:
 
 BIRD_DETECTION = Dataset(
     name="bird-detection",
-    summary="is a bird heard in 10 s",
+    summary="bird or no bird in 10 s",
     classes=2,
     size="35,690 clips of 10 s, 26 GB",
-    licence="CC BY",
+    license="CC BY",
     url="https://dcase.community/challenge2018/task-bird-audio-detection",
     layout=LAYOUT,
     clips=clips,

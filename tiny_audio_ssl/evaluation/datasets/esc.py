@@ -1,4 +1,4 @@
-"""ESC-50 and its part ESC-10: environmental sounds (Piczak, ACM Multimedia 2015)."""
+"""ESC-50 and its subset ESC-10: environmental sounds (Piczak, ACM Multimedia 2015)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DIR/ESC-50-master/                     the repository's archive (Code, Download 
 
 
 def esc50(root: Path) -> Iterator[Clip]:
-    """Columns fold, category, esc10 and src_file (the Freesound recording it was cut from)."""
+    """Yield clips with columns fold, category, esc10 and src_file (the Freesound recording)."""
     folder = home(root, "ESC-50-master", "meta/esc50.csv")
     for row in table(folder / "meta" / "esc50.csv", COLUMNS):
         yield Clip(folder / "audio" / row.pop("filename"), columns=row)
 
 
 def esc10(root: Path) -> Iterator[Clip]:
-    """The clips of the ten classes that were published first."""
+    """Yield the clips of the ten classes of ESC-10."""
     for clip in esc50(root):
         flag = clip.columns["esc10"].lower()
         if flag not in ("true", "false"):
@@ -35,15 +35,15 @@ def esc10(root: Path) -> Iterator[Clip]:
             yield clip
 
 
-# Four of the 2,000 clips' sources stand in two official folds, though never under one label
-# (131943 and 209698: clock_tick and clock_alarm; 134049 and 234879: hen and rooster). The folds
-# are kept as published, so that figures compare with the literature; src_file is not the group.
+# Four Freesound sources appear in two official folds, though never under one label (131943 and
+# 209698: clock_tick and clock_alarm; 134049 and 234879: hen and rooster). The folds are kept as
+# published, so that results compare with the literature, and src_file is not the group.
 ESC50 = Dataset(
     name="esc-50",
-    summary="which of 50 environmental sounds",
+    summary="50 environmental sounds",
     classes=50,
     size="2,000 clips of 5 s, 0.6 GB",
-    licence="CC BY-NC 3.0",
+    license="CC BY-NC 3.0",
     url="https://github.com/karolpiczak/ESC-50",
     layout=LAYOUT,
     clips=esc50,
@@ -52,10 +52,10 @@ ESC50 = Dataset(
 )
 ESC10 = Dataset(
     name="esc-10",
-    summary="which of 10 environmental sounds",
+    summary="10 environmental sounds",
     classes=10,
-    size="400 clips of 5 s, in the archive of ESC-50, 0.6 GB",
-    licence="CC BY 3.0",
+    size="400 clips of 5 s, inside the ESC-50 archive, 0.6 GB",
+    license="CC BY 3.0",
     url=ESC50.url,
     layout=LAYOUT,
     clips=esc10,

@@ -1,4 +1,4 @@
-"""Reading what a dataset's archive holds. Whatever is not as published is a `LayoutError`."""
+"""Helpers that read a dataset's folder. Anything not as published raises `LayoutError`."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ _MOST = 5
 
 
 class LayoutError(Exception):
-    """What is wrong with a folder; `Dataset.corpus` adds what to download and where to put it."""
+    """A folder not laid out as published; `Dataset.corpus` adds what to download to where."""
 
 
 def home(root: Path, folder: str, marker: str) -> Path:
-    """The folder with `marker` in it: `root`/`folder` as the archive unpacks, or `root` itself."""
+    """Return the folder that holds `marker`: `root`/`folder`, as unpacked, or `root` itself."""
     for place in (root / folder, root):
         if (place / marker).exists():
             return place
-    raise LayoutError(f"{folder}/{marker} is not there")
+    raise LayoutError(f"{folder}/{marker} is missing")
 
 
 def files(folder: Path, *patterns: str) -> list[Path]:
-    """Sorted files by pattern, without hidden ones (such as the `._x.wav` that macOS leaves)."""
+    """Return the files that match, sorted, without hidden ones (macOS leaves `._x.wav`)."""
     found = {path for pattern in patterns for path in folder.glob(pattern)}
     return sorted(path for path in found if not path.name.startswith("."))
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a text file that are not empty, without the spaces around them."""
+    """Return the lines of a text file that are not blank, stripped."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise LayoutError(f"{path.name} is not there (looked for {path})") from error
+        raise LayoutError(f"{path.name} is missing (looked for {path})") from error
     except UnicodeDecodeError as error:
-        raise LayoutError(f"{path} is not text in UTF-8 ({error})") from error
+        raise LayoutError(f"{path} is not UTF-8 text ({error})") from error
     return [stripped for line in text.splitlines() if (stripped := line.strip())]
 
 
@@ -44,10 +44,13 @@ def table(
     delimiter: str = ",",
     header: bool = True,
 ) -> list[dict[str, str]]:
-    """Rows of a delimited file as dictionaries of text.
+    """Return the rows of a delimited file as dictionaries of text.
 
     Args:
-        columns: those that must be there; with `header` False, what its columns are.
+        columns: columns that the file must have; with `header` False, all of its columns.
+
+    Raises:
+        LayoutError: the file or a column is missing, it has no rows, or a cell is empty.
     """
     text = lines(path)
     names = None if header else list(columns)
@@ -62,11 +65,11 @@ def table(
         raise LayoutError(f"{path} has no rows")
     for number, row in enumerate(rows, start=1 + header):
         if empty := [name for name in columns if not row[name]]:
-            raise LayoutError(f"{path}, row {number}: nothing in column {listed(empty)}")
+            raise LayoutError(f"{path}, row {number}: column {listed(empty)} is empty")
     return rows
 
 
 def listed(names: Sequence[str]) -> str:
-    """A few of them, and how many more."""
+    """Return the first few names, and how many more there are."""
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return ", ".join(names[:_MOST]) + more

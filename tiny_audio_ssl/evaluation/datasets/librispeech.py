@@ -1,7 +1,7 @@
-"""LibriSpeech: which of 251 speakers (Panayotov et al., ICASSP 2015).
+"""LibriSpeech: speaker identification, 251 speakers (Panayotov et al., ICASSP 2015).
 
-The official subsets share no speaker, so none of them can be the test part of another. As in CPC
-(van den Oord et al., arXiv 1807.03748) the speakers are those of train-clean-100. CPC draws
+The official subsets share no speakers, so none can be the test part of another. The speakers are
+those of train-clean-100, as in CPC (van den Oord et al., arXiv 1807.03748). CPC holds out single
 utterances; here whole chapters are held out, since the utterances of a chapter are cut from one
 recording and share its room, microphone and text.
 """
@@ -25,8 +25,11 @@ DIR/LibriSpeech/{SUBSET}/     {SUBSET}.tar.gz unpacked in DIR
 
 
 def clips(root: Path) -> Iterator[Clip]:
-    """Columns speaker, chapter and split. Of each speaker's chapters, the one with the fewest
-    utterances is tested; who has only one chapter is trained on and never tested."""
+    """Yield clips with columns speaker, chapter and split.
+
+    Each speaker's chapter with the fewest utterances is the test part. A speaker with only one
+    chapter is trained on and never tested.
+    """
     folder = home(root, "LibriSpeech", SUBSET) / SUBSET
     chapters: dict[str, dict[str, list[Path]]] = defaultdict(dict)
     for path in files(folder, "*/*/*.flac"):
@@ -43,15 +46,16 @@ def clips(root: Path) -> Iterator[Clip]:
 
 
 def download(root: Path) -> None:
+    """Download and unpack with torchaudio."""
     torchaudio_download(root, "LIBRISPEECH", f"LibriSpeech/{SUBSET}", url=SUBSET)
 
 
 LIBRISPEECH_SPEAKER = Dataset(
     name="librispeech-speaker",
-    summary="which of 251 speakers reads",
+    summary="251 speakers",
     classes=251,
     size="28,539 utterances, 100 hours, 6.3 GB",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     url="https://www.openslr.org/12 (train-clean-100.tar.gz)",
     layout=LAYOUT,
     clips=clips,

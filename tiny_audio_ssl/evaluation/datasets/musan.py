@@ -1,7 +1,7 @@
 """MUSAN: music, speech or noise (Snyder, Chen and Povey, arXiv 1510.08484).
 
-It has no official split. Each file is one recording of its archive and is never cut; the music of
-one artist is kept together, since artists recur within and across the collections.
+There is no official split. Each file is one whole recording. Music by one artist is kept together,
+since artists recur within and across the collections.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ each with its wav files, and music with its ANNOTATIONS
 
 
 def clips(root: Path) -> Iterator[Clip]:
-    """Columns kind, collection and source: the artist where annotated, or else the file."""
+    """Yield clips with columns kind, collection and source (the annotated artist, or the file)."""
     folder = home(root, "musan", "music")
     for kind, collections in COLLECTIONS.items():
         for collection in collections:
             found = files(folder / kind / collection, "*.wav")
             if not found:
-                raise LayoutError(f"no wav files in musan/{kind}/{collection}")
+                raise LayoutError(f"musan/{kind}/{collection} has no wav files")
             artist = _artists(folder / kind / collection) if kind == "music" else {}
             for path in found:
                 source = artist.get(path.stem, path.stem)
@@ -45,7 +45,7 @@ def clips(root: Path) -> Iterator[Clip]:
 
 
 def _artists(folder: Path) -> dict[str, str]:
-    """File name without ending -> artist."""
+    """Return the artist by file name without suffix."""
     rows = [line.split(maxsplit=3) for line in lines(folder / "ANNOTATIONS")]
     return {row[0]: row[3].casefold() for row in rows if len(row) == 4}
 
@@ -55,7 +55,7 @@ MUSAN = Dataset(
     summary="music, speech or noise",
     classes=3,
     size="about 2,000 recordings, 109 hours, 11 GB",
-    licence="public domain and Creative Commons, by file",
+    license="public domain and Creative Commons, by file",
     url="https://www.openslr.org/17 (musan.tar.gz)",
     layout=LAYOUT,
     clips=clips,

@@ -1,7 +1,8 @@
-"""NSynth: the pitch, or the instrument family, of a note (Engel et al., arXiv 1704.01279).
+"""NSynth: the pitch or the instrument family of a note (Engel et al., arXiv 1704.01279).
 
-No instrument of the official training part is in the validation or test part, but those two share
-theirs. So the validation part is left out; choices are made inside the training part.
+Instruments of the official training part appear in neither the validation nor the test part, but
+those two share instruments. So the validation part is left out, and choices are made inside the
+training part.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ DIR/nsynth-test/audio/bass_electronic_018-022-100.wav
 
 
 def notes(root: Path) -> Iterator[Clip]:
-    """Columns pitch (MIDI), instrument_str, instrument_family_str and split. The family synth_lead
-    is in the official training part only: it is learned and never tested."""
+    """Yield clips with columns pitch (MIDI), instrument_str, instrument_family_str and split.
+
+    The family synth_lead is in the official training part only: it is trained on, never tested.
+    """
     for split, folder in PARTS.items():
         for name, note in _examples(root / folder / "examples.json"):
             if absent := [key for key in KEYS if key not in note]:
@@ -42,7 +45,7 @@ def _examples(path: Path) -> list[tuple[str, dict[str, Any]]]:
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise LayoutError(f"{path.parent.name}/{path.name} is not there") from error
+        raise LayoutError(f"{path.parent.name}/{path.name} is missing") from error
     except ValueError as error:
         raise LayoutError(f"{path} is not JSON ({error})") from error
     if not isinstance(content, dict) or not all(isinstance(n, dict) for n in content.values()):
@@ -51,16 +54,16 @@ def _examples(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def piano_notes(root: Path) -> Iterator[Clip]:
-    """The notes that a piano has: the others are rare."""
+    """Yield the notes in the range of a piano; others are rare."""
     return (clip for clip in notes(root) if int(clip.columns["pitch"]) in PIANO)
 
 
 NSYNTH_PITCH = Dataset(
     name="nsynth-pitch",
-    summary="which of the 88 pitches of a piano",
+    summary="88 piano pitches",
     classes=len(PIANO),
     size="293,301 notes of 4 s, 24 GB",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     url="https://magenta.tensorflow.org/datasets/nsynth (json/wav: train and test)",
     layout=LAYOUT,
     clips=piano_notes,
@@ -70,10 +73,10 @@ NSYNTH_PITCH = Dataset(
 )
 NSYNTH_FAMILY = Dataset(
     name="nsynth-family",
-    summary="which of 11 instrument families",
+    summary="11 instrument families",
     classes=11,
     size=NSYNTH_PITCH.size,
-    licence=NSYNTH_PITCH.licence,
+    license=NSYNTH_PITCH.license,
     url=NSYNTH_PITCH.url,
     layout=LAYOUT,
     clips=notes,

@@ -1,4 +1,4 @@
-"""TUT Urban Acoustic Scenes 2018, development set: which of 10 scenes (arXiv 1807.09840)."""
+"""TUT Urban Acoustic Scenes 2018, development set: 10 scenes (arXiv 1807.09840)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ DIR/{FOLDER}/     all its zip files unpacked in DIR
 
 
 def clips(root: Path) -> Iterator[Clip]:
-    """Columns scene_label, identifier (city and location) and split. The official split keeps the
-    segments of a location together."""
+    """Yield clips with columns scene_label, identifier (city and location) and split.
+
+    The official split keeps all segments of a location together.
+    """
     folder = home(root, FOLDER, "meta.csv")
     about = {
         row["filename"]: row
@@ -46,10 +48,10 @@ def clips(root: Path) -> Iterator[Clip]:
 
 URBAN_SCENES = Dataset(
     name="urban-scenes",
-    summary="which of 10 places in a city",
+    summary="10 places in a city",
     classes=10,
     size="8,640 clips of 10 s, 24 hours",
-    licence="own, non-commercial",
+    license="its own, non-commercial",
     url="https://zenodo.org/record/1228142",
     layout=LAYOUT,
     clips=clips,

@@ -1,4 +1,4 @@
-"""Speech Commands v2: which of 35 words (Warden, arXiv 1804.03209)."""
+"""Speech Commands v2: 35 spoken words (Warden, arXiv 1804.03209)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tiny_audio_ssl.evaluation.datasets.layout import files, home, lines
 
 FOLDER = "SpeechCommands/speech_commands_v0.02"
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
-BACKGROUND = "_background_noise_"  # minutes of noise, no word
+BACKGROUND = "_background_noise_"  # noise without words
 
 LAYOUT = f"""
 DIR/{FOLDER}/       speech_commands_v0.02.tar.gz unpacked here
@@ -23,8 +23,10 @@ DIR/{FOLDER}/       speech_commands_v0.02.tar.gz unpacked here
 
 
 def clips(root: Path) -> Iterator[Clip]:
-    """Columns word, speaker and split. A hash of the speaker decides what the lists name, so no
-    speaker is in two parts."""
+    """Yield clips with columns word, speaker and split.
+
+    The official lists assign parts by a hash of the speaker, so no speaker is in two parts.
+    """
     folder = home(root, FOLDER, LISTS["test"])
     part = {name: part for part, file in LISTS.items() for name in lines(folder / file)}
     found = {path.relative_to(folder).as_posix() for path in files(folder, "*/*.wav")}
@@ -38,15 +40,16 @@ def clips(root: Path) -> Iterator[Clip]:
 
 
 def download(root: Path) -> None:
+    """Download and unpack with torchaudio."""
     torchaudio_download(root, "SPEECHCOMMANDS", FOLDER, url="speech_commands_v0.02")
 
 
 SPEECH_COMMANDS = Dataset(
     name="speech-commands",
-    summary="which of 35 words is spoken",
+    summary="35 spoken words",
     classes=35,
     size="105,829 clips of 1 s, 2.3 GB",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     url="http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
     layout=LAYOUT,
     clips=clips,

@@ -1,8 +1,8 @@
-"""VoxForge: which of six languages is spoken.
+"""VoxForge: spoken language identification, six languages.
 
-There is no official split. Languages and speakers are those of TensorFlow Datasets' `voxforge`: a
-speaker is what the name of a submission begins with, up to the first hyphen. All anonymous
-submissions so count as one speaker, as they should: any two of them may be the same person.
+There is no official split. Languages and speakers are those of `voxforge` in TensorFlow Datasets:
+the speaker is the part of a submission's name before the first hyphen. All anonymous submissions
+therefore count as one speaker, as they should: any two of them may be the same person.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ LANGUAGES = ("de", "en", "es", "fr", "it", "ru")
 
 LAYOUT = """
 DIR/de/Guenter-20101209-aaa/wav/de5-001.wav     language/USER-DATE-XXX/wav (or flac)
-DIR/en/Aaron-20080318-kdl/wav/a0001.wav         each .tgz unpacked in the folder of its language
+DIR/en/Aaron-20080318-kdl/wav/a0001.wav         each .tgz unpacked in its language's folder
 DIR/es  DIR/fr  DIR/it  DIR/ru
 The archives of a language are in .../downloads/LANGUAGE/Trunk/Audio/Main/16kHz_16bit/
 """
 
 
 def clips(root: Path) -> Iterator[Clip]:
-    """Columns language and speaker."""
+    """Yield clips with columns language and speaker."""
     for language in LANGUAGES:
         found = files(root / language, "*/wav/*.wav", "*/flac/*.flac")
         if not found:
-            raise LayoutError(f"no recordings in {language}/USER-DATE-XXX/wav")
+            raise LayoutError(f"{language}/USER-DATE-XXX/wav has no recordings")
         for path in found:
             speaker = path.parent.parent.name.partition("-")[0].casefold()
             yield Clip(path, columns={"language": language, "speaker": speaker})
@@ -37,10 +37,10 @@ def clips(root: Path) -> Iterator[Clip]:
 
 VOXFORGE = Dataset(
     name="voxforge-language",
-    summary="which of 6 languages is spoken",
+    summary="6 spoken languages",
     classes=len(LANGUAGES),
     size="60 GB",
-    licence="GPL 3",
+    license="GPL 3",
     url="http://www.repository.voxforge1.org/downloads/",
     layout=LAYOUT,
     clips=clips,

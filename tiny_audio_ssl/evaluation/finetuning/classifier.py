@@ -1,14 +1,14 @@
 """One encoder and a linear head for each task, trained end to end.
 
-With one task this is fine-tuning, or supervised training if the weights are random; with several
-it is the multi-head baseline of arXiv 1905.11796.
+With one task this is fine-tuning, or supervised training if the initial weights are random; with
+several it is the multi-head baseline of arXiv 1905.11796.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.batches import seed_of
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
 from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabelledPart, all_windows
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.training import optimizer
@@ -26,85 +27,29 @@ from tiny_audio_ssl.training.config import TrainingConfig
 from tiny_audio_ssl.training.trainer import TrainingStoppedError, launch
 
 
-@dataclass(frozen=True)
-class FinetuneConfig:
-    """How long, how fast, on what."""
-
-    steps: int = 200
-    """Optimizer steps in each fold; of a multi-head model, for each of its tasks."""
-    batch_size: int = 64
-    """Crops in a step; the tasks of a multi-head model share it equally."""
-    encoder_learning_rate: float = 2e-3
-    """Highest learning rate of the encoder, reached after the warm-up; then a cosine to zero."""
-    head_learning_rate: float = 1e-2
-    """The same of the linear heads."""
-    weight_decay: float = 0.05
-    """Of AdamW; not applied to biases and normalisation."""
-    warmup_steps: int = 20
-    """Steps in which the learning rates rise from zero; of a multi-head model, for each task."""
-    gradient_clip: float = 1.0
-    """Largest norm of a step's gradient."""
-    window_ms: float = 975.0
-    """Length of the crops, and of the windows at test; a shorter recording is followed by zeros."""
-    mixup: float = 0.2
-    """Crops are mixed in pairs, sound and label, by shares from Beta(mixup, mixup)
-    (arXiv 1710.09412); 0: not."""
-    seed: int = 0
-    """Two trainings with one seed, one split and one kind of CPU are equal to the bit."""
-    max_folds: int | None = None
-    """Train and test on the first so many folds only, to save time; on all if left out."""
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to compute."""
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "encoder_learning_rate", "head_learning_rate", "window_ms"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"{name} is {getattr(self, name)}; expected more than 0")
-        if self.mixup < 0 or self.warmup_steps < 0:
-            raise UserError(f"mixup {self.mixup}, warmup_steps {self.warmup_steps}: expected >= 0")
-        if self.max_folds is not None and self.max_folds < 1:
-            raise UserError(f"max_folds is {self.max_folds}; expected at least 1")
-
-    @property
-    def window(self) -> int:
-        """Samples of a window."""
-        return round(self.window_ms * SAMPLE_RATE_HZ / 1000)
-
-    def training(self, heads: int = 1) -> TrainingConfig:
-        """The same, as schedule, optimizer and device take it."""
-        return TrainingConfig(
-            steps=self.steps * heads,
-            batch_size=self.batch_size,
-            learning_rate=self.encoder_learning_rate,
-            weight_decay=self.weight_decay,
-            warmup_steps=self.warmup_steps * heads,
-            accelerator=self.accelerator,
-        )
-
-
 class Classifier(nn.Module):
-    """The embedding, standardised as a linear probe has it, and linear heads on it."""
+    """An encoder, standardization of its embedding as in a linear probe, and linear heads."""
 
     def __init__(self, model: WaveformEncoder, classes: Sequence[int]) -> None:
         super().__init__()
         dim = model.encoder.embedding_dim
-        self.classes = list(classes)  # how many, for each head
+        self.classes = list(classes)  # number of classes of each head
         self.model = model
         self.standardise = nn.BatchNorm1d(dim, affine=False)
         self.heads = nn.ModuleList(nn.Linear(dim, count) for count in classes)
 
     def forward(self, waves: Sequence[Tensor]) -> list[Tensor]:
-        """For each head its own waves [B, N] -> its logits [B, classes].
+        """Map the waveforms [B, N] of each head to its logits [B, classes].
 
-        All go through the encoder as one batch: batch normalisation must see in training the
-        mixture of tasks that its running statistics will be of.
+        All go through the encoder as one batch: in training, batch normalization must see the
+        mixture of tasks that its running statistics describe.
         """
         embedding = self._embed(torch.cat(list(waves)))
         parts = torch.split(embedding, [len(part) for part in waves])
         return [head(part) for head, part in zip(self.heads, parts, strict=True)]
 
     def logits(self, head: int, waves: Tensor) -> Tensor:
-        """[B, N] -> [B, classes] of one head."""
+        """Map waveforms [B, N] to the logits [B, classes] of one head."""
         found: Tensor = self.heads[head](self._embed(waves))
         return found
 
@@ -120,10 +65,10 @@ def fit(
     seed: int,
     done: Callable[[int], Any] = lambda steps: None,
 ) -> Classifier:
-    """Train `model` itself, and a new head for each part; in eval mode when it comes back.
+    """Train `model` in place, with a new head for each part; returns both in eval mode.
 
-    A batch has equally many crops of each part. `done` is told of every step. Raises `UserError`
-    when the settings do not fit, `TrainingStoppedError` when the loss is no number.
+    A batch has the same number of crops of each part. `done(1)` is called after every step. Raises
+    `UserError` if the settings do not fit, and `TrainingStoppedError` if the loss is not finite.
     """
     _check(model, parts, config)
     options = config.training(len(parts))
@@ -139,7 +84,7 @@ def fit(
         factor = optimizer.schedule(step, options) / options.learning_rate
         for group, rate in zip(adamw.param_groups, highest, strict=True):
             group["lr"] = rate * factor
-        mix = _share(config.mixup, np.random.default_rng([seed, 2, step]))
+        mix = _mixing_weight(config.mixup, np.random.default_rng([seed, 2, step]))
         loss = _loss(classifier, [c.step(step) for c in crops], mix, device)
         if not loss.isfinite():
             raise TrainingStoppedError(
@@ -159,9 +104,9 @@ def fit(
 def predict(
     classifier: Classifier, head: int, recordings: Recordings, config: FinetuneConfig
 ) -> Ints:
-    """The class of each recording by one head, `[recordings]`: logits averaged over windows.
+    """Return each recording's class by one head, `[recordings]`; logits are averaged over windows.
 
-    Raises `TrainingStoppedError` when the weights have become useless.
+    Raises `TrainingStoppedError` if logits are not finite.
     """
     device = next(classifier.parameters()).device
     total = np.zeros((len(recordings), classifier.classes[head]))
@@ -171,7 +116,7 @@ def predict(
         np.add.at(windows, clips, 1)
     if not np.isfinite(total).all():
         raise TrainingStoppedError(
-            "the trained model's predictions are not numbers; try smaller learning rates"
+            "the trained model's predictions are not finite; try smaller learning rates"
         )
     found: Ints = (total / windows[:, None]).argmax(axis=1).astype(np.int64)
     return found
@@ -180,7 +125,7 @@ def predict(
 def _optimizer(
     classifier: Classifier, options: TrainingConfig, head_learning_rate: float
 ) -> torch.optim.AdamW:
-    """One for encoder and heads, each with its own highest learning rate."""
+    """Build one optimizer for encoder and heads, each with its own peak learning rate."""
     adamw = optimizer.build(classifier.model, options)
     heads = replace(options, learning_rate=head_learning_rate)
     for group in optimizer.build(classifier.heads, heads).param_groups:
@@ -188,8 +133,8 @@ def _optimizer(
     return adamw
 
 
-def _share(mixup: float, rng: np.random.Generator) -> float:
-    """How much of a mixture is the first of its two."""
+def _mixing_weight(mixup: float, rng: np.random.Generator) -> float:
+    """Draw the weight of the first crop in a mixed pair, 0..1."""
     return float(rng.beta(mixup, mixup)) if mixup else 1.0
 
 
@@ -199,7 +144,7 @@ def _loss(
     mix: float,
     device: torch.device,
 ) -> Tensor:
-    """Cross-entropy, the mean over the heads; each crop is mixed with another of its own part."""
+    """Mean cross-entropy of the heads; each crop is mixed with another of its own part."""
     waves = [wave.to(device) for wave, _ in drawn]
     found = classifier([mix * wave + (1 - mix) * wave.flip(0) for wave in waves])
     losses = []
@@ -212,12 +157,12 @@ def _loss(
 def _check(model: WaveformEncoder, parts: Sequence[LabelledPart], config: FinetuneConfig) -> None:
     if config.batch_size < 2 * len(parts):
         raise UserError(
-            f"a batch of {config.batch_size} crops for {len(parts)} tasks in one model; give "
-            f"--batch-size {2 * len(parts)} or more, or fewer tasks"
+            f"a batch of {config.batch_size} crops is too small for {len(parts)} tasks in one "
+            f"model; use --batch-size {2 * len(parts)} or more, or fewer tasks"
         )
     shortest = model.frontend.config.window
     if config.window < shortest:
         raise UserError(
-            f"window_ms is {config.window_ms:g}; the front-end needs "
-            f"{1000 * shortest / SAMPLE_RATE_HZ:g} or more"
+            f"window_ms is {config.window_ms:g}, but the front-end needs at least "
+            f"{1000 * shortest / SAMPLE_RATE_HZ:g}"
         )

@@ -1,6 +1,6 @@
-"""What fine-tuning hears: random crops of labelled recordings, and at test windows of all of them.
+"""Crops of labeled recordings for training, and windows of whole recordings for testing.
 
-A recording shorter than a window is followed by zeros, in training as at test.
+A recording shorter than a window is padded with zeros at its end, in training and in testing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LabelledPart:
-    """What one head learns from: recordings, and the class of each as an index `[recordings]`."""
+    """Training data of one head: recordings, and the class index of each, `[recordings]`."""
 
     recordings: Recordings
     labels: Ints
@@ -30,17 +30,17 @@ class LabelledPart:
 
 
 class Crops:
-    """Random crops of one part; those of step k are a function of the seed and k.
+    """Random crops of one part; those of step k depend only on the seed and k.
 
-    All recordings are gone through, in a new order each time, before one comes again. Unlike in
-    pre-training (`batches.Batches`) a long one counts no more than a short one: it has one label.
+    Every recording is used once, in a new order each time, before any is used again. Unlike in
+    pre-training (`batches.Batches`), long and short recordings count the same: each has one label.
     """
 
     def __init__(self, part: LabelledPart, samples: int, size: int, seed: int) -> None:
         self.part, self.samples, self.size, self.seed = part, samples, size, seed
 
     def step(self, step: int) -> tuple[Tensor, Tensor]:
-        """Crops `[size, samples]`, float32, -1..1, and their labels, int64 `[size]`."""
+        """Return crops `[size, samples]`, float32, -1..1, and their labels, int64 `[size]`."""
         clips = self._clips(step)
         room = np.maximum(0, self.part.recordings.samples[clips] - self.samples)
         starts = np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
@@ -60,9 +60,9 @@ class Crops:
 def all_windows(
     recordings: Recordings, samples: int, size: int = 64
 ) -> Iterator[tuple[Tensor, Ints]]:
-    """Whole recordings, in batches of windows: `[size, samples]`, and of which recording, `[size]`.
+    """Yield batches of windows `[size, samples]`, and the recording of each window, `[size]`.
 
-    The last window of a recording ends with it.
+    The windows cover whole recordings; the last window of a recording ends with it.
     """
     wanted = spans(recordings, samples / SAMPLE_RATE_HZ)
     for first in range(0, len(wanted), size):
@@ -72,6 +72,6 @@ def all_windows(
 
 
 def padded(recordings: Recordings, clip: int, start: int, samples: int) -> Waveform:
-    """`samples` samples from `start` on; zeros where the recording has ended."""
+    """Read `samples` samples from `start`, followed by zeros where the recording has ended."""
     there = min(samples, int(recordings.samples[clip]) - start)
     return np.pad(recordings.read(clip, start, there), (0, samples - there))

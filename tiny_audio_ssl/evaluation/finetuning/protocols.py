@@ -1,4 +1,4 @@
-"""Protocols that train the encoder: from a checkpoint, or from random weights."""
+"""Train encoders on tasks, from a checkpoint or from random weights, and score or save them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tiny_audio_ssl.data.batches import seed_of
 from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning import together
-from tiny_audio_ssl.evaluation.finetuning.classifier import Classifier, FinetuneConfig, fit, predict
+from tiny_audio_ssl.evaluation.finetuning.classifier import Classifier, fit, predict
+from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
 from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabelledPart
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.scores import Fit, Score
@@ -23,7 +24,7 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 
 FinetuneProtocol = Literal["fine-tuning", "supervised", "multi-head"]
 PROTOCOLS: tuple[FinetuneProtocol, ...] = get_args(FinetuneProtocol)
-FITTED_ON = 2000  # crops that the front-end's statistics are taken from
+FITTED_ON = 2000  # crops to compute the statistics of the front-end from
 Done = Callable[[int], Any]
 
 
@@ -34,21 +35,22 @@ def evaluate(
     config: FinetuneConfig,
     done: Done = lambda steps: None,
 ) -> list[Score]:
-    """Train one encoder for all the `tasks` in every fold, and test it on each: a score a task.
+    """Train one encoder for all `tasks` in every fold and test it: one score per task.
 
-    `fine-tuning` begins with the weights of `model`, which stays as it is. `supervised` and
-    `multi-head` take only its settings: their weights are random, their front-end's statistics
-    those of the training part. `done` is told of every step; there are `total_steps`.
+    `fine-tuning` starts from the weights of `model`, which is not changed. `supervised` and
+    `multi-head` only take its settings: they start from random weights, and from front-end
+    statistics of the training part. `done(1)` is called after each of the `total_steps` steps.
 
-    Raises `UserError` when one of several tasks would lose classes, as `together.compatible` makes
-    sure they don't; `TrainingStopped` when the loss or a prediction is no number.
+    Raises:
+        UserError: a task would lose classes; see `together.compatible`.
+        TrainingStoppedError: the loss or a prediction is not finite.
     """
     if lost := together.losses(tasks):
         raise UserError(
-            f"{', '.join(task.task.name for task in tasks)} can't share an encoder, as what one "
-            f"tests another may not train on: {'; '.join(lost)}. Train them in separate models"
+            f"{', '.join(task.task.name for task in tasks)} can't share an encoder, since no task "
+            f"may train on what another tests: {'; '.join(lost)}. Train them in separate models"
         )
-    trials: list[list[Fit]] = [[] for _ in tasks]
+    fits: list[list[Fit]] = [[] for _ in tasks]
     shares: list[list[float]] = [[] for _ in tasks]
     for fold in range(_runs(tasks, config)):
         parts = together.training_parts(tasks, fold)
@@ -59,7 +61,7 @@ def evaluate(
             if fold < len(task.splits):
                 test = task.splits[fold].test
                 found = predict(classifier, head, task.recordings.select(test), config)
-                trials[head].append(Fit(fold, config.seed, test, found))
+                fits[head].append(Fit(fold, config.seed, test, found))
     return [
         Score(
             task.task.name,
@@ -67,7 +69,7 @@ def evaluate(
             protocol,
             task.classes,
             task.truth,
-            trials[head],
+            fits[head],
             _details(model, tasks, head, config, float(np.mean(shares[head]))),
             task.groups,
         )
@@ -76,7 +78,7 @@ def evaluate(
 
 
 def total_steps(tasks: Sequence[OpenedTask], config: FinetuneConfig) -> int:
-    """Optimizer steps that `evaluate` takes."""
+    """Return the number of optimizer steps that `evaluate` takes."""
     return _runs(tasks, config) * config.training(len(tasks)).steps
 
 
@@ -88,10 +90,10 @@ def save(
     config: FinetuneConfig,
     done: Done = lambda steps: None,
 ) -> None:
-    """Train once on all recordings of the tasks, and write the encoder as a checkpoint folder.
+    """Train on all recordings of the tasks, and write the encoder as a checkpoint folder.
 
-    Nothing is held out, so a probe on the same recordings says nothing about this one. The heads
-    are kept in its training.safetensors, their classes in its config.json.
+    Nothing is held out, so scores of this encoder on the same recordings are meaningless. The heads
+    are in its training.safetensors, their classes in its config.json.
     """
     everything = [np.arange(len(task)) for task in tasks]
     seed = seed_of(config.seed)
@@ -134,7 +136,7 @@ def _fit(
 def _untrained(
     model: WaveformEncoder, parts: Sequence[LabelledPart], config: FinetuneConfig, seed: int
 ) -> WaveformEncoder:
-    """The same settings, random weights, and front-end statistics of crops of these parts."""
+    """Build an encoder with random weights, and front-end statistics of crops of these parts."""
     made = checkpoint.untrained(model.frontend.config, model.encoder.config, seed)
     crops = [Crops(part, config.window, 1, seed) for part in parts]
     counts = [min(len(part.recordings), FITTED_ON // len(parts)) for part in parts]
@@ -158,11 +160,11 @@ def _details(
         "encoder": model.model.encoder.config.name,
         "steps": config.training(len(tasks)).steps,
         "folds": f"{min(folds, config.max_folds or folds)} of {folds}",
-        "followed by zeros": round(short, 4),  # share of the recordings: shorter than a window
+        "followed by zeros": round(short, 4),  # share of recordings shorter than a window
     }
     if left_out := sum(split.left_out for split in task.splits):
         found["left out of training as copies of tested"] = left_out
     if len(tasks) > 1:
         found["one encoder with"] = ", ".join(t.task.name for t in tasks if t is not task)
-        found["share of the training part"] = round(share, 4)  # the rest is tested by others
+        found["share of the training part"] = round(share, 4)  # other tasks test the rest
     return found

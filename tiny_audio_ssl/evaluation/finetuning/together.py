@@ -1,15 +1,15 @@
-"""Which tasks may share an encoder, so that no task's training hears what another is tested on.
+"""Decide which tasks may share an encoder, so that no task trains on what another is tested on.
 
-In run i of a multi-head model every task is tested on its own fold i. A recording of that fold is
-known by its samples, its file, and by the value of the columns that its task splits by (speaker,
-source, official fold): whatever shares one of these is out of all the other tasks' training in
-run i. A file's other spans go with it, as do recordings of the same speaker that only the other
-task lists.
+In run i of a multi-head model, every task is tested on its own fold i. A recording of that fold is
+identified by its samples, its file, and the values of the columns that its task splits by (speaker,
+source, official fold). Anything that shares one of these is removed from the training parts of all
+other tasks in run i: other spans of the same file, and recordings of the same speaker even if only
+the other task lists them.
 
-That may take whole classes away: emotion holds speakers out, so that speaker identification would
-lose these speakers. Tasks of which one would so lose a class that it trains on alone do not share
-an encoder: each goes, in the order given, into the first model where all keep their classes
-(greedy colouring; the whole model is looked at, since two tasks may take half a class each).
+This may remove whole classes: emotion holds speakers out, so speaker identification would lose
+those speakers. If a task would lose a class that it could train on alone, the tasks do not share an
+encoder: each task goes, in the given order, into the first model in which all tasks keep their
+classes (greedy coloring; the whole model is checked, since two tasks may each take half a class).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import numpy as np
 from tiny_audio_ssl.evaluation.finetuning.crops import Ints
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 
-Mark = tuple[str, ...]  # what recordings of the same sound or group have in common
+Mark = tuple[str, ...]  # equal for recordings of the same sound or group
 
 
 def compatible(tasks: Sequence[OpenedTask]) -> list[list[OpenedTask]]:
-    """The tasks, parted into groups that may share an encoder."""
+    """Group the tasks so that each group may share an encoder."""
     models: list[list[_Known]] = []
     for task in map(_known, tasks):
         for model in models:
@@ -40,33 +40,33 @@ def compatible(tasks: Sequence[OpenedTask]) -> list[list[OpenedTask]]:
 
 
 def losses(tasks: Sequence[OpenedTask]) -> list[str]:
-    """Which tasks would lose classes, and how many, in a model of all; empty if none would."""
+    """List the tasks that would lose classes in one model of all, and how many; empty if none."""
     return _losses([_known(task) for task in tasks])
 
 
 def runs(tasks: Sequence[OpenedTask]) -> int:
-    """How often a model of these tasks is trained, so that each fold of each is tested once."""
+    """Return how many runs it takes to test each fold of each task once."""
     return max(len(task.splits) for task in tasks)
 
 
 def training_parts(tasks: Sequence[OpenedTask], run: int) -> list[Ints]:
-    """Each task's training recordings in a run: its split's, without what other tasks test.
+    """Return each task's training recordings in a run, without those that other tasks test.
 
-    A task with fewer splits than runs goes on training on them, and is not tested again.
+    A task with fewer splits than runs cycles through its splits, and is not tested again.
     """
     return _training_parts([_known(task) for task in tasks], run)
 
 
 @dataclass(frozen=True)
 class _Known:
-    """A task, and what each of its recordings is known by."""
+    """A task, and the marks that identify each of its recordings."""
 
     task: OpenedTask
-    marks: list[set[Mark]]  # samples, file and every column
+    marks: list[set[Mark]]  # samples, file and every column of each recording
     split_by: set[Mark]  # (source, column) of its group, fold and split
 
     def tested(self, run: int) -> set[Mark]:
-        """What no other task may train on in a run."""
+        """Return the marks that no other task may train on in a run."""
         if run >= len(self.task.splits):
             return set()
         found = set[Mark]().union(*(self.marks[i] for i in self.task.splits[run].test))

@@ -1,6 +1,14 @@
-"""Is the embedding any good? Labelled recordings, honest splits, protocols and their scores.
+"""Probe frozen embeddings: labeled recordings, splits that do not leak, protocols, scores.
 
-labelled.open_task(task) -> Labelled             recordings, classes, splits
-models.open_model("runs/mine") -> Embeds         what is judged
-protocols.evaluate(model, labelled, "linear", store) -> Score
+- `probe`: score models on tasks, with baselines; the library function
+- `models`: models to probe, opened by name
+- `in_windows`: models that take one window at a time, such as artifacts
+- `labelled`: tasks opened: recordings, labels, splits
+- `labels`: checks of a label column
+- `splits`: training and test parts that share no sound and no group
+- `protocols`: linear, kNN and few-shot classifiers
+- `scores`: predictions, accuracy, intervals, recovery, files
+- `store`: embeddings kept on disk
+- `heads`: linear probes to export with an encoder
+- `tables`: scores printed in the terminal
 """

@@ -1,10 +1,9 @@
-"""Head: a linear probe to keep, fitted on all labelled recordings; what `export --head` puts behind
-an embedding.
+"""Heads: linear probes fitted on all labeled recordings, to keep and export with `export --head`.
 
-A head is one .safetensors file, nothing pickled. Its tensors are what scikit-learn fitted:
-    mean, std [D]                standardisation of the embedding
-    weight [classes, D], bias [classes]     logistic regression on what is standardised
-and its metadata holds, as JSON under "head", everything else of `Head` and a hash of the tensors.
+A head is one .safetensors file, with nothing pickled. Its tensors come from scikit-learn:
+    mean, std [D]                           standardization of the embedding
+    weight [classes, D], bias [classes]     logistic regression on the standardized embedding
+Its metadata holds, as JSON under "head", the other fields of `Head` and a hash of the tensors.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from tiny_audio_ssl.embedding.embedder import Embedder
+from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import fit_all
 from tiny_audio_ssl.evaluation.probing.scores import Score
@@ -38,28 +38,28 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True)
 class Head:
-    """A linear classifier of one model's embeddings, and where it comes from."""
+    """A linear classifier for the embeddings of one model, and how it was made."""
 
     task: str
-    labels: tuple[str, ...]  # in the order of the scores
-    model_sha256: str  # of the weights it belongs to
-    readout: tuple[str, ...]  # what their embedding is made of
-    dim: int  # of the embedding, D
-    clips: int  # it was fitted on
-    window_s: float | None  # embeddings were the mean over such windows; None: whole recordings
-    C: float  # inverse strength of the penalty, chosen as the protocol `linear` does
-    accuracy: float  # held-out, by the protocol `linear`, 0..1
-    interval: tuple[float | None, float | None]  # 95 %, of the accuracy; None: not known
+    labels: tuple[str, ...]  # in the order of the class scores
+    model_sha256: str  # weights that the head belongs to
+    readout: tuple[str, ...]  # parts that make up their embedding
+    dim: int  # size of the embedding, D
+    clips: int  # number of recordings that it was fitted on
+    window_s: float | None  # embeddings are means over windows of this length; None: of all
+    C: float  # inverse strength of the penalty, chosen as by the protocol `linear`
+    accuracy: float  # held-out accuracy by the protocol `linear`, 0..1
+    interval: tuple[float | None, float | None]  # 95 % interval of the accuracy; None: unknown
     interval_is: str
     tensors: Mapping[str, NDArray[np.float64]]
 
     def about(self) -> dict[str, Any]:
-        """All but the tensors, as JSON takes it."""
+        """Return all fields but the tensors, ready for JSON."""
         found = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tensors"}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items()}
 
     def linear(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Weight [classes, D] and bias [classes] with the standardisation folded in.
+        """Return weight [classes, D] and bias [classes] with the standardization folded in.
 
         weight ((x - mean) / std) + bias = (weight / std) x + (bias - (weight / std) mean)
         """
@@ -69,7 +69,7 @@ class Head:
 
 
 def fit(embedder: Embedder, labelled: OpenedTask, score: Score, store: EmbeddingStore) -> Head:
-    """The linear probe of a task on all its recordings; `score` is what `linear` measured."""
+    """Fit the linear probe on all recordings of a task; `score` is its score by `linear`."""
     x = store.embeddings(embedder, labelled.recordings, labelled.contents)
     fitted = fit_all(x, labelled)
     summary = score.summary()
@@ -89,8 +89,38 @@ def fit(embedder: Embedder, labelled: OpenedTask, score: Score, store: Embedding
     )
 
 
+def save(
+    target: Path,
+    model: EmbeddingModel,
+    tasks: Sequence[OpenedTask],
+    scores: Sequence[Score],
+    store: EmbeddingStore,
+) -> Iterator[tuple[Path, Head]]:
+    """Fit and write a head for each task: to `target` itself, or to files in the folder `target`.
+
+    `scores` hold the score of `model` by `linear` on each task. Yields each file and its head.
+    """
+    assert isinstance(model, Embedder)
+    for task in tasks:
+        name = task.task.name
+        measured = (name, model.name, "linear")
+        score = next(s for s in scores if (s.task, s.model, s.protocol) == measured)
+        file = target if target.suffix == SUFFIX else target / file_name(name)
+        head = fit(model, task, score, store)
+        write(file, head)
+        yield file, head
+
+
+def check_target(target: Path, tasks: Sequence[EvaluationTask]) -> None:
+    """Raise `UserError` if the heads of these tasks can't be saved to `target`."""
+    if target.suffix == SUFFIX:
+        name_of(target)
+        if len(tasks) > 1:
+            raise UserError(f"{target}: one file for {len(tasks)} tasks; give a folder instead")
+
+
 def write(target: Path, head: Head) -> None:
-    """As one file, whole or not at all. Raises `UserError` when its name can't name an output."""
+    """Write a head to one file, whole or not at all. Raises `UserError` if the name won't do."""
     name_of(target)
     tensors = {name: np.ascontiguousarray(head.tensors[name], np.float64) for name in TENSORS}
     about = {"format": FORMAT, "sha256": _digest(tensors), **head.about()}
@@ -99,13 +129,16 @@ def write(target: Path, head: Head) -> None:
 
 
 def read(source: Path) -> Head:
-    """Raises `UserError`: no such file, not a head, truncated, altered, of another version."""
+    """Read a head.
+
+    Raises `UserError`: the file is missing, not a head, truncated, altered, or of another version.
+    """
     try:
         with safe_open(source, "numpy") as file:
             about = json.loads((file.metadata() or {})["head"])
             tensors = {name: file.get_tensor(name) for name in TENSORS}
         if about.pop("format") != FORMAT:
-            raise ValueError(f"another format than {FORMAT}")
+            raise ValueError(f"its format is not {FORMAT}")
         if about.pop("sha256") != _digest(tensors):
             raise ValueError("truncated or altered")
         for name in ("labels", "readout", "interval"):
@@ -119,17 +152,17 @@ def read(source: Path) -> Head:
 
 
 def name_of(path: Path) -> str:
-    """What a head is called in artifacts: its file's name without the ending."""
+    """Return the name of a head in artifacts: the name of its file without the suffix."""
     if path.suffix != SUFFIX or not _NAME.fullmatch(path.stem):
         raise UserError(
-            f"{path}: a head's file is named after what it tells, in letters, digits, - and _, "
-            f"such as speech{SUFFIX}"
+            f"{path}: name the file of a head after its task, in letters, digits, - and _, such as "
+            f"speech{SUFFIX}"
         )
     return path.stem
 
 
 def file_name(task: str) -> str:
-    """A task's name as a file's: `label in esc10.csv` -> `label-in-esc10-csv.safetensors`."""
+    """Turn the name of a task into a file name: `a in b.csv` -> `a-in-b-csv.safetensors`."""
     return (re.sub(r"[^A-Za-z0-9_]+", "-", task).strip("-") or "head") + SUFFIX
 
 

@@ -1,4 +1,4 @@
-"""What sees one window at a time, as a model to probe."""
+"""Probe models that take one window at a time, such as exported artifacts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from tiny_audio_ssl.embedding.embedder import Floats
 
 
 class InWindows:
-    """A model that sees one window at a time, as artifacts do. Of a longer sound its embedding is
-    the mean over windows, the last of which ends with it; a shorter one is followed by zeros."""
+    """A model that takes one window at a time.
+
+    The embedding of a longer sound is the mean over windows, the last of which ends with the sound.
+    A shorter sound is padded with zeros.
+    """
 
     def __init__(
         self, run: Callable[[Floats], Floats], samples: int, dim: int, name: str, identity: str
     ) -> None:
-        """`run`: float32 [1, samples] -> [1, dim]. `identity`: of all that decides on it."""
+        """`run` maps float32 [1, samples] to [1, dim]; `identity` hashes all that it depends on."""
         self.run, self.samples = run, samples
         self.dim, self.name, self.identity = dim, name, identity
 
     def embed(self, waves: Floats) -> Floats:
-        """float32 [B, N], -1..1, 16 kHz -> float32 [B, dim]."""
+        """Embed float32 [B, N], -1..1, 16 kHz, as float32 [B, dim]."""
         missing = max(0, self.samples - waves.shape[1])
         waves = np.pad(waves, ((0, 0), (0, missing)))
         last = waves.shape[1] - self.samples

@@ -1,4 +1,4 @@
-"""A task made ready: its recordings decoded, its labels as class indices, its splits."""
+"""Open a task: decode its recordings, index its labels, make its splits."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from tiny_audio_ssl.utils.extras import require
 
 @dataclass(frozen=True)
 class OpenedTask:
-    """What every protocol works on."""
+    """A task with its recordings, labels and splits: the input of every protocol."""
 
-    task: EvaluationTask  # with the dataset's own columns filled in
+    task: EvaluationTask  # with its dataset's columns filled in
     recordings: Recordings
     contents: list[str]  # hash of each recording's decoded samples
     table: LabelTable
     splits: list[Split]
-    skipped: Sequence[Skipped] = ()  # what `allow_missing` left out
+    skipped: Sequence[Skipped] = ()  # recordings that `allow_missing` left out
 
     @property
     def classes(self) -> list[str]:
-        """Sorted."""
+        """Names of the classes, sorted."""
         return self.table.classes
 
     @property
     def truth(self) -> Ints:
-        """[recordings] index into `classes`."""
+        """Class of each recording, [recordings], as an index into `classes`."""
         return self.table.truth
 
     @property
     def groups(self) -> list[str]:
-        """[recordings] what must not be parted: the task's group column, or else the file."""
+        """Group of each recording, [recordings]: the task's group column, or else the file."""
         return self.table.groups
 
     def inner(self, outer: Split) -> list[Split]:
-        """Splits of the training part alone, to choose settings on; see `splits.inner`."""
+        """Split a training part again, to choose settings on; see `splits.inner`."""
         return inner(self.table, outer, self.task.seed)
 
     def __len__(self) -> int:
@@ -60,13 +60,13 @@ class OpenedTask:
 def open_task(
     task: EvaluationTask, cache_dir: Path | None = None, allow_missing: bool = False
 ) -> OpenedTask:
-    """Read a task's list, decode what is new, and split it.
+    """Read a task's manifest, decode new recordings into the cache, and split them.
 
-    Recordings without a label are left out before anything is decoded. One that is absent or can't
-    be decoded is an error, since leaving it out would change what is measured; `allow_missing`
-    leaves it out.
+    Recordings without a label are left out before anything is decoded. A recording that is absent
+    or can't be decoded is an error, since leaving it out would change the task; with
+    `allow_missing` it is left out and listed in `skipped`.
 
-    Raises `UserError`: that, and whatever makes the labels or the splits impossible.
+    Raises `UserError`: such a recording, or labels that can't be split.
     """
     try:
         return _opened(task, cache_dir, allow_missing)
@@ -92,14 +92,13 @@ def _opened(task: EvaluationTask, cache_dir: Path | None, allow_missing: bool) -
 def _check_missing(skipped: Sequence[Skipped], allowed: bool) -> None:
     if skipped and not allowed:
         raise UserError(
-            f"{listing(skipped)}\nMend the list, or leave them out with --allow-missing: the "
-            "figures are then of the rest"
+            f"{listing(skipped)}\nCorrect the manifest, or use --allow-missing to measure on the "
+            "remaining recordings"
         )
 
 
 def tabulate(clips: Sequence[Clip], task: EvaluationTask, copies: Ints | None = None) -> LabelTable:
-    """The columns that splitting looks at. An empty group cell tells nothing of what belongs
-    together, so the file stands for itself."""
+    """Return the columns that decide the splits. An empty group cell makes the file a group."""
     classes, truth = np.unique(np.array(column(clips, task.label)), return_inverse=True)
     files = [str(clip.path) for clip in clips]
     named = column(clips, task.group) if task.group else [""] * len(clips)
@@ -114,7 +113,7 @@ def tabulate(clips: Sequence[Clip], task: EvaluationTask, copies: Ints | None = 
 
 
 def copies_of(recordings: Recordings, contents: Sequence[str]) -> Ints:
-    """[recordings] the same number for spans of one file that overlap and for identical audio."""
+    """Number the sounds, [recordings]; overlapping spans and identical audio share a number."""
     graphs = require("scipy.sparse.csgraph", "eval")
     sparse = require("scipy.sparse", "eval")
     files: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
@@ -132,7 +131,7 @@ def copies_of(recordings: Recordings, contents: Sequence[str]) -> Ints:
 
 
 def _overlaps(spans: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
-    """Links between neighbours of (begin, end, index), sorted, that share samples."""
+    """Return links between neighbors among sorted (begin, end, index) that share samples."""
     links, reach = [], 0
     for (_, end, before), (begin, _, index) in pairwise(spans):
         reach = max(reach, end)

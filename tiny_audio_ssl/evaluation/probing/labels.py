@@ -1,4 +1,4 @@
-"""What is wrong with a label column, before a wrong number comes of it."""
+"""Checks of a label column that would otherwise give wrong results."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ SPELLED = {word: str(number) for number, word in enumerate(WORDS)} | {"false": "
 
 
 def check_labels(labels: Sequence[str], name: str) -> None:
-    """Two labels or more, none of them another one written differently.
+    """Check that there are at least two labels, and that no label is spelled in two ways.
 
-    `name` is the column's. Raises `UserError` with what was found.
+    Args:
+        name: name of the column, for the message.
+
+    Raises:
+        UserError: fewer than two labels, labels that look like one class, or "nan" among numbers.
     """
     found = sorted(set(labels))
     if len(found) < 2:
         raise UserError(
-            f"{len(labels)} clips with {len(found)} labels in column {name!r}; a probe needs two "
-            "labels or more"
+            f"column {name!r} has {len(found)} labels in {len(labels)} clips; a probe needs two or "
+            "more labels"
         )
     written = defaultdict(list)
     for label in found:
@@ -32,16 +36,18 @@ def check_labels(labels: Sequence[str], name: str) -> None:
         if len(same) > 1:
             raise UserError(
                 f"column {name!r} has {', '.join(map(repr, same))}, which look like one class "
-                "written differently; write it in one way"
+                "spelled in different ways; use one spelling"
             )
     words = [label for label in found if not NUMBER.fullmatch(label.strip())]
     if [word.strip().lower() for word in words] == ["nan"]:
-        raise UserError(f"column {name!r} has numbers and {words[0]!r}; leave such cells empty")
+        raise UserError(f"column {name!r} has numbers and {words[0]!r}; leave those cells empty")
 
 
 def meaning(label: str) -> str:
-    """Equal for labels that say the same: 1, 01, 1.0, " 1 ", one. Case is kept, since it may be
-    meant (phones, pitches), and so are hexadecimal names such as 1e5."""
+    """Return a form that is equal for labels of one meaning, such as 1, 01, 1.0, " 1 " and one.
+
+    Case is kept, since it may matter (phones, pitches), and so are hexadecimal names such as 1e5.
+    """
     text = label.strip()
     text = SPELLED.get(text.lower(), text)
     return str(Decimal(text).normalize()) if NUMBER.fullmatch(text) else text

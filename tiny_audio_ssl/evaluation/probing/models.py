@@ -1,4 +1,4 @@
-"""What can be probed: a run, its encoder with random weights, log-mel statistics, a HEAR module."""
+"""Models to probe: runs, encoders with random weights, log-mel statistics, HEAR modules."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.embedding.mel_statistics import MelStatistics
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.checkpoint import untrained
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 __all__ = ["EmbeddingModel", "LogMelStatistics", "open_model", "random_weights"]
 
 
 def open_model(spec: str | Path, weights: str | Path | None = None) -> EmbeddingModel:
-    """The model that a word on the command line means.
+    """Open the model that a word on the command line names.
 
     Args:
         spec: a run or checkpoint folder; `random:RUN`, the same encoder and front-end statistics
@@ -46,7 +46,7 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
 
 
 def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:
-    """The same settings and front-end statistics, encoder weights as they are drawn."""
+    """Return an encoder with the same settings and front-end statistics, but random weights."""
     model = embedder.model
     made = untrained(model.frontend.config, model.encoder.config, seed)
     made.frontend.load_state_dict(model.frontend.state_dict())
@@ -65,6 +65,6 @@ class LogMelStatistics:
 
     @torch.no_grad()
     def embed(self, waves: Floats) -> Floats:
-        """float32 [B, N], -1..1, 16 kHz -> float32 [B, dim]; short waves are padded with zeros."""
+        """Embed float32 [B, N], -1..1, 16 kHz, as [B, dim]; short waves are padded with zeros."""
         found: Floats = self.model(torch.from_numpy(waves)).numpy()
         return found

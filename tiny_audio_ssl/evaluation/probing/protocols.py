@@ -1,13 +1,14 @@
-"""PROTOCOLS: what is fitted on a training part and scored on the test part, by name.
+"""Protocols by name (PROTOCOLS): fit on the training part, predict the test part.
 
-The ones here keep the embedding frozen. To add one, write a function of `(embeddings, labelled)`
-or, if it needs waveforms, of `(model, labelled, store)`, and name it in PROTOCOLS.
+All protocols here keep the embedding frozen. To add one, write a function of
+`(embeddings, opened_task)` or, if it needs waveforms, of `(model, opened_task, store)`, and add it
+to PROTOCOLS.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,10 +25,10 @@ from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.utils.extras import require
 
 GRID = (0.001, 0.01, 0.1, 1.0, 10.0)  # C, the inverse strength of the L2 penalty
-UNCHOSEN_C = 1.0  # where there is nothing to choose it on
+DEFAULT_C = 1.0  # if there are no recordings to choose C on
 NEIGHBOURS = 5
 FEW_SHOT_SEEDS = 10
-CHOOSING, FITTING = 1e-3, 1e-4  # tolerances: the choice of C does not need the last digits
+CHOOSING, FITTING = 1e-3, 1e-4  # tolerances; choosing C needs less accuracy
 
 Measured = tuple[list[Fit], Details]
 ProbeProtocol = Callable[[EmbeddingModel, OpenedTask, EmbeddingStore], Measured]
@@ -36,13 +37,12 @@ ProbeProtocol = Callable[[EmbeddingModel, OpenedTask, EmbeddingStore], Measured]
 def evaluate(
     model: EmbeddingModel, labelled: OpenedTask, protocol: str, store: EmbeddingStore | None = None
 ) -> Score:
-    """Judge a model on a task by a protocol of PROTOCOLS.
+    """Score a model on a task by a protocol of PROTOCOLS.
 
     Raises `UserError`: an unknown protocol, embeddings with NaN, too few examples for few-shot.
     """
-    if protocol not in PROTOCOLS:
-        raise UserError(f"protocol {protocol!r} is not known; choose from {', '.join(PROTOCOLS)}")
-    trials, details = PROTOCOLS[protocol](model, labelled, store or EmbeddingStore())
+    check_protocols([protocol])
+    fits, details = PROTOCOLS[protocol](model, labelled, store or EmbeddingStore())
     if isinstance(model, Embedder):
         details = {"encoder": model.model.encoder.config.name, **details}
     if left_out := sum(one.left_out for one in labelled.splits):
@@ -53,27 +53,40 @@ def evaluate(
         protocol,
         labelled.classes,
         labelled.truth,
-        trials,
+        fits,
         details,
         labelled.groups,
     )
 
 
+def check_protocols(names: Sequence[str]) -> None:
+    """Raise `UserError` if a name is not in PROTOCOLS."""
+    if unknown := [name for name in names if name not in PROTOCOLS]:
+        raise UserError(
+            f"protocol {', '.join(unknown)} is unknown; choose from {', '.join(PROTOCOLS)}"
+        )
+
+
 def linear(x: Floats, labelled: OpenedTask) -> Measured:
-    """Logistic regression, its C chosen inside each training part: on the official validation part,
-    or by inner folds that keep groups whole. Ties go to the stronger penalty."""
-    trials, chosen = [], []
+    """Fit logistic regression on frozen embeddings, [recordings, D].
+
+    C is chosen inside each training part: on the official validation part, or on inner folds that
+    keep groups whole. Ties go to the stronger penalty.
+    """
+    fits, chosen = [], []
     for fold, one in enumerate(labelled.splits):
         c = _choose_c(x, labelled, one)
         chosen.append(c)
-        trials.append(Fit(fold, 0, one.test, _regress(x, labelled.truth, one, c)))
-    return trials, {"C": ", ".join(f"{c:g}" for c in chosen)}
+        fits.append(Fit(fold, 0, one.test, _regress(x, labelled.truth, one, c)))
+    return fits, {"C": ", ".join(f"{c:g}" for c in chosen)}
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Logistic regression on a standardised embedding: scores are
-    softmax(weight ((x - mean) / std) + bias)."""
+    """Logistic regression on a standardized embedding x.
+
+    Class probabilities are softmax(weight ((x - mean) / std) + bias).
+    """
 
     mean: NDArray[np.float64]  # [D]
     std: NDArray[np.float64]  # [D]
@@ -83,44 +96,48 @@ class Fitted:
 
 
 def fit_all(x: Floats, labelled: OpenedTask) -> Fitted:
-    """What `linear` fits, on all recordings, for use rather than for a score. C is chosen as there:
-    on the official validation part, or by inner folds."""
+    """Fit the classifier of `linear` on all recordings, to use it rather than to score it.
+
+    C is chosen as in `linear`: on the official validation part, or on inner folds.
+    """
     scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(x)
     everything = Split(np.arange(len(labelled)), np.arange(0))
     with_validation = (one for one in labelled.splits if one.validation is not None)
     c = _choose_c(x, labelled, next(with_validation, everything))
-    known, axes = _turned(scaler.transform(x), np.eye(x.shape[1], dtype=np.float32))
+    known, axes = _rotated(scaler.transform(x), np.eye(x.shape[1], dtype=np.float32))
     regression = _quietly(_regression(FITTING, C=c), known, labelled.truth)
     weight, bias = regression.coef_ @ axes.T, regression.intercept_
-    if len(weight) == 1:  # of two classes it models the second: sigmoid(z) is softmax(0, z)
+    if len(weight) == 1:  # two classes: sigmoid(z) of the second equals softmax(0, z)
         weight, bias = np.vstack([0 * weight, weight]), np.append(0.0, bias)
     return Fitted(scaler.mean_, scaler.scale_, weight, bias, c)
 
 
 def knn(x: Floats, labelled: OpenedTask, k: int = NEIGHBOURS) -> Measured:
-    """The k nearest by cosine distance, each voting with the inverse of its distance."""
-    neighbours = require("sklearn.neighbors", "eval").KNeighborsClassifier
-    trials = []
+    """Classify by the k nearest by cosine distance, weighted by the inverse of their distance."""
+    classifier = require("sklearn.neighbors", "eval").KNeighborsClassifier
+    fits = []
     for fold, one in enumerate(labelled.splits):
-        known, asked = _standardised(x[one.train], x[one.test])
+        known, asked = _standardized(x[one.train], x[one.test])
         count = min(k, len(one.train))
-        vote = neighbours(count, metric="cosine", weights="distance")
+        vote = classifier(count, metric="cosine", weights="distance")
         vote.fit(known, labelled.truth[one.train])
-        trials.append(Fit(fold, 0, one.test, vote.predict(asked)))
-    return trials, {"k": k}
+        fits.append(Fit(fold, 0, one.test, vote.predict(asked)))
+    return fits, {"k": k}
 
 
 def few_shot(x: Floats, labelled: OpenedTask, shots: int) -> Measured:
-    """Logistic regression on `shots` labels a class, drawn anew from the training part with each
-    seed; C = 1, since no labels are left to choose it on."""
-    trials = []
+    """Fit logistic regression on `shots` examples per class, drawn from the training part.
+
+    Each of FEW_SHOT_SEEDS seeds draws new examples. C is 1, since no labels are left to choose it.
+    """
+    fits = []
     for fold, one in enumerate(labelled.splits):
         for seed in range(FEW_SHOT_SEEDS):
             rng = np.random.default_rng([labelled.task.seed, fold, seed])
             drawn = Split(_drawn(labelled, one.train, shots, rng), one.test)
-            predicted = _regress(x, labelled.truth, drawn, UNCHOSEN_C)
-            trials.append(Fit(fold, seed, one.test, predicted))
-    return trials, {"C": f"{UNCHOSEN_C:g}", "seeds": FEW_SHOT_SEEDS}
+            predicted = _regress(x, labelled.truth, drawn, DEFAULT_C)
+            fits.append(Fit(fold, seed, one.test, predicted))
+    return fits, {"C": f"{DEFAULT_C:g}", "seeds": FEW_SHOT_SEEDS}
 
 
 def _drawn(labelled: OpenedTask, train: Ints, shots: int, rng: np.random.Generator) -> Ints:
@@ -131,7 +148,7 @@ def _drawn(labelled: OpenedTask, train: Ints, shots: int, rng: np.random.Generat
         if len(own) < shots:
             raise UserError(
                 f"{labelled.task.name}: label {labelled.classes[index]!r} has {len(own)} examples "
-                f"in a training part, few-shot-{shots} needs {shots}; choose fewer shots"
+                f"in a training part, but few-shot-{shots} needs {shots}; choose fewer shots"
             )
         chosen.append(rng.choice(own, shots, replace=False))
     return np.concatenate(chosen)
@@ -140,11 +157,11 @@ def _drawn(labelled: OpenedTask, train: Ints, shots: int, rng: np.random.Generat
 def _choose_c(x: Floats, labelled: OpenedTask, outer: Split) -> float:
     inner = labelled.inner(outer)
     if not inner:
-        return UNCHOSEN_C
+        return DEFAULT_C
     right = np.zeros(len(GRID))
     for one in inner:
-        known, asked = _turned(*_standardised(x[one.train], x[one.test]))
-        # From small to large C, each fit starting where the last one ended.
+        known, asked = _rotated(*_standardized(x[one.train], x[one.test]))
+        # From small to large C; each fit starts from the previous solution.
         fit = _regression(CHOOSING, warm_start=True)
         for i, c in enumerate(GRID):
             _quietly(fit.set_params(C=c), known, labelled.truth[one.train])
@@ -153,7 +170,7 @@ def _choose_c(x: Floats, labelled: OpenedTask, outer: Split) -> float:
 
 
 def _regress(x: Floats, truth: Ints, one: Split, c: float) -> Ints:
-    known, asked = _turned(*_standardised(x[one.train], x[one.test]))
+    known, asked = _rotated(*_standardized(x[one.train], x[one.test]))
     predicted: Ints = _quietly(_regression(FITTING, C=c), known, truth[one.train]).predict(asked)
     return predicted
 
@@ -165,20 +182,23 @@ def _regression(tolerance: float, **kw: Any) -> Any:
 
 def _quietly(regression: Any, x: Floats, truth: Ints) -> Any:
     with warnings.catch_warnings():
-        # A nearly separable task may need more steps; its predictions have long settled.
+        # A nearly separable task may need more steps, but its predictions no longer change.
         warnings.simplefilter("ignore", require("sklearn.exceptions", "eval").ConvergenceWarning)
         return regression.fit(x, truth)
 
 
-def _standardised(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
-    """Zero mean and unit variance by the statistics of what is known alone."""
+def _standardized(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """Scale to zero mean and unit variance of the training part, `known`."""
     scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(known)
     return scaler.transform(known), scaler.transform(asked)
 
 
-def _turned(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
-    """Fewer columns where there are fewer recordings than columns. The regression stays the same,
-    as its weights are a combination of the training rows and its penalty does not see a turn."""
+def _rotated(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """Reduce the columns to the number of training rows, which is faster and exact.
+
+    The weights of the regression are a combination of the training rows, and its L2 penalty is
+    invariant under rotation, so the predictions stay the same.
+    """
     if known.shape[1] <= len(known):
         return known, asked
     axes = np.linalg.svd(known, full_matrices=False)[2].T
@@ -187,7 +207,7 @@ def _turned(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True)
 class Frozen:
-    """A protocol that needs nothing but the embeddings."""
+    """A protocol that needs only the embeddings."""
 
     measure: Callable[[Floats, OpenedTask], Measured]
 

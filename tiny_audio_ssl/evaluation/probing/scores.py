@@ -1,4 +1,4 @@
-"""What a protocol measured: every prediction, and what follows from them."""
+"""Scores: every prediction of a protocol on one task, and the statistics of these."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FEWEST_FOLDS = 3  # for a t-interval; two folds have one degree of freedom
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit of a protocol: on which fold, with which seed, and what it said of the test part."""
+    """One fit of a protocol on one fold with one seed: its predictions on the test part."""
 
     fold: int
     seed: int
@@ -34,12 +34,13 @@ class Fit:
     predicted: Ints  # indices into `Score.classes`, one for each of `test`
 
     def accuracy(self, truth: Ints) -> float:
+        """Return the share of correct predictions; `truth` is the class of every recording."""
         return float(np.mean(truth[self.test] == self.predicted))
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class fared, over all trials."""
+    """Figures of one class, over all fits."""
 
     name: str
     precision: float  # 0 if it was never predicted
@@ -50,24 +51,23 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Score:
-    """A model on a task by a protocol."""
+    """The predictions of one model on one task by one protocol."""
 
     task: str
     model: str
     protocol: str  # a name in PROTOCOLS: linear, knn, few-shot-5, fine-tuning ...
     classes: list[str]
     truth: Ints  # [recordings] index of each one's class
-    trials: list[Fit]
-    details: Details = field(default_factory=dict)  # chosen C, multiply-adds ...
-    groups: list[str] = field(default_factory=list)  # [recordings]; left out: each its own
+    fits: list[Fit]
+    details: Details = field(default_factory=dict)  # chosen C, steps, encoder ...
+    groups: list[str] = field(default_factory=list)  # [recordings]; empty: each is its own group
 
     @property
     def folds(self) -> list[float]:
         """Accuracy in each fold, 0..1, averaged over the seeds."""
-        numbers = sorted({trial.fold for trial in self.trials})
         return [
-            float(np.mean([t.accuracy(self.truth) for t in self.trials if t.fold == number]))
-            for number in numbers
+            float(np.mean([fit.accuracy(self.truth) for fit in self.fits if fit.fold == fold]))
+            for fold in sorted({fit.fold for fit in self.fits})
         ]
 
     @property
@@ -77,16 +77,16 @@ class Score:
 
     @property
     def macro_recall(self) -> float:
-        """Mean over the tested classes of their recall, 0..1."""
+        """Mean recall of the tested classes, 0..1."""
         return float(np.nanmean([score.recall for score in self.per_class()]))
 
     @property
     def interval(self) -> Interval:
-        """95 % interval of the accuracy, within 0..1; NaN where one group alone is tested.
+        """95 % interval of the accuracy, within 0..1; NaN if only one group is tested.
 
-        With three folds or more Student's t over the folds. They share training data, so this
+        With three or more folds, Student's t over the folds. Folds share training data, so this
         interval is too narrow, and no unbiased one exists (Bengio and Grandvalet, JMLR 2004). With
-        fewer a bootstrap: whole tested groups, and seeds, are drawn again with replacement.
+        fewer folds, a bootstrap that resamples whole tested groups, and seeds, with replacement.
         """
         ends = self._t_interval() if self._has_folds else self._bootstrap()
         low, high = np.clip(ends, 0, 1)  # keeps NaN
@@ -94,7 +94,7 @@ class Score:
 
     @property
     def interval_is(self) -> str:
-        """What `interval` is over, in words."""
+        """How `interval` was computed, in words."""
         if self._has_folds:
             return f"t over {len(self.folds)} folds"
         return f"bootstrap of {len(set(self._tested_groups()))} tested groups"
@@ -110,54 +110,55 @@ class Score:
         return self.accuracy - float(half), self.accuracy + float(half)
 
     def _tested_groups(self) -> list[str]:
-        tested = np.concatenate([trial.test for trial in self.trials])
+        tested = np.concatenate([fit.test for fit in self.fits])
         return [self.groups[i] if self.groups else str(i) for i in tested]
 
     def _bootstrap(self) -> Interval:
         names, which = np.unique(self._tested_groups(), return_inverse=True)
         if len(names) < 2:
             return math.nan, math.nan
-        seeds, seed_of = np.unique([t.seed for t in self.trials], return_inverse=True)
-        trial = np.repeat(np.arange(len(self.trials)), [len(t.test) for t in self.trials])
-        right = np.concatenate([self.truth[t.test] == t.predicted for t in self.trials])
-        shape = (len(self.trials), len(names))
-        hits, tested = np.zeros(shape), np.zeros(shape)  # [trial, group]
-        np.add.at(hits, (trial, which), right)
-        np.add.at(tested, (trial, which), 1)
+        seeds, seed_of = np.unique([fit.seed for fit in self.fits], return_inverse=True)
+        number = np.repeat(np.arange(len(self.fits)), [len(fit.test) for fit in self.fits])
+        right = np.concatenate([self.truth[fit.test] == fit.predicted for fit in self.fits])
+        shape = (len(self.fits), len(names))
+        hits, tested = np.zeros(shape), np.zeros(shape)  # [fit, group]
+        np.add.at(hits, (number, which), right)
+        np.add.at(tested, (number, which), 1)
         rng = np.random.default_rng(0)
         by_group = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
         by_seed = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), RESAMPLES)
-        weights = by_seed[:, seed_of]  # [resample, trial]
+        weights = by_seed[:, seed_of]  # [resample, fit]
         means = ((weights @ hits) * by_group).sum(1) / ((weights @ tested) * by_group).sum(1)
         low, high = np.quantile(means, [0.025, 0.975])
         return float(low), float(high)
 
+    def _pooled(self) -> tuple[Ints, Ints]:
+        """Return the true and the predicted class of every prediction of all fits."""
+        truth = np.concatenate([self.truth[fit.test] for fit in self.fits])
+        return truth, np.concatenate([fit.predicted for fit in self.fits])
+
     def confusion(self) -> Ints:
-        """[true class, predicted class] counts, summed over all trials."""
-        counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
-        for trial in self.trials:
-            np.add.at(counts, (self.truth[trial.test], trial.predicted), 1)
+        """Return counts [true class, predicted class], summed over all fits."""
+        metrics = require("sklearn.metrics", "eval")
+        counts: Ints = metrics.confusion_matrix(*self._pooled(), labels=range(len(self.classes)))
         return counts
 
     def per_class(self) -> list[ClassScore]:
-        """Precision, recall and F1 of each class, pooled over all trials."""
-        counts = self.confusion()
-        right, said, was = counts.diagonal(), counts.sum(0), counts.sum(1)
-        tested = np.unique(np.concatenate([trial.test for trial in self.trials]))
+        """Return precision, recall and F1 of each class, pooled over all fits."""
+        metrics = require("sklearn.metrics", "eval")
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            *self._pooled(), labels=range(len(self.classes)), zero_division=math.nan
+        )
+        tested = np.unique(np.concatenate([fit.test for fit in self.fits]))  # once, not every seed
         support = np.bincount(self.truth[tested], minlength=len(self.classes))
+        figures = zip(self.classes, np.nan_to_num(precision), recall, f1, support, strict=True)
         return [
-            ClassScore(
-                name=name,
-                precision=float(right[i] / said[i]) if said[i] else 0.0,
-                recall=float(right[i] / was[i]) if was[i] else math.nan,
-                f1=float(2 * right[i] / (said[i] + was[i])) if said[i] + was[i] else math.nan,
-                support=int(support[i]),
-            )
-            for i, name in enumerate(self.classes)
+            ClassScore(name, float(p), float(r), float(f), int(count))
+            for name, p, r, f, count in figures
         ]
 
     def summary(self) -> dict[str, Any]:
-        """The figures, for tables and JSON; what is not known is None."""
+        """Return the figures for tables and JSON; unknown ends of an interval are None."""
         return {
             "task": self.task,
             "model": self.model,
@@ -173,62 +174,66 @@ class Score:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON takes it; the figures of `summary` are there to be read only."""
+        """Return everything, ready for JSON. `from_dict` ignores the figures of `summary`."""
         return {
             **self.summary(),
             "classes": self.classes,
             "truth": self.truth.tolist(),
             "groups": self.groups,
-            "trials": [
-                {**asdict(t), "test": t.test.tolist(), "predicted": t.predicted.tolist()}
-                for t in self.trials
+            "trials": [  # the key in files, older ones included
+                {**asdict(fit), "test": fit.test.tolist(), "predicted": fit.predicted.tolist()}
+                for fit in self.fits
             ],
         }
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Score:
-        """The inverse of `to_dict`."""
-        trials = [
+        """Return the score that `to_dict` described."""
+        fits = [
             Fit(
-                trial["fold"],
-                trial["seed"],
-                np.array(trial["test"], np.int64),
-                np.array(trial["predicted"], np.int64),
+                fit["fold"],
+                fit["seed"],
+                np.array(fit["test"], np.int64),
+                np.array(fit["predicted"], np.int64),
             )
-            for trial in found["trials"]
+            for fit in found["trials"]
         ]
         names = ("task", "model", "protocol", "classes", "details", "groups")
         given = {name: found[name] for name in names}
-        return cls(**given, truth=np.array(found["truth"], np.int64), trials=trials)
+        return cls(**given, truth=np.array(found["truth"], np.int64), fits=fits)
 
 
 def in_shared_folds(*measured: Score) -> list[float]:
-    """The accuracy of each over the folds that all have: trained models may have had a few only,
-    and folds differ in difficulty. NaN where there is no such fold."""
-    shared = set.intersection(*({trial.fold for trial in score.trials} for score in measured))
+    """Return the accuracy of each score over the folds that all of them have; NaN if there is none.
+
+    Trained models may have been tested in a few folds only, and folds differ in difficulty.
+    """
+    shared = set.intersection(*({fit.fold for fit in score.fits} for score in measured))
     found = []
     for score in measured:
-        trials = [trial for trial in score.trials if trial.fold in shared]
-        found.append(replace(score, trials=trials).accuracy if trials else math.nan)
+        fits = [fit for fit in score.fits if fit.fold in shared]
+        found.append(replace(score, fits=fits).accuracy if fits else math.nan)
     return found
 
 
 def recovery(task: float, random: float, supervised: float) -> float:
-    """(task - random) / (supervised - random), arXiv 1905.11796: how much of what labels bring the
-    pretext task brings without them. 0 is no better than random weights, 1 as good as supervised;
-    below 0 and above 1 happen. NaN when supervised training is no better than random weights, as
-    there is nothing to recover then, or when a figure is NaN."""
+    """Return (task - random) / (supervised - random), as in arXiv 1905.11796.
+
+    This is the share of the gain from labels that pre-training achieves without labels: 0 is no
+    better than random weights, 1 as good as supervised training. Values below 0 and above 1 occur.
+    NaN if supervised training is no better than random weights, or if a figure is NaN.
+    """
     gap = supervised - random
     return (task - random) / gap if gap > 0 else math.nan
 
 
 def write(target: Path, scores: Sequence[Score]) -> None:
-    """Scores as JSON, for `read` and `tiny-audio-ssl report`; appears whole or not at all."""
+    """Write scores as JSON, for `read` and `tiny-audio-ssl report`; whole or not at all."""
     write_json(target, {"format": FORMAT, "scores": [score.to_dict() for score in scores]})
 
 
 def read(source: Path) -> list[Score]:
-    """The scores that `write` wrote. Raises `UserError` when they are not that."""
+    """Read the scores that `write` wrote. Raises `UserError` if the file is anything else."""
     try:
         found = json.loads(source.read_text())
         if found["format"] != FORMAT:
@@ -236,5 +241,5 @@ def read(source: Path) -> list[Score]:
         return [Score.from_dict(score) for score in found["scores"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{source}: not results of tiny-audio-ssl probe --out ({error}); write them again"
+            f"{source}: expected results written by tiny-audio-ssl probe --out ({error})"
         ) from error

@@ -1,8 +1,8 @@
-"""How labelled recordings are parted into training and test, so that nothing leaks.
+"""Split labeled recordings into training and test, so that nothing leaks.
 
-Every split, drawn or official, goes through `sealed`: a recording that holds the same sound as a
-tested one leaves the training part, and a group that stands on both sides is an error. There is no
-other way to make a `Split` from a table.
+Every split, drawn or official, goes through `sealed`: a recording with the same sound as a tested
+one is removed from the training part, and a group on both sides is an error. There is no other way
+to make a `Split` from a table.
 """
 
 from __future__ import annotations
@@ -21,41 +21,42 @@ from tiny_audio_ssl.utils.extras import require
 Ints = NDArray[np.int64]
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 PARTS |= dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
-DRAWS = 20  # seeds that are tried before the groups are said to be in the way
+DRAWS = 20  # seeds to try before reporting that the groups make a split impossible
 INNER_FOLDS = 3
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of recordings."""
+    """Indices of the recordings in each part."""
 
     train: Ints
     test: Ints
-    validation: Ints | None = None  # for choices such as C, where the dataset has such a part
-    left_out: int = 0  # of training: recordings of the same sound as a tested one
+    validation: Ints | None = None  # for choosing settings such as C, if the dataset has one
+    left_out: int = 0  # recordings removed from training, as their sound is also tested
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What splitting looks at, a row a recording."""
+    """The columns that decide how recordings are split; one row per recording."""
 
     truth: Ints  # index into `classes`
     classes: list[str]
-    groups: list[str]  # never parted
-    copies: Ints  # the same number: (partly) the same sound
+    groups: list[str]  # a group is never split
+    copies: Ints  # equal numbers: (partly) the same sound
     folds: list[str] | None = None  # official
     parts: list[str] | None = None  # official: train, validation or test
 
 
 def split(table: LabelTable, folds: int = 5, seed: int = 0) -> list[Split]:
-    """The official folds, the official split, or `folds` drawn ones, whole groups held out.
+    """Return the official folds, the official split, or `folds` drawn ones that keep groups whole.
 
-    Raises `UserError`: a label with one example, a tested label that is in no training part, a
-    group on both sides, too few groups or examples for so many folds.
+    Raises:
+        UserError: a label has one example or is tested but never trained on, a group is on both
+            sides, or there are too few groups or examples for that many folds.
     """
     _check_counts(table)
     if table.folds is not None and table.parts is not None:
-        raise UserError("both official folds and an official split were given; leave one out")
+        raise UserError("both --fold and --split were given; leave one of them out")
     if table.folds is not None:
         found = _official_folds(table)
     elif table.parts is not None:
@@ -65,17 +66,18 @@ def split(table: LabelTable, folds: int = 5, seed: int = 0) -> list[Split]:
     for one in found:
         if untrained := _untrained(table, one):
             raise UserError(
-                f"{_listed(untrained)} would be tested but is in no training part; leave its label "
-                "empty in the manifest, or give other folds or groups"
+                f"label {_listed(untrained)} would be tested but never trained on; leave the label "
+                "empty in the manifest, or choose other folds or groups"
             )
     return found
 
 
 def inner(table: LabelTable, outer: Split, seed: int = 0) -> list[Split]:
-    """Splits of a training part alone, to choose a setting on; whole folds and groups held out.
+    """Split a training part again, to choose settings on, keeping folds and groups whole.
 
-    The official validation part if there is one. Empty when one group is all there is to train on.
-    Unlike in `split`, a tested class may be absent from training: it counts alike for every choice.
+    Returns the official validation part if there is one, and nothing if the training part is a
+    single group. Unlike in `split`, a tested class may be missing from training: that affects every
+    choice alike.
     """
     if outer.validation is not None:
         return [sealed(table, outer.train, outer.validation)]
@@ -87,14 +89,14 @@ def inner(table: LabelTable, outer: Split, seed: int = 0) -> list[Split]:
     if most < 2:
         return []
     pairs = [(outer.train[a], outer.train[b]) for a, b in _draw(truth, units, most, seed)]
-    # Where all that is left to train on are copies of what is tested, there is nothing to learn.
+    # A split whose training recordings are all copies of tested ones has nothing to train on.
     return [sealed(table, a, b) for a, b in pairs if len(_without_copies(table, a, b))]
 
 
 def sealed(table: LabelTable, train: Ints, test: Ints, validation: Ints | None = None) -> Split:
-    """The split, without training (or validation) recordings of the same sound as a tested one.
+    """Return the split without training (or validation) recordings whose sound is also tested.
 
-    Raises `UserError` naming a group that stands on both sides.
+    Raises `UserError` if a group is on both sides, or if a part ends up empty.
     """
     kept = _without_copies(table, train, test)
     if validation is not None:
@@ -116,14 +118,14 @@ def _check_apart(table: LabelTable, found: Split) -> None:
         parts.insert(1, ("validation", found.validation))
     for name, indices in parts:
         if not len(indices):
-            raise UserError(f"the {name} part of a split is empty; give other folds or groups")
+            raise UserError(f"the {name} part of a split is empty; choose other folds or groups")
     for first, (one, left) in enumerate(parts):
         for other, right in parts[first + 1 :]:
             shared = {table.groups[i] for i in left} & {table.groups[i] for i in right}
             if shared:
                 raise UserError(
-                    f"group {_listed(sorted(shared))} stands in both the {one} and the {other} "
-                    "part; mend the manifest, name another --group, or leave the official parts out"
+                    f"group {_listed(sorted(shared))} is in both the {one} and the {other} part; "
+                    "correct the manifest, choose another --group, or leave --fold and --split out"
                 )
             if np.isin(table.copies[left], table.copies[right]).any():
                 raise AssertionError("a sound on both sides of a split")
@@ -133,8 +135,8 @@ def _check_counts(table: LabelTable) -> None:
     counts = np.bincount(table.truth, minlength=len(table.classes))
     if single := [name for name, n in zip(table.classes, counts, strict=True) if n == 1]:
         raise UserError(
-            f"label {_listed(single)} has one example; training and test need one each: add more, "
-            "or leave the label empty in the manifest"
+            f"label {_listed(single)} has one example, but training and test need one each; add "
+            "more, or leave the label empty in the manifest"
         )
 
 
@@ -142,9 +144,9 @@ def _official_folds(table: LabelTable) -> list[Split]:
     own = np.array(table.folds)
     names = sorted(set(own.tolist()))
     if "" in names:
-        raise UserError(f"{int((own == '').sum())} recordings have no fold; fill the column in")
+        raise UserError(f"{int((own == '').sum())} recordings have no fold; fill in the column")
     if len(names) < 2:
-        raise UserError("the fold column has one fold only; leave --fold out to draw folds")
+        raise UserError("the fold column has only one fold; leave --fold out to draw folds")
     return [sealed(table, *_sides(own == name)) for name in names]
 
 
@@ -163,7 +165,7 @@ def _official_parts(table: LabelTable) -> Split:
 
 
 def _drawn_folds(table: LabelTable, folds: int, seed: int) -> list[Split]:
-    """The first draw that trains every tested class, of a few: rare classes may need them."""
+    """Draw folds, several times if needed, until every tested class is also trained on."""
     if folds < 2:
         raise UserError(f"{folds} folds; expected at least 2")
     _check_groups(table, folds)
@@ -175,7 +177,7 @@ def _drawn_folds(table: LabelTable, folds: int, seed: int) -> list[Split]:
             return found
     if len(found) < folds:
         raise UserError(
-            f"the groups are too uneven for {folds} folds with every label; lower --folds"
+            f"the groups are too uneven for {folds} folds that have every label; lower --folds"
         )
     return found
 
@@ -184,8 +186,8 @@ def _check_groups(table: LabelTable, folds: int) -> None:
     most = max(Counter(table.truth.tolist()).values())
     if len(set(table.groups)) < folds or most < folds:
         raise UserError(
-            f"{len(set(table.groups))} groups and at most {most} examples of a label for {folds} "
-            "folds; lower --folds or give another --group"
+            f"{len(set(table.groups))} groups and at most {most} examples of a label are too few "
+            f"for {folds} folds; lower --folds or choose another --group"
         )
     groups = np.array(table.groups)
     single = [
@@ -195,18 +197,18 @@ def _check_groups(table: LabelTable, folds: int) -> None:
     ]
     if single:
         raise UserError(
-            f"label {_listed(single)} is in one group only, which can't be both trained on and "
-            "tested; give another --group, or leave the label empty in the manifest"
+            f"label {_listed(single)} is in only one group, which can't be both trained on and "
+            "tested; choose another --group, or leave the label empty in the manifest"
         )
 
 
 def _draw(truth: Ints, units: Sequence[str], folds: int, seed: int) -> list[tuple[Ints, Ints]]:
-    """(train, test) pairs, each unit tested once, with the classes as even as they can be."""
+    """Draw (train, test) pairs that test each unit once, with classes as even as possible."""
     selection = require("sklearn.model_selection", "eval")
     alone = len(set(units)) == len(units)
     splitter = selection.StratifiedKFold if alone else selection.StratifiedGroupKFold
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of rare classes: `split` checks them itself
+        warnings.simplefilter("ignore", UserWarning)  # about rare classes, which `split` checks
         drawn = splitter(folds, shuffle=True, random_state=seed).split(truth, truth, units)
         return [(train, test) for train, test in drawn if len(test)]
 

@@ -1,11 +1,11 @@
-"""Embeddings on disk, by the content of model and audio, so that nothing is computed twice.
+"""Store embeddings on disk by the content of model and audio, so that none is computed twice.
 
-    CACHE/embeddings-v1/MODEL-IDENTITY/   and "-1.000s" behind it, if averaged over such windows
+    CACHE/embeddings-v1/MODEL-IDENTITY/   plus "-1.000s" if averaged over windows of that length
         SHA256.safetensors                "audio" [n, 32] hashes of samples, "embeddings" [n, D]
 
-A file's name is the hash of its bytes: one that was cut short or altered is known by that, and its
-embeddings are computed again. Files appear whole and are never changed, so any number of processes
-may write at once; at worst they compute the same twice. The folder may be deleted at any time.
+A file's name is the hash of its bytes, so a truncated or altered file is recognized, and its
+embeddings are computed again. Files appear whole and are never changed, so several processes may
+write at once; at worst they compute the same embeddings. The folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.files import atomic_file
 
-CLIPS_PER_FILE = 2048  # what an interruption loses at most
+CLIPS_PER_FILE = 2048  # at most that many embeddings are lost by an interruption
 
 
 @dataclass(frozen=True)
 class EmbeddingStore:
-    """Where embeddings are kept, and how a recording becomes one.
+    """A cache of embeddings.
 
-    `folder` None is `default_cache_dir()`. `window_s`: the mean over windows of that length; None:
-    of whole recordings (see `embedding.embed_all`).
+    `folder` None is `default_cache_dir()`. An embedding is the mean over windows of `window_s`
+    seconds, or of the whole recording if None (see `embedder.embed_all`).
     """
 
     folder: Path | None = None
@@ -44,15 +44,15 @@ class EmbeddingStore:
         recordings: Recordings,
         contents: Sequence[str],
     ) -> Floats:
-        """float32 [recordings, D], taken from the folder or computed and put there.
+        """Return embeddings, float32 [recordings, D]; those not in the folder are computed.
 
-        `contents` are the hashes (hexadecimal SHA-256) of each recording's samples.
+        `contents` are the hexadecimal SHA-256 of each recording's samples.
         Raises `UserError` on NaN or infinite embeddings.
         """
         place = self.place(model)
         found = _read(place)
         new = {content: i for i, content in enumerate(contents) if content not in found}
-        # By length, so that batches are full.
+        # Sorted by length, so that batches are full.
         order = sorted(new.values(), key=lambda i: int(recordings.samples[i]))
         for first in range(0, len(order), CLIPS_PER_FILE):
             chosen = order[first : first + CLIPS_PER_FILE]
@@ -63,7 +63,7 @@ class EmbeddingStore:
         return np.stack([found[content] for content in contents])
 
     def place(self, model: EmbeddingModel) -> Path:
-        """The folder of a model's embeddings."""
+        """Return the folder of a model's embeddings."""
         window = "" if self.window_s is None else f"-{self.window_s:.3f}s"
         root = self.folder or default_cache_dir()
         return root / "embeddings-v1" / f"{model.identity}{window}"

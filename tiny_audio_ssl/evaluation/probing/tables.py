@@ -1,4 +1,4 @@
-"""Scores as tables for the terminal."""
+"""Tables of scores for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tiny_audio_ssl.evaluation.probing.scores import Score
 
 
 def task_table(results: Sequence[Score]) -> Table:
-    """Models x protocols on one task: accuracy and its 95 % interval."""
+    """Return models x protocols on one task: accuracy with its 95 % interval."""
     first = results[0]
     title = f"{first.task}: {len(first.truth)} clips, {len(first.classes)} classes"
     protocols = _distinct(score.protocol for score in results)
@@ -25,7 +25,7 @@ def task_table(results: Sequence[Score]) -> Table:
 
 
 def mean_table(results: Sequence[Score]) -> Table:
-    """Models x protocols: accuracy averaged over the tasks, all alike."""
+    """Return models x protocols: accuracy averaged over the tasks with equal weights."""
     protocols = _distinct(score.protocol for score in results)
     table = _grid(f"Mean over {len(_distinct(score.task for score in results))} tasks", protocols)
     for model in _distinct(score.model for score in results):
@@ -36,7 +36,7 @@ def mean_table(results: Sequence[Score]) -> Table:
 
 
 def class_table(score: Score) -> Table:
-    """Precision, recall and F1 of each class."""
+    """Return precision, recall and F1 of each class."""
     table = Table(title=_title(score), title_justify="left")
     table.add_column("class")
     for name in ("precision", "recall", "F1", "clips"):
@@ -50,9 +50,9 @@ def class_table(score: Score) -> Table:
 
 
 def confusion_table(score: Score) -> Table:
-    """Counts: a row for what it is, a column (numbered as the rows) for what it was taken for."""
+    """Return the confusion matrix: a row per true class, a column (numbered) per prediction."""
     table = Table(title=f"{_title(score)}: confusion", title_justify="left", padding=(0, 0, 0, 1))
-    table.add_column("is \\ taken for")
+    table.add_column("true \\ predicted")
     for number in range(1, len(score.classes) + 1):
         table.add_column(str(number), justify="right", no_wrap=True)
     for number, (name, row) in enumerate(zip(score.classes, score.confusion(), strict=True), 1):
@@ -74,7 +74,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 def _with_interval(score: Score) -> str:
     low, high = score.interval
-    between = "not known" if math.isnan(low) else f"{low:.3f}, {high:.3f}"
+    between = "unknown" if math.isnan(low) else f"{low:.3f}, {high:.3f}"
     return escape(f"{score.accuracy:.3f} [{between}]")
 
 

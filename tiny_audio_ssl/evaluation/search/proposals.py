@@ -1,7 +1,7 @@
-"""Which weights to try next: the references first, then what TPE makes of the trials so far.
+"""Propose weights to try: first the references, then what TPE suggests after the trials so far.
 
 Bergstra, Bardenet, Bengio, Kegl, "Algorithms for hyper-parameter optimization", NeurIPS 2011,
-through Optuna.
+as implemented by Optuna.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tiny_audio_ssl.data.batches import seed_of
-from tiny_audio_ssl.evaluation.search.table import Trial
+from tiny_audio_ssl.evaluation.search.trials import Trial
 from tiny_audio_ssl.pretext.combined_config import Weights
 from tiny_audio_ssl.utils.extras import require
 
-LEVELS = (0.0, 1 / 16, 1 / 4, 1.0)  # a probe does not tell finer weights apart
-ATTEMPTS = 20  # at a proposal that was not tried yet
+LEVELS = (0.0, 1 / 16, 1 / 4, 1.0)  # a probe can't distinguish finer weights
+ATTEMPTS = 20  # to find a proposal that was not tried yet
 
 
 def references(tasks: Sequence[str]) -> list[Weights]:
-    """Each task alone, then all alike: what a combination has to beat."""
+    """Return each task alone, then all with equal weights: a combination has to beat these."""
     return [*({task: 1.0} for task in tasks), dict.fromkeys(tasks, 1.0)]
 
 
 def propose(done: Sequence[Trial], tasks: Sequence[str], seed: int) -> Weights | None:
-    """The next weights to try, the largest of them 1; None when nothing new comes up.
+    """Return the next weights to try, the largest being 1; None if nothing new is left.
 
-    A function of its arguments, so that a search can be cut off anywhere.
+    The result depends only on the arguments, so a search can be interrupted anywhere.
     """
     first = references(tasks)
     if len(done) < len(first):
@@ -40,7 +40,7 @@ def propose(done: Sequence[Trial], tasks: Sequence[str], seed: int) -> Weights |
             known = {"params": levels, "distributions": space}
             study.add_trial(optuna.trial.create_trial(**known, value=trial.validation.accuracy))
     tried = [trial.weights for trial in done]
-    # TPE comes back to what does well; when it knows all of that, chance looks elsewhere.
+    # TPE returns to weights that do well; once all of these are tried, sample at random.
     for sampler in (optuna.samplers.TPESampler, optuna.samplers.RandomSampler):
         study.sampler = sampler(seed=seed_of(seed, len(done)) % 2**32)
         for _ in range(ATTEMPTS):
@@ -48,11 +48,11 @@ def propose(done: Sequence[Trial], tasks: Sequence[str], seed: int) -> Weights |
             weights = scaled({task: LEVELS[asked.params[task]] for task in tasks})
             if weights and weights not in tried:
                 return weights
-            study.tell(asked, state=optuna.trial.TrialState.FAIL)  # sets it aside
+            study.tell(asked, state=optuna.trial.TrialState.FAIL)  # discards the proposal
     return None
 
 
 def scaled(weights: Weights) -> Weights:
-    """Those that count, the largest 1: their ratios matter, and hardly their size."""
+    """Drop zero weights and scale the largest to 1: only the ratios matter."""
     largest = max(weights.values())
     return {task: weight / largest for task, weight in weights.items() if weight}

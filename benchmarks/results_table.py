@@ -1,0 +1,45 @@
+"""Write docs/results.md from the committed CSV files, and refresh the table in the README.
+
+python benchmarks/results_table.py    # or: make results
+
+The prose is in results_template.md, which calls the functions in tables/. Nothing is measured.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2
+from tables import cost, federation, quality, rows
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
+TEMPLATE = HERE / "results_template.md"
+START, END = "<!-- results:start -->", "<!-- results:end -->"
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    if START in readme:
+        README.write_text(with_table(readme), encoding="utf-8")
+
+
+def page() -> str:
+    """Return docs/results.md."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(cost=cost, federation=federation, quality=quality, rows=rows)
+
+
+def with_table(readme: str) -> str:
+    """Return the README with a fresh table between its markers."""
+    block = f"{START}\n{quality.readme_table()}\n{END}"
+    pattern = f"{re.escape(START)}.*?{re.escape(END)}"
+    return re.sub(pattern, lambda _: block, readme, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Cost: artifacts, latency, front-end, streaming, training steps, throughput."""
+
+from __future__ import annotations
+
+from tables.rows import ENCODERS, Row, between, decimals, markdown, rows, where
+
+NATIVE, PEER = "host-native", "peer"  # values of columns target and model in latency.csv
+
+
+def device() -> str:
+    """Return the name of the processor."""
+    (name,) = {row["device"] for row in rows("artifacts")}
+    return name
+
+
+def percent(share: str | float) -> str:
+    """Return a share as a percentage."""
+    return f"{100 * float(share):.0f} %"
+
+
+def kilobytes(size: str) -> str:
+    """Return a size in kB; nothing for a model that has no file."""
+    return f"{float(size) / 1000:.0f}" if size else ""
+
+
+def artifact_table(encoder: str) -> str:
+    """Artifacts of one encoder: size, closeness to the model, latency, lost accuracy."""
+    lines = []
+    for row in where("artifacts", encoder=encoder):
+        lost = [row["ESC-10 points lost"], row["speech commands points lost"]]
+        lines.append(
+            [
+                row["artifact"],
+                kilobytes(row["bytes"]),
+                decimals(row["snr_db"], 1),
+                decimals(row["p50_ms"], 2),
+                decimals(row["times_faster_than_eager"], 1),
+                *(f"{float(points):+.2f}" if points else "" for points in lost),
+            ]
+        )
+    header = ["artifact", "kB", "SNR, dB", "p50, ms", "x eager", "ESC-10 points lost"]
+    return markdown([*header, "commands points lost"], lines)
+
+
+def artifact(encoder: str, name: str, column: str) -> str:
+    """Return a value of an artifact."""
+    (row,) = where("artifacts", encoder=encoder, artifact=name)
+    return row[column]
+
+
+def latency_table() -> str:
+    """Waveform forms x models: eager from Python, artifacts from C++."""
+    shown = [row for row in rows("latency") if _is_shown(row)]
+    models = list(dict.fromkeys(row["model"] for row in shown if row["model"] != PEER))
+    header = ["form"]
+    for model in models:
+        header += [f"`{model}` p50, p90 ms", "x eager [95 %]", "of peak"]
+    lines = []
+    for form in dict.fromkeys(row["artifact"] for row in shown if row["model"] != PEER):
+        own = {row["model"]: row for row in shown if row["artifact"] == form}
+        lines.append([form, *(text for model in models for text in _times(own[model]))])
+    for row in shown:
+        if row["model"] == PEER:
+            lines.append([row["artifact"], *_times(row), *[""] * (3 * len(models) - 3)])
+    return markdown(header, lines)
+
+
+def _is_shown(row: Row) -> bool:
+    if (row["target"] == NATIVE) != bool(row["bytes"]):  # eager models have no file
+        return False
+    return row["model"] == PEER or (row["input"] == "waveform" and row["precision"] != "fp16")
+
+
+def _times(row: Row) -> list[str]:
+    faster = ""
+    if row["speedup"]:
+        value, low, high = (
+            decimals(row[name], 1) for name in ("speedup", "speedup_low", "speedup_high")
+        )
+        faster = f"{value} [{low}, {high}]"
+    times = f"{decimals(row['p50_ms'], 2)}, {decimals(row['p90_ms'], 2)}"
+    return [times, faster, percent(row["of_peak"]) if row["of_peak"] else ""]
+
+
+def frontend_table() -> str:
+    """Forms of the Fourier transform x runtimes, for one window."""
+    found = [row for row in where("frontend", samples="1x15600") if " int8" not in row["runtime"]]
+    runtimes = list(dict.fromkeys(row["runtime"] for row in found))
+    lines = []
+    for form in dict.fromkeys(row["form"] for row in found):
+        own = {row["runtime"]: row for row in found if row["form"] == form}
+        cells = [form]
+        for runtime in runtimes:
+            cells += [decimals(own[runtime]["ms"], 2), kilobytes(own[runtime]["bytes"])]
+        lines.append(cells)
+    header = [text for runtime in runtimes for text in (f"{runtime}, ms", "kB")]
+    return markdown(["form", *header], lines)
+
+
+def frontend_difference() -> str:
+    """Return the largest difference between forms of the front-end, in units of log-mel."""
+    return f"{max(float(row['difference'] or 0) for row in rows('frontend')):.0e}"
+
+
+def frontend_share_table() -> str:
+    """int8 artifacts: time with each front-end, and the front-end's share of it."""
+    found = [row for row in rows("frontend") if " int8" in row["runtime"]]
+    lines = []
+    for runtime in dict.fromkeys(row["runtime"] for row in found):
+        own = {row["form"]: row for row in found if row["runtime"] == runtime}
+        times = [decimals(own[form]["ms"], 2) for form in ("dense", "factored", "mel in")]
+        lines.append([runtime, *times, percent(own["factored"]["share_of_ms"])])
+    header = ["artifact", "dense, ms", "factored, ms", "log-mel given, ms"]
+    return markdown([*header, "share of the factored front-end"], lines)
+
+
+def streaming_table() -> str:
+    """Streams by length of packet, beside the whole window."""
+    lines = [
+        [
+            f"`{row['encoder']}`",
+            row["runtime"],
+            row["precision"],
+            f"{float(row['packet_ms']):.0f}",
+            decimals(row["packet_p50_ms"], 2),
+            decimals(row["window_p50_ms"], 2),
+            decimals(row["times_less_than_window_each_packet"], 1),
+            decimals(row["times_less_than_window_each_80_ms"], 1),
+            decimals(row["times_fewer_than_window_each_packet"], 1),
+        ]
+        for row in rows("streaming")
+    ]
+    header = ["encoder", "runtime", "precision", "packet, ms", "time per packet, ms"]
+    header += ["time per window, ms", "x less time, window each packet"]
+    return markdown([*header, "x less time, window each 80 ms", "x fewer multiply-adds"], lines)
+
+
+def streaming(column: str, digits: int, **conditions: str) -> str:
+    """Return the range of a column of the streams."""
+    return between([row[column] for row in where("streaming", **conditions)], digits)
+
+
+def training_step_table() -> str:
+    """Training steps in ExecuTorch beside eager PyTorch."""
+    lines = [
+        [
+            row["task"],
+            f"`{row['encoder']}`",
+            row["norm"],
+            decimals(row["eager_ms"], 1),
+            decimals(row["artifact_ms"], 1),
+            decimals(row["ratio"], 2),
+            row["gradient_error"],
+            kilobytes(row["bytes"]),
+        ]
+        for row in rows("training_step")
+    ]
+    header = ["task", "encoder", "normalization", "eager, ms", ".pte, ms", "ratio"]
+    return markdown([*header, "relative error of gradients", "kB"], lines)
+
+
+def training_ratio(encoder: str) -> str:
+    """Return the range of the time of a step, divided by that of eager PyTorch."""
+    return between(row["ratio"] for row in where("training_step", encoder=encoder))
+
+
+def throughput_table() -> str:
+    """Clips per second from the cache, from tensors, and from files."""
+    lines = []
+    for what in ("tensors", "cache", "files"):
+        cells = [what]
+        for encoder in ENCODERS:
+            (row,) = where("throughput", what=what, encoder=encoder)
+            cells += [decimals(row["clips_per_s"], 0), decimals(row["ratio"], 2)]
+        lines.append(cells)
+    header = [text for encoder in ENCODERS for text in (f"`{encoder}` clips/s", "ratio")]
+    return markdown(["clips from", *header], lines)
+
+
+def memory_mb(what: str) -> str:
+    """Return the memory of a training process, in MB."""
+    (row,) = where("throughput", what=what)
+    return decimals(row["memory_mb"], 0)

@@ -1,0 +1,99 @@
+"""Federation: accuracy, size of updates, overhead, memory."""
+
+from __future__ import annotations
+
+from tables.rows import Row, accuracy, between, decimals, markdown, only, where
+
+SETTINGS = {
+    "untrained": "untrained",
+    "fedavg": "FedAvg",
+    "fedprox": "FedProx",
+    "fedadam": "FedAdam",
+    "fedavg, int8": "FedAvg, updates as int8",
+    "fedavg, more often": "FedAvg, 60 rounds of 2 steps",
+    "in one place": "in one place",
+}
+NORMS = {
+    "local": "batch, statistics stay on the device",
+    "frozen": "batch, frozen",
+    "group": "group",
+}
+
+
+def value(part: str, setting: str, measure: str, **conditions: str) -> float:
+    """Return one number of the benchmark."""
+    found = only("federation", part=part, setting=setting, measure=measure, **conditions)
+    return float(found["value"])
+
+
+def federation_table() -> str:
+    """Accuracy and traffic of each strategy."""
+    lines = []
+    for setting, name in SETTINGS.items():
+        traffic = where("federation", part="quality", setting=setting, measure="total_mb")
+        megabytes = decimals(traffic[0]["value"], 0) if traffic else ""
+        lines.append([name, accuracy(value("quality", setting, "accuracy")), megabytes])
+    return markdown(["training", "accuracy", "traffic, MB"], lines)
+
+
+def norms_table() -> str:
+    """Accuracy and loss of each normalization."""
+    lines = [
+        [
+            name,
+            accuracy(value("norms", norm, "accuracy")),
+            decimals(value("norms", norm, "loss_on_devices"), 3),
+        ]
+        for norm, name in NORMS.items()
+    ]
+    return markdown(["normalization", "accuracy", "loss on the devices"], lines)
+
+
+def update_table() -> str:
+    """Size of an update by task, part of the model, and encoding."""
+    lines = []
+    for task in ("temporal-gap", "audio2vec-cbow"):
+        for part, name in (("all", "encoder and head of the task"), ("encoder", "encoder")):
+            sizes = [
+                value("bytes", f"{task}, mobile, {part}, {encoding}", "update_bytes") / 1000
+                for encoding in ("float32", "float16", "int8")
+            ]
+            lines.append([task, name, *(f"{size:,.0f}" for size in sizes)])
+    return markdown(["task", "shared", "float32, kB", "float16, kB", "int8, kB"], lines)
+
+
+def overhead_table() -> str:
+    """Time of a simulation beside the same steps in a plain loop."""
+    lines = []
+    for row in where("federation", part="overhead", measure="ratio"):
+        same = {"clients": row["clients"]}
+        work = row["setting"].partition(" s ")[0]
+        rounds = value("overhead", row["setting"], "ratio_of_rounds", **same)
+        loop_s = value("overhead", row["setting"], "loop_s", **same)
+        start_s = value("overhead", row["setting"], "start_and_end_s", **same)
+        lines.append(
+            [
+                row["clients"],
+                f"{work} s",
+                decimals(loop_s, 0),
+                decimals(start_s, 0),
+                decimals(row["value"], 2),
+                decimals(rounds, 2),
+            ]
+        )
+    header = ["devices", "work per device and round", "plain loop, s", "start and end, s"]
+    return markdown([*header, "simulation / loop", "rounds alone / loop"], lines)
+
+
+def memory_gb(first: int, last: int) -> str:
+    """Return the memory of all processes after some rounds of 1,000 devices, in GB."""
+    found: list[Row] = [
+        only(
+            "federation",
+            part="scale",
+            measure="memory_mb",
+            setting=f"1 step a device, 1 at a time, after round {number}",
+        )
+        for number in range(first, last + 1)
+    ]
+    return between([float(row["value"]) / 1000 for row in found], 2)

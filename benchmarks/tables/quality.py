@@ -1,0 +1,146 @@
+"""Quality: probes of ten tasks, readouts, the search over tasks, sounds taught by examples."""
+
+from __future__ import annotations
+
+from statistics import fmean, median
+
+from tables.rows import ENCODERS, Row, accuracy, decimals, markdown, only, rows, where
+
+AVERAGE = "average"
+NAMES = {"supervised": "supervised, from scratch", "multi-head": "supervised, multi-head"}
+SHORT = {
+    "ESC-50 fold 4": "ESC-50 f4",
+    "speech commands": "commands",
+    "LibriSpeech speaker": "Libri speaker",
+    "EmoDB emotion": "emotion",
+    "instrument family": "family",
+}
+
+
+def mean_accuracy(embedding: str, encoder: str) -> float:
+    """Return the mean accuracy of the ten tasks."""
+    return float(only("quality", task=AVERAGE, embedding=embedding, encoder=encoder)["accuracy"])
+
+
+def quality_table(encoder: str) -> str:
+    """Embeddings x tasks, with one encoder, and those that have none of ours."""
+    tasks = list(dict.fromkeys(row["task"] for row in rows("quality")))
+    found = [row for row in rows("quality") if row["encoder"] in ("", encoder)]
+    lines = []
+    for name in dict.fromkeys(row["embedding"] for row in found):
+        own = {row["task"]: accuracy(row["accuracy"]) for row in found if row["embedding"] == name}
+        figures = [own[task] for task in tasks[:-1]]
+        lines.append([NAMES.get(name, name), *figures, f"**{own[AVERAGE]}**"])
+    header = [SHORT.get(task, task) for task in tasks[:-1]]
+    return markdown(["embedding", *header, "**mean**"], lines)
+
+
+def recovery_table() -> str:
+    """Embeddings x encoders: mean accuracy and recovery."""
+    found = [row for row in where("quality", task=AVERAGE) if row["encoder"]]
+    lines = []
+    for name in dict.fromkeys(row["embedding"] for row in found):
+        cells = [NAMES.get(name, name)]
+        for encoder in ENCODERS:
+            row = only("quality", task=AVERAGE, embedding=name, encoder=encoder)
+            cells += [accuracy(row["accuracy"]), decimals(row["recovery"], 2)]
+        lines.append(cells)
+    header = [text for encoder in ENCODERS for text in (f"`{encoder}` mean", "recovery")]
+    return markdown(["embedding", *header], lines)
+
+
+def half_width() -> str:
+    """Return the median half-width of the 95 % intervals."""
+    known = [row for row in rows("quality") if row["low_95"]]
+    widths = [(float(row["high_95"]) - float(row["low_95"])) / 2 for row in known]
+    return decimals(median(widths), 2)
+
+
+def nothing_to_recover(encoder: str) -> int:
+    """Count the tasks where supervised training does not beat random weights."""
+    found = where("quality", encoder=encoder, embedding="temporal-gap")
+    return sum(row["recovery"] == "" for row in found)
+
+
+def below(encoder: str, reference: str) -> str:
+    """Name the pretext tasks whose mean accuracy is below that of a reference."""
+    limit = mean_accuracy(reference, "")
+    found = [row for row in where("quality", task=AVERAGE, encoder=encoder) if row["steps"] != "0"]
+    names = [
+        row["embedding"]
+        for row in found
+        if row["protocol"] == "linear" and float(row["accuracy"]) < limit
+    ]
+    return " and ".join(names)
+
+
+def readme_table() -> str:
+    """Return the table of the README: mean accuracy of ten tasks."""
+    names = {
+        "log-mel statistics, all four": "log-mel statistics, no encoder",
+        "Resemblyzer": "Resemblyzer, made for voices",
+        "openWakeWord embedding": "openWakeWord's embedding, made for words",
+        "random weights": "our encoder, random weights",
+        "supervised": "our encoder, trained on the labels from scratch",
+        "cola-augmented": "our encoder, pre-trained: COLA with augmentation",
+        "distillation": "our encoder, pre-trained: distillation",
+    }
+    lines = []
+    for name, shown in names.items():
+        found = where("quality", task=AVERAGE, embedding=name)
+        means = [accuracy(row["accuracy"]) for row in found]
+        lines.append([shown, *(means if len(means) == len(ENCODERS) else means * 2)])
+    return markdown(["embedding", *(f"`{encoder}`" for encoder in ENCODERS)], lines)
+
+
+def readout_table() -> str:
+    """Readouts x runs: mean accuracy of ten tasks, and size of the embedding."""
+    found = where("readout", task=AVERAGE)
+    runs = list(dict.fromkeys((row["pretext"], row["encoder"]) for row in found))
+    lines = []
+    for readout in dict.fromkeys(row["readout"] for row in found):
+        cells = [readout]
+        for pretext, encoder in runs:
+            row = only("readout", task=AVERAGE, readout=readout, pretext=pretext, encoder=encoder)
+            cells += [accuracy(row["accuracy"]), row["dim"]]
+        lines.append(cells)
+    header = [text for pretext, encoder in runs for text in (f"{pretext}, `{encoder}`", "size")]
+    return markdown(["readout", *header], lines)
+
+
+def search_table() -> str:
+    """Trials: weights, validation and test accuracy with their intervals."""
+    weights = [name for name in rows("search")[0] if name.startswith("weight/")]
+
+    def figure(row: Row, part: str) -> str:
+        value, low, high = (accuracy(row[f"{part}/{key}"]) for key in ("accuracy", "low", "high"))
+        return f"{value} [{low}, {high}]"
+
+    lines = [
+        [
+            row["trial"],
+            *(f"{float(row[name]):g}" if float(row[name]) else "" for name in weights),
+            figure(row, "validation"),
+            figure(row, "test"),
+        ]
+        for row in rows("search")
+    ]
+    names = [name.removeprefix("weight/") for name in weights]
+    return markdown(["trial", *names, "validation", "test"], lines)
+
+
+def few_shot_mean(task: str, rule: str, limit: str, share: str) -> float:
+    """Return a share averaged over encoders and numbers of examples."""
+    return fmean(float(row[share]) for row in where("few_shot", task=task, rule=rule, limit=limit))
+
+
+def few_shot_table() -> str:
+    """Kinds of sound x limits: shares of correct, wrong and unknown answers."""
+    lines = []
+    for task in dict.fromkeys(row["task"] for row in rows("few_shot")):
+        for limit in ("0.03", "0.05", "0.07", "0.1", "0.15", "0.25"):
+            shares = ("correct", "wrong", "unknown", "others_unknown")
+            means = [few_shot_mean(task, "raw", limit, share) for share in shares]
+            lines.append([task, limit, *(f"{100 * mean:.0f} %" for mean in means)])
+    header = ["taught sounds", "limit", "named correctly", "named wrongly", "unknown"]
+    return markdown([*header, "other sounds unknown"], lines)

@@ -1,0 +1,19 @@
+"""Rows as tables for a terminal."""
+
+from __future__ import annotations
+
+from support.measurements import around, measurement
+
+from tiny_audio_ssl.bench.rows import rows_of
+from tiny_audio_ssl.bench.tables import tables
+
+
+def test_a_table_for_each_device_and_model():
+    made = tables(rows_of([
+        measurement("eager waveform", 8.0),
+        measurement("a.onnx", around(1.0, 0)),
+        measurement("other.onnx", 2.0, model="peer"),
+        measurement("a.onnx", 2.0, target="adb"),
+    ]))  # fmt: skip
+    assert [table.row_count for table in made] == [2, 1, 1]
+    assert "not steady" in made[2].caption and "Pixel" in made[2].title

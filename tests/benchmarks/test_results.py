@@ -1,0 +1,59 @@
+"""docs/results.md and the README's table are what the committed CSV files say."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from support.paths import ROOT
+
+HOW = "run `make results` and commit what it writes"
+
+
+@pytest.fixture(scope="module")
+def results_table():
+    """The script, imported as it is run: with benchmarks/ on the path."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        yield importlib.import_module("results_table")
+    for name in [name for name in sys.modules if name.split(".")[0] in ("results_table", "tables")]:
+        del sys.modules[name]
+
+
+def test_the_page_is_up_to_date(results_table):
+    assert results_table.PAGE.read_text(encoding="utf-8") == results_table.page(), HOW
+
+
+def test_the_table_in_the_readme_is_up_to_date(results_table):
+    readme = results_table.README.read_text(encoding="utf-8")
+    assert results_table.with_table(readme) == readme, HOW
+    assert readme.count(results_table.START) == readme.count(results_table.END) <= 1
+
+
+def test_only_the_text_between_the_markers_is_replaced(results_table):
+    start, end = results_table.START, results_table.END
+    before = f"# Title\n\n{start}\nold \\1 text\n{end}\nmore\n"
+    after = results_table.with_table(before)
+    assert after.startswith(f"# Title\n\n{start}\n| embedding |") and after.endswith(
+        f"|\n{end}\nmore\n"
+    )
+    assert results_table.with_table(after) == after
+    assert 7 <= len(after.splitlines()) - 6 <= 9  # five to seven rows below a head of two
+
+
+def test_every_file_of_results_is_on_the_page(results_table):
+    text = results_table.PAGE.read_text(encoding="utf-8")
+    for file in (ROOT / "benchmarks" / "results").glob("*.csv"):
+        script = {"search": "tiny-audio-ssl search", "latency": "latency_results.py"}
+        assert script.get(file.stem, f"benchmarks/{file.stem}.py") in text, file.name
+
+
+def test_links_of_the_page_lead_somewhere(results_table):
+    text = results_table.PAGE.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert links
+    for link in links:
+        assert (results_table.PAGE.parent / Path(link)).exists(), link

@@ -1,0 +1,179 @@
+"""Each check of the pretext contract catches a task that breaks it, and says how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext.base import Pretext
+from tiny_audio_ssl.pretext.configs import PretextConfig
+from tiny_audio_ssl.testing import check_pretext
+from tiny_audio_ssl.testing.pretext_checks import PRETEXT_CHECKS, PretextCase
+
+
+class Loudness(Pretext):
+    """Somebody's own task, which is in no registry: predict the mean of a slice."""
+
+    paper = "for this test"
+
+    @dataclass(frozen=True)
+    class Config(PretextConfig):
+        slice_ms: float = 175.0
+
+        def __post_init__(self) -> None:
+            if self.slice_ms <= 0:
+                raise UserError(f"slice_ms {self.slice_ms}; expected more than 0")
+
+        def slice_frames(self, frontend: FrontendConfig) -> int:
+            return frontend.frames_of_ms(self.slice_ms)
+
+        def clip_frames(self, frontend: FrontendConfig) -> int:
+            return self.slice_frames(frontend)
+
+        def length_option(self) -> str:
+            return "--pretext.slice-ms"
+
+    def __init__(self, config, encoder, frontend) -> None:
+        super().__init__(config, encoder, frontend)
+        self.head = nn.Linear(encoder.feature_dim, 1)
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        frames = self.config.slice_frames(self.frontend)
+        starts = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
+        return {"slice": sampling.cut(clips, starts, frames)}
+
+    def forward(self, encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding = encoder(inputs["slice"])
+        target = inputs["slice"].mean(dim=(1, 2, 3))
+        return {"loss": (self.head(embedding)[:, 0] - target).pow(2).mean(), "embedding": embedding}
+
+
+class SaysNothing(Loudness):
+    paper = ""
+
+
+class EditsItsClips(Loudness):
+    def draw(self, clips, rng):
+        clips += 1
+        return super().draw(clips, rng)
+
+
+class DrawsElsewhere(Loudness):
+    def draw(self, clips, rng):
+        return super().draw(clips, torch.Generator().manual_seed(torch.seed() % 2**31))
+
+
+class DrawsNothing(Loudness):
+    def draw(self, clips, rng):
+        return super().draw(clips, torch.Generator().manual_seed(0))
+
+
+class NeedsMore(Loudness):
+    def draw(self, clips, rng):
+        return super().draw(clips[..., 3:], rng)
+
+
+class SeesOtherLengths(Loudness):
+    def draw(self, clips, rng):
+        return {"slice": super().draw(clips, rng)["slice"][..., 1:]}
+
+
+class IsRandom(Loudness):
+    def forward(self, encoder, **inputs):
+        out = super().forward(encoder, **inputs)
+        return {**out, "loss": out["loss"] * torch.rand(())}
+
+
+class GivesALossForEachClip(Loudness):
+    def forward(self, encoder, **inputs):
+        out = super().forward(encoder, **inputs)
+        return {**out, "loss": out["loss"].expand(8)}
+
+
+class HasIdleWeights(Loudness):
+    def __init__(self, config, encoder, frontend):
+        super().__init__(config, encoder, frontend)
+        self.idle = nn.Linear(3, 3)
+
+
+class CannotLearn(Loudness):
+    def forward(self, encoder, **inputs):
+        out = super().forward(encoder, **inputs)
+        return {**out, "loss": 10 + 0.001 * out["loss"]}
+
+
+class HidesItsState(Loudness):
+    instances = 0
+
+    def __init__(self, config, encoder, frontend):
+        super().__init__(config, encoder, frontend)
+        HidesItsState.instances += 1
+        self.offset = HidesItsState.instances  # no parameter, no buffer
+
+    def forward(self, encoder, **inputs):
+        out = super().forward(encoder, **inputs)
+        return {**out, "loss": out["loss"] + self.offset}
+
+
+class KeepsTheEncoder(Loudness):
+    def __init__(self, config, encoder, frontend):
+        super().__init__(config, encoder, frontend)
+        self.encoder = encoder
+
+
+class KeepsAudio(Loudness):
+    def __init__(self, config, encoder, frontend):
+        super().__init__(config, encoder, frontend)
+        self.register_buffer("memory", torch.zeros(0))
+
+    def fit(self, clips):
+        self.memory = clips[:2].clone()
+
+
+class ChecksNothing(Loudness):
+    @dataclass(frozen=True)
+    class Config(Loudness.Config):
+        scale: float = 1.0
+
+
+BROKEN = {
+    "describes_itself": (SaysNothing, "paper: expected authors"),
+    "draw_is_repeatable": (EditsItsClips, "copy them first"),
+    "needs_no_more_than_it_says": (NeedsMore, "clip_frames = 16 frames are too short"),
+    "encoder_sees_slices": (SeesOtherLengths, r"inputs of \[15\] frames"),
+    "forward_is_deterministic": (IsRandom, "everything random belongs in draw"),
+    "gradient_reaches_everything": (HasIdleWeights, "no gradient for idle.weight"),
+    "learns_one_batch": (CannotLearn, "expected half or less"),
+    "state_round_trip": (HidesItsState, "keep what is learned in parameters and buffers"),
+    "state_is_private": (KeepsAudio, "memory holds audio"),
+    "hyper_parameters_are_checked": (ChecksNothing, "scale = -1 was accepted"),
+}
+MORE = {
+    "draw_is_repeatable": [(DrawsElsewhere, "same seed"), (DrawsNothing, "two seeds")],
+    "forward_is_deterministic": [(GivesALossForEachClip, "expected a scalar")],
+    "state_is_private": [(KeepsTheEncoder, "the task keeps the encoder")],
+}
+
+
+def test_task_that_is_in_no_registry_passes():
+    check_pretext(Loudness)
+
+
+@pytest.mark.parametrize("check", PRETEXT_CHECKS, ids=lambda check: check.__name__)
+def test_check_catches_a_broken_task(check):
+    for broken, message in [BROKEN[check.__name__], *MORE.get(check.__name__, [])]:
+        with pytest.raises(AssertionError, match=message):
+            check(PretextCase(broken, EncoderConfig(width=0.25)))
+
+
+def test_check_pretext_makes_every_check():
+    with pytest.raises(AssertionError, match="scale = -1"):
+        check_pretext(ChecksNothing)
+    check_pretext(ChecksNothing, may_be_negative=("scale",))

@@ -1,0 +1,88 @@
+"""Opened tasks: identical and overlapping sounds, missing files, missing labels."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from support.splits import apart
+
+from tiny_audio_ssl import UserError
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
+from tiny_audio_ssl.evaluation.probing.labelled import open_task
+
+RATE = 16_000
+
+
+def manifest(folder: Path, rows: list[dict[str, object]]) -> str:
+    """A manifest of noises, a file for each `path` that is not there yet."""
+    for row in rows:
+        path = folder / str(row["path"])
+        if not path.exists() and not str(row["path"]).startswith("absent"):
+            rng = np.random.default_rng(int(str(row.get("sound", row["path"])).split(".")[0]))
+            soundfile.write(path, 0.1 * rng.standard_normal(4 * RATE), RATE)
+    with (folder / "list.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(folder / "list.csv")
+
+
+def test_identical_audio_under_two_names_does_not_cross(tmp_path):
+    rows = [
+        {"path": f"{i}.wav", "label": "ab"[i % 2], "fold": str(i // 4), "sound": i}
+        for i in range(8)
+    ]
+    rows[6]["sound"] = 0
+    labelled = open_task(EvaluationTask("t", manifest(tmp_path, rows), fold="fold"))
+    assert labelled.contents[0] == labelled.contents[6]
+    first, second = labelled.splits
+    assert first.train.tolist() == [4, 5, 7] and second.train.tolist() == [1, 2, 3]
+
+
+def test_spans_of_one_file_that_overlap_do_not_cross(tmp_path):
+    rows = [
+        {"path": f"{i // 4}.wav", "label": "ab"[i % 2], "start_s": i % 4, "end_s": i % 4 + 1}
+        for i in range(16)
+    ]
+    rows[3]["start_s"] = 1.5  # over the second and the third of its file
+    for i, row in enumerate(rows):
+        row["speaker"] = str(i)
+    source = manifest(tmp_path, rows)
+    spans = open_task(EvaluationTask("t", source, group="speaker", folds=4))
+    assert len({spans.table.copies[i] for i in (1, 2, 3)}) == 1 != spans.table.copies[0]
+    assert all(apart(spans.table, one) for one in spans.splits)
+    # With no column that says what belongs together, the file does.
+    files = open_task(EvaluationTask("t", source, folds=4))
+    for one in files.splits:
+        assert not {i // 4 for i in one.train} & {i // 4 for i in one.test}
+
+
+def test_an_absent_file_is_an_error_unless_allowed(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2]} for i in range(12)]
+    source = manifest(tmp_path, [*rows, {"path": "absent.wav", "label": "a"}])
+    (tmp_path / "11.wav").write_bytes(b"RIFF, but no more")
+    task = EvaluationTask("t", source)
+    with pytest.raises(UserError, match=r"absent.wav: not there(.|\n)*--allow-missing"):
+        open_task(task)
+    labelled = open_task(task, allow_missing=True)
+    assert len(labelled) == 11
+    assert [Path(s.path).name for s in labelled.skipped] == ["absent.wav", "11.wav"]
+    source = manifest(tmp_path, rows)
+    with pytest.raises(UserError, match=r"11.wav(.|\n)*--allow-missing"):
+        open_task(task)
+
+
+def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2], "kind": "x"} for i in range(12)]
+    rows += [
+        {"path": "12.wav", "label": " ", "kind": "x"},
+        {"path": "13.wav", "label": "c", "kind": "y"},
+    ]
+    source = manifest(tmp_path, rows)
+    (tmp_path / "12.wav").write_bytes(b"RIFF, but no more")
+    labelled = open_task(EvaluationTask("t", source, where=("kind=x",)))
+    assert len(labelled) == 12 and labelled.classes == ["a", "b"]

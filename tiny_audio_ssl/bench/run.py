@@ -1,0 +1,93 @@
+"""Benchmark artifacts: find them, time them on every target, and derive rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tiny_audio_ssl.audio.constants import WINDOW_MS
+from tiny_audio_ssl.bench.baseline import check_baseline
+from tiny_audio_ssl.bench.discovery import find_subjects
+from tiny_audio_ssl.bench.measurement import Measurement
+from tiny_audio_ssl.bench.on_host import time_on_host
+from tiny_audio_ssl.bench.on_phones import time_on_phones
+from tiny_audio_ssl.bench.phone import adb
+from tiny_audio_ssl.bench.rows import Row, rows_of
+from tiny_audio_ssl.bench.settings import (
+    ADB,
+    HOST,
+    HOST_NATIVE,
+    BenchTarget,
+    PhoneSettings,
+    TimingSettings,
+)
+from tiny_audio_ssl.errors import UserError
+
+
+def bench(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    targets: Sequence[BenchTarget] = (HOST,),
+    threads: int = 1,
+    runs: int = 200,
+    rounds: int = 10,
+    warm_up: int = 20,
+    cpus: Sequence[int] = (),
+    baseline: str | None = None,
+    compiled: bool = False,
+    peer_ms: float = WINDOW_MS,
+    serial: str | None = None,
+    phone_settings: PhoneSettings | None = None,
+    keep_samples: bool = False,
+    progress: Callable[[str], None] = lambda message: None,
+) -> list[Row]:
+    """Time artifacts on this machine and on phones, beside the models they were exported from.
+
+    >>> rows = bench("runs/mine/export", runs=20)
+    >>> [row.artifact for row in rows]
+    ['eager waveform', 'encoder.waveform.fp32.pte', 'encoder.waveform.fp32.onnx']
+    >>> all(0 < row.min_ms <= row.p50_ms <= row.p90_ms for row in rows)
+    True
+
+    Args:
+        paths: export folders, artifacts within them, or .onnx and .pte files of other projects.
+        targets: `host` times from Python, `host-native` with the C++ runner on this machine, `adb`
+            on attached phones.
+        threads: threads of every runtime; ExecuTorch's are set for the whole process.
+        runs: timed runs of each artifact; on phones, in each round.
+        rounds: rounds on this machine over which the runs are spread.
+        warm_up: runs before them that do not count.
+        cpus: cores that the C++ runner stays on; empty: the system chooses.
+        baseline: artifact (or model/artifact) for `Row.speedup`; None: eager PyTorch of the same
+            input, or the first artifact of that input where eager is not timed.
+        compiled: also time each model under `torch.compile`, which takes about a minute.
+        peer_ms: sound given to a file of another project whose input has a free length.
+        serial: of the one phone to use; None: all attached phones.
+        phone_settings: rounds and pauses on phones; `PhoneSettings()` if None.
+        keep_samples: keep the time of every run in `Row.samples_ms`.
+        progress: called with a message for each step.
+
+    Returns a row for each artifact, target and device.
+
+    Raises `UserError`: nothing to time, no manifest or one of another version, a missing extra,
+    an unknown baseline, a phone that can't be used, a runner that can't be built.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    settings = TimingSettings(threads, runs, rounds, warm_up, tuple(cpus))
+    found = find_subjects(given, peer_ms, compiled)
+    subjects = [subject for subject in found if subject.path or HOST in targets]
+    if not subjects:
+        raise UserError(f"--target {' '.join(targets)} times only artifacts; give some in PATHS")
+    check_baseline(baseline, subjects)
+    if set(targets) != {HOST}:
+        for subject in subjects:
+            subject.check_native()
+    if ADB in targets:
+        adb.choose(serial, progress)  # refuse a missing phone before minutes on this machine
+    measurements: list[Measurement] = []
+    if {HOST, HOST_NATIVE} & set(targets):
+        here, native = HOST in targets, HOST_NATIVE in targets
+        measurements += time_on_host(subjects, settings, here, native, progress)
+    if ADB in targets:
+        measurements += time_on_phones(subjects, settings, phone_settings, serial, progress)
+    return rows_of(measurements, baseline, keep_samples)

@@ -1,0 +1,152 @@
+"""Embeddings of files, folders and manifests: as an array, or in a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
+from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.data.corpus import Skipped, open_corpora
+from tiny_audio_ssl.embedding.embedder import Embedder, Floats, Span, embed_spans, load, spans
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.files import atomic_file
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Embeddings of recordings or of windows of them.
+
+    Attributes:
+        vectors: float32 [rows, D].
+        rows: for each, `path`, `start_s`, `end_s` and the columns of the manifest.
+        skipped: recordings that could not be used, and why.
+    """
+
+    vectors: Floats
+    rows: list[dict[str, Any]]
+    skipped: list[Skipped]
+
+
+def embed(
+    run: str | Path,
+    *sources: str | Path,
+    window_s: float | None = None,
+    hop_s: float | None = None,
+    readout: Sequence[str] | None = None,
+    cache_dir: Path | None = None,
+    strict: bool = False,
+    progress: bool = False,
+) -> Embeddings:
+    """Embed files, folders or manifests with the last checkpoint of a run.
+
+    Args:
+        run: folder of a run, or of a checkpoint (`RUN/best`).
+        sources: files, folders, CSV manifests, or `builtin` for the built-in sounds.
+        window_s: length of a window; None: one embedding of each whole recording.
+        hop_s: from the start of one window to the start of the next; None: a window's length.
+        readout: parts of the embedding; None: those that the checkpoint names.
+        cache_dir: folder for decoded audio.
+        strict: raise at the first recording that can't be used.
+        progress: draw progress bars on stderr while decoding.
+
+    Raises:
+        UserError: no checkpoint, no recordings, or none that can be used.
+
+    Example:
+        >>> import tiny_audio_ssl
+        >>> found = tiny_audio_ssl.embed("runs/mine", "builtin:2", window_s=0.975)
+        >>> found.vectors.shape[0] == len(found.rows)
+        True
+        >>> sorted(found.rows[0])
+        ['end_s', 'group', 'label', 'path', 'start_s']
+    """
+    embedder = load(run, readout)
+    corpus = open_corpora(sources, strict=strict)
+    recordings = open_cache(corpus, cache_dir, strict=strict, progress=progress)
+    wanted = spans(recordings, window_s, hop_s)
+    vectors = np.concatenate(list(embed_spans(embedder, recordings, wanted)))
+    return Embeddings(vectors, [_row(recordings, span) for span in wanted], recordings.skipped)
+
+
+def write(
+    target: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
+) -> None:
+    """Write one row for each span to a .parquet or .npy file, which appears whole or not at all.
+
+    A .parquet holds path, times, manifest columns and embedding; a .npy holds the embeddings
+    [spans, D], and a .csv beside it the other columns.
+
+    Raises `UserError` when `target` ends with anything else.
+    """
+    writers = {".parquet": _write_parquet, ".npy": _write_npy}
+    if target.suffix not in writers:
+        raise UserError(f"{target}: ends with {target.suffix!r}; expected {' or '.join(writers)}")
+    with atomic_file(target) as work:
+        writers[target.suffix](work, embedder, recordings, wanted, **kw)
+    if target.suffix == ".npy":
+        _write_rows(target.with_suffix(".csv"), recordings, wanted)
+
+
+def _write_parquet(
+    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
+) -> None:
+    names = _column_names(recordings)
+    schema = pa.schema(
+        [
+            *[(name, pa.float64() if name.endswith("_s") else pa.string()) for name in names],
+            ("embedding", pa.list_(pa.float32(), embedder.dim)),
+        ],
+        metadata={"checkpoint_sha256": embedder.sha256, "sample_rate_hz": str(SAMPLE_RATE_HZ)},
+    )
+    first = 0
+    with pq.ParquetWriter(work, schema) as writer:
+        for embeddings in embed_spans(embedder, recordings, wanted, **kw):
+            rows = [_row(recordings, s) for s in wanted[first : first + len(embeddings)]]
+            first += len(embeddings)
+            flat = pa.array(embeddings.ravel())
+            vectors = pa.FixedSizeListArray.from_arrays(flat, embedder.dim)
+            columns = [[row.get(name) for row in rows] for name in names]
+            arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=False)]
+            writer.write_table(pa.Table.from_arrays([*arrays, vectors], schema=schema))
+
+
+def _write_npy(
+    work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
+) -> None:
+    shape = (len(wanted), embedder.dim)
+    table = np.lib.format.open_memmap(work, mode="w+", dtype=np.float32, shape=shape)
+    first = 0
+    for embeddings in embed_spans(embedder, recordings, wanted, **kw):
+        table[first : first + len(embeddings)] = embeddings
+        first += len(embeddings)
+    table.flush()
+
+
+def _write_rows(target: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
+    with atomic_file(target) as work, work.open("w", newline="") as file:
+        writer = csv.DictWriter(file, _column_names(recordings))
+        writer.writeheader()
+        writer.writerows(_row(recordings, span) for span in wanted)
+
+
+def _column_names(recordings: Recordings) -> list[str]:
+    others = dict.fromkeys(name for clip in recordings.clips for name in clip.columns)
+    return ["path", "start_s", "end_s", *(n for n in others if n not in ("start_s", "end_s"))]
+
+
+def _row(recordings: Recordings, span: Span) -> dict[str, Any]:
+    clip = recordings.clips[span.clip]
+    start_s = clip.start_s + span.start / SAMPLE_RATE_HZ
+    times = {
+        "start_s": round(start_s, 6),
+        "end_s": round(start_s + span.samples / SAMPLE_RATE_HZ, 6),
+    }
+    return {**clip.columns, "path": str(clip.path), **times}

@@ -1,0 +1,69 @@
+"""Settings of fine-tuning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Settings of fine-tuning: duration, learning rates, device."""
+
+    steps: int = 200
+    """Optimizer steps in each fold; with --multi-head, multiplied by the number of tasks."""
+    batch_size: int = 64
+    """Crops per step; with --multi-head, the tasks share them equally."""
+    encoder_learning_rate: float = 2e-3
+    """Peak learning rate of the encoder, reached after the warm-up; it then falls to zero as a
+    cosine."""
+    head_learning_rate: float = 1e-2
+    """Peak learning rate of the linear heads."""
+    weight_decay: float = 0.05
+    """Weight decay of AdamW; not applied to biases and normalization."""
+    warmup_steps: int = 20
+    """Steps in which the learning rates rise from zero; with --multi-head, multiplied by the number
+    of tasks."""
+    gradient_clip: float = 1.0
+    """Maximum norm of the gradient."""
+    window_ms: float = 975.0
+    """Length of the training crops and of the test windows; a shorter recording is padded with
+    zeros."""
+    mixup: float = 0.2
+    """Mix crops and their labels in pairs, weighted by Beta(mixup, mixup) (arXiv 1710.09412); 0
+    turns mixing off."""
+    seed: int = 0
+    """Random seed; the same seed, split and kind of CPU give bit-identical weights."""
+    max_folds: int | None = None
+    """Train and test on at most this many folds, to save time; if not given, on all."""
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Device to train on."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "encoder_learning_rate", "head_learning_rate", "window_ms"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"{name} is {getattr(self, name)}; expected a number above 0")
+        if self.mixup < 0 or self.warmup_steps < 0:
+            raise UserError(f"mixup {self.mixup}, warmup_steps {self.warmup_steps}: expected >= 0")
+        if self.max_folds is not None and self.max_folds < 1:
+            raise UserError(f"max_folds is {self.max_folds}; expected at least 1")
+
+    @property
+    def window(self) -> int:
+        """Length of a window in samples."""
+        return round(self.window_ms * SAMPLE_RATE_HZ / 1000)
+
+    def training(self, heads: int = 1) -> TrainingConfig:
+        """Return the training settings of a model with that many heads."""
+        return TrainingConfig(
+            steps=self.steps * heads,
+            batch_size=self.batch_size,
+            learning_rate=self.encoder_learning_rate,
+            weight_decay=self.weight_decay,
+            warmup_steps=self.warmup_steps * heads,
+            accelerator=self.accelerator,
+        )

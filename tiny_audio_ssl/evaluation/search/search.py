@@ -1,0 +1,185 @@
+"""Search for the pretext tasks to combine, and for their weights.
+
+```
+DIR/  settings.json   settings of the search; continuing with other settings is an error
+      trials.csv      one row per finished trial
+      trials/003/     the run of each trial
+```
+The table is the only state: the next trial depends only on the seed and the rows so far, so a
+search that was killed continues to the same table as one that was not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.protocols import evaluate
+from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
+from tiny_audio_ssl.evaluation.search import trials as results
+from tiny_audio_ssl.evaluation.search.proposals import propose
+from tiny_audio_ssl.evaluation.search.trials import Figure, Trial
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.combined import Combined
+from tiny_audio_ssl.pretext.combined_config import Weights, check_weights
+from tiny_audio_ssl.training import runs
+from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training.trainer import TrainingStoppedError
+from tiny_audio_ssl.utils.files import explained, write_json
+
+SETTINGS, TRIALS = "settings.json", "trials"
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Settings of a search, except the number of trials, which may be raised later."""
+
+    source: str
+    tasks: tuple[str, ...]
+    slice_ms: float | None = None
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_weights(dict.fromkeys(self.tasks, 1.0))
+        if not 1 < len(set(self.tasks)) == len(self.tasks):
+            raise UserError(f"tasks {' '.join(self.tasks)}: expected at least two, each once")
+
+    def pretrain(self, weights: Weights) -> PretrainConfig:
+        """Return the settings of the run that tries these weights."""
+        task = Combined.Config(weights, self.slice_ms)
+        return PretrainConfig("combined", task, self.encoder, self.frontend, self.training)
+
+
+def search(
+    config: SearchConfig,
+    probes: Sequence[OpenedTask],
+    folder: Path,
+    trials: int,
+    *,
+    cache_dir: Path | None = None,
+    store: EmbeddingStore | None = None,
+    finished: Callable[[Trial], Any] = lambda trial: None,
+) -> list[Trial]:
+    """Start or continue the search in `folder` until it has `trials` trials; returns all of them.
+
+    Ends sooner if nothing is left to try. `finished` is called with each trial as it ends.
+
+    Raises:
+        UserError: the folder holds a search with other settings or is used by another process, or
+            the labels can't be split to choose by.
+        TrainingInterruptedError: stopped by a signal; the trial continues with the next call.
+    """
+    store = store or EmbeddingStore(cache_dir)
+    parts = [choosing_part(labelled) for labelled in probes], [unseen(one) for one in probes]
+    with _alone(folder):
+        _keep_settings(folder, config, probes)
+        done = results.read(folder)
+        while len(done) < trials:
+            run = folder / TRIALS / f"{len(done):03d}"
+            weights = _begun(run) or propose(done, config.tasks, config.seed)
+            if weights is None:
+                break
+            note = _train(run, config, weights, cache_dir)
+            validation, test = (None if note else _probe(run, part, store) for part in parts)
+            steps, train_s = config.training.steps, train_seconds(run)
+            done.append(Trial(len(done), weights, steps, train_s, validation, test, note))
+            results.write(folder, config.tasks, done)
+            finished(done[-1])
+    return done
+
+
+def choosing_part(labelled: OpenedTask) -> OpenedTask:
+    """Return the task with the training part of its first split, split again, to choose by."""
+    inner = labelled.inner(labelled.splits[0])
+    if not inner:
+        raise UserError(
+            f"{labelled.task.name}: the training part is a single group, which can't be split "
+            "again to choose by; choose another --group, or add labeled recordings"
+        )
+    return replace(labelled, splits=inner)
+
+
+def unseen(labelled: OpenedTask) -> OpenedTask:
+    """Return the task with its first split only; `choosing_part` never sees its test part."""
+    return replace(labelled, splits=labelled.splits[:1])
+
+
+def train_seconds(run: Path) -> float:
+    """Return how long the steps of a run took, without interruptions."""
+    size = checkpoint.load(run).run["training"]["batch_size"]
+    seconds, last = 0.0, 0
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        if rate := record.get("speed/clips_per_s"):
+            seconds += (record["step"] - last) * size / rate
+            last = record["step"]
+    return seconds
+
+
+def _begun(run: Path) -> Weights | None:
+    """Return the weights of an interrupted trial, or None if there is none."""
+    if not (run / "last").exists():
+        return None
+    return dict(checkpoint.load(run).run["pretext"]["weights"])
+
+
+def _train(run: Path, config: SearchConfig, weights: Weights, cache_dir: Path | None) -> str:
+    """Start or continue training; returns why it stopped before the last step, or nothing."""
+    try:
+        if not (run / "last").exists():
+            runs.pretrain(config.source, run, config.pretrain(weights), cache_dir=cache_dir)
+        elif checkpoint.load(run).progress["step"] < config.training.steps:
+            runs.resume(run, cache_dir=cache_dir)
+    except TrainingStoppedError as stopped:
+        return str(stopped)
+    return ""
+
+
+def _probe(run: Path, part: Sequence[OpenedTask], store: EmbeddingStore) -> Figure:
+    model = embedding.load(run)
+    return Figure.of([evaluate(model, labelled, "linear", store) for labelled in part])
+
+
+def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[OpenedTask]) -> None:
+    given = {**asdict(config), "probes": [asdict(labelled.task) for labelled in probes]}
+    given = json.loads(json.dumps(given))  # tuples become lists
+    path = folder / SETTINGS
+    if not path.exists():
+        write_json(path, given)
+        return
+    began = json.loads(path.read_text())
+    names = [name for name in {**began, **given} if began.get(name) != given.get(name)]
+    if names:
+        listed = "; ".join(f"{n}: {began.get(n)!r}, now {given.get(n)!r}" for n in names)
+        raise UserError(
+            f"{folder}: holds a search with other settings: {listed}. Use the same settings to "
+            "continue it, or another folder with --out"
+        )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Lock the folder: two searches would train the same trial. A dead process holds no lock."""
+    lock = FileLock(folder / ".lock", timeout=0)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            held = lock.acquire()
+        except Timeout:
+            raise UserError(f"{folder}: another search is running there; wait for it") from None
+    with held:
+        yield
