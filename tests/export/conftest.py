@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.once import made_once
+from support.exports import exported_once
+from support.made_once import made_once
 from support.runs import make_run
 
+from tiny_audio_ssl.export import verify
 from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
@@ -17,10 +22,9 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A narrow `mobile` encoder with random weights and 16 recordings."""
 
-    def make(folder: Path) -> Path:
-        return make_run(folder, EncoderConfig(width=0.25))
-
-    return made_once(tmp_path_factory, "small-run", make)
+    return made_once(
+        tmp_path_factory, "small-run", lambda to: make_run(to, EncoderConfig(width=0.25))
+    )
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +34,32 @@ def small_export(tmp_path_factory: pytest.TempPathFactory, small_run: Path) -> E
     def make(folder: Path) -> ExportResult:
         return export(small_run, folder, input="mel", calibration_clips=8, parity_clips=8)
 
-    return made_once(tmp_path_factory, "small-export", make)
+    return exported_once(tmp_path_factory, "small-export", make)
 
 
 @pytest.fixture
 def export_copy(small_export: ExportResult, tmp_path: Path) -> Path:
     """A copy of `small_export`'s folder, to be damaged."""
     return Path(shutil.copytree(small_export.folder, tmp_path / "export"))
+
+
+class Here:
+    """Stands for the other process, which takes seconds to start."""
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        class Done:
+            def result(self) -> Any:
+                return function(*arguments)
+
+        return Done()
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `verify` run artifacts in this process."""
+
+    @contextlib.contextmanager
+    def here() -> Iterator[Here]:
+        yield Here()
+
+    monkeypatch.setattr(verify, "_own_process", here)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.once import made_once
+from support.made_once import made_once
 from support.runs import make_run
 
 from tiny_audio_ssl import cli
@@ -44,20 +44,21 @@ def test_options_that_exclude_or_miss_each_other(small_run, tmp_path, capsys, op
     assert not (tmp_path / "out").exists()
 
 
-def test_several_runs_and_the_same_bytes_twice(small_run, tmp_path, capsys):
-    """A run and a copy of it, one after the other in one process."""
+def test_several_runs_and_the_same_bytes_twice(small_run, small_export, tmp_path, capsys):
+    """A run and a copy of it, one after the other in one process, and once more in another."""
     other = shutil.copytree(small_run, tmp_path / "other")
-    options = ["--precision", "int8", "--input", "mel", "--calibration-clips", "8"]
-    options += ["--parity-clips", "2", "--out", str(tmp_path / "out"), "--json"]
+    options = ["--format", "executorch", "--precision", "int8", "--input", "mel", "--json"]
+    options += ["--calibration-clips", "8", "--parity-clips", "8", "--out", str(tmp_path / "out")]
     assert cli.run(["export", str(small_run), str(other), *options]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["ok"] for line in lines] == [True, True]
     first, second = tmp_path / "out" / small_run.name, tmp_path / "out" / "other"
     made = sorted(path.name for path in first.iterdir())
-    artifacts = ["encoder.mel.int8.onnx", "encoder.mel.int8.pte"]
-    assert made == ["MODEL_CARD.md", *artifacts, "manifest.json", "reference.json"]
+    assert made == ["MODEL_CARD.md", "encoder.mel.int8.pte", "manifest.json", "reference.json"]
     for name in made:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    artifact = "encoder.mel.int8.pte"
+    assert (first / artifact).read_bytes() == (small_export.folder / artifact).read_bytes()
 
 
 def test_operators_outside_the_delegate_are_named_with_their_share(tmp_path_factory, capsys):

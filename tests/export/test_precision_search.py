@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.audio_files import write
-from support.once import made_once
+from support.exports import exported_once
 from support.paths import ROOT
 from support.runs import chord
 
@@ -34,7 +34,7 @@ def every(tmp_path_factory: pytest.TempPathFactory, small_run: Path) -> ExportRe
     def make(folder: Path) -> ExportResult:
         return export(small_run, folder, **options, calibration_clips=16, parity_clips=8)
 
-    return made_once(tmp_path_factory, "every-precision", make)
+    return exported_once(tmp_path_factory, "every-precision", make)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,12 @@ def test_an_onnx_names_no_folder_of_where_it_was_made(every):
 
 
 def test_half_precision_runs_in_executorch(small_run, tmp_path):
-    options = {"format": "executorch", "precision": "fp16", "input": "waveform"}
+    options = {"format": "executorch", "precision": ("fp32", "fp16"), "input": "waveform"}
     result = export(small_run, tmp_path / "e", **options, parity_clips=4)
-    assert result.ok and result.artifacts[0].parity.snr_db < 100  # fp32 has more than 110
+    assert result.ok
+    exact, half = result.artifacts
+    assert exact.operators.delegates == 1 and exact.operators.portable == {}
+    assert half.parity.snr_db < 100 < exact.parity.snr_db
 
 
 def test_weights_keep_their_scale_by_channel():
@@ -101,7 +104,7 @@ def test_the_smallest_that_meets_the_target_is_kept(small_run, every, labelled, 
 def test_a_target_that_nothing_meets_leaves_nothing(small_run, tmp_path):
     with pytest.raises(UserError, match="no precision meets the target"):
         export(
-            small_run, tmp_path / "e", format="onnx", input="mel", precision=("fp32", "fp16"),
+            small_run, tmp_path / "e", format="onnx", input="mel", precision="fp32",
             parity_clips=4, target_snr_db=500.0,
         )  # fmt: skip
     assert not (tmp_path / "e").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.once import made_once
+from support.exports import exported_once
 from support.runs import make_run
 
 pytest.importorskip("onnx")
@@ -28,7 +28,7 @@ def quantized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         options = {"format": "onnx", "precision": "int8", "input": "waveform"}
         return export(make_run(folder, config), **options, calibration_clips=8, parity_clips=8)
 
-    result = made_once(tmp_path_factory, f"quantized-{request.param}", make)
+    result = exported_once(tmp_path_factory, f"quantized-{request.param}", make)
     assert result.ok
     return result.artifacts[0].path
 

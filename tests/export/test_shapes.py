@@ -61,7 +61,7 @@ def test_every_size_in_the_range_equals_the_model(run, exported):
                 np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
-def test_the_manifest_holds_what_was_tried_and_verify_takes_it(exported):
+def test_the_manifest_holds_what_was_tried_and_verify_takes_it(exported, inline):
     content = manifest.read(exported.folder)
     assert content["window_samples"] == 240 + 160 * 48 and content["frames"] == 48
     for entry in content["artifacts"]:

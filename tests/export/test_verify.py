@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +33,6 @@ def folder(small_export: ExportResult, tmp_path: Path) -> Path:
 
     edit(copy, only_onnx)
     return copy
-
-
-class Here:
-    """Stands for the other process, which takes seconds to start."""
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        class Done:
-            def result(self) -> Any:
-                return function(*arguments)
-
-        return Done()
-
-
-@pytest.fixture
-def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextlib.contextmanager
-    def here() -> Iterator[Here]:
-        yield Here()
-
-    monkeypatch.setattr(verify, "_own_process", here)
 
 
 def problem(path: Path) -> str:

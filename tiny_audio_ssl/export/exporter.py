@@ -21,7 +21,7 @@ from tiny_audio_ssl.export.config import ExportConfig
 from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
 from tiny_audio_ssl.export.parity import MIN_SNR_DB
-from tiny_audio_ssl.export.precision_search import PrecisionTarget
+from tiny_audio_ssl.export.precision_search import PrecisionTarget, check_drop
 from tiny_audio_ssl.export.recordings import windows_of
 from tiny_audio_ssl.export.shapes import shapes_of
 from tiny_audio_ssl.export.streaming.stream_encoder import stream_shape
@@ -158,7 +158,8 @@ def _window_samples(loaded: Checkpoint, config: ExportConfig) -> int:
 
 
 def _target(config: ExportConfig, tasks: Sequence[EvaluationTask]) -> PrecisionTarget | None:
-    if not config.has_target and not tasks:
+    check_drop(config.max_probe_drop, tasks)
+    if not config.has_target:
         return None
     opened = tuple(open_task(task) for task in tasks)
     return PrecisionTarget(config.target_snr_db, config.max_probe_drop, opened)

@@ -33,6 +33,15 @@ class PrecisionTrial:
         return asdict(self)
 
 
+def check_drop(max_probe_drop: float | None, tasks: Sequence[object]) -> None:
+    """Raise `UserError` if only one of the two is given."""
+    if (max_probe_drop is None) != (not tasks):
+        raise UserError(
+            "a largest probe drop needs labelled data, and labelled data a largest drop: give "
+            "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
+        )
+
+
 @dataclass(frozen=True)
 class PrecisionTarget:
     """The least that an artifact must keep of the model, by one measure or by both.
@@ -48,11 +57,7 @@ class PrecisionTarget:
     """Labelled recordings to probe."""
 
     def __post_init__(self) -> None:
-        if (self.max_probe_drop is None) != (not self.tasks):
-            raise UserError(
-                "a largest probe drop needs labelled data, and labelled data a largest drop: give "
-                "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
-            )
+        check_drop(self.max_probe_drop, self.tasks)
 
     def drops(self, model: EmbeddingModel, artifact: EmbeddingModel) -> dict[str, float]:
         """Return the points of accuracy lost by task; negative where the artifact is better."""

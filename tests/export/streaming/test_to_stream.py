@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.once import made_once
+from support.exports import exported_once
 from support.runs import chord, make_run
 from support.streams import PAST, expected, joined, pushed, sound
 
@@ -54,7 +54,7 @@ def exported(
             run, **forms, input="stream", packet_ms=PACKET_MS, calibration_clips=12, parity_clips=12
         )
 
-    return made_once(tmp_path_factory, f"stream-{request.param}", make)
+    return exported_once(tmp_path_factory, f"stream-{request.param}", make)
 
 
 def test_artifacts_agree_with_the_model(exported):
@@ -81,7 +81,7 @@ def test_artifacts_equal_offline_from_the_first_packet_on(exported):
 
 
 @pytest.mark.parametrize("exported", ["mobile.onnx", "separable.int8.pte"], indirect=True)
-def test_verify_runs_a_packet(exported):
+def test_verify_runs_a_packet(exported, inline):
     assert verify(exported.folder).ok
     outputs = [o["name"] for o in manifest.trusted(exported.folder)["artifacts"][0]["outputs"]]
     assert outputs == ["embedding", "heard"]
@@ -118,5 +118,5 @@ def test_int8_is_in_the_graph(exported):
             names = set(artifact.operators.delegated)
         else:
             names = {node.op_type for node in onnx.load(artifact.path).graph.node}
-        quantized = any("dequantize" in name.lower() for name in names)
+        quantized = any("quantize" in name.lower() for name in names)
         assert quantized == (artifact.form.precision == "int8"), names

@@ -232,7 +232,7 @@ def test_a_damaged_artifact_is_refused(gap, tmp_path):
         OnDeviceTrainer(folder)
 
 
-def test_verify_takes_the_same_step(gap, tmp_path):
+def test_verify_takes_the_same_step(gap, tmp_path, inline):
     assert verify(gap[1]).ok
     folder = Path(shutil.copytree(gap[1], tmp_path / "copy"))
     recorded = json.loads((folder / reference.REFERENCE).read_text())
