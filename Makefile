@@ -32,7 +32,7 @@ lint: $(VENV)/.test
 
 federate: $(VENV)/.federated
 	rm -rf runs/federated
-	$(BIN)/tiny-audio-ssl federate simulate --out runs/federated --rounds 10 --probe-every 2 --centralised
+	$(BIN)/tiny-audio-ssl federate simulate --out runs/federated --rounds 10 --probe-every 2 --centralized
 	@echo "The picture is runs/federated/federated.png; with recordings of your own:"
 	@echo "  $(BIN)/tiny-audio-ssl federate simulate --source DATA.csv --group-column speaker"
 

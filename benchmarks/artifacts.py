@@ -1,4 +1,4 @@
-"""Export runs in every form; how large, how true to the model and how fast is each?
+"""Export runs in every form, and measure size, distance from the model and time of each.
 
 python benchmarks/artifacts.py runs/quality/* --root ../shared/data
 """
@@ -20,9 +20,12 @@ from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
 from tiny_audio_ssl.evaluation.probing.labelled import open_task
-from tiny_audio_ssl.evaluation.probing.models import open_model
-from tiny_audio_ssl.export import Artifact, ExportResult, Target, export_run, manifest
-from tiny_audio_ssl.export.forms import FormatName
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.artifact_builder import ExportedArtifact
+from tiny_audio_ssl.export.artifact_model import open_model
+from tiny_audio_ssl.export.config import FormatName
+from tiny_audio_ssl.export.exporter import ExportResult, export
+from tiny_audio_ssl.export.precision_search import PrecisionTarget
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.utils.files import write_rows
 
@@ -35,7 +38,7 @@ TIMES = (
 
 
 @dataclass(frozen=True)
-class Artifacts:
+class ArtifactBenchmark:
     """One row for each form of each run. Parity is measured on windows not calibrated on, and the
     probes' accuracy on embeddings that are means over windows, the model's as the artifact's."""
 
@@ -48,18 +51,18 @@ class Artifacts:
     csv: Path = RESULTS
     threads: int = 1
     timed_runs: int = 200
-    """Of each form; all forms of one run take turns."""
+    """Timed runs of each form; all forms of one run take turns."""
 
 
-def main(wanted: Artifacts) -> None:
+def main(wanted: ArtifactBenchmark) -> None:
     rows = [row for run in wanted.runs for row in rows_of(run, wanted)]
     write_rows(wanted.csv, rows)
     show(rows)
 
 
-def rows_of(run: Path, wanted: Artifacts) -> list[dict[str, Any]]:
+def rows_of(run: Path, wanted: ArtifactBenchmark) -> list[dict[str, Any]]:
     found = checkpoint.load(run)
-    result = export_run(run, formats=wanted.format, precisions=())
+    result = export(run, format=wanted.format, precision="all")
     artifacts = {a.path.name: a for a in result.artifacts}
     common = {"task": found.run["task"], "encoder": found.model.encoder.config.name}
     timed = bench(result.folder, threads=wanted.threads, runs=wanted.timed_runs)
@@ -75,12 +78,14 @@ def rows_of(run: Path, wanted: Artifacts) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def probe_drops(run: Path, result: ExportResult, wanted: Artifacts) -> dict[str, dict[str, float]]:
-    """Points of accuracy that each waveform artifact loses on each task, by file."""
+def probe_drops(
+    run: Path, result: ExportResult, wanted: ArtifactBenchmark
+) -> dict[str, dict[str, float]]:
+    """Return the points of accuracy that each waveform artifact loses on each task, by file."""
     if wanted.root is None:
         return {}
     tasks = tuple(open_task(task) for task in read_suite(wanted.suite, wanted.root))
-    target = Target(max_probe_drop=100.0, tasks=tasks)
+    target = PrecisionTarget(max_probe_drop=100.0, tasks=tasks)
     samples = manifest.read(result.folder)["window_samples"]
     embedder = embedding.load(run)
     name = f"{embedder.identity}-in-windows-{samples}"
@@ -94,7 +99,7 @@ def probe_drops(run: Path, result: ExportResult, wanted: Artifacts) -> dict[str,
 
 
 def frontend_shares(rows: Sequence[Row]) -> dict[str, float]:
-    """How much of a waveform form's time the form that takes log-mel is spared."""
+    """Return the share of a waveform form's time that the form with log-mel in saves."""
     spared = {r.artifact: r.p50_ms for r in rows}
     return {
         name: round(1 - spared[other] / ms, 3)
@@ -103,8 +108,8 @@ def frontend_shares(rows: Sequence[Row]) -> dict[str, float]:
     }
 
 
-def parity(artifact: Artifact | None) -> dict[str, Any]:
-    """Empty for eager, which the others are compared with."""
+def parity(artifact: ExportedArtifact | None) -> dict[str, Any]:
+    """Return an artifact's figures; empty for eager, with which the others are compared."""
     names = ("windows", "snr_db", "mean_cosine", "min_cosine")
     found = asdict(artifact.parity) if artifact and artifact.parity else {}
     portable = sum(artifact.operators.portable.values()) if artifact and artifact.operators else ""
@@ -130,4 +135,4 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Artifacts, description=__doc__))
+    main(tyro.cli(ArtifactBenchmark, description=__doc__))

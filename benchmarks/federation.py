@@ -1,13 +1,14 @@
-"""What federated training costs beside a plain loop, and what it learns beside one place.
+"""Cost of federated training beside a plain loop, and its accuracy beside centralized training.
 
-python benchmarks/federation.py                              # all of it; an hour and more
-python benchmarks/federation.py --parts norms --seeds 0 1 2  # a part; the others' rows stay
+python benchmarks/federation.py                              # all parts; more than an hour
+python benchmarks/federation.py --parts norms --seeds 0 1 2  # one part; other rows are kept
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,17 +20,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 import tyro
-from federation_device import cost_of_a_device, held_mb
+from federation_device import client_cost, memory_mb_of
 
 from tiny_audio_ssl.bench.machine import device_name
-from tiny_audio_ssl.federated import centralised
-from tiny_audio_ssl.federated import local_training as local
-from tiny_audio_ssl.federated import model_vectors as vectors
+from tiny_audio_ssl.federated import centralized, local_training, model_vectors
 from tiny_audio_ssl.federated.config import Encoding, FederatedConfig, NormKind
 from tiny_audio_ssl.federated.global_model import GlobalModel
-from tiny_audio_ssl.federated.model_vectors import Travelling
-from tiny_audio_ssl.federated.orphan_guard import marked
-from tiny_audio_ssl.federated.recordings import check_source, recordings_of
+from tiny_audio_ssl.federated.model_vectors import ExchangedTensors
+from tiny_audio_ssl.federated.orphan_guard import processes_of
+from tiny_audio_ssl.federated.recordings import client_recordings, partition_sizes
 from tiny_audio_ssl.federated.simulate import last_round, simulate
 from tiny_audio_ssl.federated.update_encoding import encode, payload_bytes
 from tiny_audio_ssl.models.checkpoint import build_model
@@ -43,28 +42,29 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class FederationBenchmark:
-    """Every row is one number: of what part and setting, with how many devices, and where."""
+    """Measure federated training; each row of the results is one number."""
 
     parts: tuple[Part, ...] = get_args(Part)
-    """`overhead`: seconds of a simulation and of the same steps in a loop. `bytes`: of an update.
-    `quality`: probe accuracy beside training in one place. `norms`: of each normalisation, on
-    speakers as devices. `scale`: seconds and memory with many devices. `device`: memory of a real
-    one."""
+    """Parts to measure. `overhead`: seconds of a simulation and of the same steps in a loop.
+    `bytes`: size of an update. `quality`: probe accuracy beside centralized training. `norms`:
+    probe accuracy with each normalization, speakers as clients. `scale`: seconds and memory with
+    many clients. `device`: memory of a client in a real deployment."""
     clients: tuple[int, ...] = (10, 50, 200)
-    """`overhead`: devices, all in each round."""
+    """`overhead`: numbers of clients, all of them in each round."""
     client_s: float = 2.0
-    """`overhead`: computing of a device in a round."""
+    """`overhead`: seconds of computation of a client in a round."""
     workers: int = 1
-    """`overhead`: devices at a time; the loop has one."""
+    """`overhead`: clients that train at the same time; the loop has one."""
     scale_clients: int = 1000
     scale_per_round: int = 20
     scale_rounds: int = 20
     rounds: int = 12
-    """`quality`, `norms`: with 10 of 20 speakers a round, 10 steps each."""
+    """`quality`, `norms`: rounds, each with 10 of 20 speakers and 10 steps of each."""
     seeds: tuple[int, ...] = (0,)
-    """`quality`, `norms`: every run once with each."""
-    data: Path = HERE.parents[1] / "shared" / "data"
-    """With `speakers/meta.csv` for the devices, `keywords/meta.csv` for the server's probe."""
+    """`quality`, `norms`: seeds; every run is made once with each."""
+    data: Path = Path(os.environ.get("TINY_AUDIO_SSL_DATA", "data"))
+    """`quality`, `norms`: folder with `speakers/meta.csv` for the clients and `keywords/meta.csv`
+    for the probe; TINY_AUDIO_SSL_DATA names the default."""
     csv: Path = RESULTS
 
 
@@ -79,15 +79,15 @@ SETTINGS = ("clients", "per_round", "rounds", "local_steps", "seed")
 
 
 def row(config: FederatedConfig | None, setting: str, measure: str, value: float) -> Row:
-    """One number; without a config it depends on none of the SETTINGS."""
+    """Return a row for one number; without a config it depends on none of the SETTINGS."""
     about = {name: getattr(config, name) if config else "" for name in SETTINGS}
-    devices = f"{config.clients} devices, " if config else ""
-    print(f"{devices}{setting}: {measure} {value:.4g}", flush=True)
+    clients = f"{config.clients} clients, " if config else ""
+    print(f"{clients}{setting}: {measure} {value:.4g}", flush=True)
     return {**about, "setting": setting, "measure": measure, "value": f"{value:.6g}"}
 
 
 def keep(path: Path, part: str, rows: list[Row]) -> None:
-    """Put the rows in the place of earlier ones of the part and the same numbers of devices."""
+    """Replace earlier rows of the part with the same numbers of clients."""
     versions = {name: metadata.version(name) for name in ("flwr", "ray", "torch")}
     made = [{"part": part, **one, "device": device_name(), **versions} for one in rows]
     measured = {(one["part"], str(one["clients"])) for one in made}
@@ -114,7 +114,7 @@ def overhead(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
             evaluate_every=0,
             out=str(folder / f"simulation-{clients}"),
         )
-        check_source(config)  # decodes what is new, which is no part of either
+        partition_sizes(config)  # decodes new recordings, outside both measurements
         loop_s = plain_loop(replace(config, out=str(folder / f"loop-{clients}")))
         simulation_s = timed(lambda c: simulate(c, wanted.workers), config)
         rounds_s = sum(record["speed/round_s"] for record in records(config))
@@ -127,13 +127,15 @@ def overhead(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
 
 
 def steps_in(seconds: float, folder: Path) -> int:
-    """Training steps that take a device so long, once it is warm."""
+    """Return how many training steps take a client so long, once it is warm."""
     config = FederatedConfig(source=sounds_for(2), clients=2, partition="iid", out=str(folder))
     model = GlobalModel.open(config)
 
     def train(config: FederatedConfig) -> object:
-        recordings = recordings_of(config, {"partition-id": 0}, 0)
-        return local.train(config, model.weights, model.fixed, recordings, 1, rank=0)
+        recordings = client_recordings(config, {"partition-id": 0}, 0)
+        return local_training.train(
+            config, model.weights, model.fixed, recordings, 1, client_index=0
+        )
 
     train(config)
     many = replace(config, local_steps=40)
@@ -141,17 +143,19 @@ def steps_in(seconds: float, folder: Path) -> int:
 
 
 def plain_loop(config: FederatedConfig) -> float:
-    """Seconds of the same devices' steps, one after the other, and their mean."""
+    """Return the seconds of the same clients' steps, one after the other, and of their mean."""
     model = GlobalModel.open(config)
 
     def train(config: FederatedConfig) -> None:
         for number in range(1, config.rounds + 1):
             weights, fixed, updates = model.weights, model.fixed, []
-            for rank in range(config.clients):
-                recordings = recordings_of(config, {"partition-id": rank}, rank)
-                trained = local.train(config, weights, fixed, recordings, number, rank)
+            for client_index in range(config.clients):
+                recordings = client_recordings(config, {"partition-id": client_index}, client_index)
+                trained = local_training.train(
+                    config, weights, fixed, recordings, number, client_index
+                )
                 updates.append(trained.update)
-            model.become(weights + np.mean(updates, axis=0))
+            model.load_weights(weights + np.mean(updates, axis=0))
 
     return timed(train, config)
 
@@ -163,7 +167,7 @@ def timed(what: Callable[[FederatedConfig], object], config: FederatedConfig) ->
 
 
 def sounds_for(clients: int) -> str:
-    """Made-up sounds, eight classes, at least one for each device."""
+    """Return a source of synthetic sounds in eight classes, at least one for each client."""
     return f"builtin:{max(16, -(-clients // 8))}"
 
 
@@ -181,8 +185,10 @@ def bytes_of_updates(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]
             config = FederatedConfig(task=task, train_only=part)
             own = config.pretrain()
             model = build_model(own.frontend, own.encoder)
-            travelling = Travelling.of(model, vectors.build(own, model), config.train_only)
-            weights = vectors.read(travelling.weights)
+            exchanged = ExchangedTensors.of(
+                model, model_vectors.build_pretext(own, model), config.train_only
+            )
+            weights = model_vectors.to_vector(exchanged.weights)
             for encoding in get_args(Encoding):
                 setting = f"{task}, {config.encoder}, {part or 'all'}, {encoding}"
                 yield row(None, setting, "update_bytes", payload_bytes(encode(weights, encoding)))
@@ -192,7 +198,7 @@ def bytes_of_updates(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]
 
 
 def quality(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
-    """Probe accuracy on words that no device had: untrained, federated, in one place."""
+    """Probe words that no client had: untrained, federated, centralized."""
     for seed in wanted.seeds:
         config = by_speaker(wanted, folder / f"run-{seed}", seed)
         yield row(config, "untrained", "accuracy", untrained_accuracy(config))
@@ -202,12 +208,12 @@ def quality(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
             numbers = last_round(Path(own.out))[1]
             yield row(own, name, "accuracy", numbers[ACCURACY])
             yield row(own, name, "total_mb", numbers[TOTAL_MB])
-        run = centralised.train(config, lambda number, values: None).parents[1]
+        run = centralized.train(config, lambda number, values: None).parents[1]
         yield row(config, "in one place", "accuracy", last_round(run)[1][ACCURACY])
 
 
 def federations(config: FederatedConfig) -> dict[str, dict[str, Any]]:
-    """Ways to the same number of steps of each device."""
+    """Return settings that lead to the same number of steps of each client."""
     rounds, steps = config.rounds * config.local_steps // 2, 2
     often = {"rounds": rounds, "local_steps": steps, "probe_every": rounds}
     return {
@@ -220,7 +226,7 @@ def federations(config: FederatedConfig) -> dict[str, dict[str, Any]]:
 
 
 def norms(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
-    """The same of each normalisation."""
+    """Probe the same words with each normalization."""
     for seed in wanted.seeds:
         for norm in get_args(NormKind):
             config = replace(by_speaker(wanted, folder / f"{norm}-{seed}", seed), norm=norm)
@@ -234,7 +240,7 @@ ACCURACY, TOTAL_MB = "probe/accuracy", "traffic/total_mb"
 
 
 def by_speaker(wanted: FederationBenchmark, out: Path, seed: int) -> FederatedConfig:
-    """Twenty speakers, each a device, ten a round; the server has nine words of other people."""
+    """Twenty speakers as clients, ten in a round; the server has nine words of other people."""
     return FederatedConfig(
         task="audio2vec-cbow",
         source=str(wanted.data.absolute() / "speakers" / "meta.csv"),
@@ -262,7 +268,7 @@ def untrained_accuracy(config: FederatedConfig) -> float:
 
 
 def scale(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
-    """Many devices, few a round; memory of all processes of the simulation, after each round."""
+    """Simulate many clients, few in a round; measure all processes' memory after each round."""
     config = FederatedConfig(
         source=sounds_for(wanted.scale_clients),
         partition="iid",
@@ -273,14 +279,15 @@ def scale(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
         evaluate_every=0,
         out=str(folder / "run"),
     )
-    check_source(config)
+    partition_sizes(config)
     before = homes()
     memory_mb: list[float] = []
 
-    def look(number: int, values: dict[str, float]) -> None:
-        memory_mb.append(held_mb([i for home in homes() - before for i in marked(str(home))]))
+    def measure(number: int, values: dict[str, float]) -> None:
+        processes = [one for home in homes() - before for one in processes_of(str(home))]
+        memory_mb.append(memory_mb_of(processes))
 
-    simulation_s = timed(lambda c: simulate(c, wanted.workers, look), config)
+    simulation_s = timed(lambda c: simulate(c, wanted.workers, measure), config)
     setting = f"1 step a device, {wanted.workers} at a time"
     yield row(config, setting, "simulation_s", simulation_s)
     yield row(
@@ -298,7 +305,7 @@ def homes() -> set[Path]:
 
 
 def device(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
-    """One real device over TLS, with one step a round: nearly all of it is the app's start."""
+    """Measure one real client over TLS, with one step a round: the app's start is nearly all."""
     config = FederatedConfig(
         clients=1,
         min_clients=1,
@@ -307,7 +314,7 @@ def device(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
         evaluate_every=0,
         out=str(folder / "run"),
     )
-    for measure, value in cost_of_a_device(config, folder).items():
+    for measure, value in client_cost(config, folder).items():
         yield row(config, "1 step a round, TLS", measure, value)
 
 

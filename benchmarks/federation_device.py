@@ -1,37 +1,40 @@
-"""What a device of a real deployment holds in memory, and how long it takes to begin."""
+"""Memory and processor time of a client in a real deployment."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
+from collections.abc import Iterable
 from pathlib import Path
+
+import psutil
 
 from tiny_audio_ssl.audio import synthetic as sounds
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.loopback import deployment
-from tiny_audio_ssl.federated.simulate import LOG, finished
+from tiny_audio_ssl.federated.simulate import FLOWER_LOG, finished_run
 
 SETTLED_S = 5.0
 
 
-def cost_of_a_device(config: FederatedConfig, folder: Path) -> dict[str, float]:
-    """Of one device, `config.clients` being 1: MB of all its processes while waiting and at most,
-    and seconds of a core in a round."""
+def client_cost(config: FederatedConfig, folder: Path) -> dict[str, float]:
+    """Measure a client, `config.clients` being 1: megabytes of all its processes while waiting and
+    at most, and seconds of one core in a round."""
     recordings = sounds.write(folder / "recordings", per_class=2, seed=0)
     with deployment() as place:
-        device = place.add_device(recordings)
-        while len(family(device.pid)) < 2:  # the connection, and what starts the app
+        supernode = psutil.Process(place.add_supernode(recordings).pid)
+        while len(family(supernode)) < 2:  # the connection, and the process that starts the app
             time.sleep(0.1)
         time.sleep(SETTLED_S)
-        waiting_mb, began_s = held_mb(family(device.pid)), core_s(family(device.pid))
-        log = Path(config.out) / LOG
+        waiting_mb, before_s = memory_mb_of(family(supernode)), core_s_of(family(supernode))
+        log = Path(config.out) / FLOWER_LOG
         app = place.home.run_app(config, log)
         most_mb = 0.0
         while app.poll() is None:
-            most_mb = max(most_mb, held_mb(family(device.pid)))
+            most_mb = max(most_mb, memory_mb_of(family(supernode)))
             time.sleep(0.25)
-        spent_s = core_s(family(device.pid)) - began_s
-    finished(config, log)
+        spent_s = core_s_of(family(supernode)) - before_s
+    finished_run(config, log)
     return {
         "waiting_mb": waiting_mb,
         "most_mb": most_mb,
@@ -39,36 +42,25 @@ def cost_of_a_device(config: FederatedConfig, folder: Path) -> dict[str, float]:
     }
 
 
-def family(process: int) -> list[int]:
-    """A process and all that it started, and they started."""
-    found = [process]
-    for parent in found:
-        for file in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in read(file).split()]
-    return found
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and all its descendants."""
+    return [process, *process.children(recursive=True)]
 
 
-def held_mb(processes: list[int]) -> float:
-    """Their memory, of what they share with others their part. Who has ended holds 0."""
-    held = 0.0
+def memory_mb_of(processes: Iterable[psutil.Process]) -> float:
+    """Return the memory of processes, with their part of what they share (PSS); Linux only."""
+    held = 0
     for process in processes:
-        lines = read(Path(f"/proc/{process}/smaps_rollup")).splitlines()
-        held += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
-    return held
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended
+            held += process.memory_full_info().pss
+    return held / 1e6
 
 
-def core_s(processes: list[int]) -> float:
-    """Seconds that a core has worked for them, and for those of their children that ended."""
-    ticks = 0
+def core_s_of(processes: Iterable[psutil.Process]) -> float:
+    """Return the processor time of processes and of their children that have ended."""
+    spent = 0.0
     for process in processes:
-        numbers = read(Path(f"/proc/{process}/stat")).rpartition(")")[2].split()
-        ticks += sum(map(int, numbers[11:15]))  # utime, stime, and both of the children; proc(5)
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def read(file: Path) -> str:
-    """Of /proc; empty if the process has ended."""
-    try:
-        return file.read_text()
-    except OSError:
-        return ""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            spent += times.user + times.system + times.children_user + times.children_system
+    return spent

@@ -19,7 +19,9 @@ from rich.table import Table
 
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
-from tiny_audio_ssl.export import Stream, export_run
+from tiny_audio_ssl.export.config import ExportConfig
+from tiny_audio_ssl.export.exporter import export
+from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "few_shot.csv"
@@ -73,8 +75,8 @@ def tasks_of(data: Path) -> list[EvaluationTask]:
 
 def rows_of(run: Path, tasks: list[OpenedTask], wanted: FewShot) -> Iterator[dict[str, Any]]:
     with TemporaryDirectory() as folder:
-        form = (("onnx",), ("int8",), ("stream",))  # what the app listens with
-        (artifact,) = export_run(run, Path(folder) / "out", *form).artifacts
+        config = ExportConfig(("onnx",), ("int8",), ("stream",))  # what the app listens with
+        (artifact,) = export(run, Path(folder) / "out", config).artifacts
         stream = Stream.open(artifact.path)
         heard = {task.task.name: [loud(stream, wave) for wave in waves(task)] for task in tasks}
     means = np.array([clip.mean(axis=0) for clips in heard.values() for clip in clips])

@@ -1,7 +1,7 @@
-"""What does the front-end cost, in each way to write its Fourier transform and each runtime?
+"""Time the front-end, in each way to write its Fourier transform and each runtime.
 
 All forms of a runtime take turns in one process on one thread. Times are the processor's, not the
-clock's, so that what else the machine does costs least. `share` is of a whole int8 artifact with an
+clock's, so that other load on the machine counts least. `share` is of a whole int8 artifact with an
 untrained encoder, waveform in: its time and bytes less those of the one with mel in.
 
     OMP_NUM_THREADS=1 python benchmarks/frontend.py
@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export.runtimes import open_artifact, prepare_runtime
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
@@ -38,12 +39,11 @@ from tiny_audio_ssl.models.frontend import FrontendConfig, LogMel
 from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "frontend.csv"
-SAMPLES = 15_600  # 96 frames
 WHOLE = ("dense", "factored")  # forms timed with an encoder behind them
 
 
 @dataclass(frozen=True)
-class Frontend:
+class FrontendBenchmark:
     """One row for each form and runtime."""
 
     csv: Path = RESULTS
@@ -54,7 +54,7 @@ class Frontend:
 
 
 @dataclass
-class Row:
+class FrontendRow:
     form: str
     runtime: str
     version: str
@@ -74,15 +74,15 @@ class Row:
 
 @dataclass
 class _Timed:
-    row: Row
+    row: FrontendRow
     run: Callable[[], object]
 
 
-Kind = Callable[[dict[str, LogMel], Path, Frontend], Iterator[_Timed]]
+Kind = Callable[[dict[str, LogMel], Path, FrontendBenchmark], Iterator[_Timed]]
 
 
 @torch.no_grad()
-def main(options: Frontend) -> None:
+def main(options: FrontendBenchmark) -> None:
     logging.disable(logging.WARNING)  # the exporters warn of what can't be changed
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -91,7 +91,7 @@ def main(options: Frontend) -> None:
     frontends = {name: LogMel(config).eval() for name in forms(config)}
     for name, spectrum in forms(config).items():
         frontends[name].spectrum = spectrum
-    rows: list[Row] = []
+    rows: list[FrontendRow] = []
     with tempfile.TemporaryDirectory(prefix="frontend-") as folder:
         wholes = [
             partial(_whole, runtime=runtime, encoder=encoder)
@@ -108,18 +108,18 @@ def main(options: Frontend) -> None:
     write_rows(options.csv, map(asdict, rows))
 
 
-def _example(options: Frontend, batch: int = 1, samples: int = SAMPLES) -> Tensor:
+def _example(options: FrontendBenchmark, batch: int = 1, samples: int = WINDOW_SAMPLES) -> Tensor:
     """Noise of many levels, `[batch, samples]`."""
     rng = torch.Generator().manual_seed(0)
     levels = torch.logspace(-3, -0.5, batch).flip(0)[:, None]
     return levels * torch.randn(batch, samples, generator=rng)
 
 
-def _eager(frontends: dict[str, LogMel], _: Path, options: Frontend) -> Iterator[_Timed]:
+def _eager(frontends: dict[str, LogMel], _: Path, options: FrontendBenchmark) -> Iterator[_Timed]:
     yield from _in_torch(frontends, _example(options))
 
 
-def _batches(frontends: dict[str, LogMel], _: Path, options: Frontend) -> Iterator[_Timed]:
+def _batches(frontends: dict[str, LogMel], _: Path, options: FrontendBenchmark) -> Iterator[_Timed]:
     yield from _in_torch(frontends, _example(options, options.batch, options.batch_samples))
 
 
@@ -131,7 +131,9 @@ def _in_torch(frontends: dict[str, LogMel], waveform: Tensor) -> Iterator[_Timed
         yield _Timed(row, lambda frontend=frontend: frontend(waveform))  # type: ignore[misc]
 
 
-def _executorch(frontends: dict[str, LogMel], work: Path, options: Frontend) -> Iterator[_Timed]:
+def _executorch(
+    frontends: dict[str, LogMel], work: Path, options: FrontendBenchmark
+) -> Iterator[_Timed]:
     waveform = _example(options)
     expected = frontends["dense"](waveform)
     yield from _artifacts(frontends, expected, waveform, work, "executorch", _to_pte)
@@ -143,7 +145,7 @@ def _executorch(frontends: dict[str, LogMel], work: Path, options: Frontend) -> 
     )
 
 
-def _onnx(frontends: dict[str, LogMel], work: Path, options: Frontend) -> Iterator[_Timed]:
+def _onnx(frontends: dict[str, LogMel], work: Path, options: FrontendBenchmark) -> Iterator[_Timed]:
     def write(network: nn.Module, example: Tensor, path: Path) -> None:
         to_onnx(network, example, path, "waveform")
 
@@ -154,7 +156,7 @@ def _onnx(frontends: dict[str, LogMel], work: Path, options: Frontend) -> Iterat
 
 
 def _whole(
-    frontends: dict[str, LogMel], work: Path, options: Frontend, runtime: str, encoder: str
+    frontends: dict[str, LogMel], work: Path, options: FrontendBenchmark, runtime: str, encoder: str
 ) -> Iterator[_Timed]:
     body = checkpoint.untrained(FrontendConfig(), EncoderConfig(encoder), 0).encoder.eval()
     calibration = _example(options, 16)
@@ -210,10 +212,10 @@ def _artifacts(
         yield _Timed(row, lambda run=run, inputs=inputs: run(inputs))  # type: ignore[misc]
 
 
-def _row(form: str, runtime: str, example: Tensor) -> Row:
+def _row(form: str, runtime: str, example: Tensor) -> FrontendRow:
     package = runtime.partition(",")[0]
     samples = "x".join(map(str, example.shape))
-    return Row(form, runtime, metadata.version(package), samples)
+    return FrontendRow(form, runtime, metadata.version(package), samples)
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:
@@ -238,7 +240,7 @@ def _take_turns(timed: list[_Timed], rounds: int, warm_up: int) -> None:
             row.share_of_bytes = row.bytes - mel.bytes  # type: ignore[operator]
 
 
-def _show(rows: list[Row]) -> None:
+def _show(rows: list[FrontendRow]) -> None:
     table = Table(title=f"{rows[0].runtime}, {rows[0].samples} samples")
     names = ("form", "ms", "min_ms", "times_faster", "share_of_ms", "bytes", "share_of_bytes")
     columns = (*names, "portable", "difference", "refused")
@@ -251,4 +253,4 @@ def _show(rows: list[Row]) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Frontend, description=__doc__))
+    main(tyro.cli(FrontendBenchmark, description=__doc__))

@@ -82,7 +82,7 @@ class StoredWeights(FactoredMel):
 
 
 class ProductsAlone(StoredWeights):
-    """What is left with nothing to frame and no weights to make: a bound for this way to do it."""
+    """The products alone, with nothing to frame and no weights to make: a bound for this way."""
 
     def forward(self, framed: Tensor) -> Tensor:
         """[1, strands * length * frames], as `frames_of` gives -> [bands, 1, frames]"""
@@ -90,12 +90,12 @@ class ProductsAlone(StoredWeights):
         return self._of_frames(inputs, inputs.shape[2])
 
     def frames_of(self, waveform: Tensor) -> Tensor:
-        """Of one clip."""
+        """Return the frames of one clip."""
         return self._framed(waveform, self.config.frames(waveform.shape[1])).reshape(1, -1)
 
 
 def forms(config: FrontendConfig) -> dict[str, nn.Module]:
-    """By name; `factored` is what the package uses for this config."""
+    """Return all forms by name; the package uses `factored` for this config."""
     return {
         "dense": DenseMel(config),
         "factored": FactoredMel(config, 16),

@@ -21,7 +21,7 @@ import tyro
 
 from tiny_audio_ssl.bench.settings import HOST_NATIVE
 from tiny_audio_ssl.bench.subjects import PEER
-from tiny_audio_ssl.export import export_run
+from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.utils.extras import require
 
 RESULTS = Path(__file__).parent / "results"
@@ -47,7 +47,7 @@ def main(options: LatencyResults) -> None:
     with TemporaryDirectory() as temporary:
         folders = [Path(temporary) / run.name for run in options.runs]
         for run, folder in zip(options.runs, folders, strict=True):
-            export_run(run, precisions=(), inputs=INPUTS, parity=False, out=folder)
+            export(run, folder, precision="all", input=INPUTS, parity=False)
         run_bench([*folders, *peers], options.timed_runs)
     with (RESULTS / "latency.csv").open(newline="") as file:
         print(markdown(list(csv.DictReader(file))))

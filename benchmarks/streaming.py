@@ -1,4 +1,4 @@
-"""What a live embedding costs: a stream, beside recomputing the whole window at every hop.
+"""Time a live embedding: a stream, beside recomputing the whole window at every hop.
 
 python benchmarks/streaming.py runs/quality/cola-augmented-mobile runs/quality/...
 """
@@ -19,7 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tiny_audio_ssl.bench.machine import device_name
-from tiny_audio_ssl.export import Artifact, ExportResult, export_run, manifest
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.artifact_builder import ExportedArtifact
+from tiny_audio_ssl.export.config import ExportConfig
+from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.export.forms import FORMATS
 from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
@@ -32,7 +35,7 @@ HOP_MS = 80.0  # at which the window is recomputed, beside at the packet's own
 
 
 @dataclass(frozen=True)
-class Streaming:
+class StreamingBenchmark:
     """One row for each run, runtime, precision and packet. All forms of a run take turns."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -46,7 +49,7 @@ class Streaming:
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedStream:
     """An artifact while it is timed: its inputs, and how long every run took."""
 
     run: RunAll
@@ -64,7 +67,7 @@ class Timed:
             self.took_ms.append(took_ms)
 
 
-def main(wanted: Streaming) -> None:
+def main(wanted: StreamingBenchmark) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = [row for run in wanted.runs for row in rows_of(run, wanted)]
@@ -73,12 +76,12 @@ def main(wanted: Streaming) -> None:
     show(rows)
 
 
-def rows_of(run: Path, wanted: Streaming) -> list[dict[str, Any]]:
+def rows_of(run: Path, wanted: StreamingBenchmark) -> list[dict[str, Any]]:
     with TemporaryDirectory() as folder:
-        forms = (wanted.format, wanted.precision)
-        whole = export_run(run, Path(folder) / "window", *forms, ["waveform"], parity=False)
+        config = ExportConfig(wanted.format, wanted.precision)
+        whole = export(run, Path(folder) / "window", config, input="waveform", parity=False)
         streams = [
-            export_run(run, Path(folder) / f"{ms:g}", *forms, ["stream"], packet_ms=ms)
+            export(run, Path(folder) / f"{ms:g}", config, input="stream", packet_ms=ms)
             for ms in wanted.packet_ms
         ]
         timed = {
@@ -107,7 +110,7 @@ def rows_of(run: Path, wanted: Streaming) -> list[dict[str, Any]]:
         ]
 
 
-def opened(result: ExportResult, artifact: Artifact) -> Timed:
+def opened(result: ExportResult, artifact: ExportedArtifact) -> TimedStream:
     entry = manifest_entry(result, artifact)
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, (1, entry["input"]["shape"][1]))
     state = [
@@ -115,16 +118,16 @@ def opened(result: ExportResult, artifact: Artifact) -> Timed:
         for tensor in entry.get("stream", {}).get("state", [])
     ]
     run = open_outputs(artifact.path, threads=1)
-    return Timed(run, [noise.astype(np.float32), *state], len(state), [])
+    return TimedStream(run, [noise.astype(np.float32), *state], len(state), [])
 
 
-def manifest_entry(result: ExportResult, artifact: Artifact) -> dict[str, Any]:
+def manifest_entry(result: ExportResult, artifact: ExportedArtifact) -> dict[str, Any]:
     entries = manifest.read(result.folder)["artifacts"]
     return next(entry for entry in entries if entry["file"] == artifact.path.name)
 
 
 def row(
-    artifact: Artifact, stream: dict[str, Any], packet: list[float], window: list[float]
+    artifact: ExportedArtifact, stream: dict[str, Any], packet: list[float], window: list[float]
 ) -> dict[str, Any]:
     package = FORMATS[artifact.form.format].packages[0]
     packet_ms, p50, window_p50 = stream["packet_ms"], np.median(packet), np.median(window)
@@ -178,4 +181,4 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Streaming, description=__doc__))
+    main(tyro.cli(StreamingBenchmark, description=__doc__))

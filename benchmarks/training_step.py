@@ -19,8 +19,9 @@ from torch import nn
 
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export.runtimes import prepare_runtime
-from tiny_audio_ssl.export.training.on_device_trainer import METHOD, load_module
-from tiny_audio_ssl.export.training.to_training import LossModule, example, frozen, to_training
+from tiny_audio_ssl.export.training.frozen_norm import frozen
+from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training_module
+from tiny_audio_ssl.export.training.to_training import LossModule, example, to_training
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import EncoderConfig, Norm
 from tiny_audio_ssl.pretext import pretext_class
@@ -31,9 +32,9 @@ RESULTS = Path(__file__).parent / "results" / "training_step.csv"
 
 
 @dataclass(frozen=True)
-class TrainingStep:
-    """One row for each task, encoder and norm. Times are of the processor, not of the clock, so
-    that what else the machine does counts less; eager and artifact take turns, one thread."""
+class TrainingStepBenchmark:
+    """One row for each task, encoder and norm. Times are the processor's, not the clock's, so
+    that other load on the machine counts less; eager and artifact take turns, one thread."""
 
     tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow")
     encoders: tuple[str, ...] = ("mobile", "separable")
@@ -43,7 +44,7 @@ class TrainingStep:
     csv: Path = RESULTS
 
 
-def main(wanted: TrainingStep) -> None:
+def main(wanted: TrainingStepBenchmark) -> None:
     torch.set_num_threads(1)
     prepare_runtime("executorch", 1)
     rows = []
@@ -55,7 +56,7 @@ def main(wanted: TrainingStep) -> None:
     write_rows(wanted.csv, rows)
 
 
-def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, Any]:
+def row(task: str, encoder: EncoderConfig, wanted: TrainingStepBenchmark) -> dict[str, Any]:
     config = PretrainConfig(task, pretext_class(task).Config(), encoder)
     model = checkpoint.untrained(config.frontend, config.encoder, seed=0)
     pretext = pretext_class(task)(config.pretext, model.encoder, config.frontend)
@@ -66,7 +67,7 @@ def row(task: str, encoder: EncoderConfig, wanted: TrainingStep) -> dict[str, An
         path = Path(folder) / "training.pte"
         operators = to_training(step, list(inputs.values()), path)
         size = path.stat().st_size
-        module = load_module(path)
+        module = load_training_module(path)
     values = tuple(inputs.values())
     eager = frozen(step)
 
@@ -105,7 +106,7 @@ def settle(step: LossModule, inputs: list[torch.Tensor]) -> None:
 
 
 def take_turns(functions: list[Callable[[], None]], runs: int) -> list[float]:
-    """Median milliseconds of processor time of each, after two runs that don't count."""
+    """Return the median processor time of each in ms, after two runs that don't count."""
     times: list[list[float]] = [[] for _ in functions]
     for number in range(runs + 2):
         for function, found in zip(functions, times, strict=True):
@@ -117,7 +118,7 @@ def take_turns(functions: list[Callable[[], None]], runs: int) -> list[float]:
 
 
 def gradient_error(step: nn.Module, gradients: dict[str, torch.Tensor]) -> float:
-    """Largest difference of a parameter's gradient, as a share of its largest value."""
+    """Return the largest difference of a parameter's gradient, as a share of its largest value."""
     errors = [
         float((gradients[name] - p.grad).abs().max() / p.grad.abs().max().clamp_min(1e-12))
         for name, p in step.named_parameters()
@@ -127,4 +128,4 @@ def gradient_error(step: nn.Module, gradients: dict[str, torch.Tensor]) -> float
 
 
 if __name__ == "__main__":
-    main(tyro.cli(TrainingStep, description=__doc__))
+    main(tyro.cli(TrainingStepBenchmark, description=__doc__))

@@ -116,7 +116,7 @@ def test_timestamps_in_ms_within_the_audio(model, samples):
 
 
 def test_timestamps_are_the_centers_of_their_windows(model):
-    """What happens farther from a timestamp than half a window does not change its embedding."""
+    """Change sound farther than half a window from a timestamp: its embedding must stay."""
     quiet = 0.01 * noise(1, 4.0)
     burst = quiet.clone()
     burst[0, 2 * RATE - 400 : 2 * RATE + 400] *= 100  # 25 ms on either side of 2000 ms

@@ -28,8 +28,9 @@ pytest.importorskip("onnxruntime")
 
 from tiny_audio_ssl.bench.native.packages import installed
 from tiny_audio_ssl.bench.native.result import parse_result
-from tiny_audio_ssl.export import Stream, android, manifest
+from tiny_audio_ssl.export import android, manifest
 from tiny_audio_ssl.export.runtimes import open_artifact
+from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 
 DEMO = ROOT / "android_demo"
 PACKAGE = "org.tinyaudiossl.demo"

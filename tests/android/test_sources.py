@@ -134,7 +134,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_what_is_no_project_or_several_runs_is_refused_before_the_export(tmp_path, project):
-    with pytest.raises(UserError, match="no Android project"):
+    with pytest.raises(UserError, match="not an Android project"):
         Export((tmp_path,), android=tmp_path).run()
     with pytest.raises(UserError, match="takes one run; 2 given"):
         Export((tmp_path, tmp_path), android=project).run()

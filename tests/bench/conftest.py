@@ -30,29 +30,29 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mel_export(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """RUN/export with encoder.mel.fp32.onnx."""
-    forms = {"formats": ["onnx"], "precisions": ["fp32"], "inputs": ["mel"]}
+    forms = {"format": "onnx", "precision": "fp32", "input": "mel"}
     return _export(run_folder, tmp_path_factory, "bench-mel", **forms)
 
 
 @pytest.fixture(scope="session")
 def waveform_export(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """RUN/export with encoder.waveform.fp32.pte and .onnx."""
-    forms = {"precisions": ["fp32"], "inputs": ["waveform"]}
+    forms = {"precision": "fp32", "input": "waveform"}
     return _export(run_folder, tmp_path_factory, "bench-waveform", **forms)
 
 
 @pytest.fixture(scope="session")
 def stream_export(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """RUN/export with encoder.stream.fp32.onnx, of packets of 80 ms."""
-    forms = {"formats": ["onnx"], "precisions": ["fp32"], "inputs": ["stream"]}
+    forms = {"format": "onnx", "precision": "fp32", "input": "stream"}
     return _export(run_folder, tmp_path_factory, "bench-stream", packet_ms=80.0, **forms)
 
 
 def _export(run: Path, tmp_path_factory: pytest.TempPathFactory, name: str, **forms) -> Path:
-    from tiny_audio_ssl.export import export_run
+    from tiny_audio_ssl.export.exporter import export
 
     def make(folder: Path) -> None:
-        export_run(run, out=folder / "export", parity=False, **forms)
+        export(run, folder / "export", parity=False, **forms)
 
     return made_once(tmp_path_factory, name, make) / "export"
 

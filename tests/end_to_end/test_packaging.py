@@ -51,11 +51,15 @@ def test_wheel_works_from_another_folder(installed, tmp_path):
         ["git", "ls-files", "tiny_audio_ssl"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert [file for file in tracked if not (installed / file).is_file()] == []
+    recipes = installed / "tiny_audio_ssl" / "export" / "recipes"
+    for recipe in (ROOT / "export").glob("*.toml"):
+        assert (recipes / recipe.name).read_bytes() == recipe.read_bytes()
     made = ["pretrain", "builtin:2", "--out", "run", "--steps", "2", "--batch-size", "4"]
     forms = ["--format", "onnx", "--precision", "fp32", "--input", "mel", "--parity-clips", "4"]
-    both = f"assert cli.run({made}) == 0; assert cli.run(['export', 'run', *{forms}]) == 0"
+    export = ["export", "run", "--recipe", "fastest", *forms]
+    both = f"assert cli.run({made}) == 0; assert cli.run({export}) == 0"
     run("-c", f"from tiny_audio_ssl import cli; {both}")
     assert (tmp_path / "run" / "export" / "encoder.mel.fp32.onnx").is_file()
     assert run("-m", "tiny_audio_ssl", "--version").startswith("tiny-audio-ssl ")
-    app = "from tiny_audio_ssl.federated.processes import APP; print(*APP.glob('*.toml'))"
-    assert run("-c", app).strip() == str(installed / "tiny_audio_ssl/federated/pyproject.toml")
+    run("-m", "tiny_audio_ssl.federated.app_project", "app")
+    assert (tmp_path / "app" / "pyproject.toml").is_file()

@@ -18,14 +18,15 @@ from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
 from support.runs import make_run
 
-from tiny_audio_ssl.export import export_run, manifest
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.export.forms import network
 from tiny_audio_ssl.export.heads import compare_scores, open_heads, with_heads
 from tiny_audio_ssl.export.runtimes import open_outputs
@@ -34,9 +35,9 @@ KINDS = EvaluationTask("kinds", "builtin:4", group="group", folds=2)
 TWO = replace(KINDS, name="tone or not", where=("label!=hum", "label!=siren", "label!=trill"))
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("run"), EncoderConfig(width=0.25), recordings=12)
+@pytest.fixture
+def run(small_run: Path) -> Path:
+    return small_run
 
 
 def fitted(run: Path, task: EvaluationTask) -> tuple[Head, OpenedTask, np.ndarray]:
@@ -47,10 +48,10 @@ def fitted(run: Path, task: EvaluationTask) -> tuple[Head, OpenedTask, np.ndarra
 
 
 @pytest.fixture(scope="module")
-def head_files(run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def head_files(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("heads")
     for name, task in (("kinds", KINDS), ("few", TWO)):
-        heads.write(folder / f"{name}.safetensors", fitted(run, task)[0])
+        heads.write(folder / f"{name}.safetensors", fitted(small_run, task)[0])
     return [folder / "kinds.safetensors", folder / "few.safetensors"]
 
 
@@ -110,15 +111,15 @@ def test_a_head_of_another_model_is_refused(head_files, run, tmp_path):
 
 @pytest.mark.parametrize("format", ["executorch", "onnx"])
 def test_artifacts_give_embedding_and_scores(run, head_files, tmp_path, format):
-    result = export_run(
+    result = export(
         run,
         tmp_path / "export",
-        [format],
-        precisions=["fp32", "int8"] if format == "onnx" else ["int8"],  # the slowest to make
-        inputs=["mel"],
+        format=format,
+        precision=["fp32", "int8"] if format == "onnx" else "int8",  # the slowest to make
+        input="mel",
         calibration_clips=8,
         parity_clips=8,
-        heads=head_files,
+        head=head_files,
     )
     assert result.ok
     loaded = checkpoint.load(run)

@@ -11,12 +11,13 @@ from support.runs import make_run
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
 
-from tiny_audio_ssl.export import ExportResult, export_run, manifest
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.export.forms import Form, as_input, network
 from tiny_audio_ssl.export.runtimes import open_artifact
 from tiny_audio_ssl.export.shapes import shapes_of, try_corners
@@ -34,8 +35,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(run: Path) -> ExportResult:
-    return export_run(
-        run, formats=["executorch"], inputs=["mel"], window_ms=WINDOW_MS, max_window_ms=1000,
+    return export(
+        run, format="executorch", input="mel", window_ms=WINDOW_MS, max_window_ms=1000,
         max_batch=3, calibration_clips=8, parity_clips=8,
     )  # fmt: skip
 
@@ -70,8 +71,8 @@ def test_the_manifest_holds_what_was_tried_and_verify_takes_it(exported):
 
 
 def test_waveforms_of_any_length(run, tmp_path):
-    result = export_run(
-        run, tmp_path / "out", precisions=["fp32"], inputs=["waveform"], max_window_ms=1000,
+    result = export(
+        run, tmp_path / "out", precision="fp32", input="waveform", max_window_ms=1000,
         parity_clips=4,
     )  # fmt: skip
     model = checkpoint.load(run).model
@@ -125,10 +126,9 @@ def test_ranges_that_are_none_are_refused(run, tmp_path):
     for options, said in (
         ({"max_window_ms": 300}, "expected at least 335 ms"),
         ({"max_batch": 0}, "--max-batch 0"),
-        ({"max_batch": 2, "inputs": ["stream"]}, "--input stream goes without"),
     ):
         with pytest.raises(UserError, match=said):
-            export_run(run, tmp_path / "out", parity=False, precisions=["fp32"], **options)
+            export(run, tmp_path / "out", parity=False, precision="fp32", **options)
     assert not (tmp_path / "out").exists()
 
 

@@ -1,10 +1,8 @@
-"""Devices that train in ExecuTorch beside devices that train in eager PyTorch."""
+"""Clients that train in ExecuTorch beside clients that train in eager PyTorch."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,55 +10,54 @@ from typing import Any
 import numpy as np
 import pytest
 from flwr.app import Message
-from support.federated_grid import TINY, LoopGrid, federate
+from support.federated_grid import TINY, LoopGrid, federate, records
 
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import backends
-from tiny_audio_ssl.federated import local_training as local
+from tiny_audio_ssl.federated.client_log import CLIENTS
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.global_model import GlobalModel
-from tiny_audio_ssl.federated.recordings import recordings_of
-from tiny_audio_ssl.federated.server_loop import DEVICES, Federation
+from tiny_audio_ssl.federated.local_training import train
+from tiny_audio_ssl.federated.recordings import client_recordings
+from tiny_audio_ssl.federated.server_loop import Federation
 
 pytest.importorskip("executorch")
 
 from tiny_audio_ssl.export.training.to_training import export_training
 
-ONE = {"clients": 3, "rounds": 1, "evaluate_every": 0}
+ONE_ROUND = {"clients": 3, "rounds": 1, "evaluate_every": 0}
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Settings of a run that begins at a checkpoint of a training artifact."""
-    os.environ["TINY_AUDIO_SSL_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")
+    """Settings of a run that starts from the checkpoint of a training artifact."""
     run = tmp_path_factory.mktemp("start") / "run"
-    federate(run, **ONE)
+    federate(run, **ONE_ROUND)
     artifact = export_training(run, batch_size=TINY["batch_size"]).folder
-    return {**ONE, "start": str(run), "norm": "frozen", "artifact": str(artifact)}
+    return {**ONE_ROUND, "start": str(run), "norm": "frozen", "artifact": str(artifact)}
 
 
 @pytest.fixture(scope="module")
 def mixed(start, tmp_path_factory) -> tuple[Federation, LoopGrid, Path]:
-    """One device in eager PyTorch, two in ExecuTorch by their node configs."""
+    """A run of one client in eager PyTorch, and two in ExecuTorch by their node configs."""
     run = tmp_path_factory.mktemp("mixed") / "run"
     nodes = [{"partition-id": i, "num-partitions": 3} for i in range(3)]
     for node in nodes[1:]:
         node |= {"backend": "executorch", "artifact": start["artifact"]}
-    federation, grid = federate(run, nodes=nodes, **{**start, "artifact": ""})
+    federation, grid = federate(run, node_configs=nodes, **{**start, "artifact": ""})
     return federation, grid, run
 
 
 def reasons(run: Path) -> list[str]:
-    lines = [json.loads(line) for line in (run / DEVICES).read_text().splitlines()]
-    return [line["left_out"] for line in lines if "left_out" in line]
+    return [one["left_out"] for one in records(run, CLIENTS) if "left_out" in one]
 
 
 def replies(grid: LoopGrid) -> list[Message]:
     return [m for m in grid.messages() if "metrics" in m.content.metric_records]
 
 
-def test_a_mixed_fleet_learns_what_an_eager_one_does(start, mixed, tmp_path):
+def test_mixed_clients_reach_the_weights_of_eager_ones(start, mixed, tmp_path):
     federation, grid, run = mixed
     eager, eager_grid = federate(tmp_path / "run", **start)
     assert not reasons(run) and len(replies(grid)) == 3
@@ -73,7 +70,7 @@ def test_a_mixed_fleet_learns_what_an_eager_one_does(start, mixed, tmp_path):
 
 
 def form(message: Message) -> Any:
-    """All of a message but its numbers."""
+    """Return everything about a message except its numbers."""
     arrays = {
         (record, name): (array.dtype, array.shape)
         for record, found in message.content.array_records.items()
@@ -84,14 +81,16 @@ def form(message: Message) -> Any:
 
 
 @pytest.mark.parametrize("settings", [{}, {"strategy": "fedprox", "train_only": "encoder"}])
-def test_both_make_the_same_steps(settings, start, tmp_path):
-    """AdamW's first steps divide by the gradient's size, so that small gradients count fully."""
+def test_both_backends_make_the_same_steps(settings, start, tmp_path):
+    """AdamW's first steps divide by the gradient's size, so that small gradients count, too."""
     asked = {**TINY, **start, **settings, "proximal_mu": 10.0, "local_steps": 3}
     eager = FederatedConfig(out=str(tmp_path), **asked)
     model = GlobalModel.open(eager)
-    recordings = recordings_of(eager, {"partition-id": 0}, 0)
+    recordings = client_recordings(eager, {"partition-id": 0}, 0)
     one, other = (
-        local.train(replace(eager, backend=name), model.weights, model.fixed, recordings, 1, rank=0)
+        train(
+            replace(eager, backend=name), model.weights, model.fixed, recordings, 1, client_index=0
+        )
         for name in ("eager", "executorch")
     )
     assert other.loss == pytest.approx(one.loss, rel=1e-5)
@@ -100,38 +99,41 @@ def test_both_make_the_same_steps(settings, start, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
-        ({"artifact": ""}, "needs a training artifact: make one by `tiny-audio-ssl export RUN"),
+        (
+            {"artifact": ""},
+            "needs a training artifact: make one by `tiny-audio-ssl export-training RUN",
+        ),
         ({"batch_size": 8}, "takes 4 clips in a step, and batch-size is 8"),
         ({"start": "", "width": 0.5}, "the artifact's encoder is"),
         ({"start": "", "seed": 1}, "statistics are not those that the server sent"),
     ],
 )
-def test_an_artifact_that_does_not_fit_is_said_to_the_server(settings, said, start, tmp_path):
-    """Devices with folders of their own: what names none of them goes to the server."""
+def test_server_learns_why_an_artifact_does_not_fit(settings, message, start, tmp_path):
+    """The clients have folders of their own, which the reason must not name."""
     asked = {**start, "backend": "executorch", "local_steps": 1, **settings}
     run = tmp_path / "run"
     node = {"audio": "builtin:1"}
-    federate(run, nodes=[node] * 3, **asked)
-    assert len(reasons(run)) == 3 and all(said in reason for reason in reasons(run))
+    federate(run, node_configs=[node] * 3, **asked)
+    assert len(reasons(run)) == 3 and all(message in reason for reason in reasons(run))
     assert not any(start["artifact"] in reason for reason in reasons(run))
 
 
-def test_a_device_without_the_runtime_is_told(start, monkeypatch):
+def test_missing_runtime_is_reported(start, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     config = FederatedConfig(**{**TINY, **start, "backend": "executorch"})
     with pytest.raises(UserError, match=r"tiny-audio-ssl\[executorch\]"):
-        backends.process(config)
+        backends.make_fabric(config)
 
 
-def test_what_cannot_agree_is_refused(start, tmp_path, capsys):
-    """Norms of a device's own batches are not what an artifact computes."""
-    with pytest.raises(UserError, match="choose norm frozen or group"):
-        FederatedConfig(backend="executorch", norm="local")
+def test_incompatible_settings_are_refused(start, tmp_path, capsys):
+    """An artifact can't normalize by a client's own batches."""
     run = tmp_path / "run"
     node = {"audio": "builtin:1", "backend": "executorch", "artifact": start["artifact"]}
-    federate(run, nodes=[node, {"audio": "builtin:1"}, {**node, "backend": "tpu"}], **ONE)
+    federate(
+        run, node_configs=[node, {"audio": "builtin:1"}, {**node, "backend": "tpu"}], **ONE_ROUND
+    )
     assert ["choose norm" in r or "choose from eager" in r for r in reasons(run)] == [True, True]
     simulation = ["federate", "simulate", "--backend", "executorch", "--norm", "group"]
     simulation += ["--out", str(tmp_path / "none"), "--source", "builtin:4", "--clients", "2"]

@@ -1,4 +1,4 @@
-"""One definition of the settings: the command line's, the run config's, the Flower app's."""
+"""FederatedConfig: what it accepts, and its round trip through Flower's run config."""
 
 from __future__ import annotations
 
@@ -7,43 +7,30 @@ import sys
 import tomllib
 
 import pytest
-from support.paths import ROOT
+import tomli_w
 
-from tiny_audio_ssl import cli
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import DEFAULTS, FederatedConfig
-from tiny_audio_ssl.federated.processes import toml
-
-PROJECT = tomllib.loads((ROOT / "federated" / "pyproject.toml").read_text())
-APP = PROJECT["tool"]["flwr"]["app"]
 
 
-def test_the_app_lists_every_setting_with_its_default():
-    assert APP["config"] == DEFAULTS
-
-
-def test_flower_has_nothing_to_install_for_a_run():
-    """It would do so from a registry, for each run and on each device."""
-    assert PROJECT["project"]["dependencies"] == []
-
-
-def test_a_run_config_gives_the_same_settings_back():
+def test_run_config_gives_the_same_settings_back():
     config = FederatedConfig(task="cola", privacy="local", encoding="int8", out="x")
     assert FederatedConfig.from_run_config(config.run_config()) == config
 
 
-def test_a_run_config_survives_its_file():
+def test_run_config_survives_its_file():
     config = FederatedConfig(pretext='{"slice_ms": 475}', out='/a "b"/\\ü', delta=1e-7)
-    assert FederatedConfig.from_run_config(tomllib.loads(toml(config.run_config()))) == config
+    written = tomli_w.dumps(config.run_config())
+    assert FederatedConfig.from_run_config(tomllib.loads(written)) == config
 
 
-def test_an_unknown_key_is_named_and_the_known_are_listed():
+def test_unknown_key_is_named_and_the_known_are_listed():
     with pytest.raises(UserError, match=r"local-stepz not known; the keys are task, .*local-steps"):
         FederatedConfig.from_run_config({**DEFAULTS, "local-stepz": 3})
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"strategy": "fedsgd"}, "choose from fedavg, fedprox"),
         ({"rounds": "ten"}, "rounds is 'ten'; expected a value of type int"),
@@ -53,29 +40,28 @@ def test_an_unknown_key_is_named_and_the_known_are_listed():
         ({"pretext": '{"slice": 1}'}, "no settings of temporal-gap"),
         ({"pretext": "nonsense"}, "expected JSON"),
         ({"task": "speech"}, "choose from temporal-gap"),
+        ({"backend": "executorch", "norm": "local"}, "choose norm frozen or group"),
         ({"secure_aggregation": True, "strategy": "krum"}, "compares single updates"),
         ({"secure_aggregation": True, "privacy": "central-adaptive"}, "choose central or local"),
-        ({"secure_aggregation": True, "encoding": "int8"}, "leave it out"),
+        ({"secure_aggregation": True, "encoding": "int8"}, "leave the encoding out"),
         ({"privacy": "central", "noise_multiplier": 0.0}, "noise-multiplier"),
     ],
 )
-def test_what_can_not_work_is_said_at_once(settings, said):
-    with pytest.raises(UserError, match=said):
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
         FederatedConfig(**settings)
 
 
-def test_the_command_line_says_it_too(capsys, tmp_path):
-    arguments = ["federate", "simulate", "--out", str(tmp_path / "run"), "--source", "builtin:2"]
-    assert cli.run([*arguments, "--clients", "5", "--label-column", "x"]) == 2
-    assert "'group' has 2 groups for 5" in capsys.readouterr().err
-    assert cli.run([*arguments, "--resume"]) == 2
-    assert "no run there to go on with" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
+def test_importing_the_settings_loads_neither_torch_nor_flower():
+    code = "import sys, tiny_audio_ssl.federated.config\n"
+    code += "assert not {'torch', 'flwr'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_device_needs_neither_ray_nor_plots_nor_probes():
-    """What `federated-device` leaves out must not be asked for when its app starts."""
+def test_client_needs_neither_ray_nor_plots_nor_probes():
+    """The extra `federated-device` leaves these packages out."""
     left_out = ["ray", "opacus", "matplotlib", "sklearn", "onnx", "onnxruntime", "executorch"]
+    left_out += ["tomli_w", "trustme"]
     code = f"import sys; sys.modules.update(dict.fromkeys({left_out}))\n"
     code += "import tiny_audio_ssl.federated.client_app"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,20 +1,24 @@
-"""Devices in this process: messages are serialised as on the wire, and can be looked at."""
+"""Clients in this process: messages are serialized as on the wire, and can be inspected."""
 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.common.serde import message_from_proto, message_to_proto
 from flwr.proto.message_pb2 import Message as Proto
 from flwr.supercore.task_identity import TaskIdentity
 
 from tiny_audio_ssl.federated.client_app import app
+from tiny_audio_ssl.federated.client_log import CLIENTS
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.server_loop import Federation
+from tiny_audio_ssl.models import checkpoint
 
 # Flower's processes set it for their app; messages can't be made without.
 TaskIdentity.run_id = TaskIdentity.node_id = TaskIdentity.task_id = 1
@@ -29,10 +33,12 @@ TINY: dict[str, Any] = {
     "batch_size": 4,
     "pretext": '{"slice_ms": 475}',
 }
+ONE_ROUND: dict[str, Any] = {"rounds": 1, "evaluate_every": 0}
+FIRST_NODE_ID = 100
 
 
 class LoopGrid:
-    """`devices` simulated devices. `meddle` may change or drop (None) a device's reply."""
+    """A grid of simulated clients; `meddle` may change a client's reply, or drop it (None)."""
 
     def __init__(
         self,
@@ -44,9 +50,9 @@ class LoopGrid:
             {"partition-id": i, "num-partitions": config.clients} for i in range(config.clients)
         ]
         self.contexts = {
-            100 + i: Context(
+            FIRST_NODE_ID + i: Context(
                 run_id=1,
-                node_id=100 + i,
+                node_id=FIRST_NODE_ID + i,
                 node_config=own,
                 state=RecordDict(),
                 run_config=config.run_config(),
@@ -66,7 +72,7 @@ class LoopGrid:
         return [reply for reply in replies if reply is not None]
 
     def messages(self) -> list[Message]:
-        """All that went over the wire, in both directions."""
+        """Return all messages that went over the wire, in both directions."""
         return [message_from_proto(Proto.FromString(blob)) for blob in self.wire]
 
     def _answer(self, sent: Message) -> Message | None:
@@ -89,14 +95,38 @@ class LoopGrid:
 
 
 def federate(
-    out: Path, meddle: Any = None, nodes: list[dict[str, Any]] | None = None, **settings: Any
+    out: Path,
+    meddle: Any = None,
+    node_configs: list[dict[str, Any]] | None = None,
+    **settings: Any,
 ) -> tuple[Federation, LoopGrid]:
-    """A run of a few seconds, in this process; `nodes` are the devices' node configs."""
+    """Run all rounds in this process; takes less than a second."""
     config = FederatedConfig(out=str(out), **{**TINY, **settings})
-    grid = LoopGrid(config, nodes, meddle)
+    grid = LoopGrid(config, node_configs, meddle)
     context = Context(
         run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
     )
-    federation = Federation(config, grid, context, say=lambda line: None)  # type: ignore[arg-type]
+    federation = Federation(config, grid, context, log=lambda line: None)  # type: ignore[arg-type]
     federation.run()
     return federation, grid
+
+
+def records(run: Path, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
+    """Return the lines of one of a run's logs."""
+    return [json.loads(line) for line in (run / name).read_text().splitlines()]
+
+
+def left_out(run: Path) -> dict[int, str]:
+    """Return the reasons why clients were left out of a round, by client index."""
+    return {one["client"]: one["left_out"] for one in records(run, CLIENTS) if "left_out" in one}
+
+
+def saved_weights(run: Path) -> bytes:
+    """Return the model file of a run's last checkpoint."""
+    return (checkpoint.locate(run) / checkpoint.MODEL).read_bytes()
+
+
+def made_update(seed: int = 0, size: int = 10_000) -> np.ndarray:
+    """Return an update whose layers differ in size by up to four orders of magnitude."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=size) * np.geomspace(1e-4, 1, size)).astype(np.float32)

@@ -1,9 +1,9 @@
-"""federate: pre-training on devices that keep their recordings, simulated or for real."""
+"""The command `federate`: pre-train on clients that keep their recordings."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,18 +17,19 @@ from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.progress import ProgressBar
 
 Settings = Annotated[FederatedConfig, tyro.conf.OmitArgPrefixes]
+PATHS = ("source", "server_data", "start", "artifact", "cache_dir")
 
 
 @dataclass
 class Simulate(Command):
-    """Many devices on this machine, each with its part of a corpus, by Flower's simulation."""
+    """Simulate many clients on this machine, each with its part of a corpus."""
 
     config: Settings = field(default_factory=FederatedConfig)
     workers: int | None = None
-    """Devices that train at a time, one a core; all cores if left out."""
-    centralised: bool = False
-    """Then train on the same recordings in one place, with the same number of steps, and plot both
-    into OUT/federated.png."""
+    """Clients that train at the same time, one on each core; all cores if left out."""
+    centralized: bool = False
+    """Then train on the same recordings in one place with as many steps, and plot both into
+    OUT/federated.png."""
     json: bool = False
     """Print the outcome as JSON."""
 
@@ -36,26 +37,26 @@ class Simulate(Command):
         require("flwr", "federated")
         from tiny_audio_ssl.federated.simulate import simulate
 
-        config = _with_out(self.config)
-        with _bar("rounds", config.rounds) as report:
+        config = _with_absolute_paths(self.config)
+        with _progress_bar("rounds", config.rounds) as report:
             folder = simulate(config, self.workers, report)
-        if self.centralised:
-            from tiny_audio_ssl.federated.centralised import train
+        if self.centralized:
+            from tiny_audio_ssl.federated.centralized import train
             from tiny_audio_ssl.federated.plot import draw
 
-            with _bar("centralised", config.rounds) as report:
+            with _progress_bar("centralized", config.rounds) as report:
                 train(config, report)
             draw(Path(config.out))
-        return _told(config, folder, self.json)
+        return _print_outcome(config, folder, self.json)
 
 
 @dataclass
 class Loopback(Command):
-    """A real deployment on this machine: a server and devices that are processes of their own,
-    with TLS and authentication. For trying out what docs/federated.md does with many machines."""
+    """Run a real deployment on this machine: server and clients are processes of their own, with
+    TLS and authentication. It tries out the deployment that docs/federated.md describes."""
 
     audio: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO...")]
-    """A folder or manifest for each device."""
+    """Folder or manifest of each client's recordings."""
     config: Settings = field(default_factory=FederatedConfig)
     json: bool = False
     """Print the outcome as JSON."""
@@ -64,15 +65,15 @@ class Loopback(Command):
         require("flwr", "federated")
         from tiny_audio_ssl.federated.loopback import deploy
 
-        config = _with_out(self.config)
-        with _bar("rounds", config.rounds) as report:
+        config = _with_absolute_paths(self.config)
+        with _progress_bar("rounds", config.rounds) as report:
             folder = deploy(config, self.audio, report)
-        return _told(config, folder, self.json)
+        return _print_outcome(config, folder, self.json)
 
 
 @dataclass
 class Federate(Command):
-    """Pre-train on devices that keep their recordings; docs/federated.md explains it."""
+    """Pre-train on clients that keep their recordings; see docs/federated.md."""
 
     action: tyro.conf.OmitSubcommandPrefixes[
         tyro.conf.OmitArgPrefixes[
@@ -85,11 +86,11 @@ class Federate(Command):
         return self.action.run()
 
 
-def _with_out(config: FederatedConfig) -> FederatedConfig:
-    """Absolute paths: Flower's processes run elsewhere."""
+def _with_absolute_paths(config: FederatedConfig) -> FederatedConfig:
+    """Flower's processes run in other folders."""
     default = Path("runs") / f"federated-{config.task}-{config.encoder}"
     paths = {"out": str(Path(config.out or default).absolute())}
-    for name in ("source", "server_data", "start", "artifact", "cache_dir"):
+    for name in PATHS:
         given = getattr(config, name)
         if given and given.partition(":")[0] != "builtin":
             paths[name] = str(Path(given).expanduser().absolute())
@@ -97,31 +98,31 @@ def _with_out(config: FederatedConfig) -> FederatedConfig:
 
 
 @contextmanager
-def _bar(what: str, total: int) -> Iterator:  # type: ignore[type-arg]
-    with ProgressBar(what, total, note="starting", console=err) as bar:
+def _progress_bar(title: str, total: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    with ProgressBar(title, total, note="starting", console=err) as bar:
 
-        def report(number: int, values: dict[str, float]) -> None:
-            told = {
-                "loss": values.get("validation/loss", values.get("train/loss")),
-                "accuracy": values.get("probe/accuracy"),
-                "MB": values.get("traffic/total_mb"),
-                "left out": values.get("devices/left_out") or None,
-                "epsilon": values.get("privacy/epsilon"),
+        def report(round_number: int, metrics: dict[str, float]) -> None:
+            shown = {
+                "loss": metrics.get("validation/loss", metrics.get("train/loss")),
+                "accuracy": metrics.get("probe/accuracy"),
+                "MB": metrics.get("traffic/total_mb"),
+                "left out": metrics.get("clients/left_out") or None,
+                "epsilon": metrics.get("privacy/epsilon"),
             }
-            state = "  ".join(f"{k} {v:.4g}" for k, v in told.items() if v is not None)
-            bar.update(number, state)
+            state = "  ".join(f"{k} {v:.4g}" for k, v in shown.items() if v is not None)
+            bar.update(round_number, state)
 
         yield report
 
 
-def _told(config: FederatedConfig, folder: Path, as_json: bool) -> int:
+def _print_outcome(config: FederatedConfig, folder: Path, as_json: bool) -> int:
     from tiny_audio_ssl.federated.simulate import last_round
 
-    number, values = last_round(Path(config.out))
+    number, metrics = last_round(Path(config.out))
     if as_json:
-        print(json.dumps({"run": config.out, "folder": str(folder), "round": number, **values}))
+        print(json.dumps({"run": config.out, "folder": str(folder), "round": number, **metrics}))
         return 0
-    listed = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    listed = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     out.print(f"{config.out}: {number} rounds; the last: {listed}", markup=False)
     out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv", markup=False)
     out.print(f"      tiny-audio-ssl export {config.out}", markup=False)

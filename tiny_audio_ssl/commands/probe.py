@@ -62,6 +62,7 @@ class Probe(Command):
         from tiny_audio_ssl.evaluation.probing.probe import open_models, score_all
         from tiny_audio_ssl.evaluation.probing.protocols import check_protocols
         from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
+        from tiny_audio_ssl.export.artifact_model import open_model
 
         if not self.runs and not self.model:
             raise UserError("no run given; e.g. tiny-audio-ssl probe RUN --data labels.csv")
@@ -69,7 +70,9 @@ class Probe(Command):
         if self.save_head:
             self._check_head(self.save_head)
             heads.check_target(self.save_head, self.tasks.tasks())
-        models = open_models(self.runs, self.model, self.weights, self.readout, self.baselines)
+        models = open_models(
+            self.runs, self.model, self.weights, self.readout, self.baselines, open_model
+        )
         tasks = self.tasks.open(self.cache_dir, self.allow_missing)
         store = EmbeddingStore(self.cache_dir, self.window_s)
         with progress("probing", len(tasks) * len(self.protocols) * len(models)) as done:

@@ -60,6 +60,10 @@ COMMANDS = {
         "export:Export",
         "Export runs to mobile artifacts, and compare each with the model on real recordings.",
     ),
+    "export-training": CommandEntry(
+        "export_training:ExportTraining",
+        "Export runs' training steps, to go on with the pretext task on a device.",
+    ),
     "verify": CommandEntry(
         "verify:Verify",
         "Check artifacts: schema and hashes, and that they give the embeddings that were recorded.",

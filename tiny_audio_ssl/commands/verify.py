@@ -1,4 +1,4 @@
-"""verify: is an export still what it was when it was made?"""
+"""verify: check that an export is unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Annotated
 import tyro
 
 from tiny_audio_ssl.commands.base import Command, err, out
-from tiny_audio_ssl.export.verify import verify
 
 
 @dataclass
@@ -18,7 +17,7 @@ class Verify(Command):
     """Check artifacts: schema and hashes, and that they give the embeddings that were recorded.
 
     Needs no recordings: the reference clips are made by arithmetic. Ends with exit code 1 and a
-    line for each thing that is wrong.
+    line for each fault.
     """
 
     path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="ARTIFACT_OR_FOLDER")]
@@ -27,21 +26,21 @@ class Verify(Command):
     """Print the result as JSON."""
 
     def run(self) -> int:
-        verdict = verify(self.path)
+        from tiny_audio_ssl.export.verify import verify
+
+        result = verify(self.path)
         if self.json:
-            print(
-                json.dumps(
-                    {
-                        "ok": verdict.ok,
-                        "folder": str(verdict.folder),
-                        "artifacts": verdict.artifacts,
-                        "problems": verdict.problems,
-                    }
-                )
-            )
-        for problem in verdict.problems if not self.json else ():
+            found = {
+                "ok": result.ok,
+                "folder": str(result.folder),
+                "artifacts": result.artifacts,
+                "problems": result.problems,
+            }
+            print(json.dumps(found))
+            return 0 if result.ok else 1
+        for problem in result.problems:
             err.print(problem, style="red", markup=False)
-        if verdict.ok and not self.json:
-            count = len(verdict.artifacts)
-            out.print(f"{verdict.folder}: {count} artifacts as exported", markup=False)
-        return 0 if verdict.ok else 1
+        if result.ok:
+            count = len(result.artifacts)
+            out.print(f"{result.folder}: {count} artifacts as exported", markup=False)
+        return 0 if result.ok else 1

@@ -1,4 +1,4 @@
-"""Artifacts and their manifest into the assets of an Android project, and a check of them there."""
+"""Copy artifacts and their manifest into the assets of an Android project, and check them there."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tiny_audio_ssl.utils.files import atomic_folder
 
 ASSETS = Path("app/src/main/assets")
 FOLDER = "encoder"  # within the assets; the app looks there
-INPUTS = ("stream", "waveform")  # that an app can listen with, the better first
+INPUTS = ("stream", "waveform")  # an app can listen with these, the better first
 PRECISIONS = ("int8", "fp16", "int8-weights", "fp32")
 
 
 def assets_of(project: Path) -> Path:
-    """Where a Gradle project keeps its assets. Raises `UserError`: not such a project."""
+    """Return the assets folder of a Gradle project. Raises `UserError`: not such a project."""
     if not (project / "app" / "src" / "main").is_dir():
         raise UserError(
-            f"{project}: no Android project (no app/src/main); give its folder, such as "
+            f"{project}: not an Android project (no app/src/main); give its folder, such as "
             "--android android_demo"
         )
     return project / ASSETS
@@ -33,7 +33,7 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
 
     Returns the artifacts' paths in the project; what an earlier call put there is replaced.
 
-    Raises `UserError`: no Android project; an export folder that is not whole; one without an
+    Raises `UserError`: not an Android project; an export folder that is incomplete, or without an
     artifact that takes sound.
     """
     assets = assets_of(project)

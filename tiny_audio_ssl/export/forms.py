@@ -1,19 +1,19 @@
-"""FORMATS and Form: what an encoder can be exported as. One table drives names, checks and help."""
+"""FORMATS and Form: every form an encoder can be exported in. One table for names and checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.config import ExportConfig, FormatName, Input, Precision
 from tiny_audio_ssl.models.encoders import LogMelEncoder, WaveformEncoder
 
-FormatName = Literal["executorch", "onnx"]
-Precision = Literal["fp32", "fp16", "int8-weights", "int8"]  # largest file first
-Input = Literal["waveform", "mel", "stream"]
+ALL = "all"
+USUAL = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ class Form:
         return {"waveform": "waveform", "mel": "logmel", "stream": "packet"}[self.input]
 
 
-def choose(
-    formats: tuple[str, ...], precisions: tuple[str, ...], inputs: tuple[str, ...]
-) -> list[Form]:
-    """Every combination, checked against what there is; no precisions: all that each format has.
+def choose(config: ExportConfig) -> list[Form]:
+    """Return every combination that a config asks for.
 
-    Raises `UserError`.
+    Raises `UserError`: an unknown name, nothing where something is needed, a precision that a
+    format does not have.
     """
+    asked = config.precision or ((ALL,) if config.has_target else USUAL)
     for option, given, known in (
-        ("--format", formats, get_args(FormatName)),
-        ("--precision", precisions or ("fp32",), get_args(Precision)),
-        ("--input", inputs, get_args(Input)),
+        ("--format", config.format, get_args(FormatName)),
+        ("--precision", asked, (*get_args(Precision), ALL)),
+        ("--input", config.input, get_args(Input)),
     ):
         if not given or set(given) - set(known):
             raise UserError(
@@ -71,25 +71,26 @@ def choose(
                 f"{', '.join(known)}"
             )
     wanted: dict[Form, None] = {}
-    for name in formats:
-        had = FORMATS[name].precisions  # type: ignore[index]
-        if missing := [p for p in precisions if p not in had]:
-            # XNNPACK's convolutions take constant weights only, not ones dequantised at run time.
+    for name in config.format:
+        available = FORMATS[name].precisions
+        if missing := [p for p in asked if p not in (*available, ALL)]:
+            # XNNPACK's convolutions take constant weights only, not ones dequantized at run time.
             raise UserError(
-                f"--precision {missing[0]} is not to be had with --format {name}, only "
-                f"{', '.join(had)}; export the formats one by one"
+                f"--format {name} has no --precision {missing[0]}, only {', '.join(available)}; "
+                "export the formats one by one"
             )
-        combinations: Any = product([name], precisions or had, inputs)
+        combinations: Any = product([name], available if ALL in asked else asked, config.input)
         wanted |= dict.fromkeys(Form(*combination) for combination in combinations)
     return list(wanted)
 
 
 def network(model: WaveformEncoder, taken: Input) -> nn.Module:
-    """The part of the model that an artifact with this input holds; for streams see
+    """Return the part of the model that an artifact with this input holds; for streams see
     `streaming.StreamEncoder`."""
     return model if taken == "waveform" else LogMelEncoder(model.encoder)
 
 
 def as_input(model: WaveformEncoder, taken: Input, waveforms: Tensor) -> Tensor:
-    """What that part is fed, from waveforms [B, N]: themselves, or log-mel [B, 1, bands, T]."""
+    """Return the input of that part for waveforms [B, N]: themselves, or log-mel
+    [B, 1, bands, T]."""
     return model.frontend(waveforms).contiguous() if taken == "mel" else waveforms

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing import heads
 from tiny_audio_ssl.evaluation.probing.heads import Head
-from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 
 EMBEDDING = "embedding"
@@ -26,7 +26,7 @@ class WithHeads(nn.Module):
     def __init__(self, network: nn.Module, linear: Sequence[nn.Linear]) -> None:
         super().__init__()
         self.network = network
-        # By this name the quantisers know to leave them in float32.
+        # By this name the quantizers know to leave them in float32.
         self.heads = nn.ModuleList(linear)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -51,7 +51,8 @@ class ScoreParity:
 
 
 def open_heads(files: Sequence[str | Path], checkpoint: Checkpoint) -> dict[str, Head]:
-    """The heads in these files by name, each checked to belong to the checkpoint's embedding.
+    """Read heads from files, each checked to belong to the checkpoint's embedding; return them by
+    name.
 
     Raises `UserError`: no head, two of one name, made for other weights or another readout.
     """
@@ -82,27 +83,22 @@ def _check(file: Path, head: Head, checkpoint: Checkpoint) -> None:
 
 
 def with_heads(network: nn.Module, found: Mapping[str, Head]) -> nn.Module:
-    """`network` itself without heads, else a module of several outputs."""
+    """Return a module with an output for each head; `network` itself if there are none."""
     return WithHeads(network, [_linear(head) for head in found.values()]) if found else network
 
 
-def without_heads(network: nn.Module) -> nn.Module:
-    """The encoder in what `with_heads` gave."""
-    return network.network if isinstance(network, WithHeads) else network
-
-
 def output_names(found: Mapping[str, Head]) -> list[str]:
-    """Of an artifact's outputs, in their order."""
+    """Return the names of an artifact's outputs, in their order."""
     return [EMBEDDING, *(f"scores.{name}" for name in found)]
 
 
 def describe(found: Mapping[str, Head]) -> list[dict[str, Any]]:
-    """What a manifest says of them."""
+    """Return the manifest's entries for these heads."""
     return [{"name": name, "output": f"scores.{name}", **h.about()} for name, h in found.items()]
 
 
 def compare_scores(found: Tensor, expected: Tensor, precision: Precision) -> ScoreParity:
-    """Figures for probabilities [B, classes] against those expected."""
+    """Compare probabilities [B, classes] with those expected."""
     same = found.argmax(dim=1) == expected.argmax(dim=1)
     return ScoreParity(
         top_label_agreement=float(same.float().mean()),

@@ -1,7 +1,7 @@
-"""From eager module to a graph that a mobile runtime takes whole.
+"""Lower an eager module to a graph that a mobile runtime takes whole.
 
-Batch normalisation is folded into the convolutions, and a few operators that XNNPACK does not take
-are written as others that it does. The eager model keeps the first form: on a phone, training
+Batch normalization is folded into the convolutions, and a few operators that XNNPACK does not take
+are rewritten as others that it does. The eager model keeps the first form: on a phone, training
 has gradients for `amax` and `mean`, but not for pooling layers.
 """
 
@@ -22,7 +22,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def folded(model: Module) -> Module:
-    """A copy in eval mode whose batch normalisations are part of the convolutions before them."""
+    """Return a copy in eval mode whose batch norms are folded into the convolutions before them."""
     model = copy.deepcopy(model).eval()
     for layers in [m for m in model.modules() if isinstance(m, nn.Sequential) and len(m) > 1]:
         if isinstance(layers[0], nn.Conv2d) and isinstance(layers[1], nn.BatchNorm2d):
@@ -34,7 +34,7 @@ def folded(model: Module) -> Module:
 def program(
     network: nn.Module, *example: Tensor, dims: Mapping[int, Any] | None = None
 ) -> ExportedProgram:
-    """`network` as a graph for inputs shaped like `example`, but for the axes in `dims` of each."""
+    """Return `network` as a graph for inputs shaped like `example`, except in the axes `dims`."""
     exported: ExportedProgram = torch.export.export(
         network, example, dynamic_shapes=(dict(dims or {}),) * len(example), strict=False
     )
@@ -61,7 +61,7 @@ def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
 
 
 def _pooled(pool: Callable[..., Tensor]) -> Callable[..., object]:
-    """A reduction over rows or columns of maps [B, C, R, T] as a pooling layer."""
+    """Return a reduction over rows or columns of maps [B, C, R, T] as a pooling layer."""
 
     def reduce(maps: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
         if not all(isinstance(size, int) for size in maps.shape[2:]):
@@ -78,7 +78,7 @@ def _pooled(pool: Callable[..., Tensor]) -> Callable[..., object]:
 
 
 def _halved(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., object]:
-    """A reduction over the rows of [B, R, N], pairwise; a pooling layer would transpose first."""
+    """Return a pairwise reduction over the rows of [B, R, N]; a pooling layer would transpose."""
 
     def reduce(x: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
         if x.dim() != 3 or dim != [1] or keepdim:

@@ -1,4 +1,4 @@
-"""manifest.json: what an app has to know of the artifacts beside it, and what they came from."""
+"""manifest.json: everything an app needs to know about the artifacts beside it."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import sha256, write_json
 from tiny_audio_ssl.version import __version__
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (2, 3)  # 2: the key `license` was spelled `licence`
 SCHEMA = "manifest.schema.json"
 SEAL = "content_sha256"
 MANIFEST = "manifest.json"
 _MEANINGS = {
     "waveform": ([-1.0, 1.0], "mono samples at sample_rate_hz; 16-bit PCM divided by 32768"),
     "stream": ([-1.0, 1.0], "the next mono samples at sample_rate_hz; 16-bit PCM by 32768"),
-    "mel": (None, "natural-log mel power, each band normalised: what the front-end makes"),
+    "mel": (None, "natural-log mel power, each band normalized: the output of the front-end"),
 }
 
 
 class ManifestError(UserError):
-    """A manifest, or an artifact beside it, that is absent, altered or of another version."""
+    """A manifest, or an artifact beside it, that is missing, altered or of another version."""
 
 
 def describe(
@@ -49,7 +50,7 @@ def describe(
     forms: Sequence[Form],
     found_heads: Mapping[str, Head] | None = None,
 ) -> dict[str, Any]:
-    """What all artifacts have in common."""
+    """Return the part of a manifest that all its artifacts share."""
     found_heads = found_heads or {}
     model = checkpoint.model
     frontend, encoder = model.frontend.config, model.encoder
@@ -86,7 +87,10 @@ def entry(
     found_heads: Mapping[str, Head] | None = None,
     shapes: Shapes | None = None,
 ) -> dict[str, Any]:
-    """What one artifact is, takes and gives; ExecuTorch's outputs have no names but this order."""
+    """Return the manifest's entry for one artifact: form, file, input and outputs.
+
+    ExecuTorch's outputs have no names, but this order.
+    """
     found_heads = found_heads or {}
     sizes = [model.encoder.embedding_dim, *(len(head.labels) for head in found_heads.values())]
     any_batch = shapes.batch(form) > 1 if shapes else form.format == "onnx"
@@ -110,7 +114,7 @@ def entry(
 
 
 def versions(forms: Sequence[Form]) -> dict[str, str]:
-    """Of every package that had a hand in it."""
+    """Return the version of every package that makes artifacts of these forms."""
     packages = {"torch", "numpy"}.union(*(FORMATS[form.format].packages for form in forms))
     return {"tiny-audio-ssl": __version__} | {
         package: metadata.version(package) for package in sorted(packages)
@@ -128,21 +132,21 @@ def write(folder: Path, content: dict[str, Any]) -> Path:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a manifest, as it is installed beside this module."""
+    """Read the JSON Schema (draft 2020-12) of a manifest, which is installed beside this module."""
     found: dict[str, Any] = json.loads(Path(__file__).with_name(SCHEMA).read_text())
     return found
 
 
 def violations(content: Any) -> list[str]:
-    """What in a manifest is not as the schema says, a line each."""
-    # Of the two extras that export: whoever can make or run an artifact can check its manifest.
+    """Return a line for each way in which a manifest does not fit the schema."""
+    # Both extras that export bring it: whoever can run an artifact can check its manifest.
     jsonschema = require("jsonschema", "onnx")
     found = jsonschema.Draft202012Validator(schema()).iter_errors(content)
     return [f"{error.json_path}: {error.message[:200]}" for error in found]
 
 
 def trusted(path: str | Path) -> dict[str, Any]:
-    """The manifest of an export folder, which must be as it was written; no artifact is read.
+    """Read the manifest of an export folder, which must be as it was written; open no artifact.
 
     Raises `ManifestError`: none there, another format version, edited, not as the schema says.
     """
@@ -159,7 +163,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """Read the manifest of an export folder (or the file itself) and check every artifact.
 
     Raises `ManifestError`: none there, damaged, another format version, an artifact that is
-    absent, truncated or altered.
+    missing, truncated or altered.
     """
     file = _file(path)
     content = _parsed(file)
@@ -169,7 +173,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def is_export(folder: Path) -> bool:
-    """Whether an earlier export made this folder, so that another may replace it."""
+    """Return whether an earlier export made this folder, so that another may replace it."""
     try:
         return "artifacts" in json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError, TypeError):
@@ -177,7 +181,7 @@ def is_export(folder: Path) -> bool:
 
 
 def may_replace(target: Path) -> None:
-    """Raises `UserError` when something else than an export is in the way."""
+    """Raise `UserError` if something other than an export is in the way."""
     there = target.exists() and (not target.is_dir() or any(target.iterdir()))
     if there and not is_export(target):
         raise UserError(
@@ -192,7 +196,7 @@ def _file(path: str | Path) -> Path:
 
 
 def _digest(content: dict[str, Any]) -> str:
-    """Of everything but the digest itself, whatever the order and the line breaks."""
+    """Hash everything but the digest itself, whatever the order and the line breaks."""
     rest = {name: value for name, value in content.items() if name != SEAL}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
@@ -207,16 +211,17 @@ def _parsed(file: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{file}: not a manifest ({error}); export again") from error
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS:
         raise ManifestError(
-            f"{file}: format version {version}, this tiny-audio-ssl reads {FORMAT_VERSION}; "
+            f"{file}: format version {version}; this tiny-audio-ssl reads "
+            f"{' and '.join(map(str, READABLE_VERSIONS))}; "
             "export again, or install the version that wrote it"
         )
     return dict(content)
 
 
 def check(path: Path, artifact: dict[str, Any]) -> None:
-    """Raises `ManifestError` when an artifact is absent, or its size or hash is another."""
+    """Raise `ManifestError` if an artifact is missing, or differs in size or hash."""
     if not path.is_file():
         raise ManifestError(f"{path}: not there, but in {MANIFEST}; copy the whole folder again")
     size = path.stat().st_size
@@ -232,7 +237,7 @@ def _common_folder(windows: Sequence[Window]) -> str:
 
 
 def _where(windows: Sequence[Window], root: str) -> list[dict[str, Any]]:
-    """Paths within the corpus: an artifact's manifest goes public, one's folders do not."""
+    """Return windows by path within the corpus: a manifest is public, folder names are not."""
     return [
         {
             "path": os.path.relpath(window.path, root),

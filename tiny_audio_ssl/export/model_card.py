@@ -1,78 +1,73 @@
-"""MODEL_CARD.md: what the artifacts are, from what, how good, how far from the model, for what."""
+"""MODEL_CARD.md: origin, quality, size and limits of the artifacts beside it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.scores import Score
+from tiny_audio_ssl.export.config import NOT_STATED
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds
 from tiny_audio_ssl.utils.files import atomic_file
 
-if TYPE_CHECKING:  # it imports this package
-    from tiny_audio_ssl.bench.rows import Row
-
 MODEL_CARD = "MODEL_CARD.md"
-NOT_STATED = "not stated"
 REFERENCES = ("random weights", "log-mel statistics", "log-mel statistics, all four")
+LATENCY_KEYS = ("artifact", "runtime", "p50_ms", "p90_ms", "device", "threads", "runs")
 LIMITS = """\
 - Learned from the recordings above alone; sounds unlike them may be told apart less well.
 - An embedding is of {window_ms:g} ms of sound; what happens over longer times is not in it.
 - Embeddings of other weights, or of another readout, can't be compared with these.
-- Scores of a head mean its labels only: a sound that is none of them gets one of them all the same.
+- Scores of a head mean its labels only: a sound that is none of them still gets one of them.
 - Voices can be told apart by an embedding; treat it as personal data where recordings would be.
-- What is not fp32 differs from it by the SNR above: check your task on the form that you ship."""
+- Forms other than fp32 differ from it by the SNR above: check your task on the form you ship."""
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a model card says beyond what the run and the artifacts tell."""
+def write(
+    folder: Path,
+    loaded: Checkpoint,
+    content: Mapping[str, Any],
+    scores: Sequence[Score] = (),
+    latency: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write the card beside the artifacts and return its path.
 
-    licence: str = NOT_STATED
-    """Of the weights, such as apache-2.0; whose it is depends on the recordings, too."""
-    scores: tuple[Score, ...] = ()
-    """Of this model, and of others to compare it with."""
-    latency: bool = False
-    """Time the artifacts on this machine."""
-
-    def write(self, folder: Path, loaded: Checkpoint, content: dict[str, Any]) -> Path:
-        """Write the card beside the artifacts and the manifest (`content`) in `folder`."""
-        timed = _timed(folder) if self.latency else []
-        with atomic_file(folder / MODEL_CARD) as work:
-            work.write_text(self._text(loaded, content, timed), encoding="utf-8")
-        return folder / MODEL_CARD
-
-    def _text(self, loaded: Checkpoint, content: dict[str, Any], timed: Sequence[Row]) -> str:
-        task = content["checkpoint"]["task"] or NOT_STATED
-        parts = [
-            _header(self.licence, content),
-            f"# Audio embeddings by {task}, encoder {content['encoder']['name']}",
-            f"A sound of {content['window_ms']:g} ms (16 kHz, mono) becomes {_many(content)}. "
-            "Learned without labels by tiny-audio-ssl; `manifest.json` says what each artifact "
-            "takes and gives, `tiny-audio-ssl verify` checks them.",
-            "## Training\n\n" + _table(("", ""), _training(loaded, content)),
-            "## Artifacts\n\n" + _artifacts(content),
-            *_heads(content),
-            *_scores(self.scores),
-            *_latencies(timed),
-            "## Limits\n\n" + LIMITS.format(**content),
-            f"## Licence\n\n{self.licence}",
-        ]
-        return "\n\n".join(parts) + "\n"
+    Args:
+        content: the manifest in `folder`.
+        scores: probes of this model, and of others to compare it with.
+        latency: a row for each artifact that was timed, with `LATENCY_KEYS`.
+    """
+    task = content["checkpoint"]["task"] or NOT_STATED
+    parts = [
+        _header(content),
+        f"# Audio embeddings by {task}, encoder {content['encoder']['name']}",
+        f"A sound of {content['window_ms']:g} ms (16 kHz, mono) becomes {_outputs(content)}. "
+        "Learned without labels by tiny-audio-ssl; `manifest.json` says what each artifact "
+        "takes and gives, `tiny-audio-ssl verify` checks them.",
+        "## Training\n\n" + _table(("", ""), _training(loaded, content)),
+        "## Artifacts\n\n" + _artifacts(content),
+        *_heads(content),
+        *_scores(scores),
+        *_latencies(latency),
+        "## Limits\n\n" + LIMITS.format(**content),
+        f"## License\n\n{content['license']}",
+    ]
+    with atomic_file(folder / MODEL_CARD) as work:
+        work.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return folder / MODEL_CARD
 
 
 def scores_of(found: Sequence[Score], run: Path) -> tuple[Score, ...]:
-    """Those of a run, now called by its folder's name, and of what is no run (random weights,
-    log-mel statistics): a card goes public, one's folders do not.
+    """Return the scores of a run, under its folder's name, and of the references beside it (random
+    weights, log-mel statistics): a card is public, folder names are not.
 
-    Raises `UserError` when none is of the run: models are called by the path they were given by.
+    Raises `UserError` if none is of the run: models are called by the path they were given by.
     """
     own = {s.model for s in found if Path(s.model).absolute() == run.absolute()}
     if not own:
@@ -83,22 +78,22 @@ def scores_of(found: Sequence[Score], run: Path) -> tuple[Score, ...]:
     return tuple(replace(s, model=names[s.model]) for s in found if s.model in names)
 
 
-def _header(licence: str, content: dict[str, Any]) -> str:
-    """What model hubs read; `unknown` is their word for a licence that is not stated."""
-    named = licence if licence != NOT_STATED else "unknown"
+def _header(content: Mapping[str, Any]) -> str:
+    """Return the header that model hubs read; a license not stated is `unknown` in their terms."""
+    license = content["license"] if content["license"] != NOT_STATED else "unknown"
     formats = dict.fromkeys(artifact["format"] for artifact in content["artifacts"])
     tags = ["audio", "self-supervised", "on-device", *formats]
-    lines = [f"license: {json.dumps(named)}", "library_name: tiny-audio-ssl"]
+    lines = [f"license: {json.dumps(license)}", "library_name: tiny-audio-ssl"]
     lines += ["pipeline_tag: feature-extraction", "tags:", *(f"  - {tag}" for tag in tags)]
     return "\n".join(["---", *lines, "---"])
 
 
-def _many(content: dict[str, Any]) -> str:
+def _outputs(content: Mapping[str, Any]) -> str:
     names = ", ".join(head["name"] for head in content["heads"])
     return f"{content['embedding_dim']} numbers" + (f", and scores of {names}" if names else "")
 
 
-def _training(loaded: Checkpoint, content: dict[str, Any]) -> list[tuple[str, str]]:
+def _training(loaded: Checkpoint, content: Mapping[str, Any]) -> list[tuple[str, str]]:
     corpus, encoder = loaded.run.get("corpus", {}), content["encoder"]
     progress = content["checkpoint"]["progress"]
     frontend = multiply_adds(loaded.model.frontend, torch.zeros(1, content["window_samples"]))
@@ -114,7 +109,7 @@ def _training(loaded: Checkpoint, content: dict[str, Any]) -> list[tuple[str, st
     ]
 
 
-def _artifacts(content: dict[str, Any]) -> str:
+def _artifacts(content: Mapping[str, Any]) -> str:
     rows = []
     for entry in content["artifacts"]:
         parity = entry["parity"]
@@ -133,7 +128,7 @@ def _artifacts(content: dict[str, Any]) -> str:
         )
     windows = len(content["compared_on"])
     note = (
-        f"Compared with the model on {windows} windows: SNR of the centred embeddings, mean "
+        f"Compared with the model on {windows} windows: SNR of the centered embeddings, mean "
         "cosine, share of windows with the same top label."
         if windows
         else "Not compared with the model."
@@ -142,7 +137,7 @@ def _artifacts(content: dict[str, Any]) -> str:
     return f"{_table(columns, rows)}\n\n{note}"
 
 
-def _heads(content: dict[str, Any]) -> list[str]:
+def _heads(content: Mapping[str, Any]) -> list[str]:
     rows = [
         (
             head["output"],
@@ -155,9 +150,8 @@ def _heads(content: dict[str, Any]) -> list[str]:
         for head in content["heads"]
     ]
     note = (
-        "Accuracy is held-out, of the float32 embedding of "
-        "whole recordings or windows as the manifest's `window_s` says; the head itself was then "
-        "fitted on all clips."
+        "Accuracy is held-out, of the float32 embedding of whole recordings, or of windows as the "
+        "manifest's `window_s` says; the head itself was then fitted on all clips."
     )
     columns = ("output", "task", "labels", "clips", "accuracy [95 %]")
     return [f"## Heads\n\n{_table(columns, rows)}\n\n{note}"] if rows else []
@@ -172,19 +166,17 @@ def _scores(scores: Iterable[Score]) -> list[str]:
     return [f"## Probes\n\n{_table(columns, rows)}"] if rows else []
 
 
-def _latencies(timed: Sequence[Row]) -> list[str]:
-    rows = [(r.artifact, r.runtime, f"{r.p50_ms:.2f}", f"{r.p90_ms:.2f}") for r in timed]
+def _latencies(timed: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [
+        (row["artifact"], row["runtime"], f"{row['p50_ms']:.2f}", f"{row['p90_ms']:.2f}")
+        for row in timed
+    ]
     if not rows:
         return []
-    note = f"On {timed[0].device}, {timed[0].threads} thread, {timed[0].runs} runs of each."
+    device, threads, runs = (timed[0][name] for name in ("device", "threads", "runs"))
+    note = f"On {device}, {threads} thread, {runs} runs of each."
     columns = ("form", "runtime", "p50 ms", "p90 ms")
     return [f"## Latency\n\n{_table(columns, rows)}\n\n{note}"]
-
-
-def _timed(folder: Path) -> list[Row]:
-    from tiny_audio_ssl.bench.run import bench
-
-    return bench(folder)
 
 
 def _between(interval: Sequence[float | None]) -> str:

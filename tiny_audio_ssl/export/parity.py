@@ -1,4 +1,4 @@
-"""Does the artifact still say what the model says? Its runtime against eager, on real windows."""
+"""Compare an artifact in its own runtime with the eager model, on real windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.export.runtimes import RunAll
 
 MIN_SNR_DB: dict[Precision, float] = {
@@ -28,7 +28,7 @@ class Parity:
     max_abs_error: float
     mean_cosine: float
     min_cosine: float
-    snr_db: float  # of the centred embeddings: what all have in common tells nothing
+    snr_db: float  # of the centered embeddings: what all have in common tells no sounds apart
     min_snr_db: float  # the limit
 
     @property
@@ -41,13 +41,13 @@ class Parity:
 
 
 def run_singly(run: RunAll, inputs: Tensor) -> list[Tensor]:
-    """All outputs [B, ...] for inputs [B, ...], one at a time as a phone does."""
+    """Run inputs [B, ...] one at a time, as a phone does; return all outputs [B, ...]."""
     rows = [run(np.ascontiguousarray(row[None].numpy())) for row in inputs]
     return [torch.from_numpy(np.concatenate(outputs)) for outputs in zip(*rows, strict=True)]
 
 
 def compare(found: Tensor, expected: Tensor, min_snr_db: float) -> Parity:
-    """Figures for embeddings [B, D] against those expected [B, D].
+    """Compare embeddings [B, D] with those expected [B, D].
 
     The signal is what is expected less its mean over the windows; the noise is the difference.
     Raises `UserError` with fewer than two windows, which have no such signal.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,39 +20,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Target:
-    """What an artifact must keep of the model. At least one of the two is given."""
-
-    min_snr_db: float | None = None
-    """Signal-to-noise ratio of the centred embeddings."""
-    max_probe_drop: float | None = None
-    """Points of accuracy that a linear probe may lose against the float32 model on any task."""
-    tasks: tuple[OpenedTask, ...] = ()
-    """What is probed."""
-    cache_dir: Path | None = None
-
-    def __post_init__(self) -> None:
-        if (self.max_probe_drop is None) != (not self.tasks):
-            raise UserError(
-                "a largest probe drop needs labelled data, and labelled data a largest drop: give "
-                "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
-            )
-
-    def drops(self, model: EmbeddingModel, artifact: EmbeddingModel) -> dict[str, float]:
-        """Points lost by each task; negative where the artifact is better."""
-        store = EmbeddingStore(self.cache_dir)
-        return {
-            task.task.name: 100
-            * (
-                evaluate(model, task, "linear", store).accuracy
-                - evaluate(artifact, task, "linear", store).accuracy
-            )
-            for task in self.tasks
-        }
-
-
-@dataclass(frozen=True)
-class Tried:
+class PrecisionTrial:
     """One form that was made, and whether it meets the target."""
 
     file: str
@@ -66,31 +34,75 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Chosen(Generic[Made]):
+class PrecisionTarget:
+    """The least that an artifact must keep of the model, by one measure or by both.
+
+    Raises `UserError` if only one of `max_probe_drop` and `tasks` is given.
+    """
+
+    min_snr_db: float | None = None
+    """Signal-to-noise ratio of the centered embeddings."""
+    max_probe_drop: float | None = None
+    """Points of accuracy that a linear probe may lose against the float32 model on any task."""
+    tasks: tuple[OpenedTask, ...] = ()
+    """Labelled recordings to probe."""
+
+    def __post_init__(self) -> None:
+        if (self.max_probe_drop is None) != (not self.tasks):
+            raise UserError(
+                "a largest probe drop needs labelled data, and labelled data a largest drop: give "
+                "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
+            )
+
+    def drops(self, model: EmbeddingModel, artifact: EmbeddingModel) -> dict[str, float]:
+        """Return the points of accuracy lost by task; negative where the artifact is better."""
+        store = EmbeddingStore()
+        return {
+            task.task.name: 100
+            * (
+                evaluate(model, task, "linear", store).accuracy
+                - evaluate(artifact, task, "linear", store).accuracy
+            )
+            for task in self.tasks
+        }
+
+    def judge(
+        self, file: str, size: int, snr_db: float, drops: Mapping[str, float]
+    ) -> PrecisionTrial:
+        """Return the figures of an artifact of `size` bytes, with whether they meet the target."""
+        enough = self.min_snr_db is None or snr_db >= self.min_snr_db
+        kept = all(drop <= (self.max_probe_drop or 0) for drop in drops.values())
+        return PrecisionTrial(file, size, snr_db, dict(drops), enough and kept)
+
+
+@dataclass(frozen=True)
+class ChosenPrecision(Generic[Made]):
+    """The form that met the target, and all that were tried for it."""
+
     made: Made
-    tried: tuple[Tried, ...]  # smallest first
+    tried: tuple[PrecisionTrial, ...]  # smallest first
 
 
 def smallest(
     forms: Sequence[Form],
     folder: Path,
-    make: Callable[[Form, Path], tuple[Made, Tried]],
-) -> Chosen[Made]:
-    """The smallest file that meets the target, of forms that differ in precision.
+    make: Callable[[Form, Path], tuple[Made, PrecisionTrial]],
+) -> ChosenPrecision[Made]:
+    """Return the smallest file that meets the target, of forms that differ in precision.
 
     Each is made apart; only the chosen one gets into `folder`. Forms come as in `Precision`,
     largest first, so that the search ends at the first success.
 
-    Raises `UserError`: none meets it.
+    Raises `UserError` if none meets it.
     """
-    tried: list[Tried] = []
+    tried: list[PrecisionTrial] = []
     for form in reversed(forms):
         with TemporaryDirectory(dir=folder) as apart:
-            made, figures = make(form, Path(apart))
-            tried.append(figures)
-            if figures.meets:
+            made, trial = make(form, Path(apart))
+            tried.append(trial)
+            if trial.meets:
                 shutil.move(Path(apart) / form.file, folder / form.file)
-                return Chosen(made, tuple(tried))
+                return ChosenPrecision(made, tuple(tried))
     raise UserError(
         "no precision meets the target: "
         + "; ".join(
@@ -98,5 +110,5 @@ def smallest(
             + "".join(f", {task} {drop:+.2f} points lost" for task, drop in t.probe_drops.items())
             for t in tried
         )
-        + "; lower --target-snr, raise --max-probe-drop, or allow more --precision"
+        + "; lower --target-snr-db, raise --max-probe-drop, or allow more --precision"
     )

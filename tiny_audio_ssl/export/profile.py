@@ -1,4 +1,4 @@
-"""Which operators a delegate left to slow kernels, and how much of the time they take."""
+"""Time spent in operators that a delegate left to slow kernels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ PORTABLE = "native_call_"  # how the runtime's trace calls what no delegate took
 
 
 def time_shares(path: Path, *example: Tensor) -> dict[str, float]:
-    """{"native_group_norm.out": 0.4}: share (0..1) of the time of the .pte at `path` that each
-    operator outside its delegates takes, largest first, by the runtime's own trace (ETDump).
+    """Return the share (0..1) of a .pte's time that each operator outside its delegates takes.
+
+    Largest first, e.g. {"native_group_norm.out": 0.4}, by the runtime's own trace (ETDump).
 
     Raises `UserError` without the extra `executorch`.
     """

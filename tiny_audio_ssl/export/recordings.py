@@ -1,29 +1,44 @@
-"""Which sound an export quantises by and compares on: windows of the run's own recordings."""
+"""Sound that an export quantizes by and compares on: windows of the run's own recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, SILENCE_PEAK
 from tiny_audio_ssl.data.corpus import Clip, open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.windows import Window, draw
 
 RECORDINGS = "recordings.csv"
-FEWEST_PARITY_WINDOWS = 100
 FEWEST_CALIBRATION_WINDOWS = 8  # with sound in them; ranges of fewer clip what comes later
-SILENCE = 1e-3  # peak: -60 dB of full scale
+
+
+@dataclass(frozen=True)
+class ExportWindows:
+    """Windows to quantize by, others to compare on, and notes for the user about them."""
+
+    calibration: list[Window]
+    comparison: list[Window]
+    notes: list[str]
 
 
 def windows_of(
-    run: Path, source: str | None, samples: int, calibrate: int, compare_on: int, seed: int
-) -> tuple[list[Window], list[Window], list[str]]:
-    """Windows to quantise by, others to compare on, and what to tell of them."""
+    run: Path, source: str | None, samples: int, *, calibrate: int, compare_on: int, seed: int
+) -> ExportWindows:
+    """Draw windows of a run's recordings, or of `source`.
+
+    Args:
+        samples: length of a window.
+        calibrate, compare_on: numbers of windows wanted.
+
+    Raises `UserError`: no recordings, none of that length, too few with sound to quantize by.
+    """
     if not calibrate and not compare_on:
-        return [], [], []
+        return ExportWindows([], [], [])
     train, held_out = _recordings(run, source)
     rng = np.random.default_rng(seed)
     calibrated = draw(train, samples, calibrate, rng)
@@ -38,7 +53,7 @@ def windows_of(
         compared += draw(clips, samples, missing, rng, avoid=[*calibrated, *compared])
     notes = []
     for wanted, found, what in (
-        (calibrate, calibrated, "quantise by"),
+        (calibrate, calibrated, "quantize by"),
         (compare_on, compared, "compare on"),
     ):
         if wanted and len(found) < (2 if found is compared else 1):
@@ -48,14 +63,14 @@ def windows_of(
             )
         if len(found) < wanted:
             notes.append(f"only {len(found)} of {wanted} windows to {what} could be found")
-    return calibrated, compared, notes
+    return ExportWindows(calibrated, compared, notes)
 
 
 def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
-    loud = sum(float(np.abs(window.waveform).max()) >= SILENCE for window in windows)
+    loud = sum(float(np.abs(window.waveform).max()) >= SILENCE_PEAK for window in windows)
     if loud < FEWEST_CALIBRATION_WINDOWS:
         raise UserError(
-            f"int8 is quantised by {source or 'the recordings of the run'}, of which "
+            f"int8 is quantized by {source or 'the recordings of the run'}, of which "
             f"{len(windows)} windows were drawn, {loud} with sound (a peak of -60 dB or more); "
             f"expected at least {FEWEST_CALIBRATION_WINDOWS}: name recordings like those it will "
             "hear with --calibration, raise --calibration-clips, shorten --window-ms, or export "
@@ -64,10 +79,10 @@ def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
 
 
 def _recordings(run: Path, source: str | None) -> tuple[list[Clip], list[Clip]]:
-    """Recordings that the run was trained on, and those held out."""
+    """Return the recordings that the run was trained on, and those held out."""
     if source is None and not (run / RECORDINGS).is_file():
         raise UserError(
-            f"{run}: no {RECORDINGS} there, so there is no sound to quantise by or compare on; "
+            f"{run}: no {RECORDINGS} there, so there is no sound to quantize by or compare on; "
             "name recordings with --calibration"
         )
     clips = open_corpus(source or run / RECORDINGS).clips

@@ -1,4 +1,4 @@
-"""reference.json: inputs that any device can make, and what each artifact gave for them.
+"""reference.json: inputs that any device can make, and each artifact's outputs for them.
 
 The inputs are integer arithmetic, the same to the bit on every platform and in every language, so
 that an app can check itself as `tiny-audio-ssl verify` does, without a recording. Sample n of clip
@@ -17,7 +17,7 @@ zeros where they are integers; what it gives is the loss and the norm of each gr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,11 @@ MAX_SCORE_ERROR, MAX_SCORE_ERROR_ROUNDED = 1e-3, 2e-2
 
 Floats = NDArray[np.float32]
 Outputs = dict[str, Floats]  # by name: [clips, D]
+RunOnReferences = Callable[[Path, Mapping[str, Any]], Outputs]
 
 
 def pcm(seed: int, samples: int) -> NDArray[np.int64]:
-    """[samples] in -16384..16383."""
+    """Return the clip `seed` as whole numbers [samples] in -16384..16383."""
     u32 = np.uint32
     n = np.arange(samples, dtype=u32)
     h = (n + u32(1_000_003 * seed)) * u32(2_654_435_761)  # arrays wrap round, as they should
@@ -58,13 +59,11 @@ def pcm(seed: int, samples: int) -> NDArray[np.int64]:
 
 
 def run_on_references(path: Path, about: Mapping[str, Any]) -> Outputs:
-    """What the artifact at `path` gives; `about` is its entry in the manifest.
+    """Run the artifact at `path` on the clips; `about` is its entry in the manifest.
 
     Raises `UserError`: its runtime does not load it, does not take the input that the manifest
     says, or gives other outputs.
     """
-    if "parameters" in about:
-        return _trained(path, about)
     shape = [1, *about["input"]["shape"][1:]]
     scale = 8_192 if about["input"]["kind"] == "mel" else 32_768
     state = [
@@ -86,38 +85,19 @@ def run_on_references(path: Path, about: Mapping[str, Any]) -> Outputs:
     return {name: np.concatenate(found) for name, *found in zip(names, *rows, strict=True)}
 
 
-def _trained(path: Path, about: Mapping[str, Any]) -> Outputs:
-    """Of a training artifact: loss [clips, 1] and the gradients' norms [clips, parameters]."""
-    from tiny_audio_ssl.export.training.on_device_trainer import METHOD, load_module
-
-    module, losses, norms = load_module(path), [], []
-    for seed in SEEDS:
-        loss, _ = module.forward_backward(METHOD, [_filled(spec, seed) for spec in about["inputs"]])
-        found = module.named_gradients()
-        losses.append([float(loss)])
-        norms.append([float(found[spec["name"]].norm()) for spec in about["parameters"]])
-    return {"loss": _floats(losses), "gradient norms": _floats(norms)}
-
-
-def _floats(rows: list[list[float]]) -> Floats:
-    return np.array(rows, np.float32)
-
-
-def _filled(spec: Mapping[str, Any], seed: int) -> torch.Tensor:
-    if not spec["dtype"].startswith("float"):
-        return torch.zeros(spec["shape"], dtype=getattr(torch, spec["dtype"]))
-    values = pcm(seed, int(np.prod(spec["shape"]))).astype(np.float32) / np.float32(8_192)
-    return torch.from_numpy(values.reshape(spec["shape"]))
-
-
 def described(file: Path) -> dict[str, str]:
-    """What the manifest says of the file that `record` wrote."""
+    """Return the manifest's entry for the file that `record` wrote."""
     return {"file": file.name, "sha256": sha256(file)}
 
 
-def record(folder: Path, artifacts: Sequence[Mapping[str, Any]]) -> Path:
-    """Write what the artifacts in `folder` give; returns the file."""
-    found = {about["file"]: run_on_references(folder / about["file"], about) for about in artifacts}
+def record(
+    folder: Path, artifacts: Sequence[Mapping[str, Any]], run: RunOnReferences = run_on_references
+) -> Path:
+    """Write the outputs of the artifacts in `folder`; return the file.
+
+    `run`: training artifacts have one of their own.
+    """
+    found = {about["file"]: run(folder / about["file"], about) for about in artifacts}
     content = {
         "format": FORMAT,
         "seeds": SEEDS,
@@ -134,7 +114,7 @@ def record(folder: Path, artifacts: Sequence[Mapping[str, Any]]) -> Path:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What `record` wrote, by artifact. Raises `UserError` when it is not that."""
+    """Read the file of `record`, by artifact. Raises `UserError` if it is not one."""
     try:
         content = json.loads(file.read_text())
         if (content["format"], content["seeds"]) != (FORMAT, list(SEEDS)):
@@ -145,7 +125,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def differences(found: Outputs, expected: Mapping[str, Any]) -> list[str]:
-    """What is further from the record than its limits allow, in words."""
+    """Return a line for each output that is further from the record than its limits allow."""
     limits, wrong = expected["limits"], []
     for name, rows in expected["outputs"].items():
         then, now = torch.tensor(rows), torch.from_numpy(found[name])

@@ -1,4 +1,4 @@
-"""Artifacts run as a phone would run them: read from disk by the format's own runtime."""
+"""Run artifacts as a phone would: read from disk by the format's own runtime."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.forms import FORMATS, FormatName
+from tiny_audio_ssl.export.config import FormatName
+from tiny_audio_ssl.export.forms import FORMATS
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
@@ -19,15 +20,15 @@ RunAll = Callable[..., list[np.ndarray]]
 
 
 def open_artifact(path: Path, threads: int | None = None) -> Run:
-    """A function from the artifact's input (float32, C order) to embeddings [B, D]; its other
-    outputs are left out. See `open_outputs`."""
+    """Return a function from the artifact's input (float32, C order) to embeddings [B, D]; its
+    other outputs are left out. See `open_outputs`."""
     run_all = open_outputs(path, threads)
     return lambda inputs: run_all(inputs)[0]
 
 
 def open_outputs(path: Path, threads: int | None = None) -> RunAll:
-    """A function from the artifact's inputs (float32, C order) to all its outputs, in their order:
-    embeddings [B, D], then scores [B, classes] of each head, or what a stream goes on with.
+    """Return a function from the artifact's inputs (float32, C order) to all its outputs, in their
+    order: embeddings [B, D], then scores [B, classes] of each head, or a stream's next state.
 
     `threads`: None leaves the runtime's own choice.
 
@@ -46,7 +47,7 @@ def open_outputs(path: Path, threads: int | None = None) -> RunAll:
 
 def prepare_runtime(name: FormatName, threads: int | None) -> None:
     """Import the runtime, which takes seconds, and set ExecuTorch's threads, which are global."""
-    with native_stderr_hidden():  # ExecuTorch's C++ tells of every CPU file that it looks for
+    with native_stderr_hidden():  # ExecuTorch's C++ reports every CPU file that it looks for
         require(FORMATS[name].modules[0], FORMATS[name].extra)
         if name == "executorch" and threads is not None:
             from executorch.extension.pybindings import portable_lib

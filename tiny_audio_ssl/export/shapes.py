@@ -1,6 +1,6 @@
-"""Shapes: the sizes that an artifact takes, told to its graph and then tried at both ends.
+"""Shapes: the sizes that an artifact takes, given to its graph and then tried at both ends.
 
-An exporter may narrow a range without a word, so that only what was run is promised.
+An exporter may silently narrow a range, so only sizes that were run are promised.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.forms import Form, Input, as_input
+from tiny_audio_ssl.export.config import Input
+from tiny_audio_ssl.export.forms import Form, as_input
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 
 ANY_BATCH = 64  # tried where a format takes any number
@@ -27,7 +28,7 @@ Dims = dict[int, Any]  # by axis, what torch.export calls a dimension
 @dataclass(frozen=True)
 class Shapes:
     """Windows of `min_frames` to `max_frames` in steps of `step_frames`, 1 to `max_batch` of
-    them at a time; `frames` is the one that all is compared and recorded with."""
+    them at a time; comparisons and recorded outputs are of `frames`."""
 
     frames: int
     min_frames: int
@@ -45,11 +46,11 @@ class Shapes:
         return frames * self.hop + self.past
 
     def batch(self, form: Form) -> int:
-        """How many windows this form takes at most."""
+        """Return the largest number of windows that this form takes at a time."""
         return self.max_batch or (ANY_BATCH if form.format == "onnx" else 1)
 
     def dims(self, form: Form) -> Dims:
-        """The axes of the form's input that are not fixed."""
+        """Return the axes of the form's input that are not fixed."""
         largest = MOST_BATCH if form.format == "onnx" else self.batch(form)
         batch: Dims = {0: Dim("batch", min=1, max=largest)} if largest > 1 else {}
         return batch | self.time_dims(form.input)
@@ -64,17 +65,17 @@ class Shapes:
         return {1: step * self.hop * steps + self.past}
 
     def example(self, model: WaveformEncoder, form: Form) -> Tensor:
-        """Zeros of the largest size: from a smaller one, a .pte would take no more than that."""
+        """Return zeros of the largest size: exported from a smaller one, a .pte takes no more."""
         batch = 2 if form.format == "onnx" else self.batch(form)
         return as_input(model, form.input, torch.zeros(batch, self.samples(self.max_frames)))
 
     def corners(self, form: Form) -> list[tuple[int, int]]:
-        """The smallest and largest of all: (windows, samples in each)."""
+        """Return the smallest and largest sizes: (windows, samples in each)."""
         batches, frames = {1, self.batch(form)}, {self.min_frames, self.max_frames}
         return [(b, self.samples(f)) for b, f in product(sorted(batches), sorted(frames))]
 
     def described(self, form: Form) -> dict[str, Any]:
-        """What the manifest says of the input's sizes."""
+        """Return the manifest's entry for the input's sizes."""
         largest, step = self.batch(form), self.step_frames
         sizes = []
         if largest > 1:
@@ -91,7 +92,7 @@ class Shapes:
 def shapes_of(
     model: WaveformEncoder, samples: int, max_window_ms: float | None, max_batch: int | None
 ) -> Shapes:
-    """The sizes asked for: windows of `samples`, or up to `max_window_ms` in whole slices.
+    """Return the sizes asked for: windows of `samples`, or up to `max_window_ms` in whole slices.
 
     Raises `UserError`: fewer than one window at a time, a longest window below the shortest.
     """

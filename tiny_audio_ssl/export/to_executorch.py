@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.export.half import in_half_precision
 from tiny_audio_ssl.export.lowering import folded, program
-from tiny_audio_ssl.export.quantize import quantised_graph
+from tiny_audio_ssl.export.quantize import quantized_graph
 from tiny_audio_ssl.utils.extras import require
 
 
 @dataclass(frozen=True)
 class Operators:
-    """How many of each operator a runtime's fast path took, and how many it left."""
+    """Operators by name, with how many of each the runtime's fast path took or left."""
 
     delegates: int
     delegated: dict[str, int]
@@ -43,7 +43,7 @@ def to_executorch(
         example: an input; the artifact takes this shape only, but for the axes in `dims`, in which
             it must be of the largest size.
         precision: fp32, fp16 or int8.
-        calibration: inputs [B, ...] to quantise by; for int8.
+        calibration: inputs [B, ...] to quantize by; for int8.
         dims: by axis, a `torch.export.Dim`.
 
     Raises `UserError` without the extra `executorch`.
@@ -52,7 +52,7 @@ def to_executorch(
     if precision == "int8":
         assert calibration is not None
         time = {axis: dim for axis, dim in (dims or {}).items() if axis > 0}
-        network = quantised_graph(network, calibration, example, time)
+        network = quantized_graph(network, calibration, example, time)
     elif precision == "fp16":
         network = in_half_precision(network)
     return write_pte(program(network, example, dims=dims), target)
@@ -82,7 +82,8 @@ def _operators(graph: torch.fx.GraphModule) -> Operators:
 
 
 def _count(nodes: Iterable[torch.fx.Node]) -> dict[str, int]:
-    """Names such as `convolution`; what only picks a result or enters a delegate is no operator."""
+    """Count operators by names such as `convolution`; nodes that only pick a result or enter a
+    delegate are none."""
     names = (
         str(node.target).removeprefix("<EdgeOpOverload: ").removeprefix("aten.").partition(".")[0]
         for node in nodes

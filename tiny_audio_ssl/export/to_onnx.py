@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.export.forms import Precision
+from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.export.half import in_half_precision
 from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded
-from tiny_audio_ssl.export.quantize import quantise_onnx
+from tiny_audio_ssl.export.quantize import quantize_onnx
 from tiny_audio_ssl.export.weights_only import with_int8_weights
 from tiny_audio_ssl.utils.extras import require
 
@@ -37,10 +37,13 @@ def to_onnx(
         network: in eval mode; takes one tensor, gives as many as there are `output_names`.
         example: an input; all but its batch size and the axes in `dims` is fixed.
         precision: fp32, fp16, int8-weights or int8.
-        calibration: inputs [B, ...] to quantise by; for int8.
+        calibration: inputs [B, ...] to quantize by; for int8.
 
     Raises `UserError` without the extra `onnx`.
     """
+    network = folded(network)
+    if precision == "fp16":
+        network = in_half_precision(network)
     given = None if calibration is None else (calibration,)
     write_onnx(network, {input_name: example}, target, output_names, precision, given, dims)
 
@@ -53,15 +56,22 @@ def write_onnx(
     precision: Precision = "fp32",
     calibration: tuple[Tensor, ...] | None = None,
     dims: Mapping[int, Any] | None = None,
+    float_linear: bool = False,
 ) -> None:
-    """`to_onnx` with several inputs, by name an example each."""
+    """Write `to_onnx`'s file for a network with several inputs.
+
+    Args:
+        network: with batch norm folded, and its encoder in half precision already where wanted.
+        inputs: an example of each, by name.
+        precision: int8 and int8-weights are made here.
+        float_linear: in int8, keep the linear layer behind the convolutions in float32.
+    """
     optimizer = require("onnxscript.optimizer", "onnx")
     onnx = require("onnx", "onnx")
-    exact = folded(network)
     with TemporaryDirectory() as folder:
         made = Path(folder) / "made.onnx"
         torch.onnx.export(
-            in_half_precision(exact) if precision == "fp16" else exact,
+            network,
             tuple(x[:1].expand(2, *x.shape[1:]).contiguous() for x in inputs.values()),
             made,
             dynamo=True,
@@ -77,7 +87,7 @@ def write_onnx(
         onnx.save(model, made)
         if precision == "int8":
             assert calibration is not None
-            quantise_onnx(made, made, network, calibration)
+            quantize_onnx(made, made, network, calibration, float_linear)
         model = onnx.load(made)
     if precision == "int8-weights":
         with_int8_weights(model)
@@ -86,8 +96,8 @@ def write_onnx(
 
 
 def _without_notes(model: Any) -> Any:
-    """The exporter notes at each node where in which file it came from: a third of a small model,
-    and nobody's business."""
+    """Delete the exporter's notes on which line of which file each node came from: they are a third
+    of a small model, and name folders of whoever exported it."""
     graph = model.graph
     values = (*graph.value_info, *graph.input, *graph.output)
     for part in (model, graph, *graph.node, *graph.initializer, *values):

@@ -1,4 +1,4 @@
-"""verify: is this still what was exported? Hashes, schema, and what it gives for reference clips.
+"""verify: check that an export is unchanged, by hashes, schema and outputs for reference clips.
 
 Artifacts run in a process of their own: a damaged file may take its runtime down with it.
 """
@@ -16,15 +16,16 @@ from typing import Any
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest, reference
+from tiny_audio_ssl.export.training import to_training, training_reference
 from tiny_audio_ssl.utils.files import sha256
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What was looked at, and what is wrong with it."""
+class VerifyResult:
+    """The artifacts that were checked, and what is wrong with them."""
 
     folder: Path
-    artifacts: tuple[str, ...]  # that were looked at
+    artifacts: tuple[str, ...]  # that were checked
     problems: tuple[str, ...]  # a line each
 
     @property
@@ -32,7 +33,7 @@ class Verdict:
         return not self.problems
 
 
-def verify(path: str | Path) -> Verdict:
+def verify(path: str | Path) -> VerifyResult:
     """Check an export folder, or one artifact in it.
 
     Nothing is run that the manifest does not vouch for: first the manifest by its own hash and the
@@ -47,20 +48,20 @@ def verify(path: str | Path) -> Verdict:
     try:
         content = manifest.trusted(folder)
     except manifest.ManifestError as error:
-        return Verdict(folder, (), (str(error),))
+        return VerifyResult(folder, (), (str(error),))
     entries = [a for a in content["artifacts"] if path.is_dir() or a["file"] == path.name]
     if not entries:
-        return Verdict(folder, (), (f"{path}: not in {manifest.MANIFEST}; not an artifact of it",))
+        return VerifyResult(folder, (), (f"{path}: not an artifact in {manifest.MANIFEST}",))
     problems = _stored(folder, content, entries)
     sound = [entry for entry in entries if entry["file"] not in problems]
     if sound and reference.REFERENCE not in problems:
         expected = reference.read(folder / reference.REFERENCE)
         problems |= _run(folder, sound, expected)
-    return Verdict(folder, tuple(entry["file"] for entry in entries), tuple(problems.values()))
+    return VerifyResult(folder, tuple(entry["file"] for entry in entries), tuple(problems.values()))
 
 
 def _stored(folder: Path, content: Any, entries: Sequence[Any]) -> dict[str, str]:
-    """What is wrong with the files, by name."""
+    """Check the files; return a line for each that is missing or altered, by name."""
     problems = {}
     for entry in entries:
         try:
@@ -74,7 +75,7 @@ def _stored(folder: Path, content: Any, entries: Sequence[Any]) -> dict[str, str
 
 
 def _run(folder: Path, entries: Sequence[Any], expected: Any) -> dict[str, str]:
-    """What is wrong with what the artifacts do, by name."""
+    """Run the artifacts; return a line for each that behaves differently, by name."""
     problems = {}
     waiting = list(entries)
     while waiting:
@@ -83,17 +84,23 @@ def _run(folder: Path, entries: Sequence[Any], expected: Any) -> dict[str, str]:
                 entry = waiting.pop(0)
                 path, name = folder / entry["file"], entry["file"]
                 try:
-                    found = pool.submit(reference.run_on_references, path, entry).result()
+                    found = pool.submit(_runner(entry), path, entry).result()
                     wrong = reference.differences(found, expected[name])
                 except UserError as error:
                     problems[name] = str(error)
                 except BrokenProcessPool:
-                    problems[name] = f"{path}: takes its runtime down; export it again"
+                    problems[name] = f"{path}: crashes its runtime; export it again"
                     break  # on with the rest in another process
                 else:
                     if wrong:
                         problems[name] = f"{path}: {'; '.join(wrong)}"
     return problems
+
+
+def _runner(entry: Any) -> reference.RunOnReferences:
+    if entry["format"] == to_training.FORMAT:
+        return training_reference.run_on_references
+    return reference.run_on_references
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""int8 weights in an .onnx, computed with in float32: small files that lose next to nothing.
+"""int8 weights in an .onnx that computes in float32: small files that lose next to nothing.
 
 A scale per output channel, symmetric: 127 steps to a channel's largest weight. ONNX Runtime
 dequantises at each run, so that this form saves bytes and no time.
@@ -18,14 +18,16 @@ LARGEST = 127
 
 
 def with_int8_weights(model: Any) -> Any:
-    """An `onnx.ModelProto`, its encoder's weights replaced in place by int8 and DequantizeLinear;
-    front-end and heads, which are small or sensitive, stay."""
+    """Replace the encoder's weights in an `onnx.ModelProto` by int8 and DequantizeLinear, in place.
+
+    Front-end and heads, which are small or sensitive, stay as they are.
+    """
     onnx = require("onnx", "onnx")
     graph = model.graph
     found = [t for t in graph.initializer if ENCODER_WEIGHT.search(t.name) and len(t.dims) > 1]
     nodes = []
     for weight in found:
-        integers, scale = quantised(onnx.numpy_helper.to_array(weight))
+        integers, scale = quantized(onnx.numpy_helper.to_array(weight))
         names = [f"{weight.name}.int8", f"{weight.name}.scale"]
         arrays = zip((integers, scale), names, strict=True)
         graph.initializer.extend([onnx.numpy_helper.from_array(a, name) for a, name in arrays])
@@ -37,8 +39,8 @@ def with_int8_weights(model: Any) -> Any:
     return model
 
 
-def quantised(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[channels, ...] float32 -> the same in int8, and the scale of each channel [channels]."""
+def quantized(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantize weights [channels, ...]; return int8 of that shape, and a scale for each channel."""
     peak = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     scale = np.where(peak > 0, peak / LARGEST, 1).astype(np.float32)
     integers = np.round(weight / scale.reshape(-1, *[1] * (weight.ndim - 1)))

@@ -1,4 +1,4 @@
-"""Windows of real recordings, drawn by a seed: some to quantise by, others to compare on."""
+"""Windows of real recordings, drawn by a seed: some to quantize by, others to compare on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def draw(
     rng: np.random.Generator,
     avoid: Sequence[Window] = (),
 ) -> list[Window]:
-    """Up to `count` different windows that overlap none of `avoid`.
+    """Draw up to `count` different windows that overlap none of `avoid`.
 
     One of each recording in random order, then a second of each, and so on up to
     `MOST_PER_RECORDING`. Fewer come back where the recordings are too few, short or unreadable.

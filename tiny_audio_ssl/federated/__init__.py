@@ -1,9 +1,35 @@
-"""Federated pre-training with Flower: the same tasks, on devices that keep their recordings.
+"""Federated pre-training with Flower: the library's tasks, on clients that keep their recordings.
 
 ```
-server_app -> rounds -> strategies                 client_app -> local (trains) -> encoding
-                |-> inspection, privacy, secure                    |-> recordings <- partitions
-                |-> global_model (checkpoints)             local -> backends (eager, ExecuTorch)
-simulate, loopback: start all of it on one machine (processes, credentials)
+config              FederatedConfig: every setting, once
+config_checks       checks of single settings
+app_project         the Flower app's files, generated from the settings
+
+client_app          the Flower ClientApp: unpacks messages, packs replies
+local_training      training steps and evaluation on a client's recordings
+backends            gradients by eager PyTorch or by ExecuTorch
+recordings          a client's recordings
+partitions          the division of a corpus among simulated clients
+
+model_vectors       a model as two vectors
+update_encoding     updates as float32, float16 or int8
+privacy             differential privacy and its budget
+secure_aggregation  SecAgg+ around our messages
+
+server_app          the Flower ServerApp
+server_loop         the rounds
+counting_grid       bytes and errors of each client
+reply_validation    which replies count
+strategies          Flower's strategies by name
+global_model        the server's model and its checkpoints
+client_log          clients.jsonl
+
+simulate            many clients on one machine
+loopback            a real deployment on one machine
+processes           Flower's processes
+orphan_guard        ends them, whatever happens
+credentials         certificates and keys for loopback
+centralized         the baseline
+plot                both in one picture
 ```
 """

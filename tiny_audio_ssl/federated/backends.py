@@ -1,9 +1,9 @@
-"""What works out a step's loss and gradients: eager PyTorch, or ExecuTorch's training runtime.
+"""The two ways to compute a client's gradients: eager PyTorch, or ExecuTorch's training runtime.
 
-This is the one place where they meet. With `executorch` the forward and the backward pass are those
-of the training artifact that `export --format executorch-training` makes; its weights are the
-round's. Crops, random draws, clipping, AdamW and its schedule are the library's with either, and so
-is the message: the server can't tell them apart, and a fleet may be mixed.
+With `executorch`, the forward and backward passes are those of the training artifact that
+`export-training` makes, at the weights of the round. Crops, random draws,
+gradient clipping, AdamW and its schedule are the library's in both cases, and so is the reply: the
+server can't tell them apart, and clients of one run may differ.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated.config import DESCRIBE_MODEL, FederatedConfig, Value
+from tiny_audio_ssl.federated.config import MODEL_SETTINGS, FederatedConfig, Value
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Step
@@ -28,99 +28,102 @@ from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Step
 if TYPE_CHECKING:
     from tiny_audio_ssl.export.training.on_device_trainer import OnDeviceTrainer
 
-OF_DEVICE = ("backend", "artifact")  # keys of a node config that go before the run's
+NODE_CONFIG_KEYS = ("backend", "artifact")  # a client's node config overrides the run's settings
 
 
-class Unequipped(UserError):
-    """What a device lacks, in words that name no file of it: the server is told them."""
+class BackendError(UserError):
+    """A client can't compute gradients as asked. The message names no file: the server reads it."""
 
 
-def of_device(config: FederatedConfig, node: Mapping[str, Value]) -> FederatedConfig:
-    """The run's settings, with the backend and artifact that this device's node config names.
+def with_node_config(config: FederatedConfig, node_config: Mapping[str, Value]) -> FederatedConfig:
+    """Return the run's settings with the backend and artifact of the client's node config.
 
-    Raises `Unequipped`: a backend that is not known, or that can't train as the others do.
+    Raises `BackendError`: the backend is unknown, or can't train with the run's normalization.
     """
-    own: dict[str, Any] = {key: node[key] for key in OF_DEVICE if key in node}
+    own: dict[str, Any] = {key: node_config[key] for key in NODE_CONFIG_KEYS if key in node_config}
     try:
         return replace(config, **own)
     except UserError as error:
-        raise Unequipped(str(error)) from error
+        raise BackendError(str(error)) from error
 
 
-def process(config: FederatedConfig) -> FabricLike:
-    """What the library's learner runs on.
+def make_fabric(config: FederatedConfig) -> FabricLike:
+    """Return the fabric on which the library's learner runs with the configured backend.
 
-    Raises `Unequipped`: no artifact, no runtime, an artifact of another model; `UserError`: an
+    Raises `BackendError`: no artifact, no runtime, an artifact of another model; `UserError`: an
     artifact that can't be read.
     """
     if config.backend == "eager":
         return CpuFabric()
     if not config.artifact:
-        raise Unequipped(
-            "backend executorch needs a training artifact: make one by `tiny-audio-ssl export RUN "
-            "--format executorch-training`, and name its folder by artifact, in the run config or "
-            "in the device's node config"
+        raise BackendError(
+            "backend executorch needs a training artifact: make one by `tiny-audio-ssl "
+            "export-training RUN`, and name its folder with artifact, in the run config "
+            "or in the client's node config"
         )
     if importlib.util.find_spec("executorch") is None:
-        raise Unequipped(
-            "backend executorch needs its runtime on the device: "
-            'pip install "tiny-audio-ssl[executorch]", or let its node config say backend="eager"'
+        raise BackendError(
+            "backend executorch needs its runtime on the client: "
+            'pip install "tiny-audio-ssl[executorch]", or set backend="eager" in its node config'
         )
-    return InArtifact(config)
+    return ArtifactFabric(config)
 
 
 @dataclass(frozen=True)
-class Artifact:
+class LoadedArtifact:
+    """A training artifact, opened."""
+
     trainer: OnDeviceTrainer
-    model: PretrainConfig  # that it was exported from
-    statistics: dict[str, Tensor]  # of its norms, which it keeps
+    settings: PretrainConfig  # of the run that it was exported from
+    statistics: dict[str, Tensor]  # its batch-norm statistics, which never change
 
 
-class InArtifact(CpuFabric):
-    """A process whose forward and backward passes are the artifact's."""
+class ArtifactFabric(CpuFabric):
+    """A fabric whose forward and backward passes run in a training artifact."""
 
     def __init__(self, config: FederatedConfig) -> None:
-        self.artifact = _opened(Path(config.artifact))
-        own, trainer = config.pretrain(), self.artifact.trainer
-        for name in DESCRIBE_MODEL:
-            found, expected = getattr(self.artifact.model, name), getattr(own, name)
+        self.artifact = _open_artifact(Path(config.artifact))
+        wanted, trainer = config.pretrain(), self.artifact.trainer
+        for name in MODEL_SETTINGS:
+            found, expected = getattr(self.artifact.settings, name), getattr(wanted, name)
             if found != expected:
-                raise Unequipped(f"the artifact's {name} is {found}; the run's is {expected}")
+                raise BackendError(f"the artifact's {name} is {found}; the run's is {expected}")
         if trainer.batch_size != config.batch_size:
-            raise Unequipped(
+            raise BackendError(
                 f"the artifact takes {trainer.batch_size} clips in a step, and batch-size is "
                 f"{config.batch_size}; set that, or export with --batch-size {config.batch_size}"
             )
 
     def setup(self, module: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
-        """Raises `Unequipped` when the norms' statistics that came are not the artifact's."""
+        """Raise `BackendError` if the server's batch-norm statistics differ from the artifact's."""
         kept = self.artifact.statistics
         if not all(torch.equal(v, kept[name]) for name, v in _statistics(module).items()):
-            raise Unequipped(
+            raise BackendError(
                 "the artifact's frozen batch-norm statistics are not those that the server sent; "
                 "export it from the checkpoint that the run starts from"
             )
-        return StepInArtifact(module, self.artifact.trainer), optimizer
+        return ArtifactStep(module, self.artifact.trainer), optimizer
 
 
-class StepInArtifact(nn.Module):
-    """A step whose loss and gradients are worked out by the runtime, at the module's weights."""
+class ArtifactStep(nn.Module):
+    """A training step whose loss and gradients the runtime computes, at the module's weights."""
 
     def __init__(self, step: nn.Module, trainer: OnDeviceTrainer) -> None:
         super().__init__()
         self.step, self.trainer = step, trainer
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """{"loss": scalar}, and nothing else that the task would log."""
+        """Return {"loss": scalar}, without the other values that a task may log."""
         parameters = dict(self.step.named_parameters())
         self.trainer.set_weights({name: value.detach() for name, value in parameters.items()})
         loss, gradients = self.trainer.gradients(inputs)
         known = [gradients[name] for name in parameters]
-        return {"loss": _Known.apply(loss, known, *parameters.values())}  # type: ignore[no-untyped-call]
+        loss = _PrecomputedLoss.apply(loss, known, *parameters.values())  # type: ignore[no-untyped-call]
+        return {"loss": loss}
 
 
-class _Known(torch.autograd.Function):
-    """A loss whose gradients were worked out elsewhere, for PyTorch to go on with."""
+class _PrecomputedLoss(torch.autograd.Function):
+    """A loss whose gradients were computed elsewhere, so that `backward` hands them on."""
 
     @staticmethod
     def forward(ctx: Any, loss: float, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
@@ -132,16 +135,16 @@ class _Known(torch.autograd.Function):
         return None, None, *(slope * gradient for gradient in ctx.gradients)
 
 
-@lru_cache(maxsize=1)  # a simulation's process plays many devices
-def _opened(folder: Path) -> Artifact:
+@lru_cache(maxsize=1)  # one process of a simulation plays many clients
+def _open_artifact(folder: Path) -> LoadedArtifact:
     from tiny_audio_ssl.export.training.on_device_trainer import OnDeviceTrainer
     from tiny_audio_ssl.export.training.to_training import START, load_task
 
     trainer = OnDeviceTrainer(folder)
     start = checkpoint.load(folder / START)
-    model = PretrainConfig.from_dict(start.run)
-    pretext, _ = load_task(start, model)
-    return Artifact(trainer, model, _statistics(Step(start.model.encoder, pretext)))
+    settings = PretrainConfig.from_dict(start.run)
+    pretext, _ = load_task(start, settings)
+    return LoadedArtifact(trainer, settings, _statistics(Step(start.model.encoder, pretext)))
 
 
 def _statistics(step: nn.Module) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What goes over the wire: a grid that counts, and remembers who failed."""
+"""A Flower grid that counts the bytes of each client and remembers its errors."""
 
 from __future__ import annotations
 
@@ -13,37 +13,39 @@ from tiny_audio_ssl.federated.update_encoding import payload_bytes
 
 
 class CountingGrid:
-    """The one method of Flower's grid that rounds need, and what it saw since `reset`."""
+    """`send_and_receive` of a grid, with counts by node id since the last `reset`."""
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         self.reset()
 
     def reset(self) -> None:
-        self.down: Counter[int] = Counter()  # bytes sent to each node
-        self.up: Counter[int] = Counter()  # bytes received from each node
-        self.failed: dict[int, str] = {}
+        """Forget all counts and errors."""
+        self.down_bytes: Counter[int] = Counter()
+        self.up_bytes: Counter[int] = Counter()
+        self.errors: dict[int, str] = {}
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
     ) -> list[Message]:
-        """As Flower's; replies in the order of the nodes, so that sums do not depend on who was
-        first."""
+        """Send and wait as Flower does; replies are sorted by node id, so that sums don't depend
+        on which reply came first."""
         sent = list(messages)
         for message in sent:
-            self.down[message.metadata.dst_node_id] += content_bytes(message.content)
+            self.down_bytes[message.metadata.dst_node_id] += content_bytes(message.content)
         replies = list(self.grid.send_and_receive(sent, timeout=timeout))
         for reply in replies:
-            node = reply.metadata.src_node_id
+            node_id = reply.metadata.src_node_id
             if reply.has_error():
-                self.failed[node] = last_line(reply.error.reason)
+                self.errors[node_id] = last_line(reply.error.reason)
             else:
-                self.up[node] += content_bytes(reply.content)
+                self.up_bytes[node_id] += content_bytes(reply.content)
         return sorted(replies, key=lambda reply: reply.metadata.src_node_id)
 
 
 def content_bytes(content: RecordDict) -> int:
-    """Arrays, and what SecAgg+ sends as bytes; names and numbers beside them are a few hundred."""
+    """Return the bytes of arrays and of SecAgg+'s byte strings; the few hundred of names and
+    numbers beside them are not counted."""
     arrays = sum(payload_bytes(record) for record in content.array_records.values())
     values = (v for record in content.config_records.values() for v in record.values())
     return arrays + sum(_bytes_in(value) for value in values)

@@ -1,7 +1,7 @@
-"""The model that the server keeps: where it starts, what it saves, how it is judged.
+"""The server's model: its start, its checkpoints, its probe.
 
 A round ends with a checkpoint in the library's own format, whose step is the round: `embed`,
-`probe` and `export` work on it at once, and `resume` goes on from it.
+`probe` and `export` work on it directly, and `resume` continues from it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.corpus import split
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated import model_vectors as vectors
-from tiny_audio_ssl.federated.config import DESCRIBE_MODEL, FederatedConfig
-from tiny_audio_ssl.federated.model_vectors import Travelling, Vector
-from tiny_audio_ssl.federated.recordings import opened
+from tiny_audio_ssl.federated import model_vectors
+from tiny_audio_ssl.federated.config import MODEL_SETTINGS, FederatedConfig
+from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
+from tiny_audio_ssl.federated.recordings import open_recordings
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.base import Pretext
@@ -32,20 +32,20 @@ from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import VALIDATION, CpuFabric, Learner
 from tiny_audio_ssl.training.run_recordings import RECORDINGS, write_recordings
 
-# What may be another when a run goes on.
-FREE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every", "probe_every"}
-FREE |= {"backend", "artifact"}
-LOOKS = 256  # recordings that the batch-norm statistics are taken from
+# Settings that may differ when a run is resumed.
+CHANGEABLE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every"}
+CHANGEABLE |= {"probe_every", "backend", "artifact"}
+BATCH_NORM_RECORDINGS = 256  # at most so many of the server's recordings give the statistics
 
 
 @dataclass
 class Progress:
-    """What goes on from round to round, beside the weights."""
+    """The server's state besides weights and moments, as a checkpoint keeps it."""
 
     round: int = 0
     clipping_norm: float | None = None
-    releases: int = 0  # that a privacy budget pays for
-    taken_part: dict[str, int] | None = None  # rounds of each device
+    releases: int = 0  # of private means, which spend the privacy budget
+    taken_part: dict[str, int] | None = None  # number of rounds of each client, by its index
     up_bytes: int = 0
     down_bytes: int = 0
     best_round: int | None = None
@@ -53,7 +53,7 @@ class Progress:
 
 
 class GlobalModel:
-    """Weights, task heads and what else a checkpoint holds."""
+    """The model with its task heads, and the state that a checkpoint holds."""
 
     def __init__(
         self,
@@ -66,26 +66,26 @@ class GlobalModel:
         self.config, self.pretrain = config, pretrain
         self.model, self.pretext = model, pretext
         self.recordings = recordings
-        self.travelling = Travelling.of(model, pretext, config.train_only)
+        self.exchanged = ExchangedTensors.of(model, pretext, config.train_only)
         self.folder = checkpoint.RunFolder(Path(config.out))
         self.progress = Progress()
         self.strategy_state: dict[str, Vector] = {}
 
     @classmethod
     def open(cls, config: FederatedConfig) -> GlobalModel:
-        """From the last round of `config.out`, from a checkpoint, or untrained.
+        """Open the model of the last round in `config.out`, of the start, or untrained.
 
-        Raises `UserError`: no `out`, one that holds a run already (or none to go on with), a start
-        whose settings do not fit.
+        Raises `UserError`: no `out`, an `out` that holds a run already (or no run to resume), a
+        start whose settings do not fit.
         """
         run = Path(config.out)
         if not config.out:
-            raise UserError('no folder for the run; give one with out="/folder/of/the/run"')
+            raise UserError('no folder for the run; name one with out="/folder/of/the/run"')
         if config.resume:
             return cls._resumed(config)
         if (run / "last").exists():
-            raise UserError(f"{run}: holds a run already; go on with resume=true, or name another")
-        pretrain, recordings = config.pretrain(), opened(config.server_data, config)
+            raise UserError(f"{run}: holds a run already; set resume=true, or name another out")
+        pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:
             _check_fits(config, pretrain, PretrainConfig.from_dict(start.run))
@@ -95,7 +95,7 @@ class GlobalModel:
             if start
             else checkpoint.untrained(pretrain.frontend, pretrain.encoder, seed)
         )
-        pretext = vectors.build(pretrain, model)
+        pretext = model_vectors.build_pretext(pretrain, model)
         if start and (start.folder / checkpoint.TRAINING).is_file():
             heads = checkpoint.within(checkpoint.load_training(start.folder), "pretext.")
             pretext.load_state_dict(heads)
@@ -103,7 +103,7 @@ class GlobalModel:
             learner.fit(pretrain, model, pretext, recordings)
         made = cls(config, pretrain, model, pretext, recordings)
         if not config.start or config.norm == "local":
-            made.take_statistics()
+            made.update_batch_norm()
         write_recordings(run / RECORDINGS, recordings, _train_side(recordings, config))
         return made
 
@@ -112,18 +112,16 @@ class GlobalModel:
         start = checkpoint.load(config.out)
         then = start.run.get("federated")
         if then is None:
-            raise UserError(
-                f"{config.out}: not a federated run; give it as start=, with a new out="
-            )
+            raise UserError(f"{config.out}: not a federated run; name it as start, with a new out")
         now = asdict(config)
-        if other := [k for k in now if k not in FREE and now[k] != then.get(k)]:
+        if other := [k for k in now if k not in CHANGEABLE and now[k] != then.get(k)]:
             listed = ", ".join(f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in other)
-            raise UserError(f"{config.out}: can't go on with other settings: {listed}")
+            raise UserError(f"{config.out}: can't be resumed with other settings: {listed}")
         pretrain = config.pretrain()
-        pretext = vectors.build(pretrain, start.model)
+        pretext = model_vectors.build_pretext(pretrain, start.model)
         tensors = checkpoint.load_training(start.folder)
         pretext.load_state_dict(checkpoint.within(tensors, "pretext."))
-        recordings = opened(config.server_data, config)
+        recordings = open_recordings(config.server_data, config)
         made = cls(config, pretrain, start.model, pretext, recordings)
         known = {field.name for field in fields(Progress)}
         kept = {k: v for k, v in start.progress["federated"].items() if k in known}
@@ -134,33 +132,35 @@ class GlobalModel:
 
     @property
     def weights(self) -> Vector:
-        return vectors.read(self.travelling.weights)
+        """The parameters that clients train, float32 [n]."""
+        return model_vectors.to_vector(self.exchanged.weights)
 
     @property
     def fixed(self) -> Vector:
-        return vectors.read(self.travelling.fixed)
+        """The tensors that clients only receive, float32 [m]."""
+        return model_vectors.to_vector(self.exchanged.fixed)
 
-    def become(self, weights: Vector) -> None:
-        """Take new weights, and the batch-norm statistics that belong to them."""
-        vectors.write(self.travelling.weights, weights)
+    def load_weights(self, weights: Vector) -> None:
+        """Load new weights, and compute the batch-norm statistics that belong to them."""
+        model_vectors.load_vector(self.exchanged.weights, weights)
         if self.config.norm == "local":
-            self.take_statistics()
+            self.update_batch_norm()
 
-    def take_statistics(self) -> None:
-        """Batch-norm statistics of encoder and heads, of the server's own recordings."""
-        if not vectors.has_batch_norm(self.model.encoder, self.pretext):
+    def update_batch_norm(self) -> None:
+        """Compute the batch-norm statistics of encoder and heads on the server's recordings."""
+        if not model_vectors.has_batch_norm(self.model.encoder, self.pretext):
             return
-        looks = _Looks(Learner(self.pretrain, self.model, self.pretext, CpuFabric()))
-        count = min(LOOKS, len(self.recordings))
+        step = _WaveformStep(Learner(self.pretrain, self.model, self.pretext, CpuFabric()))
+        count = min(BATCH_NORM_RECORDINGS, len(self.recordings))
         chosen = self.recordings.select(
             range(0, len(self.recordings), len(self.recordings) // count)
         )
         crops = sequential(chosen, self.pretrain.crop_samples, 64)
-        update_bn((crop for crop in crops if len(crop) > 1), looks)
+        update_bn((crop for crop in crops if len(crop) > 1), step)
         self.model.eval()
 
     def save(self, strategy_state: dict[str, Vector], loss: float | None) -> Path:
-        """Write the checkpoint of this round; `loss` decides whether it is the best one."""
+        """Write the round's checkpoint, which is also the best one if its `loss` is the lowest."""
         now = self.progress
         if loss is not None and (now.best_loss is None or loss < now.best_loss):
             now.best_round, now.best_loss = now.round, loss
@@ -186,7 +186,7 @@ class GlobalModel:
 
     @cached_property
     def labelled(self) -> Any:
-        """The server's recordings as a task for the probe. Raises `UserError` if they can't be."""
+        """The server's recordings as an evaluation task. Raises `UserError` without labels."""
         from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
         from tiny_audio_ssl.evaluation.probing.labelled import open_task
 
@@ -199,14 +199,14 @@ class GlobalModel:
         return open_task(task, config.cache_folder, allow_missing=True)
 
     def probe(self) -> float:
-        """Accuracy of a linear probe on the server's labelled recordings."""
+        """Return the accuracy, 0..1, of a linear probe on the server's labeled recordings."""
         from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 
         score: Any = evaluate(embedding.load(self.config.out), self.labelled, "linear").summary()
         return float(score["accuracy"])
 
 
-class _Looks(nn.Module):
+class _WaveformStep(nn.Module):
     """The task's forward pass on waveforms, as PyTorch's `update_bn` calls it."""
 
     def __init__(self, learner: Learner) -> None:
@@ -222,10 +222,11 @@ def _train_side(recordings: Recordings, config: FederatedConfig) -> set[int]:
 
 
 def _check_fits(config: FederatedConfig, own: PretrainConfig, start: PretrainConfig) -> None:
-    """A start brings its encoder; the devices build theirs from the settings."""
-    for name in DESCRIBE_MODEL:
+    """Raise `UserError` unless the clients would build the start's model from the settings."""
+    for name in MODEL_SETTINGS:
         if getattr(own, name) != getattr(start, name):
             raise UserError(
                 f"{config.start}: its {name} is {getattr(start, name)}, the settings say "
-                f"{getattr(own, name)}; devices build the model from these, so set them alike"
+                f"{getattr(own, name)}; clients build the model from the settings, so they must "
+                "describe the start"
             )

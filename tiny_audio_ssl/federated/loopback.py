@@ -1,12 +1,13 @@
-"""A deployment on one machine: one SuperLink, a SuperNode for each device, TLS, and keys.
+"""A deployment on one machine: a SuperLink and a SuperNode for each client, with TLS and keys.
 
-The same commands as on many machines (docs/federated.md), over 127.0.0.1. Devices share nothing
-with the server but the connection.
+The processes and their options are those of many machines (docs/federated.md), over 127.0.0.1.
+Clients share nothing with the server but the connection.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,97 +16,100 @@ from pathlib import Path
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import processes
 from tiny_audio_ssl.federated.config import FederatedConfig
-from tiny_audio_ssl.federated.credentials import ServerCredentials, device_key, server_credentials
-from tiny_audio_ssl.federated.processes import HOST, Home, free_port
+from tiny_audio_ssl.federated.credentials import (
+    ServerCredentials,
+    server_credentials,
+    supernode_key,
+)
+from tiny_audio_ssl.federated.processes import HOST, FlowerHome, free_port
 from tiny_audio_ssl.federated.recordings import AUDIO
-from tiny_audio_ssl.federated.simulate import LOG, Report, check_run, finished, watch
-
-Process = subprocess.Popen[bytes]
+from tiny_audio_ssl.federated.simulate import (
+    FLOWER_LOG,
+    Report,
+    check_run_folder,
+    finished_run,
+    report_rounds,
+)
 
 
 def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None = None) -> Path:
-    """Set up a server and a device for each of `audio`, run, and end all of them.
+    """Start a server and a client for each of `audio`, run, and end all of them.
 
-    Raises `UserError`: other than `config.clients` folders, or a run that failed.
+    Returns the folder of the last checkpoint. Raises `UserError`: another number of folders than
+    `config.clients`, or a run that failed.
     """
     if len(audio) != config.clients:
-        raise UserError(f"{len(audio)} folders for {config.clients} devices; expected one for each")
-    check_run(config)
-    log = Path(config.out) / LOG
+        raise UserError(
+            f"{len(audio)} folders for {config.clients} clients; name one folder for each, or set "
+            f"--clients {len(audio)}"
+        )
+    check_run_folder(config)
+    log = Path(config.out) / FLOWER_LOG
     log.unlink(missing_ok=True)
     with deployment() as place:
         for folder in audio:
-            place.add_device(folder)
+            place.add_supernode(folder)
         app = place.home.run_app(config, log)
-        watch(app.poll, Path(config.out), report)
-    return finished(config, log)
+        report_rounds(app.poll, Path(config.out), report)
+    return finished_run(config, log)
 
 
 @dataclass
 class Deployment:
-    """A SuperLink that is up, and devices that can be added, killed and restarted."""
+    """A running SuperLink, and SuperNodes that can be added, killed and restarted."""
 
-    home: Home
+    home: FlowerHome
     port: int
     credentials: ServerCredentials
-    superlink: Process
-    devices: list[Process] = field(default_factory=list)
+    superlink: subprocess.Popen[bytes]
+    supernodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_superlink(self) -> None:
-        """Start the SuperLink (again), from its database."""
-        self.superlink = _superlink(self.home, self.port, self.credentials)
+        """Start the SuperLink again, from its database."""
+        self.superlink = _start_superlink(self.home, self.port, self.credentials)
 
-    def add_device(self, audio: Path, register: bool = True) -> Process:
-        """Start a SuperNode with a key of its own; unless registered, it will be refused."""
-        number = len(self.devices)
-        key = self.home.folder / f"device-{number}"
-        public = device_key(key)
+    def add_supernode(self, audio: Path, register: bool = True) -> subprocess.Popen[bytes]:
+        """Start a SuperNode with its own key; the SuperLink refuses it unless it is registered."""
+        number = len(self.supernodes)
+        key = self.home.folder / f"supernode-{number}"
+        public = supernode_key(key)
         if register:
             self._register(public)
         command: list[str | Path] = ["flower-supernode", "--superlink", f"{HOST}:{self.port}"]
         command += ["--root-certificates", self.credentials.authority]
         command += ["--auth-supernode-private-key", key]
         command += ["--host", HOST, "--port", str(free_port()), "--max-retries", "100"]
-        command += ["--node-config", f'{AUDIO}="{audio.absolute()}"']
-        # Its own FLWR_HOME would hide it from the guard, so the devices share the server's.
-        process = self.home.start(command, self.device_log(number))
-        self.devices.append(process)
+        command += ["--node-config", f"{AUDIO}={json.dumps(str(audio.absolute()))}"]
+        # With its own FLWR_HOME the guard would not find it, so all share the server's.
+        process = self.home.start(command, self.supernode_log(number))
+        self.supernodes.append(process)
         return process
 
-    def device_log(self, number: int) -> Path:
-        return self.home.folder / f"device-{number}.log"
+    def supernode_log(self, number: int) -> Path:
+        """Return the log file of the SuperNode that was added as number 0, 1, ..."""
+        return self.home.folder / f"supernode-{number}.log"
 
     def _register(self, public: Path) -> None:
-        done = subprocess.run(
-            ["flwr", "supernode", "register", str(public), processes.CONNECTION],
-            env=self.home.environment,
-            capture_output=True,
-            text=True,
-        )
+        command = ["flwr", "supernode", "register", str(public), processes.CONNECTION]
+        done = self.home.run(command)
         if done.returncode:
-            raise UserError(f"a device was not registered: {done.stdout} {done.stderr}")
+            raise UserError(f"a SuperNode was not registered: {done.stdout} {done.stderr}")
 
 
 @contextlib.contextmanager
 def deployment() -> Iterator[Deployment]:
-    """A SuperLink with TLS that wants authenticated devices; all is ended with the block."""
-    with processes.home() as home:
+    """Start a SuperLink with TLS that wants authenticated SuperNodes; ends all with the block."""
+    with processes.flower_home() as home:
         port = free_port()
         credentials = server_credentials(home.folder)
         home.connect(port, credentials.authority)
-        yield Deployment(home, port, credentials, _superlink(home, port, credentials))
+        yield Deployment(home, port, credentials, _start_superlink(home, port, credentials))
 
 
-def _superlink(home: Home, port: int, credentials: ServerCredentials) -> Process:
-    return processes.superlink(
-        home,
-        home.folder / "superlink.log",
-        "--ssl-certfile",
-        credentials.certificate,
-        "--ssl-keyfile",
-        credentials.key,
-        "--ssl-ca-certfile",
-        credentials.authority,
-        "--enable-supernode-auth",
-        port=port,
-    )
+def _start_superlink(
+    home: FlowerHome, port: int, credentials: ServerCredentials
+) -> subprocess.Popen[bytes]:
+    options: list[str | Path] = ["--enable-supernode-auth"]
+    options += ["--ssl-certfile", credentials.certificate, "--ssl-keyfile", credentials.key]
+    options += ["--ssl-ca-certfile", credentials.authority]
+    return processes.start_superlink(home, home.folder / "superlink.log", *options, port=port)

@@ -1,8 +1,8 @@
-"""What of a model travels: its trained parameters as one vector, the rest as another.
+"""A model as two vectors: the parameters that clients train, and everything else.
 
 One vector of known order is a few hundred bytes smaller than sixty named arrays, and clipping,
 masking, rounding and comparing are then one line each. Both sides derive the order from the model,
-so that a message holds numbers alone.
+so that a message holds only numbers.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training.config import PretrainConfig
 
 Vector = npt.NDArray[np.float32]
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 @dataclass(frozen=True)
-class Travelling:
-    """The tensors of a model and its task, in two parts: `weights` are trained and go both ways,
-    `fixed` (front-end, other parameters, statistics) only goes down to the devices.
+class ExchangedTensors:
+    """The tensors of a model and its task, in two parts: `weights` are trained and travel both
+    ways; `fixed` (front-end, other parameters, statistics) only travels to the clients.
 
-    The tensors are the model's own: writing a vector changes the model.
+    The tensors are the model's own: loading a vector into them changes the model.
     """
 
     weights: dict[str, Tensor]
     fixed: dict[str, Tensor]
 
     @classmethod
-    def of(cls, model: WaveformEncoder, pretext: Pretext, train_only: str = "") -> Travelling:
-        """`train_only`: beginnings of names, with commas between; empty: all parameters.
+    def of(cls, model: WaveformEncoder, pretext: Pretext, train_only: str = "") -> ExchangedTensors:
+        """Sort a model's tensors; `train_only`: comma-separated prefixes of the names of the
+        parameters to train, empty for all.
 
-        Raises `UserError` when one of them begins no name.
+        Raises `UserError` for a prefix that no parameter has.
         """
         parts = {"encoder": model.encoder, "pretext": pretext}
         parameters = _named(parts, lambda m: m.named_parameters())
@@ -63,61 +64,62 @@ def _named(
 
 
 def _state(module: nn.Module) -> list[tuple[str, Tensor]]:
-    """Parameters and persistent buffers, but for counters."""
+    """Return parameters and persistent buffers, without counters."""
     return [(n, t) for n, t in module.state_dict(keep_vars=True).items() if t.is_floating_point()]
 
 
 def _chosen(names: Sequence[str], train_only: str) -> list[str]:
-    beginnings = [part.strip() for part in train_only.split(",") if part.strip()]
-    for beginning in beginnings:
-        if not any(name.startswith(beginning) for name in names):
+    prefixes = [part.strip() for part in train_only.split(",") if part.strip()]
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
             raise UserError(
-                f"train-only {beginning!r}: no parameter's name begins so; the names are "
+                f"train-only {prefix!r}: no parameter's name has this prefix; the names are "
                 f"{', '.join(names)}"
             )
-    return [n for n in names if not beginnings or n.startswith(tuple(beginnings))]
+    return [n for n in names if not prefixes or n.startswith(tuple(prefixes))]
 
 
-def read(tensors: dict[str, Tensor]) -> Vector:
-    """All of them, one after the other, as float32 [n]."""
+def to_vector(tensors: dict[str, Tensor]) -> Vector:
+    """Concatenate all tensors, flattened: float32 [n]."""
     parts = [tensor.detach().cpu().float().flatten() for tensor in tensors.values()]
     joined: Vector = torch.cat(parts).numpy() if parts else np.zeros(0, np.float32)
     return joined
 
 
 @torch.no_grad()
-def write(tensors: dict[str, Tensor], vector: Vector) -> None:
-    """The inverse of `read`, in place. Raises `ValueError` when the size is another."""
+def load_vector(tensors: dict[str, Tensor], vector: Vector) -> None:
+    """Undo `to_vector`, in place. Raises `ValueError` for a vector of another size."""
     sizes = [tensor.numel() for tensor in tensors.values()]
     if vector.shape != (sum(sizes),):
-        raise ValueError(f"{vector.shape} numbers for {sum(sizes)}")
+        raise ValueError(f"a vector of shape {vector.shape}; expected ({sum(sizes)},)")
     parts = torch.split(torch.from_numpy(np.array(vector)), sizes)
     for tensor, part in zip(tensors.values(), parts, strict=True):
         tensor.copy_(part.reshape(tensor.shape))
 
 
-def build(config: PretrainConfig, model: WaveformEncoder) -> Pretext:
-    """The task's heads for a model, their weights a function of the seed."""
+def build_pretext(config: PretrainConfig, model: WaveformEncoder) -> Pretext:
+    """Return the task with its heads for a model; the seed decides their weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
         return pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
 
 
-def freeze_others(model: nn.Module, pretext: Pretext, travelling: Travelling) -> None:
-    """Parameters that do not travel up are not trained."""
+def freeze_others(model: nn.Module, pretext: Pretext, exchanged: ExchangedTensors) -> None:
+    """Exclude the parameters that are not exchanged from training."""
     for part, module in (("encoder", model), ("pretext", pretext)):
         for name, parameter in module.named_parameters():
-            if f"{part}.{name}" not in travelling.weights:
+            if f"{part}.{name}" not in exchanged.weights:
                 parameter.requires_grad_(False)
 
 
 def has_batch_norm(*modules: nn.Module) -> bool:
-    return any(isinstance(m, NORMS) for module in modules for m in module.modules())
+    """Return whether any of the modules contains batch normalization."""
+    return any(isinstance(m, BATCH_NORMS) for module in modules for m in module.modules())
 
 
 def freeze_statistics(*modules: nn.Module) -> None:
-    """Batch normalisation uses its running statistics, and leaves them."""
+    """Make batch normalization use its running statistics, and not update them."""
     for module in modules:
         for layer in module.modules():
-            if isinstance(layer, NORMS):
+            if isinstance(layer, BATCH_NORMS):
                 layer.eval()

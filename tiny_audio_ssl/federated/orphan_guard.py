@@ -1,44 +1,42 @@
-"""Ends Flower's processes when whoever started them is gone, however that ended.
+"""End Flower's processes when the process that started them is gone, however it ended.
 
 `python -m tiny_audio_ssl.federated.orphan_guard HOME` waits until its standard input closes, which
-the system does even for a parent killed with SIGKILL. Then every process whose environment says
-FLWR_HOME=HOME is killed (Flower and Ray start some in sessions of their own), and HOME removed.
+the system does even for a parent killed with SIGKILL. Then it kills every process whose environment
+says FLWR_HOME=HOME (Flower and Ray start some in sessions of their own), and removes HOME.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import signal
 import sys
 import time
-from pathlib import Path
+
+import psutil
 
 
-def marked(home: str) -> list[int]:
-    """Ids of the processes that belong to `home`. Linux only: it reads /proc."""
-    mark = f"FLWR_HOME={home}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended, or is another user's
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return found
+def processes_of(home: str) -> list[psutil.Process]:
+    """Return the running processes whose FLWR_HOME is `home`."""
+    return [
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get("FLWR_HOME") == home
+    ]
 
 
-def end_all(home: str, seconds: float = 10) -> None:
-    """Kill until none is left; a process may have been starting another one."""
-    deadline = time.monotonic() + seconds
-    while (found := marked(home)) and time.monotonic() < deadline:
+def kill_all(home: str, timeout_s: float = 10) -> None:
+    """Kill until no process is left; one of them may have been starting another."""
+    deadline = time.monotonic() + timeout_s
+    while (found := processes_of(home)) and time.monotonic() < deadline:
         for process in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         time.sleep(0.05)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdin.buffer.read()
-    end_all(sys.argv[1])
+    kill_all(sys.argv[1])
     shutil.rmtree(sys.argv[1], ignore_errors=True)

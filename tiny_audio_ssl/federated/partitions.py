@@ -1,4 +1,4 @@
-"""Simulation: which recordings lie on which device."""
+"""The division of a corpus among simulated clients."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tiny_audio_ssl.federated.config import FederatedConfig
 
 
 def partition(clips: Sequence[Clip], config: FederatedConfig) -> list[list[int]]:
-    """Indices of the clips of each of `config.clients` devices; no clip twice, no device empty.
+    """Return the indices of each client's clips: every clip belongs to one client, and no client
+    is without clips.
 
-    Raises `UserError`: fewer clips or groups than devices, a column that is absent.
+    Raises `UserError`: fewer clips or groups than clients, or a column that is absent.
     """
     rng = np.random.default_rng([config.seed, 2])
     if len(clips) < config.clients:
-        raise UserError(f"{len(clips)} recordings for {config.clients} devices; lower --clients")
+        raise UserError(f"{len(clips)} recordings for {config.clients} clients; lower --clients")
     if config.partition == "group":
         return _by_group(column(clips, config.group_column), config, rng)
     if config.partition == "dirichlet":
@@ -33,19 +34,19 @@ def partition(clips: Sequence[Clip], config: FederatedConfig) -> list[list[int]]
 def _by_group(
     groups: Sequence[str], config: FederatedConfig, rng: np.random.Generator
 ) -> list[list[int]]:
-    """Whole groups, the largest first, each to the device that has least (ties at random)."""
+    """Give whole groups, the largest first, to the client that has least (ties at random)."""
     members: dict[str, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
         members[group].append(index)
     if len(members) < config.clients:
         raise UserError(
             f"column {config.group_column!r} has {len(members)} groups for {config.clients} "
-            "devices; lower --clients, or choose another column or --partition"
+            "clients; lower --clients, or choose another column or --partition"
         )
     parts: list[list[int]] = [[] for _ in range(config.clients)]
     order = rng.permutation(config.clients)
     for group in sorted(members, key=lambda name: (-len(members[name]), name)):
-        smallest = min(order, key=lambda device: len(parts[device]))
+        smallest = min(order, key=lambda client: len(parts[client]))
         parts[smallest] += members[group]
     return [sorted(part) for part in parts]
 
@@ -53,8 +54,8 @@ def _by_group(
 def _by_label(
     labels: Sequence[str], config: FederatedConfig, rng: np.random.Generator
 ) -> list[list[int]]:
-    """Each label's clips in proportions drawn from Dirichlet(alpha): Hsu, Qi, Brown 2019,
-    arXiv 1909.06335, with the roles of label and device as in Yurochkin et al., arXiv 1905.12022.
+    """Divide each label's clips in proportions drawn from Dirichlet(alpha): Hsu, Qi, Brown 2019,
+    arXiv 1909.06335, with the roles of label and client as in Yurochkin et al., arXiv 1905.12022.
     """
     parts: list[list[int]] = [[] for _ in range(config.clients)]
     truth = np.array(labels)
@@ -64,7 +65,7 @@ def _by_label(
         cuts = np.rint(np.cumsum(shares)[:-1] * len(own)).astype(int)
         for part, chosen in zip(parts, np.split(own, cuts), strict=True):
             part += chosen.tolist()
-    for part in parts:  # a device without a recording could not take part
+    for part in parts:  # a client without recordings could not take part
         if not part:
             part.append(max(parts, key=len).pop())
     return [sorted(part) for part in parts]

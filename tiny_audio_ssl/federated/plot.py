@@ -1,37 +1,39 @@
-"""Loss and accuracy against rounds and against megabytes, federated beside centralised."""
+"""Loss and accuracy against rounds and against megabytes, federated and centralized."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from tiny_audio_ssl.federated.centralised import FOLDER
+from tiny_audio_ssl.federated.centralized import FOLDER
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_file
 
 NAME = "federated.png"
-MEASURES = {"validation/loss": "pretext loss on the devices", "probe/accuracy": "probe accuracy"}
-AXES = {"step": "round", "traffic/total_mb": "MB sent and received, all devices"}
+MEASURES = {"validation/loss": "pretext loss on the clients", "probe/accuracy": "probe accuracy"}
+AXES = {"step": "round", "traffic/total_mb": "MB sent and received, all clients"}
 
 
 def draw(run: Path) -> Path:
-    """RUN/federated.png, of what RUN/metrics.jsonl and RUN/centralised/metrics.jsonl say.
+    """Plot RUN/metrics.jsonl and RUN/centralized/metrics.jsonl into RUN/federated.png.
 
-    Centralised training sends no updates: against megabytes it is the level that it ends on.
+    Centralized training sends no updates: against megabytes it is the level at its end.
     """
     figure_of = require("matplotlib.figure", "federated").Figure
-    federated, centralised = _records(run), _records(run / FOLDER)
+    federated, centralized = _records(run), _records(run / FOLDER)
     measures = [name for name in MEASURES if any(name in record for record in federated)]
     figure = figure_of(figsize=(9, 3.2 * len(measures)), layout="constrained")
     axes = figure.subplots(len(measures), len(AXES), sharey="row", squeeze=False)
     for row, measure in zip(axes, measures, strict=True):
         for axis, (x, x_title) in zip(row, AXES.items(), strict=True):
             axis.plot(*_points(federated, x, measure), marker=".", label="federated")
-            rounds, values = _points(centralised, "step", measure)
+            rounds, values = _points(centralized, "step", measure)
             if values and x == "step":
-                axis.plot(rounds, values, marker=".", label="centralised, as many steps")
+                axis.plot(rounds, values, marker=".", label="centralized, as many steps")
             elif values:
-                axis.axhline(values[-1], linestyle="--", color="C1", label="centralised, its end")
+                axis.axhline(
+                    values[-1], linestyle="--", color="C1", label="centralized, at the end"
+                )
             axis.set(xlabel=x_title, ylabel=MEASURES[measure])
             axis.locator_params(axis="x", integer=True)
             axis.grid(alpha=0.3)

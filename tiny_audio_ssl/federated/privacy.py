@@ -1,13 +1,13 @@
-"""Differential privacy of what a device contributes, and what of it is spent.
+"""Differential privacy of a client's contribution, and the privacy budget spent on it.
 
 A round of `central` releases (sum of clipped updates + N(0, (z C)^2)) / n, with clipping norm C and
 noise multiplier z (McMahan et al. 2017, arXiv 1710.06963). `central-adaptive` moves C after each
 round, by algorithm 1 of Andrew et al. 2019, arXiv 1905.03871. `local` adds N(0, (z C)^2) to each
-clipped update on the device.
+clipped update on the client.
 
-Flower has wrappers for the same. Of 1.41 we do not use them: the adaptive one lowers C when many
-updates are clipped already, without end, and draws the noise of a round by the C of the next.
-The noise is never seeded: whoever knew the seed could take it away.
+Flower's own wrappers are not used: in 1.41 the adaptive one lowers C without end when many updates
+are clipped already, and draws the noise of a round by the C of the next.
+The noise is never seeded: whoever knew the seed could subtract it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ NORM_LEARNING_RATE = 0.2  # eta_C of arXiv 1905.03871
 
 
 def clipped(update: Vector, norm: float) -> Vector:
-    """The update, made shorter if its L2 norm is above `norm`."""
+    """Return the update, scaled down if its L2 norm is above `norm`."""
     length = float(np.linalg.norm(update))
     return update if length <= norm else update * np.float32(norm / length)
 
 
 def noise(size: int, deviation: float) -> Vector:
-    """Gaussian, float32 [size], from the system's entropy."""
+    """Draw Gaussian noise from the system's entropy: float32 [size]."""
     drawn: Vector = np.random.default_rng().normal(0, deviation, size).astype(np.float32)
     return drawn
 
 
 def protect(update: Vector, config: FederatedConfig) -> Vector:
-    """What a device does before it sends: nothing, or clip, or clip and add noise."""
+    """Clip a client's update and add noise, as far as the settings ask for it before sending."""
     if config.privacy == "local":
         deviation = config.noise_multiplier * config.clipping_norm
         return clipped(update, config.clipping_norm) + noise(len(update), deviation)
@@ -47,52 +47,55 @@ def protect(update: Vector, config: FederatedConfig) -> Vector:
 
 
 class CentralPrivacy:
-    """The server's part: clips, averages, adds noise, and moves an adaptive clipping norm."""
+    """The server's part: it clips, averages, adds noise, and adapts the clipping norm."""
 
     def __init__(self, config: FederatedConfig, clipping_norm: float | None = None) -> None:
         self.config = config
         self.clipping_norm = clipping_norm or config.clipping_norm
 
     def mean(self, updates: Sequence[Vector]) -> Vector:
-        """Private mean of the updates of a round, each of equal weight."""
+        """Return the private mean of a round's updates, each of equal weight."""
         norm = self.clipping_norm
         total: Vector = np.stack([clipped(update, norm) for update in updates]).sum(axis=0)
-        short = sum(float(np.linalg.norm(update)) <= norm for update in updates)
+        unclipped = sum(float(np.linalg.norm(update)) <= norm for update in updates)
         deviation = self._noise_multiplier(len(updates)) * norm
         if self.config.privacy == "central-adaptive":
-            self._move(short, len(updates))
+            self._adapt_norm(unclipped, len(updates))
         mean: Vector = (total + noise(len(total), deviation)) / np.float32(len(updates))
         return mean
 
-    def noised(self, mean: Vector, count: int) -> Vector:
-        """Noise for a mean of `count` updates that their devices have clipped."""
+    def add_noise(self, mean: Vector, count: int) -> Vector:
+        """Add noise to a mean of `count` updates that their clients have clipped."""
         deviation = self.config.noise_multiplier * self.clipping_norm / count
         return mean + noise(len(mean), deviation)
 
     def _noise_multiplier(self, count: int) -> float:
-        """The part of the budget that the count of short updates leaves for the sum: theorem 1."""
+        """Return the sum's noise multiplier, after the noisy count of unclipped updates has used
+        its part of the budget: theorem 1 of arXiv 1905.03871."""
         z = self.config.noise_multiplier
         if self.config.privacy != "central-adaptive":
             return z
         return float((z**-2 - (2 * self._count_deviation(count)) ** -2) ** -0.5)
 
     def _count_deviation(self, count: int) -> float:
-        """Of the noise on the count: a twentieth of it, but enough to leave the sum its part."""
+        """Return the standard deviation of the noise on the count of unclipped updates: a
+        twentieth of all, but enough to leave the sum its part of the budget."""
         return max(count / 20, self.config.noise_multiplier)
 
-    def _move(self, short: int, count: int) -> None:
-        share = (short + np.random.default_rng().normal(0, self._count_deviation(count))) / count
+    def _adapt_norm(self, unclipped: int, count: int) -> None:
+        noise_on_count = np.random.default_rng().normal(0, self._count_deviation(count))
+        share = (unclipped + noise_on_count) / count
         self.clipping_norm *= math.exp(
             -NORM_LEARNING_RATE * (min(1.0, max(0.0, share)) - self.config.target_quantile)
         )
 
 
 def epsilon(config: FederatedConfig, releases: int) -> float:
-    """What is spent after so many releases, by Renyi accounting, for `config.delta`.
+    """Return the epsilon spent after so many releases, by Renyi accounting, for `config.delta`.
 
-    Central: for a device whose update is there or is zero, in every round, as the draw of devices
-    is no secret (it follows from the seed). Local: for a device that took part so often, whatever
-    it holds; one update may then differ from another by twice the clipping norm.
+    Central: for a client whose update is present or zero in every round, as the draw of clients is
+    no secret (it follows from the seed). Local: for a client that took part so often, whatever its
+    recordings; two possible updates may then differ by twice the clipping norm.
     """
     if releases == 0:
         return 0.0

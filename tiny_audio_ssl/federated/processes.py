@@ -1,44 +1,58 @@
-"""Flower's processes on this machine, with a home of their own, all ended at the end."""
+"""Flower's processes on this machine, in a Flower home of their own, which all end with it."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import tiny_audio_ssl.federated
+import tomli_w
+
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.federated.app_project import write_app
+from tiny_audio_ssl.federated.config import FederatedConfig, Value
 
-if TYPE_CHECKING:  # importing it takes seconds, and whoever only starts processes can do without
-    from tiny_audio_ssl.federated.config import FederatedConfig, Value
-
-APP = Path(tiny_audio_ssl.federated.__file__).parent
-CONNECTION = "own"
+CONNECTION = "own"  # the SuperLink's name in the home's config.toml
 HOST = "127.0.0.1"
 START_S = 60
 
 
+def program(name: str) -> str:
+    """Return the path of one of Flower's programs: beside this Python, or else on PATH.
+
+    Raises `UserError` when it is in neither place.
+    """
+    found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
+    if found is None:
+        raise UserError(
+            f"{name} is neither in {sysconfig.get_path('scripts')} nor on PATH; install it with "
+            'pip install "tiny-audio-ssl[federated]"'
+        )
+    return found
+
+
 @dataclass(frozen=True)
-class Home:
-    """FLWR_HOME of some processes: Flower's settings, its database, and logs."""
+class FlowerHome:
+    """A folder as FLWR_HOME of some processes: Flower's settings, its database, and logs."""
 
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing is installed at run time, nothing is reported to anyone."""
+        """Variables for processes that install nothing at run time and send no telemetry."""
+        scripts = sysconfig.get_path("scripts")  # Flower's programs start each other by name
         return {
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
             "FLWR_HOME": str(self.folder),
             "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
             "FLWR_DISABLE_UPDATE_CHECK": "1",
@@ -50,11 +64,12 @@ class Home:
         }
 
     def start(self, command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
-        """Start one in a session of its own, so that Ctrl-C reaches us alone."""
+        """Start a program in a session of its own, so that Ctrl-C reaches only this process."""
+        name, *arguments = map(str, command)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as file:
             return subprocess.Popen(
-                [str(part) for part in command],
+                [program(name), *arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -62,22 +77,28 @@ class Home:
                 start_new_session=True,
             )
 
-    def connect(self, port: int, authority: Path | None = None) -> None:
-        """Tell `flwr` where the SuperLink is."""
-        connection: dict[str, Value] = {"address": f"{HOST}:{port}"}
-        connection |= {"root-certificates": str(authority)} if authority else {"insecure": True}
-        text = (
-            f'[superlink]\ndefault = "{CONNECTION}"\n[superlink.{CONNECTION}]\n{toml(connection)}'
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end, and capture what it prints."""
+        name, *arguments = command
+        return subprocess.run(
+            [program(name), *arguments], env=self.environment, capture_output=True, text=True
         )
-        (self.folder / "config.toml").write_text(text)
+
+    def connect(self, port: int, authority: Path | None = None) -> None:
+        """Tell `flwr` where the SuperLink is; without an authority's certificate, without TLS."""
+        security = {"root-certificates": str(authority)} if authority else {"insecure": True}
+        superlink = {"address": f"{HOST}:{port}", **security}
+        settings = {"superlink": {"default": CONNECTION, CONNECTION: superlink}}
+        (self.folder / "config.toml").write_text(tomli_w.dumps(settings))
 
     def run_app(
         self, config: FederatedConfig, log: Path, federation: Mapping[str, Value] | None = None
     ) -> subprocess.Popen[bytes]:
-        """`flwr run`; it ends when the run has."""
+        """Start `flwr run`, which ends when the run has ended."""
+        app = write_app(self.folder / "app")
         settings = self.folder / "run.toml"
-        settings.write_text(toml(config.run_config()))
-        command: list[str | Path] = ["flwr", "run", APP, CONNECTION, "--stream"]
+        settings.write_text(tomli_w.dumps(config.run_config()))
+        command: list[str | Path] = ["flwr", "run", app, CONNECTION, "--stream"]
         command += ["--run-config", settings]
         if federation:
             listed = " ".join(f"{key}={value}" for key, value in federation.items())
@@ -85,14 +106,9 @@ class Home:
         return self.start(command, log)
 
 
-def toml(values: Mapping[str, Value]) -> str:
-    """A line for each; JSON's scalars are TOML's."""
-    return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items())
-
-
 @contextlib.contextmanager
-def home() -> Iterator[Home]:
-    """A home, and a guard that ends all its processes and removes it, whatever happens to us."""
+def flower_home() -> Iterator[FlowerHome]:
+    """Make a home, and a guard that ends all its processes and removes it even if we are killed."""
     # Short, and not in TMPDIR: Ray puts sockets below it, whose paths may have 107 characters.
     folder = tempfile.mkdtemp(prefix="flwr-", dir="/tmp")
     guard = subprocess.Popen(
@@ -101,7 +117,7 @@ def home() -> Iterator[Home]:
         start_new_session=True,
     )
     try:
-        yield Home(Path(folder))
+        yield FlowerHome(Path(folder))
     finally:
         assert guard.stdin
         guard.stdin.close()
@@ -109,40 +125,45 @@ def home() -> Iterator[Home]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a port on which nobody listens at this moment."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])
 
 
 def wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Raises `UserError` when the process ends, or does not listen within a minute."""
+    """Wait until a process listens on a port.
+
+    Raises `UserError` when the process ends, or does not listen within a minute.
+    """
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(0.05)
-    raise UserError(f"{Path(str(process.args[0])).name} did not start:\n{tail(log)}")  # type: ignore[index]
+    raise UserError(f"{Path(str(process.args[0])).name} did not start:\n{log_tail(log)}")  # type: ignore[index]
 
 
-def superlink(place: Home, log: Path, *options: str | Path, port: int) -> subprocess.Popen[bytes]:
-    """A SuperLink that answers on `port`, its state in the home."""
-    database = place.folder / "state.db"
+def start_superlink(
+    home: FlowerHome, log: Path, *options: str | Path, port: int
+) -> subprocess.Popen[bytes]:
+    """Start a SuperLink that answers on `port` and keeps its state in the home."""
+    database = home.folder / "state.db"
     command: list[str | Path] = ["flower-superlink", "--host", HOST, "--port", str(port)]
     command += ["--database", database, "--disable-runtime-dependency-installation", *options]
-    process = place.start(command, log)
+    process = home.start(command, log)
     wait_until_open(port, process, log)
     return process
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The end of a log, for an error message."""
+def log_tail(log: Path, lines: int = 15) -> str:
+    """Return the end of a log, for an error message."""
     found = log.read_text(errors="replace").splitlines() if log.is_file() else []
     return "\n".join(line for line in found if line.strip())[-lines * 160 :]
 
 
-def said(log: Path) -> str | None:
-    """The text of the `UserError` that a run ended with, if it did."""
+def last_user_error(log: Path) -> str | None:
+    """Return the text of the `UserError` that ended a run, if one did, from Flower's log."""
     found = log.read_text(errors="replace").splitlines() if log.is_file() else []
     marks = [line for line in found if "errors.UserError: " in line]
     return marks[-1].partition("errors.UserError: ")[2].strip() if marks else None

@@ -1,4 +1,4 @@
-"""The recordings of one device: its own folder, or in a simulation its part of a corpus."""
+"""The recordings of a client: its own folder, or in a simulation its part of a corpus."""
 
 from __future__ import annotations
 
@@ -12,42 +12,48 @@ from tiny_audio_ssl.federated.config import FederatedConfig, Value
 from tiny_audio_ssl.federated.partitions import partition
 from tiny_audio_ssl.training.run_recordings import long_enough
 
-AUDIO = "audio"  # the key of a device's node config that names its folder or manifest
+AUDIO = "audio"  # the key of a client's node config that names its folder or manifest
 
 
-def recordings_of(config: FederatedConfig, node: Mapping[str, Value], rank: int) -> Recordings:
-    """What a device trains on: of `node["audio"]`, or part `rank` of `config.source`.
+def client_recordings(
+    config: FederatedConfig, node_config: Mapping[str, Value], client_index: int
+) -> Recordings:
+    """Open the recordings of `node_config["audio"]`, or the client's part of `config.source`.
 
-    Raises `UserError` when there is nothing that the task can use.
+    Raises `UserError` when there are none that the task can use.
     """
-    if audio := node.get(AUDIO):
-        return opened(str(audio), config)
-    if "partition-id" not in node:
+    if audio := node_config.get(AUDIO):
+        return open_recordings(str(audio), config)
+    if "partition-id" not in node_config:
         raise UserError(
-            "this device has no recordings: start its flower-supernode with "
+            "this client has no recordings: start its flower-supernode with "
             f"--node-config '{AUDIO}=\"/folder/of/recordings\"'"
         )
-    return opened(config.source, config).select(_parts(config)[rank])
+    return open_recordings(config.source, config).select(_partitions(config)[client_index])
 
 
-# A simulation's process plays many devices, and asks for the same corpus every time.
+# A simulation's process plays many clients, and asks for the same corpus every time.
 @lru_cache(maxsize=2)
-def opened(source: str, config: FederatedConfig) -> Recordings:
-    """The recordings of a folder or manifest that are long enough for the task."""
+def open_recordings(source: str, config: FederatedConfig) -> Recordings:
+    """Open the recordings of a folder or manifest that are long enough for the task."""
     recordings = open_cache(open_corpus(source), config.cache_folder, progress=False)
     return long_enough(recordings, config.pretrain())
 
 
 @lru_cache(maxsize=2)
-def _parts(config: FederatedConfig) -> list[list[int]]:
-    return partition(opened(config.source, config).clips, config)
+def _partitions(config: FederatedConfig) -> list[list[int]]:
+    return partition(open_recordings(config.source, config).clips, config)
 
 
 def all_recordings(config: FederatedConfig) -> Recordings:
-    """What all simulated devices have together."""
-    return opened(config.source, config).select([i for part in _parts(config) for i in part])
+    """Return the recordings of all simulated clients, client by client."""
+    indices = [index for part in _partitions(config) for index in part]
+    return open_recordings(config.source, config).select(indices)
 
 
-def check_source(config: FederatedConfig) -> list[int]:
-    """Recordings on each simulated device; raises what the devices would. Decodes what is new."""
-    return [len(part) for part in _parts(config)]
+def partition_sizes(config: FederatedConfig) -> list[int]:
+    """Return the number of recordings of each simulated client, decoding those that are new.
+
+    Raises `UserError` for whatever the clients would fail on.
+    """
+    return [len(part) for part in _partitions(config)]

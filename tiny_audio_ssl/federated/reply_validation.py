@@ -1,4 +1,4 @@
-"""Which replies count: a lying, broken or late device is refused, and named."""
+"""Validation of the clients' replies: false, broken and late ones are refused, with a reason."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from tiny_audio_ssl.federated.update_encoding import decode
 
 
 @dataclass(frozen=True)
-class Accepted:
-    node: int
+class AcceptedReply:
+    """A valid reply to a round's training."""
+
+    node_id: int
     update: Vector
-    weight: int
+    weight: int  # number of recordings, within the limit
     metrics: dict[str, float]
 
     @property
@@ -27,96 +29,108 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Refused:
-    node: int
+class RefusedReply:
+    """A reply that does not count, or that never came."""
+
+    node_id: int
     reason: str
 
 
-class Unfit(Exception):
-    """Why a reply does not count."""
+class InvalidReplyError(Exception):
+    """A reply does not count; the message says why."""
 
 
-def inspect(
+def validate_replies(
     replies: Iterable[Message],
     asked: Collection[int],
     round_number: int,
     size: int,
     config: FederatedConfig,
-) -> tuple[list[Accepted], list[Refused]]:
-    """The replies to a round's training that count, and who is left out, both by node.
+) -> tuple[list[AcceptedReply], list[RefusedReply]]:
+    """Sort the replies to a round's training into valid and refused ones, both by node id.
 
-    Left out are: errors; answers to another round, of nodes that were not asked or asked once and
-    answered twice; arrays of other names, types or sizes than the settings say; numbers that are
-    not finite; updates far larger than the median; nodes that did not answer.
+    Refused are: errors; replies of another round, of nodes that were not asked, and second replies;
+    arrays whose names, types or sizes the settings do not lead to expect; numbers that are not
+    finite; updates far larger than the median. Nodes in `asked` without a reply are refused too.
     """
-    accepted: dict[int, Accepted] = {}
-    refused: list[Refused] = []
+    accepted: dict[int, AcceptedReply] = {}
+    refused: list[RefusedReply] = []
     for reply in replies:
-        node = reply.metadata.src_node_id
+        node_id = reply.metadata.src_node_id
         try:
-            if node not in asked:
-                raise Unfit("was not asked")
-            if node in accepted:
-                raise Unfit("answered twice")
-            accepted[node] = _read(reply, round_number, size, config)
-        except Unfit as reason:
-            refused.append(Refused(node, str(reason)))
-    silent = set(asked) - set(accepted) - {one.node for one in refused}
-    refused += [Refused(n, f"no answer within {config.round_timeout_s:g} s") for n in silent]
-    huge = _huge(list(accepted.values()), config.max_norm_ratio)
-    kept = [one for node, one in sorted(accepted.items()) if node not in {r.node for r in huge}]
-    return kept, sorted([*refused, *huge], key=lambda one: one.node)
+            if node_id not in asked:
+                raise InvalidReplyError("was not asked")
+            if node_id in accepted:
+                raise InvalidReplyError("answered twice")
+            accepted[node_id] = _checked_reply(reply, round_number, size, config)
+        except InvalidReplyError as reason:
+            refused.append(RefusedReply(node_id, str(reason)))
+    silent = set(asked) - set(accepted) - {one.node_id for one in refused}
+    no_answer = f"no answer within {config.round_timeout_s:g} s"
+    refused += [RefusedReply(node_id, no_answer) for node_id in silent]
+    huge = _with_huge_norm(list(accepted.values()), config.max_norm_ratio)
+    for one in huge:
+        del accepted[one.node_id]
+    kept = [accepted[node_id] for node_id in sorted(accepted)]
+    return kept, sorted([*refused, *huge], key=lambda one: one.node_id)
 
 
-def _read(reply: Message, round_number: int, size: int, config: FederatedConfig) -> Accepted:
+def _checked_reply(
+    reply: Message, round_number: int, size: int, config: FederatedConfig
+) -> AcceptedReply:
     if reply.has_error():
-        raise Unfit(f"failed: {last_line(reply.error.reason)}")
+        raise InvalidReplyError(f"failed: {last_line(reply.error.reason)}")
     content = reply.content
     if set(content) != {"arrays", "metrics"}:
-        raise Unfit(f"sent {', '.join(content) or 'nothing'}; expected arrays, metrics")
+        raise InvalidReplyError(f"sent {', '.join(content) or 'nothing'}; expected arrays, metrics")
     arrays, metrics = content["arrays"], content["metrics"]
     if not isinstance(arrays, ArrayRecord) or not isinstance(metrics, MetricRecord):
-        raise Unfit("sent records of other kinds than asked for")
+        raise InvalidReplyError("sent records of other types than asked for")
     numbers = checked_metrics(metrics, round_number)
     try:
         update = decode(arrays, config.encoding, size)
     except (ValueError, TypeError, EOFError) as error:
-        raise Unfit(f"sent an update of another form: {error}") from error
+        raise InvalidReplyError(f"sent an update of another form: {error}") from error
     if not np.isfinite(update).all():
-        raise Unfit(f"sent {np.count_nonzero(~np.isfinite(update))} numbers that are not finite")
+        count = np.count_nonzero(~np.isfinite(update))
+        raise InvalidReplyError(f"sent {count} numbers that are not finite")
     examples = 1 if config.privacy != "none" else numbers["num-examples"]
     weight = min(int(examples), config.max_weight)
-    own = {k: v for k, v in numbers.items() if k not in ("round", "num-examples")}
-    return Accepted(reply.metadata.src_node_id, update, weight, own)
+    other = {k: v for k, v in numbers.items() if k not in ("round", "num-examples")}
+    return AcceptedReply(reply.metadata.src_node_id, update, weight, other)
 
 
 def checked_metrics(metrics: MetricRecord, round_number: int) -> dict[str, float]:
-    """The numbers of a reply. Raises `Unfit`: of another round, not finite, or not numbers."""
+    """Return the numbers of a reply.
+
+    Raises `InvalidReplyError`: another round, not finite, not numbers, or no recordings.
+    """
     for name, value in metrics.items():
         if isinstance(value, list) or not math.isfinite(value):
-            raise Unfit(f"said that {name} is {value}")
+            raise InvalidReplyError(f"reported {name} as {value}")
     numbers = {name: float(value) for name, value in metrics.items() if not isinstance(value, list)}
     if numbers.get("round") != round_number:
-        raise Unfit(f"answered for round {numbers.get('round', 'none'):g}, not {round_number}")
+        found = f"{numbers['round']:g}" if "round" in numbers else "none"
+        raise InvalidReplyError(f"answered for round {found}, not {round_number}")
     if numbers.get("num-examples", 0) < 1:
-        raise Unfit("said that it has no recordings")
+        raise InvalidReplyError("reported that it has no recordings")
     return numbers
 
 
-def _huge(accepted: list[Accepted], ratio: float) -> list[Refused]:
+def _with_huge_norm(accepted: list[AcceptedReply], ratio: float) -> list[RefusedReply]:
     if len(accepted) < 3:  # of two, nobody can say which is wrong
         return []
     norms = np.array([one.norm for one in accepted])
     limit = ratio * float(np.median(norms))
     return [
-        Refused(one.node, f"sent an update of norm {norm:.3g}; the limit is {limit:.3g}")
+        RefusedReply(one.node_id, f"sent an update of norm {norm:.3g}; the limit is {limit:.3g}")
         for one, norm in zip(accepted, norms, strict=True)
         if limit > 0 and norm > limit
     ]
 
 
 def last_line(reason: str | None) -> str:
-    """The end of a traceback, or what was said, without what Flower wraps it in."""
+    """Return the last line of a traceback or reason, without Flower's wrapping."""
     lines = [line.strip() for line in (reason or "").splitlines() if line.strip()]
     if not lines:
         return "without a reason"

@@ -1,8 +1,8 @@
 """SecAgg+ around our own messages: the server learns the mean of the updates, and no update.
 
-The protocol is Flower's (Bell et al. 2020, CCS, doi 10.1145/3372297.3417885), which is there for
-its older interface only. So the ways of saying the same are translated here, on the device
-(`secure_mod`) and on the server (`secure_mean`).
+The protocol is Flower's (Bell et al. 2020, CCS, doi 10.1145/3372297.3417885), which offers it only
+for its older interface. Messages are translated between the two here, on the client (`secure_mod`)
+and on the server (`secure_mean`).
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from tiny_audio_ssl.federated.model_vectors import Vector
 from tiny_audio_ssl.federated.update_encoding import decode
 
 
-class OutOfRange(Exception):
-    """An update that the protocol would cut off."""
+class UpdateRangeError(Exception):
+    """An update has values that the protocol would clip."""
 
 
 def secure_mod(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
-    """On the device: masks what the app returns, if the settings ask for it."""
+    """Mask the app's reply on the client, if the settings ask for it."""
     config = FederatedConfig.from_run_config(context.run_config)
     if not config.secure_aggregation:
         return call_next(message, context)
     from flwr.client.mod import secaggplus_mod
 
     def app(message: Message, context: Context) -> Message:
-        return _translated(message, context, call_next, config)
+        return _call_translated(message, context, call_next, config)
 
     return secaggplus_mod(message, context, app)
 
 
-def _translated(
+def _call_translated(
     message: Message, context: Context, call_next: ClientAppCallable, config: FederatedConfig
 ) -> Message:
     from flwr.common import Code, FitRes, Status, ndarrays_to_parameters, parameters_to_ndarrays
@@ -64,7 +64,7 @@ def _translated(
 
 def _check_range(update: Vector, largest: float) -> None:
     if not np.isfinite(update).all() or np.abs(update).max() > largest:
-        raise OutOfRange(
+        raise UpdateRangeError(
             f"the update's largest value is {np.abs(update).max():.3g}, beyond secagg-range "
             f"{largest:g}; raise that"
         )
@@ -72,8 +72,10 @@ def _check_range(update: Vector, largest: float) -> None:
 
 @dataclass(frozen=True)
 class SecureMean:
+    """The mean of a round's updates, and the replies' numbers."""
+
     update: Vector  # weighted mean
-    nodes: list[int]  # whose updates are in it
+    node_ids: list[int]  # of the clients whose updates are in it
     metrics: list[dict[str, float]]
     weights: list[int]
 
@@ -85,9 +87,9 @@ def secure_mean(
     messages: Mapping[int, RecordDict],
     round_number: int,
 ) -> SecureMean | None:
-    """On the server: one round of the protocol; `messages` are what plain training would send.
+    """Run one round of the protocol on the server; `messages` are those of plain training, by node.
 
-    None when too few devices survived to take the masks off.
+    Returns None when too few clients survived to unmask the mean.
     """
     from flwr.common import FitIns, ndarrays_to_parameters
     from flwr.server import LegacyContext
@@ -99,12 +101,12 @@ def secure_mean(
     )
 
     instructions = []
-    for node, content in messages.items():
+    for node_id, content in messages.items():
         arrays = content.array_records["arrays"]
         parameters = ndarrays_to_parameters([arrays["weights"].numpy(), arrays["fixed"].numpy()])
-        told: Any = dict(content.config_records["config"])
-        instructions.append((SimpleNamespace(node_id=node), FitIns(parameters, told)))
-    strategy: Any = _Strategy(instructions)
+        configuration: Any = dict(content.config_records["config"])
+        instructions.append((SimpleNamespace(node_id=node_id), FitIns(parameters, configuration)))
+    strategy: Any = _MeanStrategy(instructions)
     legacy = LegacyContext(context=context, strategy=strategy)
     legacy.state.config_records[MAIN_CONFIGS_RECORD] = ConfigRecord(
         {Key.CURRENT_ROUND: round_number}
@@ -121,8 +123,8 @@ def secure_mean(
     return result
 
 
-class _Strategy:
-    """What the workflow expects of a strategy: whom to ask, and where the mean goes."""
+class _MeanStrategy:
+    """A strategy as the workflow expects it: it says whom to ask, and takes the mean."""
 
     def __init__(self, instructions: Sequence[Any]) -> None:
         self.instructions = instructions

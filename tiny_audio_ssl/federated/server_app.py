@@ -1,4 +1,4 @@
-"""The Flower ServerApp: settings in, a federation run, a folder of checkpoints out."""
+"""The Flower ServerApp: reads the settings and runs the federation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Raises `UserError` on settings that can't work; Flower's log then ends with it."""
+    """Run all rounds. Raises `UserError` for wrong settings; Flower's log then ends with it."""
     config = FederatedConfig.from_run_config(context.run_config)
     Federation(config, grid, context).run()

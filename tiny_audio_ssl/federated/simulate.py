@@ -1,4 +1,4 @@
-"""A simulation in one call: many devices on this machine, each with its part of a corpus."""
+"""A simulation: many clients on this machine, each with its part of a corpus."""
 
 from __future__ import annotations
 
@@ -12,67 +12,67 @@ from pathlib import Path
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import backends, processes
 from tiny_audio_ssl.federated.config import FederatedConfig
-from tiny_audio_ssl.federated.recordings import check_source
+from tiny_audio_ssl.federated.recordings import partition_sizes
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.utils.extras import require
 
-LOG = "flower.log"  # in the run's folder
+FLOWER_LOG = "flower.log"  # in the run's folder
 Report = Callable[[int, dict[str, float]], None]
 
 
 def simulate(
     config: FederatedConfig, workers: int | None = None, report: Report | None = None
 ) -> Path:
-    """Run `flwr run` against a SuperLink of its own; returns the folder of the last checkpoint.
+    """Run a SuperLink and `flwr run` against it; returns the folder of the last checkpoint.
 
     Args:
-        workers: devices that train at a time, one a core; all cores if None.
-        report: called with each round and its numbers, as it ends.
+        workers: clients that train at the same time, one on each core; all cores if None.
+        report: called with the number and the metrics of each round when it ends.
 
-    Raises `UserError`: settings or an artifact that can't work; a run that failed, and why.
+    Raises `UserError`: settings or an artifact that can't work, or a failed run, with its reason.
     """
     _require_ray()
     run = Path(config.out)
-    check_run(config)
-    check_source(config)
-    backends.process(config)
-    log = run / LOG
+    check_run_folder(config)
+    partition_sizes(config)
+    backends.make_fabric(config)
+    log = run / FLOWER_LOG
     log.unlink(missing_ok=True)
     federation = {
         "num-supernodes": config.clients,
         "client-resources-num-cpus": 1,
         "init-args-num-cpus": workers or os.cpu_count() or 1,
     }
-    with processes.home() as place:
+    with processes.flower_home() as home:
         port = processes.free_port()
-        place.connect(port)
-        processes.superlink(
-            place, place.folder / "superlink.log", "--insecure", "--simulation", port=port
+        home.connect(port)
+        processes.start_superlink(
+            home, home.folder / "superlink.log", "--insecure", "--simulation", port=port
         )
-        app = place.run_app(config, log, federation)
-        watch(app.poll, run, report)
-    return finished(config, log)
+        app = home.run_app(config, log, federation)
+        report_rounds(app.poll, run, report)
+    return finished_run(config, log)
 
 
 def _require_ray() -> None:
-    if importlib.util.find_spec("ray") is None:  # to import it would take seconds
+    if importlib.util.find_spec("ray") is None:  # importing it takes seconds
         require("ray", "federated")
 
 
-def check_run(config: FederatedConfig) -> None:
-    """What the server would say of the folder, before anything is started."""
+def check_run_folder(config: FederatedConfig) -> None:
+    """Raise the server's `UserError` about the run's folder before anything is started."""
     run = Path(config.out)
-    there = (run / "last").exists()
-    if there and not config.resume:
+    exists = (run / "last").exists()
+    if exists and not config.resume:
         raise UserError(
-            f"{run}: holds a run already; go on with it by --resume, or name another --out"
+            f"{run}: holds a run already; continue it with --resume, or name another --out"
         )
-    if config.resume and not there:
-        raise UserError(f"{run}: no run there to go on with; leave out --resume")
+    if config.resume and not exists:
+        raise UserError(f"{run}: no run there to continue; leave out --resume")
 
 
-def watch(ended: Callable[[], int | None], run: Path, report: Report | None) -> None:
-    """Wait for the end, and report the rounds that the server writes down meanwhile."""
+def report_rounds(ended: Callable[[], int | None], run: Path, report: Report | None) -> None:
+    """Wait for the end of a run, and report each round that the server logs meanwhile."""
     seen = last_round(run)[0]
     while True:
         done = ended() is not None
@@ -86,14 +86,14 @@ def watch(ended: Callable[[], int | None], run: Path, report: Report | None) -> 
         time.sleep(0.2)
 
 
-def finished(config: FederatedConfig, log: Path) -> Path:
-    """The last checkpoint, if all rounds were done. Raises `UserError` with what went wrong."""
+def finished_run(config: FederatedConfig, log: Path) -> Path:
+    """Return the last checkpoint of a finished run. Raises `UserError` if it failed, saying why."""
     run = Path(config.out)
     if (run / "last").exists() and last_round(run)[0] >= config.rounds:
         return checkpoint.locate(run)
-    if reason := processes.said(log):
+    if reason := processes.last_user_error(log):
         raise UserError(reason)
-    raise UserError(f"the run ended early; {log} says:\n{processes.tail(log)}")
+    raise UserError(f"the run ended early; {log} says:\n{processes.log_tail(log)}")
 
 
 def _rounds(run: Path) -> list[tuple[int, dict[str, float]]]:
@@ -104,5 +104,5 @@ def _rounds(run: Path) -> list[tuple[int, dict[str, float]]]:
 
 
 def last_round(run: Path) -> tuple[int, dict[str, float]]:
-    """The newest round of a run, and its numbers; round 0 if there is none."""
+    """Return the newest round of a run and its metrics; round 0 if there is none."""
     return max(_rounds(run), key=lambda one: one[0], default=(0, {}))

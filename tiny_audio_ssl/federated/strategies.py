@@ -1,4 +1,4 @@
-"""STRATEGIES: how a round's updates become new weights; all are Flower's, by name."""
+"""STRATEGIES: Flower's strategies, by name, which turn a round's updates into new weights."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from flwr.serverapp.strategy import (
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import FederatedConfig, StrategyName
 from tiny_audio_ssl.federated.model_vectors import Vector
-from tiny_audio_ssl.federated.reply_validation import Accepted
+from tiny_audio_ssl.federated.reply_validation import AcceptedReply
 
 STRATEGIES: dict[StrategyName, Callable[[FederatedConfig], FedAvg]] = {
     "fedavg": lambda config: FedAvg(),  # arXiv 1602.05629
-    # arXiv 1812.06127: on the server as FedAvg; the devices hold their weights back.
+    # arXiv 1812.06127: on the server as FedAvg; the clients add the proximal term.
     "fedprox": lambda config: FedProx(proximal_mu=config.proximal_mu),
     "fedadam": lambda config: FedAdam(eta=config.server_learning_rate),  # arXiv 2003.00295
     "trimmed-mean": lambda config: FedTrimmedAvg(beta=config.trim),  # arXiv 1803.01498
@@ -32,15 +32,15 @@ STRATEGIES: dict[StrategyName, Callable[[FederatedConfig], FedAvg]] = {
 
 
 class Aggregation:
-    """A strategy and its memory (FedAdam's moments), which a checkpoint keeps."""
+    """A strategy with its state (FedAdam's moments), which a checkpoint keeps."""
 
     def __init__(self, config: FederatedConfig) -> None:
         self.strategy = STRATEGIES[config.strategy](config)
 
     def new_weights(
-        self, round_number: int, weights: Vector, accepted: Sequence[Accepted]
+        self, round_number: int, weights: Vector, accepted: Sequence[AcceptedReply]
     ) -> Vector:
-        """From the weights that were sent and the updates, the next weights.
+        """Return the next weights, from the weights that were sent and the updates.
 
         Raises `UserError` when the result is not finite.
         """
@@ -58,6 +58,7 @@ class Aggregation:
         return new
 
     def state(self) -> dict[str, Vector]:
+        """Return the strategy's state; empty for strategies without one."""
         moments = {
             "m": getattr(self.strategy, "m_t", None),
             "v": getattr(self.strategy, "v_t", None),
@@ -65,18 +66,18 @@ class Aggregation:
         return {name: value["weights"] for name, value in moments.items() if value}
 
     def load_state(self, state: dict[str, Vector]) -> None:
-        """The inverse of `state`."""
+        """Restore what `state` returned."""
         if isinstance(self.strategy, FedAdam) and state:
             self.strategy.m_t = {"weights": state["m"]}
             self.strategy.v_t = {"weights": state["v"]}
 
 
-def _reply(weights: Vector, one: Accepted) -> Message:
-    """As Flower's strategies expect it: new weights, not an update."""
+def _reply(weights: Vector, one: AcceptedReply) -> Message:
+    """Return a reply as Flower's strategies expect it: with new weights instead of an update."""
     content = RecordDict(
         {
             "arrays": ArrayRecord({"weights": Array(weights + one.update)}),
             "metrics": MetricRecord({"num-examples": one.weight}),
         }
     )
-    return Message(content, dst_node_id=one.node, message_type=MessageType.TRAIN)
+    return Message(content, dst_node_id=one.node_id, message_type=MessageType.TRAIN)

@@ -1,7 +1,8 @@
-"""How an update travels: float32, float16 or int8, with error feedback.
+"""Updates as float32, float16 or int8 arrays.
 
-What rounding loses stays on the device and is added to its next update, so that nothing is lost for
-good (Seide et al., Interspeech 2014; Karimireddy et al. 2019, arXiv 1901.09847, algorithm 2).
+Error feedback belongs to it: a client keeps the rounding error and adds it to its next update, so
+that nothing is lost for good (Seide et al., Interspeech 2014; Karimireddy et al. 2019,
+arXiv 1901.09847, algorithm 2).
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from tiny_audio_ssl.federated.config import Encoding
 from tiny_audio_ssl.federated.model_vectors import Vector
 
 BLOCK = 256  # int8: numbers that share a scale; layers differ in size by a hundred times
-KINDS: dict[str, type[np.generic]] = {
+DTYPES: dict[str, type[np.generic]] = {
     "float32": np.float32,
     "float16": np.float16,
     "int8": np.int8,
 }
 
 
-def encode(update: Vector, kind: Encoding) -> ArrayRecord:
-    """{"update": [n] in the encoding, "scales": float32 [blocks] for int8}."""
-    if kind != "int8":
+def encode(update: Vector, encoding: Encoding) -> ArrayRecord:
+    """Return {"update": [n] in the encoding, and for int8 "scales": float32 [blocks]}."""
+    if encoding != "int8":
         with np.errstate(over="ignore"):  # to infinity, which the server refuses by name
-            return ArrayRecord({"update": Array(update.astype(KINDS[kind]))})
+            return ArrayRecord({"update": Array(update.astype(DTYPES[encoding]))})
     blocks = _blocks(update)
     scales = np.abs(blocks).max(axis=1) / 127
     steps = blocks / np.where(scales > 0, scales, 1)[:, None]
@@ -32,16 +33,17 @@ def encode(update: Vector, kind: Encoding) -> ArrayRecord:
     return ArrayRecord({"update": Array(rounded), "scales": Array(scales.astype(np.float32))})
 
 
-def decode(record: ArrayRecord, kind: Encoding, size: int) -> Vector:
-    """The update, float32 [size].
+def decode(record: ArrayRecord, encoding: Encoding, size: int) -> Vector:
+    """Undo `encode`; returns the update, float32 [size].
 
-    Raises `ValueError` when the record is not what `encode` makes of so many numbers.
+    Raises `ValueError` when the record does not have the arrays that `encode` makes of so many
+    numbers.
     """
-    expected = {"update", "scales"} if kind == "int8" else {"update"}
+    expected = {"update", "scales"} if encoding == "int8" else {"update"}
     if set(record) != expected:
         raise ValueError(f"arrays {', '.join(record) or 'none'}; expected {', '.join(expected)}")
-    update = _array(record, "update", (size,), KINDS[kind])
-    if kind != "int8":
+    update = _array(record, "update", (size,), DTYPES[encoding])
+    if encoding != "int8":
         return update.astype(np.float32)
     scales = _array(record, "scales", (-(-size // BLOCK),), np.float32)
     blocks = _blocks(update.astype(np.float32)) * scales[:, None]
@@ -50,7 +52,7 @@ def decode(record: ArrayRecord, kind: Encoding, size: int) -> Vector:
 
 
 def payload_bytes(record: ArrayRecord) -> int:
-    """Bytes of the arrays as they are sent."""
+    """Return the size of the arrays as they are sent, in bytes."""
     return sum(len(array.data) for array in record.values())
 
 
@@ -60,13 +62,13 @@ def _blocks(vector: Vector) -> Vector:
 
 
 def _array(
-    record: ArrayRecord, name: str, shape: tuple[int, ...], kind: type[np.generic]
+    record: ArrayRecord, name: str, shape: tuple[int, ...], dtype: type[np.generic]
 ) -> np.ndarray:
     array = record[name]
-    # As announced, before anything is unpacked; then as it is.
-    found = array.numpy() if tuple(array.shape) == shape and array.dtype == kind.__name__ else None
-    if found is None or found.shape != shape or found.dtype != kind:
+    # First by what the record announces, before anything is unpacked; then by the array itself.
+    found = array.numpy() if tuple(array.shape) == shape and array.dtype == dtype.__name__ else None
+    if found is None or found.shape != shape or found.dtype != dtype:
         raise ValueError(
-            f"{name}: {array.dtype} {tuple(array.shape)}; expected {kind.__name__} {shape}"
+            f"{name}: {array.dtype} {tuple(array.shape)}; expected {dtype.__name__} {shape}"
         )
     return found

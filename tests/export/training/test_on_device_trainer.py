@@ -14,7 +14,7 @@ import torch
 from support.runs import chord, settle
 from torch import Tensor, nn
 
-from tiny_audio_ssl import UserError
+from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import EncoderConfig
 from tiny_audio_ssl.pretext import PRETEXTS
@@ -22,7 +22,6 @@ from tiny_audio_ssl.training.config import PretrainConfig
 
 pytest.importorskip("executorch")
 
-from tiny_audio_ssl.cli import run as run_command
 from tiny_audio_ssl.export import manifest, reference
 from tiny_audio_ssl.export.training.on_device_trainer import OnDeviceTrainer
 from tiny_audio_ssl.export.training.to_training import (
@@ -83,8 +82,8 @@ def export_once(tmp_path_factory) -> Exported:
         folder = tmp_path_factory.mktemp(task)
         encoder = EncoderConfig(name, width=0.25, norm=norm, pooling=pooling)
         run = make_run(folder / "last", task, encoder)
-        options = ["--format", "executorch-training", "--batch-size", str(BATCH)]
-        assert run_command(["export", str(run), *options, "--out", str(folder / "training")]) == 0
+        options = ["--batch-size", str(BATCH), "--out", str(folder / "training")]
+        assert cli.run(["export-training", str(run), *options]) == 0
         return run, folder / "training"
 
     return exported
@@ -149,7 +148,7 @@ def test_weights_are_the_checkpoints_and_go_back(gap, tmp_path):
 
 def test_what_comes_back_embeds_and_exports_and_has_its_heads(gap, tmp_path):
     import tiny_audio_ssl
-    from tiny_audio_ssl.export import export_run
+    from tiny_audio_ssl.export.exporter import export
 
     _, folder = gap
     trainer = OnDeviceTrainer(folder, learning_rate=0.1)
@@ -160,7 +159,9 @@ def test_what_comes_back_embeds_and_exports_and_has_its_heads(gap, tmp_path):
     wave = sounds(1, 15_600)[0].numpy()
     before = tiny_audio_ssl.load(folder / "start").embed(wave)
     assert abs(tiny_audio_ssl.load(back).embed(wave) - before).max() > 1e-4
-    result = export_run(back, tmp_path / "export", ["executorch"], ["fp32"], ["mel"], parity=False)
+    result = export(
+        back, tmp_path / "export", format="onnx", precision="fp32", input="mel", parity=False
+    )
     assert result.artifacts[0].path.is_file()
     loaded = checkpoint.load(back)
     pretext, _ = load_task(loaded, PretrainConfig.from_dict(loaded.run))  # as `resume` does
@@ -244,17 +245,6 @@ def test_verify_takes_the_same_step(gap, tmp_path):
     assert "gives other gradient norms" in problem
 
 
-def test_the_command_takes_no_options_of_other_formats(gap, capsys):
-    training = ["export", str(gap[0]), "--format", "executorch-training"]
-    for options, said in (
-        ([*training, "--precision", "int8"], "not with --precision"),
-        ([*training, "onnx"], "not with executorch-training onnx"),
-        (["export", str(gap[0]), "--batch-size", "3"], "--batch-size is for"),
-    ):
-        assert run_command(options) == 2
-        assert said in " ".join(capsys.readouterr().err.split())
-
-
 def test_tasks_that_cannot_are_refused(tmp_path):
     small = EncoderConfig(width=0.25, norm="group")
     run = make_run(tmp_path / "byol", "byol-a", small)
@@ -273,5 +263,5 @@ def test_tasks_that_cannot_are_refused(tmp_path):
     with pytest.raises(UserError, match="heads are not temporal-gap"):
         export_training(tmp_path / "bare", tmp_path / "out")
     with pytest.raises(UserError, match="--batch-size 1"):
-        export_training(run, tmp_path / "out", 1)
+        export_training(run, tmp_path / "out", batch_size=1)
     assert not (tmp_path / "out").exists()

@@ -16,8 +16,9 @@ from tiny_audio_ssl.models.encoders import Residual, depthwise_separable
 pytest.importorskip("executorch")
 
 from tiny_audio_ssl.export.training import joint_graph, to_training
-from tiny_audio_ssl.export.training.on_device_trainer import load_module
-from tiny_audio_ssl.export.training.to_training import VERIFIED, frozen
+from tiny_audio_ssl.export.training.frozen_norm import frozen
+from tiny_audio_ssl.export.training.pytorch_private import load_training_module
+from tiny_audio_ssl.export.training.to_training import VERIFIED
 
 BATCH = 3
 
@@ -91,7 +92,7 @@ def in_executorch(
     step: nn.Module, inputs: list[Tensor], folder: Path
 ) -> tuple[Tensor, dict[str, Tensor], dict[str, int]]:
     operators = to_training.to_training(step, inputs, folder / "step.pte")
-    module = load_module(folder / "step.pte")
+    module = load_training_module(folder / "step.pte")
     loss, _ = module.forward_backward("forward", inputs)
     return loss, module.named_gradients(), operators
 

@@ -13,7 +13,6 @@ from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.embedding.mel_statistics import MelStatistics
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
@@ -24,10 +23,10 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
     """Open the model that a word on the command line names.
 
     Args:
-        spec: a run or checkpoint folder; an exported .pte or .onnx that takes waveforms;
-            `random:RUN`, the same encoder and front-end statistics with random weights; `logmel`,
-            or `logmel:all` with all that a readout has; or `hear:package.module`, any module with
-            the HEAR API.
+        spec: a run or checkpoint folder; `random:RUN`, the same encoder and front-end statistics
+            with random weights; `logmel`, or `logmel:all` with all that a readout has; or
+            `hear:package.module`, any module with the HEAR API. For artifacts see
+            `export.artifact_model`.
         weights: of a `hear:` module.
 
     Raises `UserError`: no such run or module, weights that nobody asked for.
@@ -43,31 +42,7 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
         return LogMelStatistics(every=bool(colon))
     if kind == "random" and colon:
         return random_weights(embedding.load(rest))
-    if Path(spec).suffix in (".pte", ".onnx"):
-        return open_waveform_artifact(Path(spec))
     return embedding.load(spec)
-
-
-def open_waveform_artifact(path: Path) -> InWindows:
-    """An artifact beside its manifest, in its own runtime.
-
-    Raises `UserError`: it takes no waveform, or is not what its manifest says.
-    """
-    # Imported late: the runtimes take seconds.
-    from tiny_audio_ssl.export import manifest
-    from tiny_audio_ssl.export.runtimes import open_artifact
-
-    content = manifest.read(path.parent)
-    entry = next((a for a in content["artifacts"] if a["file"] == path.name), None)
-    if entry is None or entry["input"]["kind"] != "waveform":
-        fitting = [a["file"] for a in content["artifacts"] if a["input"]["kind"] == "waveform"]
-        raise UserError(
-            f"{path}: a probe needs an artifact that takes waveforms; beside it are "
-            f"{', '.join(fitting) or 'none: export with --input waveform'}"
-        )
-    run = open_artifact(path, threads=1)
-    dim, samples = content["embedding_dim"], content["window_samples"]
-    return InWindows(run, samples, dim, str(path), entry["sha256"])
 
 
 def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:

@@ -91,15 +91,17 @@ def open_models(
     weights: Sequence[str] = (),
     readout: Sequence[str] = (),
     baselines: bool = True,
+    opener: Callable[[str, str | None], EmbeddingModel] = open_model,
 ) -> list[EmbeddingModel]:
     """Open runs and other models, and add baselines.
 
     Args:
         runs: run or checkpoint folders; a folder given twice is opened once.
-        others: models as `open_model` takes them.
+        others: models as `opener` takes them.
         weights: file for each `hear:` model, in their order; none if they load no weights.
         readout: parts that make up the embeddings of the runs; as each checkpoint says if empty.
         baselines: add random weights and log-mel statistics.
+        opener: opens a model by its name and the file with its weights.
 
     Raises `UserError`: a model can't be opened, or two models share a name.
     """
@@ -110,7 +112,7 @@ def open_models(
             f"{len(weights)} --weights for {len(peers)} hear: models; give one for each model"
         )
     files = iter(weights)
-    models += [open_model(spec, next(files, None) if spec in peers else None) for spec in others]
+    models += [opener(spec, next(files, None) if spec in peers else None) for spec in others]
     models += baselines_of(models) if baselines else []
     check_names(models)
     return models

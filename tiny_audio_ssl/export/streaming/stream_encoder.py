@@ -11,10 +11,10 @@ The result is that of the offline model with these slices (`offline`) on the win
 to float rounding. Per-layer convolution state is not needed, nor would it give the same network:
 convolutions pad with zeros at a slice's edges.
 
-A packet is never shorter than a slice: whoever wants longer slices hands over longer packets. The
-other way would be a conditional inside the artifact, which today's tools leave aside: the branch
-with the encoder is not delegated to XNNPACK (100 times slower, and int8 does not lower), nor
-quantised for ONNX Runtime.
+A packet is never shorter than a slice: longer slices need longer packets. The alternative is a
+conditional inside the artifact, which today's tools handle badly: the branch with the encoder is
+not delegated to XNNPACK (100 times slower, and int8 does not lower), nor quantized for ONNX
+Runtime.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.half import rounded
 from tiny_audio_ssl.export.streaming.window_readout import WindowReadout
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 
@@ -37,7 +38,7 @@ FEWEST_FRAMES = 2  # of a packet; a single one has no change within
 
 @dataclass(frozen=True)
 class StreamShape:
-    """How a stream is cut. All in frames (hops of 10 ms), but for `packets`."""
+    """Sizes of a stream, in frames (hops of 10 ms) except for `packets`."""
 
     packet_frames: int
     slice_frames: int  # of the encoder; a whole number in a packet
@@ -47,7 +48,7 @@ class StreamShape:
 def stream_shape(
     model: WaveformEncoder, packet_ms: float | None, window_samples: int
 ) -> StreamShape:
-    """How a stream of this model is cut.
+    """Return the sizes of a stream of this model.
 
     Args:
         packet_ms: the checkpoint's slice, at most 320 ms, if None.
@@ -83,7 +84,10 @@ def stream_shape(
 
 
 def offline(model: WaveformEncoder, shape: StreamShape) -> WaveformEncoder:
-    """The same weights, reading a whole window in the stream's slices: what a stream must equal."""
+    """Return a copy of the model that reads whole windows in the stream's slices.
+
+    Its embedding is the one that a stream must equal.
+    """
     model = copy.deepcopy(model)
     model.encoder.config = replace(model.encoder.config, slice_frames=shape.slice_frames)
     return model.eval()
@@ -98,6 +102,19 @@ class PacketMaps(nn.Module):
 
     def forward(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
         return self.encoder.maps(logmel)
+
+
+class HalfMaps(nn.Module):
+    """`PacketMaps` with the body in float16; log-mel and maps are float32 outside."""
+
+    def __init__(self, maps: PacketMaps) -> None:
+        super().__init__()
+        self.maps = maps
+        maps.encoder.body.half()
+
+    def forward(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
+        middle, last = self.maps(rounded(logmel))
+        return middle.float(), last.float()
 
 
 class StreamEncoder(nn.Module):
@@ -134,7 +151,7 @@ class StreamEncoder(nn.Module):
         return embedding, heard, samples[:, packet.shape[1] :], summaries
 
     def start(self, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-        """A silent packet and the state that a stream starts with."""
+        """Return a silent packet and the state that a stream starts with."""
         config = self.frontend.config
         return (
             torch.zeros(batch, config.hop * self.shape.packet_frames),

@@ -1,4 +1,4 @@
-"""Stream: an artifact fed like a microphone: sound of any length in, embeddings out."""
+"""Stream: an artifact fed like a microphone, with sound of any length in and embeddings out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PCM16_SCALE = 32768
 
 @dataclass(frozen=True)
 class StreamEmbedding:
-    """What a stream says of the sound from one sample to another, counted from its start."""
+    """An embedding of the sound between two samples, counted from the stream's start."""
 
     embedding: np.ndarray = field(repr=False)  # float32 [D]
     start_sample: int
-    end_sample: int  # the first one that it has not heard
+    end_sample: int  # exclusive
 
 
 class Stream:
@@ -36,7 +36,7 @@ class Stream:
     """
 
     def __init__(self, run: RunAll, described: Mapping[str, Any]) -> None:
-        """`run`: the artifact; `described`: what its manifest says under `stream`."""
+        """Start a stream of the artifact `run`; `described`: `stream` in its manifest entry."""
         self._run = run
         self.packet_samples = int(described["packet_samples"])
         self._window_samples = int(described["window_samples"])
@@ -45,7 +45,7 @@ class Stream:
 
     @classmethod
     def open(cls, path: str | Path, threads: int | None = None) -> Stream:
-        """Open an artifact that `export --input stream` made; its manifest.json must be beside.
+        """Open an artifact made by `export --input stream`; manifest.json must lie beside it.
 
         Raises `UserError`: no such artifact, one of another kind, altered, a missing extra.
         """
@@ -61,19 +61,19 @@ class Stream:
         return cls(open_outputs(path, threads), entry["stream"])
 
     def reset(self) -> None:
-        """Forget all: what comes next is another sound."""
+        """Forget everything heard: another sound follows."""
         self._state = [np.zeros((1, *shape), np.float32) for shape in self._shapes]
         self._waiting = np.zeros(0, np.float32)
         self._heard_samples = 0
 
     def push(self, pcm: np.ndarray) -> Iterator[StreamEmbedding]:
-        """Take mono sound at 16 kHz and give an embedding for every packet that it completes.
+        """Take mono sound at 16 kHz; yield an embedding for every packet that it completes.
 
         Args:
-            pcm: `[samples]`, any number, float in -1..1 or int16. What does not fill a packet
-                waits for the next call.
+            pcm: `[samples]`, any number, float in -1..1 or int16. A rest that does not fill a
+                packet waits for the next call.
 
-        Until a window is full, embeddings are of what there is: `start_sample` is 0. The state
+        Until a window is full, embeddings are of the sound so far: `start_sample` is 0. The state
         moves on as the result is iterated.
 
         Raises `UserError`: another shape or type, NaN or infinity; nothing of it is taken then.

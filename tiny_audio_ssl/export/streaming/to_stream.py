@@ -1,4 +1,4 @@
-"""Stream artifacts: written, described for the manifest, and compared with the offline model."""
+"""Write stream artifacts, describe them for the manifest, compare them with the offline model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.export.forms import Form, FormatName, Precision
-from tiny_audio_ssl.export.half import in_half_precision
+from tiny_audio_ssl.export.config import FormatName, Precision
+from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.parity import Parity, compare
-from tiny_audio_ssl.export.quantize import quantised_graph
-from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape, offline
+from tiny_audio_ssl.export.quantize import quantized_graph
+from tiny_audio_ssl.export.streaming.stream_encoder import (
+    HalfMaps,
+    PacketMaps,
+    StreamEncoder,
+    StreamShape,
+    offline,
+)
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.export.to_executorch import Operators, write_pte
 from tiny_audio_ssl.export.to_onnx import write_onnx
@@ -36,27 +42,29 @@ def to_stream(
 ) -> Operators | None:
     """Write one step of a stream, `INPUTS` -> `OUTPUTS`; ExecuTorch has them in this order.
 
-    `calibration`: waveforms [B, N] to quantise by, N at least a packet and 15 ms; for int8.
+    `calibration`: waveforms [B, N] to quantize by, N at least a packet and 15 ms; for int8.
     Raises `UserError` without the format's extra.
     """
     samples = None if calibration is None else _packets(network, calibration)
+    network = folded(network)
+    if precision == "fp16":
+        assert isinstance(network.maps, PacketMaps)
+        network.maps = HalfMaps(network.maps)
     if format == "onnx":
         given = None if samples is None else _on_its_own(network, samples)
         inputs = dict(zip(INPUTS, network.start(), strict=True))
-        write_onnx(network, inputs, target, OUTPUTS, precision, given)
+        # Calibrated without a past, so the linear layer, which comes after the state, stays float.
+        write_onnx(network, inputs, target, OUTPUTS, precision, given, float_linear=True)
         return None
-    network = folded(network)
-    if precision == "fp16":
-        in_half_precision(network)
-    elif samples is not None:
-        network.maps = quantised_graph(network.maps, network.frontend(samples).contiguous())
+    if samples is not None:
+        network.maps = quantized_graph(network.maps, network.frontend(samples).contiguous())
     return write_pte(program(network, *network.start()), target)
 
 
 def stream_entry(
     form: Form, model: WaveformEncoder, network: StreamEncoder, file: Path
 ) -> dict[str, Any]:
-    """What the manifest says of an artifact; the state is apart from its other outputs."""
+    """Return the manifest's entry for an artifact; its state is apart from the other outputs."""
     packet = network.start()[0].shape[1]
     entry = manifest.entry(form, model, packet, file)
     heard = {**entry["outputs"][0], "name": OUTPUTS[1]}
@@ -67,7 +75,7 @@ def stream_entry(
 
 
 def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
-    """What an app must know to drive it: the manifest's `stream`."""
+    """Return the manifest's `stream`: everything an app needs to drive the artifact."""
     batch = 1 if format == "executorch" else "batch"
     packet, *state = network.start()
     hop, shape = network.frontend.config.hop, network.shape
@@ -91,8 +99,10 @@ def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
 def stream_parity(
     stream: Stream, model: WaveformEncoder, shape: StreamShape, waveforms: Tensor, min_snr_db: float
 ) -> Parity:
-    """One stream over all recordings [B, N], end to end, against the offline model on the windows
-    that it has heard, where these do not overlap."""
+    """Compare one stream over all recordings [B, N], end to end, with the offline model.
+
+    Each window counts once: those that the stream has heard and that do not overlap.
+    """
     stream.reset()
     sound = waveforms.flatten()
     found = [torch.from_numpy(e.embedding) for e in stream.push(sound.numpy())]
@@ -107,13 +117,13 @@ def stream_parity(
 
 
 def _packets(network: StreamEncoder, waveforms: Tensor) -> Tensor:
-    """Every packet in waveforms [B, N], the samples before it included: [B', past + packet]."""
+    """Cut waveforms [B, N] into packets with the samples before them: [B', past + packet]."""
     packet, past, _ = (x.shape[1] for x in network.start())
     return waveforms.unfold(1, past + packet, packet).flatten(0, 1)
 
 
 def _on_its_own(network: StreamEncoder, samples: Tensor) -> tuple[Tensor, ...]:
-    """Inputs for packets [B, past + packet] that no summaries go before."""
+    """Return inputs for packets [B, past + packet] at the start of a stream: no summaries yet."""
     _, past, summaries = network.start(len(samples))
     before, packets = samples.tensor_split([past.shape[1]], dim=1)
     return packets.contiguous(), before.contiguous(), summaries

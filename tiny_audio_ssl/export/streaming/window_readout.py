@@ -1,4 +1,4 @@
-"""WindowReadout: the embedding of a window from summaries of its packets, which are pooled online.
+"""WindowReadout: the embedding of a window from summaries of its packets, pooled online.
 
 Equals the encoder's own pooling and `Readout` on the whole window, up to float rounding.
 """
@@ -42,7 +42,7 @@ class WindowReadout(nn.Module):
         self.size = 1 + sum(self.averaged.values()) + sum(self.largest.values())
 
     def summary(self, logmel: Tensor, middle: Tensor, last: Tensor, before: Tensor) -> Tensor:
-        """What a window needs to know of a packet: [B, 1, size]; `before`: of the one before it."""
+        """Summarize a packet for its window: [B, 1, size]; `before`: the summary before it."""
         averaged, largest = self._of_maps(middle, last)
         if "mel" in self.parts:
             averaged |= self._of_logmel(logmel, before)
@@ -51,7 +51,7 @@ class WindowReadout(nn.Module):
         return F.pad(known, (1, 0), value=1.0).unsqueeze(1)
 
     def _of_maps(self, middle: Tensor, last: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """By name, each [B, n]: what a window averages, and what it takes the largest of."""
+        """Return, by name, values [B, n] that a window averages, and those that it maximizes."""
         averaged: dict[str, Tensor] = {}
         largest: dict[str, Tensor] = {}
         if "last" in self.parts and self.global_max:
@@ -99,24 +99,24 @@ class WindowReadout(nn.Module):
                 # (Chan, Golub and LeVeque, 1979, equation 2.1).
                 deviation = (self._part(summaries, "mel") - mean["mel"].unsqueeze(1)) * present
                 variance = mean["variance"] + (deviation * deviation).sum(dim=1) / heard
-                # The oldest packet's first frame has no neighbour in the window.
+                # The oldest packet's first frame has no neighbor in the window.
                 change = mean["change"] * heard - self._part(summaries[:, 0], "edge")
                 change = change / (heard * float(self.packet_frames) - 1.0)
                 found += [mean["mel"], variance.sqrt(), largest["mel"], change]
         return _joined(found), heard
 
     def _part(self, summaries: Tensor, name: str) -> Tensor:
-        """What summaries [..., size] say by this name: [..., n]."""
+        """Return the values [..., n] of this name in summaries [..., size]."""
         return _named(self.averaged, summaries[..., 1:])[name]
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
-    """[B, n] each; XNNPACK takes no concatenation of one."""
+    """Concatenate parts [B, n]; XNNPACK takes no concatenation of one."""
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 def _named(sizes: dict[str, int], joined: Tensor) -> dict[str, Tensor]:
-    """The parts of so many entries each, from what is joined along the last dimension."""
+    """Split the last dimension into named parts of these sizes."""
     ends = accumulate(sizes.values())
     spans = zip(sizes.items(), ends, strict=True)
     return {name: joined[..., end - size : end] for (name, size), end in spans}

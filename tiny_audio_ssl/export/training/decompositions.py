@@ -1,4 +1,4 @@
-"""Convolutions, pooling, upsampling and group norm as gathers and matrix products, and back.
+"""Convolutions, pooling, upsampling, group norm and their gradients as gathers and products.
 
 ExecuTorch's portable convolution and its gradient are plain loops: 95 % of a training step. Its
 matrix product and its copies of whole rows are fast. So maps are laid out [C, rows, columns, B],
@@ -15,10 +15,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _disable_current_modes
+
+from tiny_audio_ssl.export.training.places import (
+    Places,
+    nearest_places,
+    pooled_size,
+    returned_places,
+    window_places,
+)
+from tiny_audio_ssl.export.training.pytorch_private import constant
 
 aten = torch.ops.aten
-Places = np.ndarray[Any, np.dtype[np.int64]]  # [taps, outputs]: the place each takes; -1: none
 INWARD, OUTWARD = (1, 2, 3, 0), (3, 0, 1, 2)  # [B, C, R, T] to [C, R, T, B], and back
 
 
@@ -40,7 +47,7 @@ def convolution(
         (n + 2 * p - k) // s + 1
         for n, p, k, s in zip(x.shape[2:], padding, weight.shape[2:], stride, strict=True)
     ]
-    places = windows(x.shape[2:], weight.shape[2:], stride, padding, size)
+    places = window_places(x.shape[2:], weight.shape[2:], stride, padding, size)
     y = _product(weight.flatten(2), _gathered(_inward(x), places), groups)
     if bias is not None:
         y = y + bias[:, None]
@@ -65,7 +72,7 @@ def convolution_backward(
         return NotImplemented
     g = _inward(grad)  # [O, Q, B]
     taps = weight.flatten(2)
-    places = windows(x.shape[2:], weight.shape[2:], stride, padding, grad.shape[2:])
+    places = window_places(x.shape[2:], weight.shape[2:], stride, padding, grad.shape[2:])
     of_x = of_weight = None
     if output_mask[1]:
         columns = _gathered(_inward(x), places).flatten(2)  # [C, k, Q * B]
@@ -75,13 +82,13 @@ def convolution_backward(
             of_weight = torch.mm(g.flatten(1), columns.flatten(0, 1).t())
         of_weight = of_weight.reshape(weight.shape)
     if output_mask[0]:
-        of_x = _of_input(g, taps, returned(places, x.shape[2:].numel()), groups)
+        of_x = _of_input(g, taps, returned_places(places, x.shape[2:].numel()), groups)
         of_x = _outward(of_x, x.shape[2:], len(x))
     return of_x, of_weight, g.flatten(1).sum(1) if output_mask[2] else None
 
 
 def _of_input(g: Tensor, taps: Tensor, back: Places, groups: int) -> Tensor:
-    """Gradient of the input [C, P, B]: places that the same taps reach are one product.
+    """Return the gradient of the input [C, P, B]: places that the same taps reach are one product.
 
     With a stride, each place is reached by a part of the taps only.
     """
@@ -89,17 +96,17 @@ def _of_input(g: Tensor, taps: Tensor, back: Places, groups: int) -> Tensor:
         taps = taps.transpose(0, 1)
     parts, order = [], []
     for positions, used in _reached_alike(back):
-        kept = taps if len(used) == len(back) else taps.index_select(2, _constant(used))
+        kept = taps if len(used) == len(back) else taps.index_select(2, constant(used))
         part = _product(kept, _gathered(g, back[np.ix_(used, positions)]), groups)
         parts.append(part.reshape(len(part), len(positions), -1))
         order += positions
     if len(parts) == 1:
         return parts[0]
-    return torch.cat(parts, 1).index_select(1, _constant(np.argsort(order)))
+    return torch.cat(parts, 1).index_select(1, constant(np.argsort(order)))
 
 
 def _reached_alike(back: Places) -> list[tuple[list[int], list[int]]]:
-    """Positions in groups, with the taps that reach any of the group.
+    """Group positions, each with the taps that reach any of the group.
 
     A position at the border lacks taps; it joins the smallest group that has all of its taps.
     """
@@ -120,12 +127,12 @@ def max_pool(
     dilation: Sequence[int] = (1, 1),
     ceil_mode: bool = False,
 ) -> Any:
-    """`aten.max_pool2d_with_indices`, windows side by side. The indices that it gives are empty:
-    the gradient finds the maximum again, and whoever else read them would be refused."""
+    """`aten.max_pool2d_with_indices`, windows side by side. Its indices are left empty: the
+    gradient finds the maximum again, and a program that reads them is refused."""
     if list(stride or kernel) != list(kernel) or any(padding) or set(dilation) != {1}:
         return NotImplemented
-    size = _pooled_size(x, kernel, ceil_mode)
-    places = windows(x.shape[2:], kernel, kernel, [0, 0], size)
+    size = pooled_size(x, kernel, ceil_mode)
+    places = window_places(x.shape[2:], kernel, kernel, [0, 0], size)
     y = _outward(_gathered(_inward(x), places, float("-inf")).amax(1), size, len(x))
     return y, torch.empty_like(y, dtype=torch.int64)
 
@@ -140,13 +147,13 @@ def max_pool_backward(
     ceil_mode: bool,
     indices: Tensor,
 ) -> Any:
-    """`aten.max_pool2d_with_indices_backward`: of equals the first has the gradient, as in eager.
+    """`aten.max_pool2d_with_indices_backward`: as in eager, the first of equal values gets it.
 
     ExecuTorch has a kernel of this name whose results are wrong.
     """
     if list(stride or kernel) != list(kernel) or any(padding) or set(dilation) != {1}:
         return NotImplemented
-    places = windows(x.shape[2:], kernel, kernel, [0, 0], grad.shape[2:])
+    places = window_places(x.shape[2:], kernel, kernel, [0, 0], grad.shape[2:])
     columns = _gathered(_inward(x), places, float("-inf"))  # [C, k, Q, B]
     largest, g = columns.amax(1), _inward(grad)
     shares = []
@@ -155,15 +162,15 @@ def max_pool_backward(
         share = g - g * torch.sign(largest - columns[:, tap])
         shares.append(share)
         g = g - share
-    back = returned(places, x.shape[2:].numel())
+    back = returned_places(places, x.shape[2:].numel())
     tap = back.argmax(0)  # the only one that reaches the place
-    of_x = torch.cat(shares, 1).index_select(1, _constant(tap * places.shape[1] + back.max(0)))
+    of_x = torch.cat(shares, 1).index_select(1, constant(tap * places.shape[1] + back.max(0)))
     return _outward(of_x, x.shape[2:], len(x))
 
 
 def upsample(x: Tensor, output_size: list[int], *scales: float | None) -> Tensor:
     """`aten.upsample_nearest2d`"""
-    places = _nearest(x.shape[2:], output_size)
+    places = nearest_places(x.shape[2:], output_size)
     return _outward(_gathered(_inward(x), places), output_size, len(x))
 
 
@@ -171,7 +178,7 @@ def upsample_backward(
     grad: Tensor, output_size: list[int], input_size: list[int], *scales: float | None
 ) -> Tensor:
     """`aten.upsample_nearest2d_backward`: of each place, the sum over its copies."""
-    places = _nearest(input_size[2:], output_size)[0]
+    places = nearest_places(input_size[2:], output_size)[0]
     copies = [np.flatnonzero(places == place) for place in range(input_size[2] * input_size[3])]
     back = np.full((max(map(len, copies)), len(copies)), -1)
     for place, found in enumerate(copies):
@@ -246,41 +253,6 @@ PRODUCTS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
 }
 
 
-def windows(
-    size: Sequence[int],
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    out: Sequence[int],
-) -> Places:
-    """For every tap of a window and every place of the output: the input's place under it."""
-    rows, columns = (
-        np.arange(o) * s - p + np.arange(k)[:, None]  # [k, o]
-        for o, s, p, k in zip(out, stride, padding, kernel, strict=True)
-    )
-    row, column = rows[:, None, :, None], columns[None, :, None, :]
-    inside = (row >= 0) & (row < size[0]) & (column >= 0) & (column < size[1])
-    return np.where(inside, row * size[1] + column, -1).reshape(kernel[0] * kernel[1], -1)
-
-
-def returned(places: Places, size: int) -> Places:
-    """For every tap and every place of the input: the output's place that took it [taps, size]."""
-    back = np.full((len(places), size), -1)
-    for tap, taken in enumerate(places):
-        outputs = np.flatnonzero(taken >= 0)
-        back[tap, taken[outputs]] = outputs
-    return back
-
-
-def _nearest(size: Sequence[int], out: Sequence[int]) -> Places:
-    row, column = (np.arange(o) * n // o for n, o in zip(size, out, strict=True))
-    return (row[:, None] * size[1] + column).reshape(1, -1)
-
-
-def _pooled_size(x: Tensor, kernel: Sequence[int], ceil_mode: bool) -> list[int]:
-    return [-(-n // k) if ceil_mode else n // k for n, k in zip(x.shape[2:], kernel, strict=True)]
-
-
 def _inward(x: Tensor) -> Tensor:
     """[B, C, R, T] -> [C, R * T, B]"""
     return x.permute(INWARD).flatten(1, 2)
@@ -300,7 +272,7 @@ def _gathered(x: Tensor, places: Places, outside: float = 0.0) -> Tensor:
     if (places < 0).any():
         x = torch.cat([x, torch.full((channels, 1, batch), outside)], 1)
         places = np.where(places < 0, size, places)
-    return x.index_select(1, _constant(places.ravel())).reshape(shape)
+    return x.index_select(1, constant(places.ravel())).reshape(shape)
 
 
 def _product(taps: Tensor, columns: Tensor, groups: int) -> Tensor:
@@ -314,9 +286,3 @@ def _product(taps: Tensor, columns: Tensor, groups: int) -> Tensor:
 def _covered(x: Tensor, weight: Tensor, dilation: list[int], transposed: bool, groups: int) -> bool:
     depthwise = groups == x.shape[1] == len(weight)
     return x.dim() == 4 and dilation == [1, 1] and not transposed and (groups == 1 or depthwise)
-
-
-def _constant(values: Any) -> Tensor:
-    """A constant of the graph, not an operator that makes it."""
-    with _disable_current_modes():
-        return torch.tensor(values, dtype=torch.int32)

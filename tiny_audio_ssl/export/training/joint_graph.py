@@ -1,39 +1,38 @@
 """One graph for loss and gradients, of operators that ExecuTorch has fast and right kernels for.
 
-PyTorch differentiates the step; then what `products` knows takes the place of convolutions and
-their like, transpositions that undo each other are dropped, and products of a transposed matrix
-become `linear`, which needs no transposed copy.
+PyTorch differentiates the step. Then the forms in `decompositions` replace convolutions and their
+like, transpositions that undo each other are dropped, and products of a transposed matrix become
+`linear`, which needs no transposed copy.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch._decomp import core_aten_decompositions
-from torch._export.utils import _detect_fake_mode_from_gm
-from torch._functorch.compile_utils import fx_graph_cse
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
-from torch.export.exported_program import _decompose_exported_program
 from torch.export.graph_signature import (
     ExportGraphSignature,
     InputKind,
     InputSpec,
     TensorArgument,
 )
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.passes.fake_tensor_prop import FakeTensorProp
-from torch.utils import _pytree as pytree
 
 from tiny_audio_ssl.export.training.decompositions import OUTWARD, PRODUCTS
+from tiny_audio_ssl.export.training.pytorch_private import (
+    FakeTensorMode,
+    NotCoveredError,
+    differentiate,
+    fake_mode,
+    propagate_shapes,
+    replace_graph,
+    trace,
+    without_duplicates,
+)
 
 aten = torch.ops.aten
-# PyTorch has Python kernels for these that index before anything is differentiated.
-TAKEN_APART = (aten.upsample_nearest2d.default, aten.upsample_nearest2d.vec)
 VIEWS = {
     aten.view.default,
     aten._unsafe_view.default,
@@ -51,76 +50,30 @@ ELEMENTWISE = {
 
 
 def joint_graph(step: nn.Module, inputs: Sequence[Tensor]) -> ExportedProgram:
-    """The program of `step` and its gradients.
+    """Return the program of `step` and its gradients.
 
     Args:
         step: gives the loss, then other outputs that no gradient reaches.
         inputs: examples; their shapes are those of the artifact.
     """
-    exported = torch.export.export(step, tuple(inputs), strict=False)
-    table: Any = core_aten_decompositions()
-    with _kept_whole():
-        joint = _decompose_exported_program(
-            exported,
-            cia_to_decomp={},
-            python_decomp_table={
-                op: how for op, how in table.items() if op not in {*PRODUCTS, *TAKEN_APART}
-            },
-            joint_loss_index=0,
-            decompose_custom_triton_ops=False,
-        )
+    joint = differentiate(torch.export.export(step, tuple(inputs), strict=False), PRODUCTS.keys())
     module, signature = joint.graph_module, joint.graph_signature
-    mode = _detect_fake_mode_from_gm(module)
-    assert mode is not None
+    mode = fake_mode(module)
     for node in list(module.graph.nodes):
         if node.target in PRODUCTS:
             _expand(node, module, mode)
     _simplify(module.graph)
     constants = _lifted(module, signature, mode)
-    module.graph = fx_graph_cse(module.graph)  # windows that both passes look through, for one
+    module.graph = without_duplicates(module.graph)  # such as windows that both passes gather
     _describe(module, signature, mode)
-    program: ExportedProgram = joint._update(
-        module, signature, constants={**joint.constants, **constants}
-    )
-    return program
-
-
-@contextlib.contextmanager
-def _kept_whole() -> Iterator[None]:
-    """Differentiate TAKEN_APART as the operators that they are."""
-    kernels = {op: dict(op.py_kernels) for op in TAKEN_APART}
-    try:
-        for op in TAKEN_APART:
-            op.py_kernels.clear()
-            op._dispatch_cache.clear()
-        yield
-    finally:
-        for op, kept in kernels.items():
-            op.py_kernels.update(kept)
-            op._dispatch_cache.clear()
-
-
-class _NotCovered(Exception):
-    """A stride, a dilation or the like that `products` does not write."""
+    return replace_graph(joint, module, signature, constants)
 
 
 def _expand(node: fx.Node, module: fx.GraphModule, mode: FakeTensorMode) -> None:
-    """Put what `PRODUCTS` says in the place of a node; one that it does not cover stays."""
-    flat, spec = pytree.tree_flatten(node.args)
-    nodes = [value for value in flat if isinstance(value, fx.Node)]
-
-    def call(*tensors: Tensor) -> Any:
-        given = iter(tensors)
-        args = [next(given) if isinstance(value, fx.Node) else value for value in flat]
-        out = PRODUCTS[node.target](*pytree.tree_unflatten(args, spec))  # type: ignore[index]
-        if out is NotImplemented:
-            raise _NotCovered
-        return out
-
+    """Replace a node by its form in `PRODUCTS`; one that this does not cover stays."""
     try:
-        with mode:
-            inner = make_fx(call)(*(n.meta["val"] for n in nodes))
-    except _NotCovered:
+        inner, nodes = trace(PRODUCTS[node.target], node, mode)  # type: ignore[index]
+    except NotCoveredError:
         return
     for constant in [n for n in inner.graph.nodes if n.op == "get_attr"]:
         constant.target = _kept(module, getattr(inner, str(constant.target)))
@@ -137,7 +90,7 @@ def _expand(node: fx.Node, module: fx.GraphModule, mode: FakeTensorMode) -> None
 
 
 def _kept(module: fx.GraphModule, values: Tensor) -> str:
-    """The name of a constant of these values; the same ones are kept once."""
+    """Keep a constant in the module, equal ones once; return its name."""
     names = [name for name in vars(module) if name.startswith("places_")]
     for name in names:
         if torch.equal(getattr(module, name), values):
@@ -165,7 +118,7 @@ def _simplify(graph: fx.Graph) -> None:
 
 
 def _before_transposition(node: fx.Node) -> None:
-    """An elementwise operator of maps that were just brought outward takes them as they were."""
+    """Move an elementwise operator of maps that were just transposed before the transposition."""
     maps = node.all_input_nodes
     if not all(_permutes(n, OUTWARD) for n in maps):
         return
@@ -177,7 +130,7 @@ def _before_transposition(node: fx.Node) -> None:
 
 
 def _cancel(node: fx.Node) -> None:
-    """A transposition that undoes the one before it."""
+    """Drop a transposition that undoes the one before it."""
     before = node.args[0]
     if isinstance(before, fx.Node) and before.target is aten.permute.default:
         order: Any = [before.args[1][axis] for axis in node.args[1]]  # type: ignore[index, union-attr]
@@ -186,8 +139,8 @@ def _cancel(node: fx.Node) -> None:
 
 
 def _look_through(node: fx.Node) -> None:
-    """Of several views in a row only the last counts; of maps laid out otherwise than when it was
-    traced, it has to be a copy."""
+    """Keep only the last of several views in a row; as a copy, since the maps may be laid out
+    differently from when they were traced."""
     before = node.args[0]
     if isinstance(before, fx.Node) and before.target in VIEWS:
         before = before.args[0]
@@ -195,7 +148,8 @@ def _look_through(node: fx.Node) -> None:
 
 
 def _as_linear(node: fx.Node) -> None:
-    """a b^T + bias: ExecuTorch's `addmm` is a plain loop, and transposing copies."""
+    """Write a b^T + bias as `linear`: ExecuTorch's `addmm` is a plain loop, and transposing
+    copies."""
     *bias, left, right = node.args
     row = not bias or bias[0].meta["val"].dim() == 1  # type: ignore[union-attr]
     if isinstance(right, fx.Node) and _permutes(right, (1, 0)) and row and not node.kwargs:
@@ -210,11 +164,8 @@ def _permutes(node: fx.Node, order: Sequence[int]) -> bool:
 def _describe(
     module: fx.GraphModule, signature: ExportGraphSignature, mode: FakeTensorMode
 ) -> None:
-    """Shapes of every value, and the signature's names of the outputs, after all changes."""
-    with mode:
-        FakeTensorProp(module, mode).propagate_dont_convert_inputs(
-            *(n.meta["val"] for n in module.graph.find_nodes(op="placeholder"))
-        )
+    """Update the shapes of all values and the outputs' names in the signature."""
+    propagate_shapes(module, mode)
     (outputs,) = module.graph.find_nodes(op="output")[0].args
     for spec, node in zip(signature.output_specs, outputs, strict=True):
         if isinstance(node, fx.Node):
@@ -225,7 +176,7 @@ def _describe(
 def _lifted(
     module: fx.GraphModule, signature: ExportGraphSignature, mode: FakeTensorMode
 ) -> dict[str, Tensor]:
-    """Constants become inputs of the graph, before the user's."""
+    """Make constants inputs of the graph, before the user's; return them by name."""
     user = next(i for i, s in enumerate(signature.input_specs) if s.kind is InputKind.USER_INPUT)
     first = module.graph.find_nodes(op="placeholder")[user]
     constants: dict[str, Tensor] = {}

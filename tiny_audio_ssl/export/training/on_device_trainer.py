@@ -1,4 +1,4 @@
-"""OnDeviceTrainer: opens a training artifact and trains it, with the runtime that a phone has."""
+"""OnDeviceTrainer: train a training artifact in the runtime that a phone has."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from torch import Tensor
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import prepare_runtime
+from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training_module
 from tiny_audio_ssl.export.training.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.utils.quiet import exporters_hushed, native_stderr_hidden
-
-METHOD = "forward"
 
 
 class OnDeviceTrainer:
@@ -41,9 +39,9 @@ class OnDeviceTrainer:
         weight_decay: float = 0.0,
         threads: int | None = 1,
     ) -> None:
-        """Open the folder that `export --format executorch-training` makes.
+        """Open the folder that `export-training` makes.
 
-        `threads`: None leaves the runtime's own choice.
+        `threads`: the runtime's own choice if None.
 
         Raises `UserError`: no such folder, an artifact truncated or altered, a missing extra.
         """
@@ -61,7 +59,7 @@ class OnDeviceTrainer:
         self._config = PretrainConfig.from_dict(self._start.run)
         self._pretext, _ = load_task(self._start, self._config)
         prepare_runtime("executorch", threads)
-        self._module = load_module(folder / self.entry["file"])
+        self._module = load_training_module(folder / self.entry["file"])
         self._parameters = self._reach_parameters()
         self._restart()
 
@@ -71,7 +69,7 @@ class OnDeviceTrainer:
 
     @torch.no_grad()
     def draw(self, waveforms: Tensor, rng: torch.Generator) -> Inputs:
-        """A step's inputs from clips [batch_size, samples], mono, -1..1, at 16 kHz.
+        """Draw a step's inputs from clips [batch_size, samples], mono, -1..1, at 16 kHz.
 
         Longer clips than the task's are cut at their start; shorter ones are a `UserError`.
         """
@@ -84,7 +82,7 @@ class OnDeviceTrainer:
         return self._pretext.inputs(self._start.model.frontend, waveforms[:, :needed], rng)
 
     def gradients(self, inputs: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
-        """The loss on what `draw` gave, and its gradient by parameter name; no weight changes.
+        """Return the loss on inputs of `draw`, and its gradients by parameter; change no weight.
 
         Raises `UserError`: names, shapes or types that are not the manifest's.
         """
@@ -92,7 +90,7 @@ class OnDeviceTrainer:
         return float(loss), dict(self._module.named_gradients())
 
     def step(self, inputs: Mapping[str, Tensor]) -> float:
-        """One step of SGD; gives the loss before it.
+        """Take one step of SGD; return the loss before it.
 
         Raises `UserError` if loss or gradients are not finite; the weights are then as before.
         """
@@ -107,7 +105,7 @@ class OnDeviceTrainer:
         return loss
 
     def weights(self) -> dict[str, Tensor]:
-        """A copy of all weights, by their names in the checkpoint."""
+        """Return a copy of all weights, by their names in the checkpoint."""
         return {name: self._parameters[name].clone() for name in self._shapes()}
 
     def set_weights(self, weights: Mapping[str, Tensor]) -> None:
@@ -161,7 +159,7 @@ class OnDeviceTrainer:
         return tuple(inputs[name].contiguous() for name in wanted)
 
     def _reach_parameters(self) -> dict[str, Tensor]:
-        """The runtime's own memory, which it shows after a first pass."""
+        """Return the runtime's own memory, which it shows after a first pass."""
         zeros = {
             spec["name"]: torch.zeros(spec["shape"], dtype=getattr(torch, spec["dtype"]))
             for spec in self.entry["inputs"]
@@ -187,20 +185,8 @@ def _entry(folder: Path) -> dict[str, Any]:
         if entry["format"] == FORMAT:
             return dict(entry)
     raise UserError(
-        f"{folder}: holds no training artifact; make one with "
-        f"`tiny-audio-ssl export RUN --format {FORMAT}`"
+        f"{folder}: holds no training artifact; make one with `tiny-audio-ssl export-training RUN`"
     )
-
-
-def load_module(path: Path) -> Any:
-    """ExecuTorch's training module of a .pte; `UserError` if it is none."""
-    from executorch.extension.training import _load_for_executorch_for_training
-
-    try:
-        with native_stderr_hidden(), exporters_hushed():
-            return _load_for_executorch_for_training(str(path))
-    except RuntimeError as error:
-        raise UserError(f"{path}: its runtime can't load it ({error}); export it again") from error
 
 
 def _check_names(what: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

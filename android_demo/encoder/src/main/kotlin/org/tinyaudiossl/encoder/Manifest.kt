@@ -7,7 +7,7 @@ import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
-/** A manifest or artifact that is absent, damaged or of another version. The message is for users. */
+/** A manifest or artifact that is missing, damaged or of another version. The message is for users. */
 class ManifestException(message: String, cause: Throwable? = null) : IOException(message, cause)
 
 /** One tensor that a stream hands from a run to the next; [shape] with a batch of one. */
@@ -61,7 +61,7 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
 
     companion object {
         const val FILE = "manifest.json"
-        private const val FORMAT_VERSION = 2
+        private val FORMAT_VERSIONS = 2..3 // they differ in the spelling of `license`, not read here
         private val LISTENING = listOf("stream", "waveform")
         private val RUNTIMES = mapOf("onnx" to "onnxruntime", "executorch" to "executorch")
 
@@ -69,9 +69,10 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
         fun parse(text: String): Manifest = try {
             val content = JSONObject(text)
             val version = content.getInt("format_version")
-            if (version != FORMAT_VERSION) {
+            if (version !in FORMAT_VERSIONS) {
                 throw ManifestException(
-                    "the manifest has format version $version, this app reads $FORMAT_VERSION; " +
+                    "the manifest has format version $version, this app reads " +
+                        "${FORMAT_VERSIONS.joinToString(" and ")}; " +
                         "export again with the toolkit that the app came with",
                 )
             }

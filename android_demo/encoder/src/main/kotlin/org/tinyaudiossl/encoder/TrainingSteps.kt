@@ -9,7 +9,7 @@ import org.pytorch.executorch.training.SGD
 import org.pytorch.executorch.training.TrainingModule
 
 /**
- * A few steps of `training.pte` (`export --format executorch-training`) on made-up input: whether
+ * A few steps of `training.pte` (`export-training`) on made-up input: whether
  * this phone can train, and how long a step takes. Real clips need their log-mel slices drawn as
  * docs/training-on-device.md says.
  */

@@ -18,7 +18,7 @@ class ManifestTest {
         folder.deleteRecursively()
     }
 
-    private fun write(file: String = "a.onnx", version: Int = 2, hash: String? = null): Manifest {
+    private fun write(file: String = "a.onnx", version: Int = 3, hash: String? = null): Manifest {
         File(folder, "a.onnx").writeBytes(bytes)
         File(folder, Manifest.FILE).writeText(
             """{"format_version": $version, "sample_rate_hz": 16000, "window_samples": 15600, "later": {},
@@ -70,10 +70,16 @@ class ManifestTest {
     }
 
     @Test
-    fun `what is no manifest of this version is refused`() {
-        assertContains(refusal { write(version = 3) }, "version 3")
+    fun `the version before is read too`() {
+        assertEquals(write(version = 3), write(version = 2))
+    }
+
+    @Test
+    fun `another version or another file is refused`() {
+        assertContains(refusal { write(version = 1) }, "version 1, this app reads 2 and 3")
+        assertContains(refusal { write(version = 4) }, "version 4")
         assertContains(refusal { Manifest.parse("{") }, "not a manifest")
-        assertContains(refusal { Manifest.parse("""{"format_version": 2}""") }, "not a manifest")
+        assertContains(refusal { Manifest.parse("""{"format_version": 3}""") }, "not a manifest")
         assertContains(refusal { Manifest.open(File(folder, "none")) }, "not there")
     }
 

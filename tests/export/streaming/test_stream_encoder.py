@@ -1,0 +1,132 @@
+"""Streams equal the offline model on the same sound, however the sound is cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support.runs import chord
+from support.streams import eager, expected, joined, pushed, small, sound
+
+from tiny_audio_ssl import UserError
+from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
+from tiny_audio_ssl.export.streaming.stream_encoder import (
+    StreamEncoder,
+    StreamShape,
+    stream_shape,
+)
+
+
+@pytest.mark.parametrize("pooling", ["mean_max", "max"])
+@pytest.mark.parametrize("readout", ["last", "middle", "mel", "last middle mel"])
+@pytest.mark.parametrize("packet_ms", [80, 320])
+def test_every_embedding_is_the_offline_models(encoder_name, pooling, readout, packet_ms):
+    model = small(encoder_name, 16, pooling=pooling, readout=tuple(readout.split()))
+    shape = stream_shape(model, packet_ms, WINDOW_SAMPLES)
+    found = list(eager(model, shape).push(sound()))
+    assert len(found) == 48_000 // (16 * packet_ms) > 2 * shape.packets
+    torch.testing.assert_close(
+        joined(found), expected(model, shape, sound(), found), atol=2e-5, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("projection_dim", [None, 24])
+def test_linear_layer_behind_the_pooling(projection_dim):
+    model = small(projection_dim=projection_dim)
+    shape = stream_shape(model, 160, WINDOW_SAMPLES)
+    found = list(eager(model, shape).push(sound(1.5)))
+    torch.testing.assert_close(
+        joined(found), expected(model, shape, sound(1.5), found), atol=2e-5, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("chunk", "dtype"),
+    [(1, np.int16), (7, np.float32), (159, np.float64), (1280, np.int16), (4000, np.float32)],
+)
+def test_any_split_gives_the_same(chunk, dtype):
+    model, wave = small(), sound(1.2)
+    shape = stream_shape(model, 80, WINDOW_SAMPLES)
+    whole = list(eager(model, shape).push(wave))
+    pcm = (wave * 32768).astype(np.int16) if dtype == np.int16 else wave.astype(dtype)
+    cut = pushed(eager(model, shape), pcm, chunk)
+    assert [e.end_sample for e in cut] == [1280 * (i + 1) for i in range(15)]
+    assert [e.start_sample for e in cut] == [e.start_sample for e in whole]
+    torch.testing.assert_close(joined(cut), joined(whole), atol=0, rtol=0)
+
+
+def test_a_window_passes_and_reset_forgets():
+    model = small()
+    shape = stream_shape(model, 80, WINDOW_SAMPLES)
+    stream = eager(model, shape)
+    fresh = list(stream.push(sound(2.0)))
+    stream.reset()
+    list(stream.push(chord(5, 0.8)))  # ten packets
+    later = list(stream.push(sound(2.0)))
+    # After a window and the 15 ms before it, nothing is left of the other sound.
+    torch.testing.assert_close(joined(later[12:]), joined(fresh[12:]), atol=1e-6, rtol=1e-6)
+    assert later[12].start_sample == fresh[12].start_sample + 10 * 1280
+    assert (joined(later[:12]) - joined(fresh[:12])).abs().amax(dim=1).min() > 1e-3
+    stream.push(sound(0.05))  # waits for the rest of its packet
+    stream.reset()
+    again = list(stream.push(sound(2.0)))
+    torch.testing.assert_close(joined(again), joined(fresh), atol=0, rtol=0)
+    assert (again[0].start_sample, again[0].end_sample) == (0, 1280)
+
+
+def test_one_packet_may_be_the_window():
+    model = small()
+    shape = stream_shape(model, 960, WINDOW_SAMPLES)
+    assert shape == StreamShape(96, 96, 1)
+    found = list(eager(model, shape).push(sound()))
+    torch.testing.assert_close(
+        joined(found), expected(model, shape, sound(), found), atol=2e-5, rtol=1e-4
+    )
+
+
+def test_batch_items_are_streams_of_their_own():
+    network = StreamEncoder(small(), StreamShape(8, 8, 12))
+    packets = [torch.from_numpy(chord(i, 0.08)[None]).float() for i in range(2)]
+    both = network(torch.cat(packets), *network.start(2)[1:])
+    for i, packet in enumerate(packets):
+        for one, two in zip(network(packet, *network.start()[1:]), both, strict=True):
+            torch.testing.assert_close(one, two[i : i + 1], atol=1e-5, rtol=1e-5)
+    assert both[1].tolist() == [[1.0], [1.0]]
+
+
+@pytest.mark.parametrize(
+    ("own", "packet_ms", "shape"),
+    [
+        (None, None, (32, 32, 3)),
+        (66, None, (32, 32, 3)),  # COLA's
+        (16, None, (16, 16, 6)),
+        (16, 80, (8, 8, 12)),
+        (16, 320, (32, 16, 3)),  # whole slices: the checkpoint as it is
+        (16, 200, (20, 20, 5)),
+    ],
+)
+def test_packets_are_whole_slices(own, packet_ms, shape):
+    assert stream_shape(small(slice_frames=own), packet_ms, WINDOW_SAMPLES) == StreamShape(*shape)
+
+
+@pytest.mark.parametrize("packet_ms", [85.0, 10.0, 0.0, -80.0, float("nan"), 1000.0])
+def test_packets_that_cannot_be(packet_ms):
+    with pytest.raises(UserError, match="--packet-ms"):
+        stream_shape(small(), packet_ms, WINDOW_SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("pcm", "said"),
+    [
+        (np.array([0.0, np.nan]), "NaN"),
+        (np.array([0.0, np.inf], np.float32), "infinity"),
+        (np.zeros((2, 1280), np.float32), r"\[2, 1280\]"),
+        (np.zeros(1280, np.int32), "int32"),
+    ],
+)
+def test_bad_sound_is_refused_and_nothing_of_it_taken(pcm, said):
+    model = small()
+    stream = eager(model, stream_shape(model, 80, WINDOW_SAMPLES))
+    with pytest.raises(UserError, match=said):
+        stream.push(pcm)
+    assert next(stream.push(np.zeros(1280, np.float32))).end_sample == 1280

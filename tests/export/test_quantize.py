@@ -1,0 +1,66 @@
+"""int8 artifacts: what stays float32, and weights that no processor's kernel can overflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.once import made_once
+from support.runs import make_run
+
+pytest.importorskip("onnx")
+pytest.importorskip("executorch")
+
+import onnx
+from onnx import numpy_helper
+
+from tiny_audio_ssl.export.exporter import ExportResult, export
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+
+
+@pytest.fixture(scope="session", params=["mobile", "separable"])
+def quantized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An int8 .onnx with the front-end inside, a linear layer behind the pooling."""
+
+    def make(folder: Path) -> ExportResult:
+        config = EncoderConfig(request.param, width=0.25, projection_dim=24)
+        options = {"format": "onnx", "precision": "int8", "input": "waveform"}
+        return export(make_run(folder, config), **options, calibration_clips=8, parity_clips=8)
+
+    result = made_once(tmp_path_factory, f"quantized-{request.param}", make)
+    assert result.ok
+    return result.artifacts[0].path
+
+
+def test_front_end_stays_float(quantized):
+    nodes = list(onnx.load(quantized).graph.node)
+    made_by = {name: node for node in nodes for name in node.output}
+    frontend, waiting = [], [node for node in nodes if node.op_type == "Log"]
+    while waiting:
+        frontend.append(waiting.pop())
+        waiting += [made_by[name] for name in frontend[-1].input if name in made_by]
+    assert len(frontend) > 10
+    assert not any("Linear" in node.op_type for node in frontend)  # (De)QuantizeLinear
+    assert sum(node.op_type == "DequantizeLinear" for node in nodes) > 10
+
+
+def test_no_kernel_can_saturate(quantized):
+    """Without VNNI, two products of activations (0..255) and weights are added in an int16.
+
+    Which two is the kernel's choice, so the two largest weights of a channel must fit.
+    """
+    graph = onnx.load(quantized).graph
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    users = {name: node.op_type for node in graph.node for name in node.input}
+    found = []
+    for node in graph.node:
+        weight = arrays.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if weight is None or weight.dtype != np.int8:
+            continue
+        (axis,) = [a.i for a in node.attribute if a.name == "axis"]
+        channels = np.moveaxis(np.abs(weight.astype(int)), axis, 0).reshape(weight.shape[axis], -1)
+        largest_two = np.sort(channels, axis=1)[:, -2:].sum(axis=1)
+        assert largest_two.max() * 255 <= np.iinfo(np.int16).max, node.input[0]
+        found.append(users[node.output[0]])
+    assert found.count("Conv") >= 5 and {"Gemm", "MatMul"} & set(found)

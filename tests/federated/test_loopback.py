@@ -1,0 +1,84 @@
+"""A real deployment: TLS, registered keys, a killed server, a client that hangs."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.federated_grid import TINY, records
+from support.waiting import wait_for
+
+from tiny_audio_ssl.audio import synthetic
+from tiny_audio_ssl.federated.client_log import CLIENTS
+from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.federated.loopback import Deployment, deployment
+from tiny_audio_ssl.federated.processes import log_tail
+from tiny_audio_ssl.federated.simulate import FLOWER_LOG, finished_run, last_round
+from tiny_audio_ssl.models import checkpoint
+
+SETTINGS = {**TINY, "clients": 2, "min_clients": 1, "evaluate_every": 0, "local_steps": 1}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Recordings of two clients."""
+    folder = tmp_path_factory.mktemp("recordings")
+    return [synthetic.write(folder / str(seed), per_class=1, seed=seed) for seed in range(2)]
+
+
+def test_deployment_survives_a_killed_server_and_a_hanging_client(folders, tmp_path):
+    """In round 1, a client without a registered key is refused. Then the SuperLink is killed; both
+    clients connect again when it is back, and one hangs in round 2."""
+    run = tmp_path / "run"
+    log = run / FLOWER_LOG
+    config = FederatedConfig(out=str(run), **SETTINGS)
+    with deployment() as place:
+        for folder in folders:
+            place.add_supernode(folder)
+        stranger = place.add_supernode(folders[0], register=False)
+        app = place.home.run_app(config, log)
+        wait_for(lambda: last_round(run)[0] >= 1, lambda: all_logs(place, run))
+        assert stranger.poll() and "Failed to activate SuperNode" in log_of(place, 2)
+
+        place.superlink.send_signal(signal.SIGKILL)
+        wait_for(lambda: app.poll() is not None)
+        assert last_round(run)[0] == 1
+        kept = (checkpoint.locate(run) / checkpoint.MODEL).read_bytes()
+
+        place.start_superlink()
+        # Enough for the other client, as fast or slow as this machine is.
+        timeout_s = 3 * records(run)[0]["speed/round_s"]
+        resumed = replace(config, resume=True, round_timeout_s=timeout_s)
+        app = place.home.run_app(resumed, log)
+        wait_for(lambda: both_received(place, log), lambda: all_logs(place, run))
+        place.supernodes[0].send_signal(signal.SIGSTOP)
+        wait_for(lambda: app.poll() is not None, lambda: all_logs(place, run))
+        finished_run(resumed, log)
+        place.supernodes[0].send_signal(signal.SIGCONT)
+        home = place.home.folder
+    lines = records(run, CLIENTS)
+    assert [line["round"] for line in lines] == [1, 1, 2, 2]
+    silent = [line for line in lines if "left_out" in line]
+    assert [line["round"] for line in silent] == [2] and "no answer" in silent[0]["left_out"]
+    first = run / "checkpoints" / "step-00000001" / checkpoint.MODEL
+    assert first.read_bytes() == kept
+    assert not home.exists()
+
+
+def both_received(place: Deployment, log: Path) -> bool:
+    """Return whether both clients have received a message of the second `flwr run`."""
+    started = re.findall(r"Successfully started run (\d+)", log.read_text())
+    return len(started) == 2 and all(f"[RUN {started[1]}," in log_of(place, i) for i in range(2))
+
+
+def log_of(place: Deployment, number: int) -> str:
+    return place.supernode_log(number).read_text()
+
+
+def all_logs(place: Deployment, run: Path) -> str:
+    logs = [run / FLOWER_LOG, place.home.folder / "superlink.log"]
+    logs += [place.supernode_log(number) for number in range(3)]
+    return "\n".join(f"== {log.name}\n{log_tail(log)}" for log in logs)

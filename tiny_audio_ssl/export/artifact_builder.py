@@ -1,0 +1,209 @@
+"""ArtifactBuilder: makes one artifact after the other, and compares each with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.probing.heads import Head
+from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
+from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.config import Precision
+from tiny_audio_ssl.export.forms import Form, as_input, network
+from tiny_audio_ssl.export.heads import ScoreParity, compare_scores, output_names, with_heads
+from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare, run_singly
+from tiny_audio_ssl.export.precision_search import PrecisionTarget, PrecisionTrial, smallest
+from tiny_audio_ssl.export.profile import time_shares
+from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
+from tiny_audio_ssl.export.shapes import Shapes, try_corners
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
+from tiny_audio_ssl.export.streaming.stream_runtime import Stream
+from tiny_audio_ssl.export.streaming.to_stream import stream_entry, stream_parity, to_stream
+from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
+from tiny_audio_ssl.export.to_onnx import to_onnx
+from tiny_audio_ssl.export.windows import Window, stack
+from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.utils.files import sha256
+from tiny_audio_ssl.utils.quiet import exporters_hushed
+
+
+@dataclass(frozen=True)
+class ExportedArtifact:
+    """One file of an export, and how it compares with the model."""
+
+    form: Form
+    path: Path
+    bytes: int
+    parity: Parity | None  # None: not compared
+    operators: Operators | None  # ExecuTorch only
+    scores: Mapping[str, ScoreParity] = field(default_factory=dict)  # by head, where compared
+    portable_time_share: Mapping[str, float] = field(default_factory=dict)  # by operator, 0..1
+    tried: tuple[PrecisionTrial, ...] = ()  # with a target: it and smaller ones that missed it
+
+    @property
+    def ok(self) -> bool:
+        """Whether embedding and scores agree with the model, as far as they were compared."""
+        embedding = self.parity is None or self.parity.ok
+        return embedding and all(score.ok for score in self.scores.values())
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """Everything that the artifacts of an export share."""
+
+    loaded: Checkpoint
+    forms: list[Form]
+    samples: int  # in a window
+    shapes: Shapes
+    calibration: list[Window]
+    comparison: list[Window]
+    limits: Mapping[Precision, float]  # lowest signal-to-noise ratio, dB
+    heads: Mapping[str, Head]
+    stream: StreamShape | None
+
+
+Made = tuple[ExportedArtifact, dict[str, Any]]  # with its entry in the manifest
+
+
+class ArtifactBuilder:
+    """Makes the artifacts of one plan."""
+
+    def __init__(self, plan: ExportPlan, progress: Callable[[str], None] | None = None) -> None:
+        """`progress` is called with each artifact's file name before it is made."""
+        self.plan = plan
+        self.model = plan.loaded.model
+        self.progress = progress or (lambda file: None)
+
+    def make_all(self, folder: Path) -> list[Made]:
+        """Make every form of the plan in `folder`."""
+        return [self.make(form, folder) for form in self.plan.forms]
+
+    def choose(self, folder: Path, target: PrecisionTarget) -> list[Made]:
+        """Make, for each format and input, the smallest precision that meets the target."""
+        found, forms = [], self.plan.forms
+        for kind in dict.fromkeys((form.format, form.input) for form in forms):
+            fitting = [form for form in forms if (form.format, form.input) == kind]
+            chosen = smallest(fitting, folder, partial(self._try, target))
+            artifact, entry = chosen.made
+            entry["tried"] = [one.as_json() for one in chosen.tried]
+            found.append((replace(artifact, tried=chosen.tried), entry))
+        return found
+
+    def make(self, form: Form, folder: Path) -> Made:
+        """Make one artifact in `folder`. Raises `UserError` where it fails at an end of a range."""
+        self.progress(form.file)
+        if form.input == "stream":
+            return self._make_stream(form, folder)
+        path = folder / form.file
+        operators, shares = self._write(form, path)
+        plan = self.plan
+        if len(plan.shapes.corners(form)) > 1:
+            module = with_heads(network(self.model, form.input), plan.heads)
+            limit = MIN_SNR_DB[form.precision]
+            try_corners(plan.shapes, form, self.model, module, open_outputs(path), path, limit)
+        parity, scores = self._parity(form, path)
+        entry = manifest.entry(form, self.model, plan.samples, path, plan.heads, plan.shapes)
+        return _made(form, path, entry, parity, operators, scores, shares)
+
+    def _write(self, form: Form, path: Path) -> tuple[Operators | None, dict[str, float]]:
+        """Write the file; return its operators and the time of those outside the delegate."""
+        plan = self.plan
+        module = with_heads(network(self.model, form.input), plan.heads)
+        example, dims = plan.shapes.example(self.model, form), plan.shapes.dims(form)
+        data = self._inputs(form, plan.calibration) if form.precision == "int8" else None
+        with exporters_hushed():
+            if form.format == "onnx":
+                names = output_names(plan.heads)
+                to_onnx(module, example, path, form.input_name, form.precision, data, names, dims)
+                return None, {}
+            operators = to_executorch(module, example, path, form.precision, data, dims)
+            silence = as_input(self.model, form.input, torch.zeros(1, plan.samples))
+            return operators, time_shares(path, silence) if operators.portable else {}
+
+    def _make_stream(self, form: Form, folder: Path) -> Made:
+        plan = self.plan
+        assert plan.stream is not None
+        network = StreamEncoder(self.model, plan.stream)
+        path, parity, shares = folder / form.file, None, {}
+        data = stack(plan.calibration) if form.precision == "int8" else None
+        with exporters_hushed():
+            operators = to_stream(network, form.format, path, form.precision, data)
+            if operators and operators.portable:
+                shares = time_shares(path, *network.start())
+        entry = stream_entry(form, self.model, network, path)
+        if plan.comparison:
+            stream = Stream(open_outputs(path), entry["stream"])
+            waves, limit = stack(plan.comparison), plan.limits[form.precision]
+            parity = stream_parity(stream, self.model, plan.stream, waves, limit)
+        return _made(form, path, entry, parity, operators, {}, shares)
+
+    def _parity(self, form: Form, path: Path) -> tuple[Parity | None, dict[str, ScoreParity]]:
+        if not self.plan.comparison:
+            return None, {}
+        found = run_singly(open_outputs(path), self._inputs(form, self.plan.comparison))
+        parity = compare(found[0], self._expected[0], self.plan.limits[form.precision])
+        scores = zip(self.plan.heads, found[1:], self._expected[1:], strict=True)
+        return parity, {n: compare_scores(got, want, form.precision) for n, got, want in scores}
+
+    @cached_property
+    def _expected(self) -> list[Tensor]:
+        """The model's embeddings of the windows to compare on, then scores of each head."""
+        whole = with_heads(self.model, self.plan.heads)
+        with torch.no_grad():
+            batches = [whole(batch) for batch in torch.split(stack(self.plan.comparison), 16)]
+        if not self.plan.heads:
+            batches = [(batch,) for batch in batches]
+        return [torch.cat(outputs) for outputs in zip(*batches, strict=True)]
+
+    def _inputs(self, form: Form, windows: list[Window]) -> Tensor:
+        return as_input(self.model, form.input, stack(windows))
+
+    def _try(
+        self, target: PrecisionTarget, form: Form, folder: Path
+    ) -> tuple[Made, PrecisionTrial]:
+        artifact, entry = self.make(form, folder)
+        parity = artifact.parity
+        if parity is None:
+            raise UserError("a target needs windows to compare on; raise --parity-clips above 0")
+        drops = target.drops(self._eager(), self._as_model(form, artifact.path))
+        trial = target.judge(form.file, artifact.bytes, parity.snr_db, drops)
+        return (artifact, entry), trial
+
+    def _eager(self) -> EmbeddingModel:
+        embedder = Embedder(self.model)
+        identity = f"{embedder.identity}-in-windows-{self.plan.samples}"
+        return InWindows(embedder.embed, self.plan.samples, embedder.dim, "model", identity)
+
+    def _as_model(self, form: Form, path: Path) -> EmbeddingModel:
+        artifact = open_artifact(path)
+
+        def run(window: Floats) -> Floats:
+            given = as_input(self.model, form.input, torch.from_numpy(window))
+            return artifact(given.numpy())
+
+        dim = self.model.encoder.embedding_dim
+        return InWindows(run, self.plan.samples, dim, form.file, f"{form.input}-{sha256(path)}")
+
+
+def _made(
+    form: Form,
+    path: Path,
+    entry: dict[str, Any],
+    parity: Parity | None,
+    operators: Operators | None,
+    scores: Mapping[str, ScoreParity],
+    shares: Mapping[str, float],
+) -> Made:
+    entry["parity"] = parity and parity.as_json()
+    entry["scores_parity"] = {name: score.as_json() for name, score in scores.items()}
+    entry["operators"] = operators and asdict(operators) | {"portable_time_share": shares}
+    size = path.stat().st_size
+    return ExportedArtifact(form, path, size, parity, operators, scores, shares), entry

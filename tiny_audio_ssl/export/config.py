@@ -1,0 +1,113 @@
+"""ExportConfig: every setting of an export. Imports nothing heavy, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from tiny_audio_ssl.audio.constants import WINDOW_MS
+from tiny_audio_ssl.errors import UserError
+
+FormatName = Literal["executorch", "onnx"]
+Precision = Literal["fp32", "fp16", "int8-weights", "int8"]  # largest file first
+Input = Literal["waveform", "mel", "stream"]
+
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Settings of an export: artifacts, recordings, and the least they must keep of the model."""
+
+    format: tuple[FormatName, ...] = ("executorch", "onnx")
+    """File formats: .pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
+    precision: tuple[Literal[Precision, "all"], ...] = ()
+    """Precisions of the encoder; the front-end stays in float32. If left out: fp32 and int8, or
+    all to choose from where a target is set. int8-weights computes in float32 and is for .onnx
+    only; all stands for each precision that a format has."""
+    input: tuple[Input, ...] = ("waveform", "mel")
+    """Input of an artifact: 16 kHz samples, the normalized log-mel, or packets of samples one after
+    the other (see docs/streaming.md)."""
+    window_ms: float = WINDOW_MS
+    """Sound that an artifact takes at a time."""
+    max_window_ms: float | None = None
+    """Accept windows up to this length too, in whole slices of the encoder."""
+    max_batch: int | None = None
+    """Windows that an artifact takes at a time; if left out, 1 in ExecuTorch and any number in
+    ONNX."""
+    packet_ms: float | None = None
+    """Sound that a stream takes at a time, a whole number of hops; if left out, the checkpoint's
+    slice, at most 320."""
+    readout: tuple[str, ...] = ()
+    """Parts of the embedding: last, middle, mel; as the checkpoint says if left out."""
+    head: tuple[Path, ...] = ()
+    """Linear probes of this run (`probe --save-head`); their probabilities become outputs."""
+    calibration: str | None = None
+    """Recordings to quantize by and to compare on, instead of the run's own."""
+    calibration_clips: int = 64
+    """Windows to quantize by."""
+    parity: bool = True
+    """Compare each artifact with the model."""
+    parity_clips: int = 100
+    """Other windows, on which artifact and model are compared."""
+    min_snr_db: float | None = None
+    """Lowest signal-to-noise ratio of int8 embeddings; 10 if left out (fp32: always 60)."""
+    target_snr_db: float | None = None
+    """Keep only the smallest precision with this signal-to-noise ratio (25 is good)."""
+    max_probe_drop: float | None = None
+    """Keep only the smallest precision whose linear probe loses at most so many points of accuracy
+    on any labelled task (--data or --suite)."""
+    seed: int = 0
+    """Seed of the random windows."""
+    license: str = NOT_STATED
+    """License of the weights, for MODEL_CARD.md and the manifest: a name such as apache-2.0."""
+    probes: tuple[Path, ...] = ()
+    """Results of `probe --out` for MODEL_CARD.md; RUN/scores.json if left out and there."""
+
+    def __post_init__(self) -> None:
+        # Where a tuple is expected, a list or a single value will do: precision="int8".
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, tuple):
+                value = (value,) if isinstance(value, str | Path) else tuple(value)
+                convert = Path if field.name in ("head", "probes") else str
+                object.__setattr__(self, field.name, tuple(map(convert, value)))
+
+    @property
+    def has_target(self) -> bool:
+        """Whether precisions are tried from the smallest upwards until one is good enough."""
+        return self.target_snr_db is not None or self.max_probe_drop is not None
+
+    def check(self) -> None:
+        """Raise `UserError` for settings that exclude or miss each other."""
+        stream, compared = "stream" in self.input, self.parity
+        for wrong, said in (
+            (stream and self.head,
+             "--input stream can't be combined with --head; export heads with --input waveform"),
+            (stream and self.has_target,
+             "--input stream can't be combined with a target (--target-snr-db, --max-probe-drop); "
+             "search with --input waveform, then export the stream with the --precision found"),
+            (stream and (self.max_window_ms is not None or self.max_batch is not None),
+             "--input stream can't be combined with --max-window-ms or --max-batch; export other "
+             "inputs by a command of their own"),
+            (self.packet_ms is not None and not stream,
+             f"--packet-ms {self.packet_ms or 0:g} is for streams; add --input stream"),
+            (self.has_target and not compared,
+             "a target needs the comparison with the model; leave out --no-parity"),
+            (self.min_snr_db is not None and not compared,
+             f"--min-snr-db {self.min_snr_db or 0:g} needs the comparison with the model; leave "
+             "out --no-parity"),
+        ):  # fmt: skip
+            if wrong:
+                raise UserError(said)
+
+
+@dataclass(frozen=True)
+class TrainingExportConfig:
+    """Settings of a training artifact."""
+
+    batch_size: int = 8
+    """Clips in a training step; the artifact takes no other number."""
+    license: str = NOT_STATED
+    """License of the weights, for the manifest: a name such as apache-2.0."""

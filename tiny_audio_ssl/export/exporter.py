@@ -1,0 +1,177 @@
+"""Export a run: its last checkpoint in every form asked for, compared with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
+from tiny_audio_ssl.evaluation.probing import scores
+from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.scores import Score
+from tiny_audio_ssl.export import manifest, model_card, reference
+from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
+from tiny_audio_ssl.export.config import ExportConfig
+from tiny_audio_ssl.export.forms import FORMATS, Form, choose
+from tiny_audio_ssl.export.heads import open_heads
+from tiny_audio_ssl.export.parity import MIN_SNR_DB
+from tiny_audio_ssl.export.precision_search import PrecisionTarget
+from tiny_audio_ssl.export.recordings import windows_of
+from tiny_audio_ssl.export.shapes import shapes_of
+from tiny_audio_ssl.export.streaming.stream_encoder import stream_shape
+from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.files import atomic_folder
+from tiny_audio_ssl.utils.quiet import exporters_hushed
+
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A finished export folder."""
+
+    folder: Path
+    manifest: Path
+    artifacts: tuple[ExportedArtifact, ...]
+    notes: tuple[str, ...]  # for the user, such as too few windows to compare on
+
+    @property
+    def ok(self) -> bool:
+        """Whether every artifact that was compared agrees with the model."""
+        return all(artifact.ok for artifact in self.artifacts)
+
+
+def export(
+    run: str | Path,
+    out: str | Path | None = None,
+    config: ExportConfig | None = None,
+    *,
+    tasks: Sequence[EvaluationTask] = (),
+    progress: Callable[[str], None] | None = None,
+    **changes: Any,
+) -> ExportResult:
+    """Export a run's last checkpoint in every combination of formats, precisions and inputs.
+
+    Args:
+        run: a run's folder, or a checkpoint's (then `calibration` must name recordings).
+        out: the folder to make; RUN/export if None. An earlier export there is replaced.
+        config: all settings; the defaults if None.
+        tasks: labelled recordings for `max_probe_drop`.
+        progress: called with each artifact's file name before it is made.
+        changes: fields of `ExportConfig` to replace in `config`, e.g. `precision="int8"`.
+
+    Artifacts that fail the comparison are kept; the result's `ok` is then False.
+
+    Raises `UserError`: no checkpoint, an unknown form, settings that exclude each other, a missing
+    extra, a folder in the way, no window of that length, too few or silent windows to quantize by,
+    a head of another model.
+    """
+    config = replace(config or ExportConfig(), **changes)
+    config.check()
+    forms = choose(config)
+    _require_packages(forms)
+    loaded = checkpoint.load(run, config.readout)
+    target = _target(config, tasks)
+    folder = Path(out) if out is not None else Path(run) / "export"
+    manifest.may_replace(folder)
+    probes = _probe_scores(Path(run), config)
+    plan, notes = _plan(Path(run), loaded, forms, config)
+    builder = ArtifactBuilder(plan, progress)
+    with atomic_folder(folder) as work, torch.no_grad():
+        made = builder.make_all(work) if target is None else builder.choose(work, target)
+        content = _describe(plan, [artifact.form for artifact, _ in made])
+        content["artifacts"] = [entry for _, entry in made]
+        content["reference"] = reference.described(reference.record(work, content["artifacts"]))
+        content["license"] = config.license
+        manifest.write(work, content)
+        model_card.write(work, loaded, content, probes)
+    artifacts = tuple(replace(a, path=folder / a.path.name) for a, _ in made)
+    return ExportResult(folder, folder / manifest.MANIFEST, artifacts, tuple(notes))
+
+
+def add_latency(
+    run: str | Path, folder: Path, config: ExportConfig, latency: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write the model card of an export once more, with how fast its artifacts are.
+
+    Args:
+        run, config: those of the export.
+        latency: a row for each artifact, with `model_card.LATENCY_KEYS`.
+    """
+    loaded, content = checkpoint.load(run, config.readout), manifest.trusted(folder)
+    model_card.write(folder, loaded, content, _probe_scores(Path(run), config), latency)
+
+
+def _require_packages(forms: Sequence[Form]) -> None:
+    with exporters_hushed():
+        for form in forms:
+            for module in FORMATS[form.format].modules:
+                require(module, FORMATS[form.format].extra)
+
+
+def _plan(
+    run: Path, loaded: Checkpoint, forms: list[Form], config: ExportConfig
+) -> tuple[ExportPlan, list[str]]:
+    heads = open_heads(config.head, loaded)
+    shapes = shapes_of(
+        loaded.model, _window_samples(loaded, config), config.max_window_ms, config.max_batch
+    )
+    samples = shapes.samples(shapes.frames)
+    streamed = any(form.input == "stream" for form in forms)
+    stream = stream_shape(loaded.model, config.packet_ms, samples) if streamed else None
+    int8 = any(form.precision == "int8" for form in forms)
+    if config.min_snr_db is not None and not int8:
+        raise UserError(f"--min-snr-db {config.min_snr_db:g} is for int8; add --precision int8")
+    windows = windows_of(
+        run,
+        config.calibration,
+        samples,
+        calibrate=config.calibration_clips * int8,
+        compare_on=config.parity_clips * config.parity,
+        seed=config.seed,
+    )
+    limits = MIN_SNR_DB | ({} if config.min_snr_db is None else {"int8": config.min_snr_db})
+    plan = ExportPlan(
+        loaded, forms, samples, shapes, windows.calibration, windows.comparison, limits, heads,
+        stream,
+    )  # fmt: skip
+    return plan, windows.notes
+
+
+def _window_samples(loaded: Checkpoint, config: ExportConfig) -> int:
+    frontend = loaded.model.frontend.config
+    samples = round(config.window_ms * SAMPLE_RATE_HZ / 1000)
+    if frontend.frames(samples) < 1:
+        raise UserError(
+            f"--window-ms {config.window_ms:g}: shorter than one frame; "
+            f"expected at least {frontend.window_ms:g}, e.g. {ExportConfig.window_ms:g}"
+        )
+    return samples
+
+
+def _target(config: ExportConfig, tasks: Sequence[EvaluationTask]) -> PrecisionTarget | None:
+    if not config.has_target and not tasks:
+        return None
+    opened = tuple(open_task(task) for task in tasks)
+    return PrecisionTarget(config.target_snr_db, config.max_probe_drop, opened)
+
+
+def _probe_scores(run: Path, config: ExportConfig) -> tuple[Score, ...]:
+    beside = run / SCORES
+    files = config.probes or ((beside,) if beside.is_file() else ())
+    found = [score for file in files for score in scores.read(file)]
+    return model_card.scores_of(found, run) if files else ()
+
+
+def _describe(plan: ExportPlan, forms: Sequence[Form]) -> dict[str, Any]:
+    return manifest.describe(
+        plan.loaded, plan.samples, plan.calibration, plan.comparison, forms, plan.heads
+    )

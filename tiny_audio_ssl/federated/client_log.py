@@ -1,0 +1,57 @@
+"""clients.jsonl in a run's folder: a line for each client of each round."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tiny_audio_ssl.federated.counting_grid import CountingGrid
+from tiny_audio_ssl.federated.reply_validation import AcceptedReply, RefusedReply
+
+CLIENTS = "clients.jsonl"
+
+
+class ClientLog:
+    """Bytes, norm of the update, and the reason why a client was left out of a round, if it was."""
+
+    def __init__(self, run: Path) -> None:
+        self.path = run / CLIENTS
+
+    def write(
+        self,
+        round_number: int,
+        clients: Mapping[int, int],
+        grid: CountingGrid,
+        accepted: Sequence[AcceptedReply],
+        refused: Sequence[RefusedReply],
+    ) -> None:
+        """Append a round; `clients` maps the node ids of the round to client indices."""
+        norms = {one.node_id: one.norm for one in accepted}
+        reasons = {one.node_id: one.reason for one in refused}
+        with self.path.open("a") as file:
+            for node_id, client_index in clients.items():
+                line: dict[str, object] = {
+                    "round": round_number,
+                    "client": client_index,
+                    "node_id": str(node_id),
+                    "up_bytes": grid.up_bytes[node_id],
+                    "down_bytes": grid.down_bytes[node_id],
+                }
+                if node_id in norms:
+                    line["norm"] = norms[node_id]
+                if node_id in reasons:
+                    line["left_out"] = reasons[node_id]
+                file.write(json.dumps(line) + "\n")
+
+    def drop_after(self, round_number: int) -> None:
+        """Remove the lines of a round that was cut off before its checkpoint: it is repeated."""
+        if not self.path.is_file():
+            return
+        lines = self.path.read_text().splitlines(keepends=True)
+        kept = [
+            line
+            for line in lines
+            if line.endswith("\n") and json.loads(line)["round"] <= round_number
+        ]
+        self.path.write_text("".join(kept))
