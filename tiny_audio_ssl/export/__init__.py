@@ -32,3 +32,7 @@ Checking and describing it:
 - `artifact_model`: an artifact as a model to probe
 - `android`: copy artifacts into an Android project
 """
+
+from tiny_audio_ssl.utils.callable_package import make_callable
+
+make_callable(__name__, "tiny_audio_ssl.export.exporter:export")
