@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import DenseMel, FactoredMel, hann, mel_filters, rotations
 
 

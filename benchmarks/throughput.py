@@ -1,14 +1,14 @@
-"""How fast does pre-training go, how much does reading slow it down, and how much memory is held?
+"""Measure the speed of pre-training, the time that reading takes of it, and memory.
 
-Speed: the training loop as it is, whose steps take their clips in turn from
+Speed: the training loop, with steps that take their clips in turn from
 
-    cache    the decoded cache, as always
-    tensors  tensors that are there already: the most that quicker reading could gain
-    files    the audio files, decoding each crop at each step
+    cache    the decoded cache, as usual
+    tensors  tensors in memory: the most that faster reading could gain
+    files    the audio files, decoding each crop in each step
 
-Memory: what a fresh process holds (anonymous pages: mapped files don't count) when it has trained
-on every one of some built-in sounds, and of ten times as many; and the most it had on the way,
-mainly in fitting the task to up to 2,000 clips. Only on Linux.
+Memory: of a fresh process (anonymous pages: mapped files don't count) after it has trained on all
+of some built-in sounds, and on ten times as many; and the peak before that, mostly from fitting the
+task on up to 2,000 clips. Only on Linux.
 
     OMP_NUM_THREADS=1 python benchmarks/throughput.py FOLDER
 """
@@ -54,7 +54,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 KINDS = ("cache", "tensors", "files")
 PAGES = Path("/proc/self/smaps_rollup")
-IN_MEMORY = 8  # batches, gone through again and again
+IN_MEMORY = 8  # batches, used in turn
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,19 @@ class Throughput:
     """Clips per second and memory of pre-training."""
 
     source: tyro.conf.Positional[str] = str(DATA) if DATA.is_dir() else "builtin"
-    """A folder, a CSV manifest or `builtin`."""
+    """Folder, CSV manifest or `builtin`."""
     encoders: tuple[str, ...] = ("mobile", "separable")
     task: str = DEFAULT_TASK
     batch_size: int = 64
     rounds: int = 40
     """Timed steps of each kind."""
     warm_up: int = 5
-    """Steps of each kind before those."""
+    """Steps of each kind before the timed ones."""
     threads: int = 1
     memory_takes: int = 32
-    """Built-in sounds of each of eight classes to begin with; 0 leaves memory out."""
+    """Built-in sounds of each of eight classes in the smaller corpus; 0 leaves memory out."""
     cache_dir: Path | None = None
-    """Where decoded audio is kept; a temporary folder if left out."""
+    """Folder for decoded audio; a temporary one by default."""
     out: Path = RESULTS / "throughput.csv"
 
 
@@ -90,7 +90,7 @@ class Row:
     threads: int
     clips_per_s: float | None = None  # median
     ratio: float | None = None  # to `tensors`, the median over the rounds; to `memory 1x`
-    memory_mb: float | None = None  # 2^20 bytes, without what is freed but not yet handed back
+    memory_mb: float | None = None  # 2^20 bytes, without freed memory
     peak_mb: float | None = None
     step_ms: str = ""  # every timed step, in order
     device: str = field(default_factory=device_name)
@@ -157,7 +157,7 @@ def _speed(options: Throughput, work: Path) -> Iterator[Row]:
 
 
 class Turns(Batches):
-    """Gives the loop clips of each kind in turn, and notes how long a step of each takes."""
+    """Give the loop clips of each kind in turn, and time the steps."""
 
     def __init__(self, recordings: Recordings, config: PretrainConfig) -> None:
         training = config.training
@@ -175,15 +175,15 @@ class Turns(Batches):
             "files": iter(files.loader(first_step, last_step, workers)),
         }
         for step in steps:
-            # Each round begins with another kind, so that none always follows the same one.
+            # Each round begins with another kind, so that the kinds follow each other in turn.
             kind = KINDS[(step + step // len(KINDS)) % len(KINDS)]
             began = time.perf_counter()
-            yield next(sources[kind])  # the loop trains on it before it asks for the next one
+            yield next(sources[kind])  # the loop trains on it before asking for the next
             self.seconds[kind].append(time.perf_counter() - began)
 
 
 class FromFiles(Recordings):
-    """The same recordings, but decoded from their files whenever they are read."""
+    """The same recordings, decoded from their files whenever they are read."""
 
     def __init__(self, recordings: Recordings) -> None:
         self.__dict__.update(recordings.__dict__)
@@ -201,7 +201,7 @@ class FromFiles(Recordings):
 def _memory(options: Throughput, work: Path) -> Iterator[Row]:
     first_mb = None
     largest = 10 * options.memory_takes * len(sounds.SOUNDS)
-    steps = max(1, -(-largest // options.batch_size))  # for few and many alike
+    steps = max(1, -(-largest // options.batch_size))  # as many for both corpora
     config = _config(options, options.encoders[0], steps)
     for times in (1, 10) if largest and PAGES.exists() else ():
         takes = times * options.memory_takes
@@ -226,7 +226,7 @@ def _memory(options: Throughput, work: Path) -> Iterator[Row]:
 def _train(
     manifest: Path, cache_dir: Path, config: PretrainConfig, run: Path, threads: int
 ) -> tuple[float, float]:
-    """MB that this process holds at the end, and the most it had."""
+    """Train, and return the memory of this process at the end and at its peak, in MB."""
     torch.set_num_threads(threads)
     seen_mb, ended = [_anonymous_mb()], threading.Event()
 
@@ -239,7 +239,7 @@ def _train(
     trainer = Trainer(config, run, recordings, recordings.select([]), progress=False)
     trainer.run()
     ended.set()
-    ctypes.CDLL(None).malloc_trim(0)  # or the C library keeps some of it, more or less by chance
+    ctypes.CDLL(None).malloc_trim(0)  # otherwise the C library keeps some of it, at random
     return _anonymous_mb(), max(seen_mb)
 
 

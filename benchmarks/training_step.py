@@ -23,7 +23,7 @@ from tiny_audio_ssl.export.training.frozen_norm import frozen
 from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training_module
 from tiny_audio_ssl.export.training.to_training import LossModule, example, to_training
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig, Norm
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.files import write_rows

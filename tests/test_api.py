@@ -39,7 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples")
     run = folder / "runs" / "mine"
     tiny_audio_ssl.pretrain("builtin:4", run, progress=False, **TINY)
-    tiny_audio_ssl.export(run, input="mel", precision="fp32", parity_clips=4)
+    tiny_audio_ssl.export(run, input="waveform", precision="fp32", parity_clips=4)
     return folder
 
 

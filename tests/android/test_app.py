@@ -21,7 +21,7 @@ from support.runs import make_run
 
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.audio import io as audio
-from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")

@@ -21,6 +21,7 @@ import soxr
 
 from tiny_audio_ssl.audio import containers
 from tiny_audio_ssl.audio.constants import DIGITAL_SILENCE_PEAK
+from tiny_audio_ssl.audio.constants import EXTENSIONS as EXTENSIONS
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.constants import SILENCE_PEAK as SILENCE_PEAK
 from tiny_audio_ssl.audio.constants import WINDOW_MS as WINDOW_MS
@@ -30,12 +31,6 @@ from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
 Waveform = npt.NDArray[np.float32]
 
-# fmt: off
-EXTENSIONS = frozenset({
-    ".wav", ".wave", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
-    ".aiff", ".aif", ".aifc", ".caf",
-})
-# fmt: on
 LOUDEST = 4.0  # peaks beyond this mean another scale, not just clipping
 LOWEST_RATE_HZ = 1000
 _NO_LENGTH = 2**62  # libsndfile's frame count when the header gives none is larger than this

@@ -16,8 +16,9 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import forms
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
 from tiny_audio_ssl.models.checkpoint import build_model
-from tiny_audio_ssl.models.encoders import EncoderConfig, multiply_adds
-from tiny_audio_ssl.models.frontend import FrontendConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoders import multiply_adds
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 
 def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Module:

@@ -1,6 +1,7 @@
 """The list of recordings: of a folder, a file, a CSV manifest, or the built-in sounds.
 
-A corpus is only a list; nothing is decoded here. `cache.open_cache()` makes it readable.
+A corpus is only a list; nothing is decoded here. `cache.open_cache()` makes it readable. Importing
+this module imports neither NumPy nor an audio library.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tiny_audio_ssl.audio import synthetic as sounds
-from tiny_audio_ssl.audio.io import EXTENSIONS
+from tiny_audio_ssl.audio.constants import EXTENSIONS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
@@ -332,5 +332,7 @@ def _builtin(source: str) -> Corpus:
         )
     per_class = int(count) if colon else BUILTIN_PER_CLASS
     folder = default_cache_dir() / f"builtin-v1-{per_class}"
-    corpus = _manifest(sounds.write(folder, per_class))
+    from tiny_audio_ssl.audio import synthetic  # imports NumPy and the audio libraries
+
+    corpus = _manifest(synthetic.write(folder, per_class))
     return Corpus(source, corpus.root, corpus.clips, corpus.skipped)

@@ -60,6 +60,11 @@ def export(
 ) -> ExportResult:
     """Export a run's last checkpoint in every combination of formats, precisions and inputs.
 
+    >>> import tiny_audio_ssl
+    >>> result = tiny_audio_ssl.export("runs/mine", format="onnx", input="mel", parity_clips=4)
+    >>> [artifact.path.name for artifact in result.artifacts]
+    ['encoder.mel.fp32.onnx', 'encoder.mel.int8.onnx']
+
     Args:
         run: a run's folder, or a checkpoint's (then `calibration` must name recordings).
         out: the folder to make; RUN/export if None. An earlier export there is replaced.

@@ -36,6 +36,10 @@ class VerifyResult:
 def verify(path: str | Path) -> VerifyResult:
     """Check an export folder, or one artifact in it.
 
+    >>> import tiny_audio_ssl
+    >>> tiny_audio_ssl.verify("runs/mine/export").problems
+    ()
+
     Nothing is run that the manifest does not vouch for: first the manifest by its own hash and the
     schema, then each file by size and hash, then each artifact on the reference clips.
 

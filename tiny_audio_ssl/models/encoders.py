@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tiny_audio_ssl.models.encoder_config import EncoderConfig as EncoderConfig
-from tiny_audio_ssl.models.encoder_config import Norm as Norm
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.readout import Readout
 

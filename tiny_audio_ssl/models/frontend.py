@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.frontend_config import FrontendConfig as FrontendConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import mel_spectrum
 
 LOG_OFFSET = 1e-6  # power of a tone at about -84 dB of full scale: below the noise of a 16-bit file

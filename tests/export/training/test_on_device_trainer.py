@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoders import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 from tiny_audio_ssl.training.config import PretrainConfig
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, WINDOW_MS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.training.config import TrainingConfig
 
@@ -30,7 +30,7 @@ class FinetuneConfig:
     of tasks."""
     gradient_clip: float = 1.0
     """Maximum norm of the gradient."""
-    window_ms: float = 975.0
+    window_ms: float = WINDOW_MS
     """Length of the training crops and of the test windows; a shorter recording is padded with
     zeros."""
     mixup: float = 0.2
