@@ -19,7 +19,7 @@ from tiny_audio_ssl.bench.run import bench
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.artifact_builder import ExportedArtifact
 from tiny_audio_ssl.export.artifact_model import open_model
@@ -45,7 +45,7 @@ class ArtifactBenchmark:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Runs to export, each to RUN/export."""
     root: Path | None = None
-    """The folder of the labelled recordings of --suite; no probes if left out."""
+    """The folder of the labeled recordings of --suite; no probes if left out."""
     suite: Path = GUIDE
     format: tuple[FormatName, ...] = ("executorch", "onnx")
     csv: Path = RESULTS

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.export.config import ExportConfig
 from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
@@ -26,7 +26,7 @@ from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "few_shot.csv"
 LIMITS = np.concatenate([np.arange(1, 21), np.arange(25, 51, 5)]) / 100
-RULES = ("raw", "centred", "standardised")
+RULES = ("raw", "centered", "standardized")
 
 Floats = NDArray[np.float64]
 

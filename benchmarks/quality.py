@@ -30,7 +30,7 @@ from tiny_audio_ssl.evaluation.finetuning import protocols as finetuning
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
 from tiny_audio_ssl.evaluation.finetuning.together import compatible
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import open_model, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score

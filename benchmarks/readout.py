@@ -19,7 +19,7 @@ from rich.table import Table
 import tiny_audio_ssl
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import ReadoutPart

@@ -60,7 +60,7 @@ def encoder_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def real_audio() -> Path:
-    """The labelled recordings beside the project, or where TINY_AUDIO_SSL_DATA points."""
+    """The labeled recordings beside the project, or where TINY_AUDIO_SSL_DATA points."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("TINY_AUDIO_SSL_DATA", beside))
     if not (folder / "esc50" / "meta.csv").is_file():

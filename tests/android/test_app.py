@@ -270,4 +270,4 @@ def test_the_screen_is_drawn_in_each_language(java, exported, sound, tmp_path):
     told(*java, f"{PACKAGE}.drawing.RenderKt", tmp_path, res, artifact, sound[1], "Dog")
     drawn = sorted(file.name for file in tmp_path.glob("*.png"))
     assert drawn == ["screen-de-dark.png", "screen-en-light.png", "screen-es-large.png"]
-    assert all((tmp_path / name).stat().st_size > 30_000 for name in drawn)  # not one colour
+    assert all((tmp_path / name).stat().st_size > 30_000 for name in drawn)  # not one color

@@ -14,7 +14,7 @@ from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import heads
 from tiny_audio_ssl.evaluation.probing.heads import Head
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.models import checkpoint
@@ -41,10 +41,10 @@ def run(small_run: Path) -> Path:
 
 
 def fitted(run: Path, task: EvaluationTask) -> tuple[Head, OpenedTask, np.ndarray]:
-    model, labelled, store = embedding.load(run), open_task(task), EmbeddingStore()
-    score = evaluate(model, labelled, "linear", store)
-    x = store.embeddings(model, labelled.recordings, labelled.contents)
-    return heads.fit(model, labelled, score, store), labelled, x
+    model, labeled, store = embedding.load(run), open_task(task), EmbeddingStore()
+    score = evaluate(model, labeled, "linear", store)
+    x = store.embeddings(model, labeled.recordings, labeled.contents)
+    return heads.fit(model, labeled, score, store), labeled, x
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +69,11 @@ def test_scores_are_those_of_scikit_learn(run, labels):
     others = tuple(
         f"label!={name}" for name in ("bursts", "chirp", "clicks", "hum", "pluck", "siren")
     )
-    head, labelled, x = fitted(run, replace(KINDS, where=others if labels == 2 else ()))
+    head, labeled, x = fitted(run, replace(KINDS, where=others if labels == 2 else ()))
     assert len(head.labels) == labels and head.clips == 4 * labels
     reference = make_pipeline(
         StandardScaler(), LogisticRegression(C=head.C, tol=1e-6, max_iter=5000)
-    ).fit(x, labelled.truth)
+    ).fit(x, labeled.truth)
     weight, bias = head.linear()
     np.testing.assert_allclose(softmax(x @ weight.T + bias), reference.predict_proba(x), atol=2e-3)
 

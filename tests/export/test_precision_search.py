@@ -19,7 +19,7 @@ pytest.importorskip("executorch")
 import onnx
 
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.export.precision_search import PrecisionTarget
@@ -38,9 +38,9 @@ def every(tmp_path_factory: pytest.TempPathFactory, small_run: Path) -> ExportRe
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> EvaluationTask:
+def labeled(tmp_path_factory: pytest.TempPathFactory) -> EvaluationTask:
     """Two kinds of sound that any embedding tells apart."""
-    folder = tmp_path_factory.mktemp("labelled")
+    folder = tmp_path_factory.mktemp("labeled")
     rows = ["path,label"]
     for i in range(12):
         level = 1.0 if i % 2 else 0.02
@@ -85,12 +85,12 @@ def test_weights_keep_their_scale_by_channel():
     assert (np.abs(back - weight).reshape(4, -1).max(axis=1) <= scale / 2 + 1e-6).all()
 
 
-def test_the_smallest_that_meets_the_target_is_kept(small_run, every, labelled, tmp_path):
+def test_the_smallest_that_meets_the_target_is_kept(small_run, every, labeled, tmp_path):
     snr_db = {a.form.precision: a.parity.snr_db for a in every.artifacts}
     between = (snr_db["int8"] + snr_db["int8-weights"]) / 2
     result = export(
         small_run, tmp_path / "e", format="onnx", input="waveform", parity_clips=8,
-        calibration_clips=16, target_snr_db=between, max_probe_drop=0.0, tasks=[labelled],
+        calibration_clips=16, target_snr_db=between, max_probe_drop=0.0, tasks=[labeled],
     )  # fmt: skip
     (kept,) = result.artifacts
     assert kept.form.precision == "int8-weights"
@@ -110,7 +110,7 @@ def test_a_target_that_nothing_meets_leaves_nothing(small_run, tmp_path):
     assert not (tmp_path / "e").exists()
 
 
-def test_a_drop_needs_labels_and_labels_need_a_drop(labelled):
-    for given in ({"max_probe_drop": 1.0}, {"min_snr_db": 20.0, "tasks": (open_task(labelled),)}):
+def test_a_drop_needs_labels_and_labels_need_a_drop(labeled):
+    for given in ({"max_probe_drop": 1.0}, {"min_snr_db": 20.0, "tasks": (open_task(labeled),)}):
         with pytest.raises(UserError, match="--max-probe-drop"):
             PrecisionTarget(**given)

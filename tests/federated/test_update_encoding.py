@@ -26,7 +26,7 @@ def test_smaller_encodings_are_smaller():
 
 def test_error_feedback_loses_nothing_for_good():
     given, residual, sent = made_update() * 1e-3, np.zeros(SIZE, np.float32), np.zeros(SIZE)
-    given[0] = 1  # makes the steps of its block coarse: its neighbours round to zero each time
+    given[0] = 1  # makes the steps of its block coarse: its neighbors round to zero each time
     without = sum(decode(encode(given, "int8"), "int8", SIZE) for _ in range(200))
     for _ in range(200):
         record = encode(given + residual, "int8")

@@ -41,9 +41,9 @@ def test_layout_keeps_two_heaps_apart_and_repeats_itself():
     places, how = maps.layout(unit)
     assert how.startswith("UMAP") and places.min() >= 0 and places.max() <= 1
     np.testing.assert_array_equal(places, maps.layout(unit)[0])
-    centres = [places[heaps == i].mean(0) for i in (0, 1)]
-    widest = max(np.linalg.norm(places[heaps == i] - centres[i], axis=1).max() for i in (0, 1))
-    assert np.linalg.norm(centres[0] - centres[1]) > 2 * widest
+    centers = [places[heaps == i].mean(0) for i in (0, 1)]
+    widest = max(np.linalg.norm(places[heaps == i] - centers[i], axis=1).max() for i in (0, 1))
+    assert np.linalg.norm(centers[0] - centers[1]) > 2 * widest
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tiny_audio_ssl.commands.report import Report
 from tiny_audio_ssl.commands.task_options import TaskOptions
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Fit, Score
 from tiny_audio_ssl.report import maps, projector
 from tiny_audio_ssl.report.artifacts import read_export, tabulate_artifacts
@@ -152,9 +152,9 @@ def test_projector_gets_every_embedding(page, folder):
 
 
 def test_projector_metadata_stay_in_their_cells(tmp_path):
-    labelled = open_task(EvaluationTask("t", "builtin:2", folds=2))
-    labelled.table.classes[0] = "a\tb\nc"
-    projector.write(tmp_path, [(labelled, [("run", np.eye(len(labelled), dtype=np.float32))])])
+    labeled = open_task(EvaluationTask("t", "builtin:2", folds=2))
+    labeled.table.classes[0] = "a\tb\nc"
+    projector.write(tmp_path, [(labeled, [("run", np.eye(len(labeled), dtype=np.float32))])])
     (path,) = tmp_path.rglob("metadata.tsv")
     assert "a b c\t" in path.read_text()
 
@@ -247,7 +247,7 @@ def test_a_click_plays_the_sound_and_lists_neighbors(opened):
     opened.execute_script(show)
     from selenium.webdriver import ActionChains
 
-    # A neighbour may lie on top: the nearest point is taken, whatever element gets the click.
+    # A neighbor may lie on top: the nearest point is taken, whatever element gets the click.
     target = point(opened, HOSTILE[0])
     ActionChains(opened).move_to_element(target).click().perform()
     heading = opened.find_element("css selector", "#listen h3").text

@@ -48,7 +48,7 @@ def members(classes: Path) -> list[Member]:
             continue
         owner = re.search(r"(?:class|interface) ([\w.$]+)", lines[0])
         assert owner, lines[0]
-        # static {} is the class's own initialiser, and Build's fields need one
+        # static {} is the class's own initializer, and Build's fields need one
         body = [line for line in lines[1:-1] if line != "static {}"]
         found += [_member(owner[1], line) for line in body]
     # A method that narrows what it returns is there a second time, as the compiler's bridge.

@@ -19,7 +19,7 @@ from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
 if TYPE_CHECKING:
     from tiny_audio_ssl.embedding.embedder import Embedder
     from tiny_audio_ssl.evaluation.finetuning.protocols import FinetuneProtocol
-    from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+    from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
     from tiny_audio_ssl.evaluation.probing.scores import Score
 
 

@@ -13,7 +13,7 @@ from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.datasets.suite import select_tasks
 
 if TYPE_CHECKING:
-    from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+    from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TaskOptions:
 
     def open(self, cache_dir: Path | None, allow_missing: bool = False) -> list[OpenedTask]:
         """Open the tasks, and list the recordings that were left out on stderr."""
-        from tiny_audio_ssl.evaluation.probing.labelled import open_task
+        from tiny_audio_ssl.evaluation.probing.labeled import open_task
 
         opened = [open_task(task, cache_dir, allow_missing) for task in self.tasks()]
         for task in opened:

@@ -57,7 +57,7 @@ class ExportConfig:
     """Keep only the smallest precision with this signal-to-noise ratio (25 is good)."""
     max_probe_drop: float | None = None
     """Keep only the smallest precision whose linear probe loses at most so many points of accuracy
-    on any labelled task (--data or --suite)."""
+    on any labeled task (--data or --suite)."""
     seed: int = 0
     """Seed of the random windows."""
     license: str = NOT_STATED

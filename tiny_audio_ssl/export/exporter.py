@@ -13,7 +13,7 @@ from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.export import manifest, model_card, reference
 from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
@@ -69,7 +69,7 @@ def export(
         run: a run's folder, or a checkpoint's (then `calibration` must name recordings).
         out: the folder to make; RUN/export if None. An earlier export there is replaced.
         config: all settings; the defaults if None.
-        tasks: labelled recordings for `max_probe_drop`.
+        tasks: labeled recordings for `max_probe_drop`.
         progress: called with each artifact's file name before it is made.
         changes: fields of `ExportConfig` to replace in `config`, e.g. `precision="int8"`.
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from tiny_audio_ssl.embedding.embedder import EmbeddingModel
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.export.forms import Form
@@ -37,7 +37,7 @@ def check_drop(max_probe_drop: float | None, tasks: Sequence[object]) -> None:
     """Raise `UserError` if only one of the two is given."""
     if (max_probe_drop is None) != (not tasks):
         raise UserError(
-            "a largest probe drop needs labelled data, and labelled data a largest drop: give "
+            "a largest probe drop needs labeled data, and labeled data a largest drop: give "
             "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
         )
 
@@ -54,7 +54,7 @@ class PrecisionTarget:
     max_probe_drop: float | None = None
     """Points of accuracy that a linear probe may lose against the float32 model on any task."""
     tasks: tuple[OpenedTask, ...] = ()
-    """Labelled recordings to probe."""
+    """Labeled recordings to probe."""
 
     def __post_init__(self) -> None:
         check_drop(self.max_probe_drop, self.tasks)

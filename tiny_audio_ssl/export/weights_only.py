@@ -1,7 +1,7 @@
 """int8 weights in an .onnx that computes in float32: small files that lose next to nothing.
 
 A scale per output channel, symmetric: 127 steps to a channel's largest weight. ONNX Runtime
-dequantises at each run, so that this form saves bytes and no time.
+dequantizes at each run, so that this form saves bytes and no time.
 """
 
 from __future__ import annotations

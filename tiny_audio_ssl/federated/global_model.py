@@ -185,10 +185,10 @@ class GlobalModel:
         )
 
     @cached_property
-    def labelled(self) -> Any:
+    def labeled(self) -> Any:
         """The server's recordings as an evaluation task. Raises `UserError` without labels."""
         from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-        from tiny_audio_ssl.evaluation.probing.labelled import open_task
+        from tiny_audio_ssl.evaluation.probing.labeled import open_task
 
         config = self.config
         columns = self.recordings.clips[0].columns
@@ -202,7 +202,7 @@ class GlobalModel:
         """Return the accuracy, 0..1, of a linear probe on the server's labeled recordings."""
         from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 
-        score: Any = evaluate(embedding.load(self.config.out), self.labelled, "linear").summary()
+        score: Any = evaluate(embedding.load(self.config.out), self.labeled, "linear").summary()
         return float(score["accuracy"])
 
 

@@ -55,7 +55,7 @@ class Federation:
         self.grid: Any = CountingGrid(grid)
         self.model = GlobalModel.open(config)
         if config.probe_every:
-            _ = self.model.labelled  # so that a fault of the labels shows now, not after a round
+            _ = self.model.labeled  # so that a fault of the labels shows now, not after a round
         self.aggregation = Aggregation(config)
         self.aggregation.load_state(self.model.strategy_state)
         self.privacy = privacy.CentralPrivacy(config, self.model.progress.clipping_norm)

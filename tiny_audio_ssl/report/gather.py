@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tiny_audio_ssl.embedding.embedder import EmbeddingModel, Floats
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore

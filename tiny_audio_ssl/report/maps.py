@@ -87,8 +87,8 @@ def _umap(unit: Floats) -> Floats:
 
 
 def _principal(unit: Floats) -> Floats:
-    centred = unit - unit.mean(axis=0)
-    left, scale, _ = np.linalg.svd(centred, full_matrices=False)
+    centered = unit - unit.mean(axis=0)
+    left, scale, _ = np.linalg.svd(centered, full_matrices=False)
     places: Floats = (left * scale)[:, :2]
     return np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
 

@@ -9,7 +9,7 @@ from typing import Any
 from tiny_audio_ssl.data.corpus import Clip
 from tiny_audio_ssl.embedding.embedder import Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.report import maps
 from tiny_audio_ssl.report.listening import Sounds
 
@@ -48,21 +48,21 @@ class Picture:
 
 
 def picture(
-    labelled: OpenedTask, embeddings: Sequence[tuple[str, Floats]], most: int, sounds: Sounds
+    labeled: OpenedTask, embeddings: Sequence[tuple[str, Floats]], most: int, sounds: Sounds
 ) -> Picture:
     """Map at most `most` recordings of a task for each (name, embeddings [recordings, D])."""
-    chosen = maps.choose(labelled.truth, most)
+    chosen = maps.choose(labeled.truth, most)
     spots = [
         Spot(
-            int(labelled.truth[i]),
-            _file(labelled.recordings.clips[i]),
-            sounds.add(labelled.contents[i], labelled.recordings, int(i)),
+            int(labeled.truth[i]),
+            _file(labeled.recordings.clips[i]),
+            sounds.add(labeled.contents[i], labeled.recordings, int(i)),
         )
         for i in chosen
     ]
     views = [_view(name, table[chosen]) for name, table in embeddings]
-    note = _note(len(chosen), len(labelled.truth), len(labelled.classes))
-    return Picture(labelled.task.name, labelled.classes, spots, views, note)
+    note = _note(len(chosen), len(labeled.truth), len(labeled.classes))
+    return Picture(labeled.task.name, labeled.classes, spots, views, note)
 
 
 def _view(name: str, embeddings: Floats) -> View:

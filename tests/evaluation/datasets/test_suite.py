@@ -11,7 +11,7 @@ from support.paths import ROOT
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets import EvaluationTask, task_corpus
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite, select_tasks
-from tiny_audio_ssl.evaluation.probing.labelled import tabulate
+from tiny_audio_ssl.evaluation.probing.labeled import tabulate
 from tiny_audio_ssl.evaluation.probing.splits import split
 from tiny_audio_ssl.utils.files import sha256
 

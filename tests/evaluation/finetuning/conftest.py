@@ -17,7 +17,7 @@ from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig

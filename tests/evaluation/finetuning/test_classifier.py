@@ -11,7 +11,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning import protocols
 from tiny_audio_ssl.evaluation.finetuning.classifier import Classifier, fit, predict
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
-from tiny_audio_ssl.evaluation.finetuning.crops import LabelledPart
+from tiny_audio_ssl.evaluation.finetuning.crops import LabeledPart
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -21,7 +21,7 @@ QUICK = FinetuneConfig(steps=2, batch_size=8, warmup_steps=0, max_folds=1)
 
 
 def test_one_seed_one_result(model, sounds):
-    part = LabelledPart(sounds.recordings, sounds.truth, len(sounds.classes))
+    part = LabeledPart(sounds.recordings, sounds.truth, len(sounds.classes))
 
     def weights(seed: int) -> torch.Tensor:
         (start,) = [checkpoint.build_model(FrontendConfig(), EncoderConfig(width=0.25))]

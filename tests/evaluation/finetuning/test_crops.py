@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tiny_audio_ssl.evaluation.finetuning.crops import Crops, LabelledPart, all_windows
+from tiny_audio_ssl.evaluation.finetuning.crops import Crops, LabeledPart, all_windows
 
 
 def test_crops_are_of_the_recording_and_zeros_follow_a_short_one(ramps):
-    crops = Crops(LabelledPart(ramps, np.array([5, 6, 7]), 8), samples=1000, size=3, seed=0)
+    crops = Crops(LabeledPart(ramps, np.array([5, 6, 7]), 8), samples=1000, size=3, seed=0)
     waves, labels = crops.step(0)
     assert sorted(labels.tolist()) == [5, 6, 7]  # each recording once before one comes again
     assert torch.equal(crops.step(0)[0], waves)

@@ -11,7 +11,7 @@ from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.finetuning import protocols
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
 from tiny_audio_ssl.evaluation.finetuning.together import compatible, training_parts
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 
 
 def test_nothing_tested_is_trained_on_by_another_task(speech):

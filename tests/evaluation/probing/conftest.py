@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig

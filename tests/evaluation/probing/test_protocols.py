@@ -14,7 +14,7 @@ from support.levels import Levels
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import protocols
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.models import open_model
 from tiny_audio_ssl.evaluation.probing.protocols import (
     GRID,
@@ -120,9 +120,9 @@ def test_log_mel_statistics_on_real_recordings(real_audio, store):
         group="src_file",
         where=("esc10=TRUE",),
     )
-    labelled = open_task(task)
-    found = evaluate(open_model("logmel"), labelled, "linear", store)
-    assert len(labelled) == 400 and len(found.folds) == 5
+    labeled = open_task(task)
+    found = evaluate(open_model("logmel"), labeled, "linear", store)
+    assert len(labeled) == 400 and len(found.folds) == 5
     assert 0.76 < found.accuracy < 0.84
     low, high = found.interval
     assert 0.6 < low < found.accuracy < high < 0.95

@@ -11,7 +11,7 @@ from support.splits import apart
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.data.corpus import Clip
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import tabulate
+from tiny_audio_ssl.evaluation.probing.labeled import tabulate
 from tiny_audio_ssl.evaluation.probing.splits import LabelTable, inner, split
 
 

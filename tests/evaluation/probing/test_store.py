@@ -11,7 +11,7 @@ from support.levels import Levels
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 
@@ -75,9 +75,9 @@ def test_embeddings_that_are_not_numbers_are_told_and_not_kept(levels, store):
 
 
 def _embed_in_a_process(source: str, folder: Path, gate) -> None:
-    labelled = open_task(EvaluationTask("levels", source, label="level"))
+    labeled = open_task(EvaluationTask("levels", source, label="level"))
     gate.wait()
-    EmbeddingStore(folder).embeddings(Levels(), labelled.recordings, labelled.contents)
+    EmbeddingStore(folder).embeddings(Levels(), labeled.recordings, labeled.contents)
 
 
 def test_two_processes_write_at_once(folder, levels, store):

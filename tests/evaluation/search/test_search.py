@@ -15,7 +15,7 @@ import pytest
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.search import search
 from tiny_audio_ssl.evaluation.search.proposals import references
 from tiny_audio_ssl.evaluation.search.search import SearchConfig, choosing_part, unseen
@@ -114,13 +114,13 @@ def test_other_settings_are_another_search(straight, capsys):
 
 
 def test_what_is_chosen_by_is_never_tested():
-    labelled = open_task(PROBE)
-    tested = {int(i) for one in unseen(labelled).splits for i in one.test}
-    inner = choosing_part(labelled).splits
+    labeled = open_task(PROBE)
+    tested = {int(i) for one in unseen(labeled).splits for i in one.test}
+    inner = choosing_part(labeled).splits
     assert inner and tested
     seen = {int(i) for one in inner for i in np.concatenate([one.train, one.test])}
     assert not seen & tested
-    groups = np.array(labelled.groups)
+    groups = np.array(labeled.groups)
     assert not set(groups[sorted(seen)]) & set(groups[sorted(tested)])
 
 

@@ -20,7 +20,7 @@ from tiny_audio_ssl.data.batches import seed_of
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
-from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabelledPart, all_windows
+from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabeledPart, all_windows
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import TrainingConfig
@@ -60,7 +60,7 @@ class Classifier(nn.Module):
 
 def fit(
     model: WaveformEncoder,
-    parts: Sequence[LabelledPart],
+    parts: Sequence[LabeledPart],
     config: FinetuneConfig,
     seed: int,
     done: Callable[[int], Any] = lambda steps: None,
@@ -154,7 +154,7 @@ def _loss(
     return torch.stack(losses).mean()
 
 
-def _check(model: WaveformEncoder, parts: Sequence[LabelledPart], config: FinetuneConfig) -> None:
+def _check(model: WaveformEncoder, parts: Sequence[LabeledPart], config: FinetuneConfig) -> None:
     if config.batch_size < 2 * len(parts):
         raise UserError(
             f"a batch of {config.batch_size} crops is too small for {len(parts)} tasks in one "

@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class LabelledPart:
+class LabeledPart:
     """Training data of one head: recordings, and the class index of each, `[recordings]`."""
 
     recordings: Recordings
@@ -36,7 +36,7 @@ class Crops:
     pre-training (`batches.Batches`), long and short recordings count the same: each has one label.
     """
 
-    def __init__(self, part: LabelledPart, samples: int, size: int, seed: int) -> None:
+    def __init__(self, part: LabeledPart, samples: int, size: int, seed: int) -> None:
         self.part, self.samples, self.size, self.seed = part, samples, size, seed
 
     def step(self, step: int) -> tuple[Tensor, Tensor]:

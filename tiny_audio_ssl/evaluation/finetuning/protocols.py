@@ -16,8 +16,8 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning import together
 from tiny_audio_ssl.evaluation.finetuning.classifier import Classifier, fit, predict
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
-from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabelledPart
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabeledPart
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.scores import Fit, Score
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -125,7 +125,7 @@ def _fit(
     done: Done,
 ) -> Classifier:
     parts = [
-        LabelledPart(task.recordings.select(chosen), task.truth[chosen], len(task.classes))
+        LabeledPart(task.recordings.select(chosen), task.truth[chosen], len(task.classes))
         for task, chosen in zip(tasks, trained_on, strict=True)
     ]
     if protocol == "fine-tuning":
@@ -134,7 +134,7 @@ def _fit(
 
 
 def _untrained(
-    model: WaveformEncoder, parts: Sequence[LabelledPart], config: FinetuneConfig, seed: int
+    model: WaveformEncoder, parts: Sequence[LabeledPart], config: FinetuneConfig, seed: int
 ) -> WaveformEncoder:
     """Build an encoder with random weights, and front-end statistics of crops of these parts."""
     made = checkpoint.untrained(model.frontend.config, model.encoder.config, seed)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiny_audio_ssl.evaluation.finetuning.crops import Ints
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 
 Mark = tuple[str, ...]  # equal for recordings of the same sound or group
 

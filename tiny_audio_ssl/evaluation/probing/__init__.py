@@ -3,7 +3,7 @@
 - `probe`: score models on tasks, with baselines; the library function
 - `models`: models to probe, opened by name
 - `in_windows`: models that take one window at a time, such as artifacts
-- `labelled`: tasks opened: recordings, labels, splits
+- `labeled`: tasks opened: recordings, labels, splits
 - `labels`: checks of a label column
 - `splits`: training and test parts that share no sound and no group
 - `protocols`: linear, kNN and few-shot classifiers

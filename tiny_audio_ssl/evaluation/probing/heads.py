@@ -24,7 +24,7 @@ from safetensors.numpy import save_file
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import fit_all
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
@@ -68,18 +68,18 @@ class Head:
         return weight.astype(np.float32), bias.astype(np.float32)
 
 
-def fit(embedder: Embedder, labelled: OpenedTask, score: Score, store: EmbeddingStore) -> Head:
+def fit(embedder: Embedder, labeled: OpenedTask, score: Score, store: EmbeddingStore) -> Head:
     """Fit the linear probe on all recordings of a task; `score` is its score by `linear`."""
-    x = store.embeddings(embedder, labelled.recordings, labelled.contents)
-    fitted = fit_all(x, labelled)
+    x = store.embeddings(embedder, labeled.recordings, labeled.contents)
+    fitted = fit_all(x, labeled)
     summary = score.summary()
     return Head(
-        task=labelled.task.name,
-        labels=tuple(labelled.classes),
+        task=labeled.task.name,
+        labels=tuple(labeled.classes),
         model_sha256=embedder.sha256,
         readout=tuple(embedder.model.encoder.config.readout),
         dim=embedder.dim,
-        clips=len(labelled),
+        clips=len(labeled),
         window_s=store.window_s,
         C=fitted.c,
         accuracy=score.accuracy,

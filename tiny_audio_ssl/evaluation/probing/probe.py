@@ -10,7 +10,7 @@ from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.suite import TaskColumns, select_tasks
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, open_model, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import check_protocols, evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score

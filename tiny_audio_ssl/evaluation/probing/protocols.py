@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.scores import Details, Fit, Score
 from tiny_audio_ssl.evaluation.probing.splits import Ints, Split
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
@@ -35,27 +35,27 @@ ProbeProtocol = Callable[[EmbeddingModel, OpenedTask, EmbeddingStore], Measured]
 
 
 def evaluate(
-    model: EmbeddingModel, labelled: OpenedTask, protocol: str, store: EmbeddingStore | None = None
+    model: EmbeddingModel, labeled: OpenedTask, protocol: str, store: EmbeddingStore | None = None
 ) -> Score:
     """Score a model on a task by a protocol of PROTOCOLS.
 
     Raises `UserError`: an unknown protocol, embeddings with NaN, too few examples for few-shot.
     """
     check_protocols([protocol])
-    fits, details = PROTOCOLS[protocol](model, labelled, store or EmbeddingStore())
+    fits, details = PROTOCOLS[protocol](model, labeled, store or EmbeddingStore())
     if isinstance(model, Embedder):
         details = {"encoder": model.model.encoder.config.name, **details}
-    if left_out := sum(one.left_out for one in labelled.splits):
+    if left_out := sum(one.left_out for one in labeled.splits):
         details = {**details, "left out of training as copies of tested": left_out}
     return Score(
-        labelled.task.name,
+        labeled.task.name,
         model.name,
         protocol,
-        labelled.classes,
-        labelled.truth,
+        labeled.classes,
+        labeled.truth,
         fits,
         details,
-        labelled.groups,
+        labeled.groups,
     )
 
 
@@ -67,17 +67,17 @@ def check_protocols(names: Sequence[str]) -> None:
         )
 
 
-def linear(x: Floats, labelled: OpenedTask) -> Measured:
+def linear(x: Floats, labeled: OpenedTask) -> Measured:
     """Fit logistic regression on frozen embeddings, [recordings, D].
 
     C is chosen inside each training part: on the official validation part, or on inner folds that
     keep groups whole. Ties go to the stronger penalty.
     """
     fits, chosen = [], []
-    for fold, one in enumerate(labelled.splits):
-        c = _choose_c(x, labelled, one)
+    for fold, one in enumerate(labeled.splits):
+        c = _choose_c(x, labeled, one)
         chosen.append(c)
-        fits.append(Fit(fold, 0, one.test, _regress(x, labelled.truth, one, c)))
+        fits.append(Fit(fold, 0, one.test, _regress(x, labeled.truth, one, c)))
     return fits, {"C": ", ".join(f"{c:g}" for c in chosen)}
 
 
@@ -95,67 +95,67 @@ class Fitted:
     c: float
 
 
-def fit_all(x: Floats, labelled: OpenedTask) -> Fitted:
+def fit_all(x: Floats, labeled: OpenedTask) -> Fitted:
     """Fit the classifier of `linear` on all recordings, to use it rather than to score it.
 
     C is chosen as in `linear`: on the official validation part, or on inner folds.
     """
     scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(x)
-    everything = Split(np.arange(len(labelled)), np.arange(0))
-    with_validation = (one for one in labelled.splits if one.validation is not None)
-    c = _choose_c(x, labelled, next(with_validation, everything))
+    everything = Split(np.arange(len(labeled)), np.arange(0))
+    with_validation = (one for one in labeled.splits if one.validation is not None)
+    c = _choose_c(x, labeled, next(with_validation, everything))
     known, axes = _rotated(scaler.transform(x), np.eye(x.shape[1], dtype=np.float32))
-    regression = _quietly(_regression(FITTING, C=c), known, labelled.truth)
+    regression = _quietly(_regression(FITTING, C=c), known, labeled.truth)
     weight, bias = regression.coef_ @ axes.T, regression.intercept_
     if len(weight) == 1:  # two classes: sigmoid(z) of the second equals softmax(0, z)
         weight, bias = np.vstack([0 * weight, weight]), np.append(0.0, bias)
     return Fitted(scaler.mean_, scaler.scale_, weight, bias, c)
 
 
-def knn(x: Floats, labelled: OpenedTask, k: int = NEIGHBOURS) -> Measured:
+def knn(x: Floats, labeled: OpenedTask, k: int = NEIGHBOURS) -> Measured:
     """Classify by the k nearest by cosine distance, weighted by the inverse of their distance."""
     classifier = require("sklearn.neighbors", "eval").KNeighborsClassifier
     fits = []
-    for fold, one in enumerate(labelled.splits):
+    for fold, one in enumerate(labeled.splits):
         known, asked = _standardized(x[one.train], x[one.test])
         count = min(k, len(one.train))
         vote = classifier(count, metric="cosine", weights="distance")
-        vote.fit(known, labelled.truth[one.train])
+        vote.fit(known, labeled.truth[one.train])
         fits.append(Fit(fold, 0, one.test, vote.predict(asked)))
     return fits, {"k": k}
 
 
-def few_shot(x: Floats, labelled: OpenedTask, shots: int) -> Measured:
+def few_shot(x: Floats, labeled: OpenedTask, shots: int) -> Measured:
     """Fit logistic regression on `shots` examples per class, drawn from the training part.
 
     Each of FEW_SHOT_SEEDS seeds draws new examples. C is 1, since no labels are left to choose it.
     """
     fits = []
-    for fold, one in enumerate(labelled.splits):
+    for fold, one in enumerate(labeled.splits):
         for seed in range(FEW_SHOT_SEEDS):
-            rng = np.random.default_rng([labelled.task.seed, fold, seed])
-            drawn = Split(_drawn(labelled, one.train, shots, rng), one.test)
-            predicted = _regress(x, labelled.truth, drawn, DEFAULT_C)
+            rng = np.random.default_rng([labeled.task.seed, fold, seed])
+            drawn = Split(_drawn(labeled, one.train, shots, rng), one.test)
+            predicted = _regress(x, labeled.truth, drawn, DEFAULT_C)
             fits.append(Fit(fold, seed, one.test, predicted))
     return fits, {"C": f"{DEFAULT_C:g}", "seeds": FEW_SHOT_SEEDS}
 
 
-def _drawn(labelled: OpenedTask, train: Ints, shots: int, rng: np.random.Generator) -> Ints:
-    truth = labelled.truth[train]
+def _drawn(labeled: OpenedTask, train: Ints, shots: int, rng: np.random.Generator) -> Ints:
+    truth = labeled.truth[train]
     chosen = []
     for index in np.unique(truth):
         own = train[truth == index]
         if len(own) < shots:
             raise UserError(
-                f"{labelled.task.name}: label {labelled.classes[index]!r} has {len(own)} examples "
+                f"{labeled.task.name}: label {labeled.classes[index]!r} has {len(own)} examples "
                 f"in a training part, but few-shot-{shots} needs {shots}; choose fewer shots"
             )
         chosen.append(rng.choice(own, shots, replace=False))
     return np.concatenate(chosen)
 
 
-def _choose_c(x: Floats, labelled: OpenedTask, outer: Split) -> float:
-    inner = labelled.inner(outer)
+def _choose_c(x: Floats, labeled: OpenedTask, outer: Split) -> float:
+    inner = labeled.inner(outer)
     if not inner:
         return DEFAULT_C
     right = np.zeros(len(GRID))
@@ -164,8 +164,8 @@ def _choose_c(x: Floats, labelled: OpenedTask, outer: Split) -> float:
         # From small to large C; each fit starts from the previous solution.
         fit = _regression(CHOOSING, warm_start=True)
         for i, c in enumerate(GRID):
-            _quietly(fit.set_params(C=c), known, labelled.truth[one.train])
-            right[i] += np.sum(fit.predict(asked) == labelled.truth[one.test])
+            _quietly(fit.set_params(C=c), known, labeled.truth[one.train])
+            right[i] += np.sum(fit.predict(asked) == labeled.truth[one.test])
     return GRID[int(np.argmax(right))]
 
 
@@ -212,10 +212,10 @@ class Frozen:
     measure: Callable[[Floats, OpenedTask], Measured]
 
     def __call__(
-        self, model: EmbeddingModel, labelled: OpenedTask, store: EmbeddingStore
+        self, model: EmbeddingModel, labeled: OpenedTask, store: EmbeddingStore
     ) -> Measured:
-        x = store.embeddings(model, labelled.recordings, labelled.contents)
-        return self.measure(x, labelled)
+        x = store.embeddings(model, labeled.recordings, labeled.contents)
+        return self.measure(x, labeled)
 
 
 PROTOCOLS: dict[str, ProbeProtocol] = {

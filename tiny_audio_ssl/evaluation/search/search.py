@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.probing.labelled import OpenedTask
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.evaluation.search import trials as results
@@ -84,7 +84,7 @@ def search(
         TrainingInterruptedError: stopped by a signal; the trial continues with the next call.
     """
     store = store or EmbeddingStore(cache_dir)
-    parts = [choosing_part(labelled) for labelled in probes], [unseen(one) for one in probes]
+    parts = [choosing_part(labeled) for labeled in probes], [unseen(one) for one in probes]
     with _alone(folder):
         _keep_settings(folder, config, probes)
         done = results.read(folder)
@@ -102,20 +102,20 @@ def search(
     return done
 
 
-def choosing_part(labelled: OpenedTask) -> OpenedTask:
+def choosing_part(labeled: OpenedTask) -> OpenedTask:
     """Return the task with the training part of its first split, split again, to choose by."""
-    inner = labelled.inner(labelled.splits[0])
+    inner = labeled.inner(labeled.splits[0])
     if not inner:
         raise UserError(
-            f"{labelled.task.name}: the training part is a single group, which can't be split "
+            f"{labeled.task.name}: the training part is a single group, which can't be split "
             "again to choose by; choose another --group, or add labeled recordings"
         )
-    return replace(labelled, splits=inner)
+    return replace(labeled, splits=inner)
 
 
-def unseen(labelled: OpenedTask) -> OpenedTask:
+def unseen(labeled: OpenedTask) -> OpenedTask:
     """Return the task with its first split only; `choosing_part` never sees its test part."""
-    return replace(labelled, splits=labelled.splits[:1])
+    return replace(labeled, splits=labeled.splits[:1])
 
 
 def train_seconds(run: Path) -> float:
@@ -151,11 +151,11 @@ def _train(run: Path, config: SearchConfig, weights: Weights, cache_dir: Path | 
 
 def _probe(run: Path, part: Sequence[OpenedTask], store: EmbeddingStore) -> Figure:
     model = embedding.load(run)
-    return Figure.of([evaluate(model, labelled, "linear", store) for labelled in part])
+    return Figure.of([evaluate(model, labeled, "linear", store) for labeled in part])
 
 
 def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[OpenedTask]) -> None:
-    given = {**asdict(config), "probes": [asdict(labelled.task) for labelled in probes]}
+    given = {**asdict(config), "probes": [asdict(labeled.task) for labeled in probes]}
     given = json.loads(json.dumps(given))  # tuples become lists
     path = folder / SETTINGS
     if not path.exists():

@@ -13,9 +13,9 @@ class AudioRecord(source: Int, private val rate: Int, channel: Int, format: Int,
         inUse.incrementAndGet()
     }
 
-    fun getState(): Int = if (rate in initialised) STATE_INITIALIZED else 0
+    fun getState(): Int = if (rate in initialized) STATE_INITIALIZED else 0
     fun getSampleRate(): Int = rate
-    fun startRecording() = check(rate in initialised)
+    fun startRecording() = check(rate in initialized)
     fun release() {
         inUse.decrementAndGet()
     }
@@ -36,7 +36,7 @@ class AudioRecord(source: Int, private val rate: Int, channel: Int, format: Int,
         const val TONE_HZ = 440.0
 
         var accepted = setOf<Int>() // rates that have a buffer size
-        var initialised = setOf<Int>() // and of these, what can be opened
+        var initialized = setOf<Int>() // and of these, what can be opened
         var endS = Int.MAX_VALUE // then it is taken away
         val inUse = AtomicInteger()
 

@@ -38,9 +38,9 @@ class EarTest {
         assertEquals(0, AudioRecord.inUse.get(), "the microphone is not released")
     }
 
-    private fun accept(vararg rates: Int, initialised: Set<Int> = rates.toSet(), endS: Int = Int.MAX_VALUE) {
+    private fun accept(vararg rates: Int, initialized: Set<Int> = rates.toSet(), endS: Int = Int.MAX_VALUE) {
         AudioRecord.accepted = rates.toSet()
-        AudioRecord.initialised = initialised
+        AudioRecord.initialized = initialized
         AudioRecord.endS = endS
     }
 
@@ -67,7 +67,7 @@ class EarTest {
     fun `a device without 16 kHz is asked for other rates, and resampled`() {
         accept(48_000, 44_100)
         val resampled = record(8_000).first
-        accept(16_000, 44_100, initialised = setOf(44_100)) // it says that it has 16 kHz, and has not
+        accept(16_000, 44_100, initialized = setOf(44_100)) // it says that it has 16 kHz, and has not
         val fallen = record(8_000).first
         for (n in 1_000 until 8_000) {
             val tone = 0.5 * sin(2 * PI * AudioRecord.TONE_HZ * n / 16_000)
@@ -108,7 +108,7 @@ class EarTest {
     }
 
     @Test
-    fun `a sound that is taught is recognised, also after a new start, until listening ends`() {
+    fun `a sound that is taught is recognized, also after a new start, until listening ends`() {
         ear().use { ear ->
             ear.hear(3)
             assertNull(ear.match)

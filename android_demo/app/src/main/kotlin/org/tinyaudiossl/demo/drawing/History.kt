@@ -5,7 +5,7 @@ import kotlin.math.log10
 
 /**
  * The last levels and embeddings, as they are shown. An embedding is a column of [BINS] numbers,
- * means of neighbouring dimensions, each against its own mean and deviation so far, -1..1.
+ * means of neighboring dimensions, each against its own mean and deviation so far, -1..1.
  * One thread adds while another draws.
  */
 class History {

@@ -54,7 +54,7 @@ class LiveScene(private val palette: Palette) {
     }
 
     private fun levels(on: Surface, live: Live, top: Float, bottom: Float) {
-        val area = labelled(on, live.levelLabel, top, bottom)
+        val area = labeled(on, live.levelLabel, top, bottom)
         val middle = (area.top + area.bottom) / 2
         val step = (area.right - area.left) / History.LENGTH
         live.levels.forEachIndexed { i, level ->
@@ -65,7 +65,7 @@ class LiveScene(private val palette: Palette) {
     }
 
     private fun embedding(on: Surface, live: Live, top: Float, bottom: Float) {
-        val area = labelled(on, live.embeddingLabel, top, bottom)
+        val area = labeled(on, live.embeddingLabel, top, bottom)
         val width = (area.right - area.left) / History.LENGTH
         live.columns.forEachIndexed { i, column ->
             val left = area.right - (live.columns.size - i) * width
@@ -80,7 +80,7 @@ class LiveScene(private val palette: Palette) {
 
     private class Area(val left: Float, val top: Float, val right: Float, val bottom: Float)
 
-    private fun labelled(on: Surface, label: String, top: Float, bottom: Float): Area {
+    private fun labeled(on: Surface, label: String, top: Float, bottom: Float): Area {
         card(on, top, bottom)
         val pad = 12 * on.dp
         val size = 12 * on.sp

@@ -24,7 +24,7 @@ class LiveSceneTest {
     }
 
     @Test
-    fun `the bar shows how near a sound is, and its colour whether it is known`() {
+    fun `the bar shows how near a sound is, and its color whether it is known`() {
         fun bar(distance: Float?): Int {
             val surface = ImageSurface(320, 300)
             val live = live("x", distance)

@@ -12,7 +12,7 @@ class Resources(private val res: File) {
     fun strings(values: String): Map<String, String> = File(res, "$values/strings.xml").xml().children()
         .associate { it.getAttribute("name") to it.textContent.replace("\\'", "'") }
 
-    /** A colour of `themes.xml`. */
+    /** A color of `themes.xml`. */
     fun color(values: String, name: String): Int = File(res, "$values/themes.xml").xml().children()
         .single { it.tagName == "color" && it.getAttribute("name") == name }
         .let { (0xFF000000 or it.textContent.drop(1).toLong(16)).toInt() }

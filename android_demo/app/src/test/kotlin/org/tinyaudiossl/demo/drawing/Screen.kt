@@ -74,7 +74,7 @@ class Screen(layout: File, private val palette: Palette, private val background:
             maxOf(leastDp * on.dp, block(on, lines(on, width), sizeSp) + padDp * on.dp)
 
         override fun draw(on: Surface) {
-            centred(on, lines(on, on.width), sizeSp) { 0f }
+            centered(on, lines(on, on.width), sizeSp) { 0f }
             extra(on)
         }
 
@@ -88,7 +88,7 @@ class Screen(layout: File, private val palette: Palette, private val background:
         override fun draw(on: Surface) {
             val edge = 4 * on.dp
             on.rectangle(edge, 1.5f * edge, on.width - edge, on.height - 1.5f * edge, palette.track, 3 * on.dp)
-            centred(on, lines(on, on.width), BODY, bold = true) { (on.width - it) / 2 }
+            centered(on, lines(on, on.width), BODY, bold = true) { (on.width - it) / 2 }
         }
 
         private fun lines(on: Surface, width: Float) =
@@ -109,7 +109,7 @@ class Screen(layout: File, private val palette: Palette, private val background:
         on.rectangle(left, y - 10 * on.dp, left + 20 * on.dp, y + 10 * on.dp, palette.faint, 10 * on.dp)
     }
 
-    private fun centred(
+    private fun centered(
         on: Surface, lines: List<String>, sizeSp: Float, bold: Boolean = false, left: (Float) -> Float,
     ) {
         val size = sizeSp * on.sp

@@ -12,7 +12,7 @@ from support.splits import apart
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
-from tiny_audio_ssl.evaluation.probing.labelled import open_task
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 
 RATE = 16_000
 
@@ -37,9 +37,9 @@ def test_identical_audio_under_two_names_does_not_cross(tmp_path):
         for i in range(8)
     ]
     rows[6]["sound"] = 0
-    labelled = open_task(EvaluationTask("t", manifest(tmp_path, rows), fold="fold"))
-    assert labelled.contents[0] == labelled.contents[6]
-    first, second = labelled.splits
+    labeled = open_task(EvaluationTask("t", manifest(tmp_path, rows), fold="fold"))
+    assert labeled.contents[0] == labeled.contents[6]
+    first, second = labeled.splits
     assert first.train.tolist() == [4, 5, 7] and second.train.tolist() == [1, 2, 3]
 
 
@@ -68,9 +68,9 @@ def test_an_absent_file_is_an_error_unless_allowed(tmp_path):
     task = EvaluationTask("t", source)
     with pytest.raises(UserError, match=r"absent.wav: not there(.|\n)*--allow-missing"):
         open_task(task)
-    labelled = open_task(task, allow_missing=True)
-    assert len(labelled) == 11
-    assert [Path(s.path).name for s in labelled.skipped] == ["absent.wav", "11.wav"]
+    labeled = open_task(task, allow_missing=True)
+    assert len(labeled) == 11
+    assert [Path(s.path).name for s in labeled.skipped] == ["absent.wav", "11.wav"]
     source = manifest(tmp_path, rows)
     with pytest.raises(UserError, match=r"11.wav(.|\n)*--allow-missing"):
         open_task(task)
@@ -84,5 +84,5 @@ def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
     ]
     source = manifest(tmp_path, rows)
     (tmp_path / "12.wav").write_bytes(b"RIFF, but no more")
-    labelled = open_task(EvaluationTask("t", source, where=("kind=x",)))
-    assert len(labelled) == 12 and labelled.classes == ["a", "b"]
+    labeled = open_task(EvaluationTask("t", source, where=("kind=x",)))
+    assert len(labeled) == 12 and labeled.classes == ["a", "b"]
