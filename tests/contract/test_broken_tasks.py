@@ -13,7 +13,7 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Pretext
-from tiny_audio_ssl.pretext.configs import PretextConfig
+from tiny_audio_ssl.pretext.configs.base import PretextConfig
 from tiny_audio_ssl.testing import check_pretext
 from tiny_audio_ssl.testing.pretext_checks import PRETEXT_CHECKS, PretextCase
 

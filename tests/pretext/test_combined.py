@@ -15,7 +15,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 from tiny_audio_ssl.pretext.combined import Combined
-from tiny_audio_ssl.pretext.combined_config import combinable
+from tiny_audio_ssl.pretext.configs.combined import combinable
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training import trainer as training
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig

@@ -2,7 +2,7 @@
 
 - `registry`: the tasks by name, each imported when it is used
 - `base`: the contract of a task
-- `configs`, `combined_config`: the hyper-parameters of the tasks, without PyTorch
+- `configs`: the hyper-parameters of each task, without PyTorch
 - `temporal_gap`, `audio2vec`, `autoencoder`, `triplet`, `cola`, `byol_a`, `distillation`,
   `combined`: the tasks
 - `pairs`: two slices of one recording, shared by several tasks

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs import PretextConfig
+from tiny_audio_ssl.pretext.configs.base import PretextConfig
 
 Inputs = dict[str, Tensor]
 

@@ -15,7 +15,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment, sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
-from tiny_audio_ssl.pretext.configs import ByolAConfig
+from tiny_audio_ssl.pretext.configs.byol_a import ByolAConfig
 
 
 class ByolA(Pretext):

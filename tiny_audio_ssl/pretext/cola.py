@@ -10,7 +10,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment
 from tiny_audio_ssl.pretext.base import Inputs
-from tiny_audio_ssl.pretext.configs import ColaConfig
+from tiny_audio_ssl.pretext.configs.cola import ColaConfig
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 

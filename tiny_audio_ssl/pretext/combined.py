@@ -12,7 +12,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
-from tiny_audio_ssl.pretext.combined_config import CombinedConfig
+from tiny_audio_ssl.pretext.configs.combined import CombinedConfig
 from tiny_audio_ssl.pretext.registry import pretext_class
 
 

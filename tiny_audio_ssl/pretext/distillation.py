@@ -11,7 +11,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
-from tiny_audio_ssl.pretext.configs import DistillationConfig
+from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 
 FIT_BATCH = 64  # clips that the teacher is given at a time
 SMALLEST_STD = (

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
-from tiny_audio_ssl.pretext.configs import PairsConfig
+from tiny_audio_ssl.pretext.configs.pairs import PairsConfig
 
 
 class Pairs(Pretext):

@@ -1,7 +1,7 @@
 """PRETEXTS: the self-supervised tasks by name. A task is imported when it is used.
 
-To add one: write its settings in `configs.py` and the task in a file of its own, and name both in
-TASKS. The contract tests then run over it.
+To add one: write the task in a file, its settings in a file of that name in `configs/`, and name
+both in TASKS. The contract tests then run over it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tiny_audio_ssl.errors import UserError
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.pretext.base import Pretext
-    from tiny_audio_ssl.pretext.configs import PretextConfig
+    from tiny_audio_ssl.pretext.configs.base import PretextConfig
 
 
 @dataclass(frozen=True)
@@ -31,46 +31,48 @@ class TaskEntry:
 TASKS = {
     "temporal-gap": TaskEntry(
         "temporal_gap:TemporalGap",
-        "configs:TemporalGapConfig",
+        "configs.temporal_gap:TemporalGapConfig",
         "the gap in time between two slices of a recording",
     ),
     "audio2vec-cbow": TaskEntry(
         "audio2vec:Audio2VecCBoW",
-        "configs:Audio2VecConfig",
+        "configs.audio2vec:Audio2VecConfig",
         "the middle slice from those around it",
     ),
     "audio2vec-skipgram": TaskEntry(
         "audio2vec:Audio2VecSkipGram",
-        "configs:Audio2VecConfig",
+        "configs.audio2vec:Audio2VecConfig",
         "the slices around the middle one from it",
     ),
     "autoencoder": TaskEntry(
         "autoencoder:Autoencoder",
-        "configs:AutoencoderConfig",
+        "configs.autoencoder:AutoencoderConfig",
         "a slice from its own embedding, the paper's baseline",
     ),
     "triplet": TaskEntry(
         "triplet:Triplet",
-        "configs:TripletConfig",
+        "configs.triplet:TripletConfig",
         "slices of one recording nearer to each other than to others, the paper's baseline",
     ),
     "cola": TaskEntry(
-        "cola:Cola", "configs:ColaConfig", "which slice of the batch comes from the same recording"
+        "cola:Cola",
+        "configs.cola:ColaConfig",
+        "which slice of the batch comes from the same recording",
     ),
     "combined": TaskEntry(
         "combined:Combined",
-        "combined_config:CombinedConfig",
+        "configs.combined:CombinedConfig",
         "several of the other tasks at once, weighted",
         combinable=False,
     ),
     "byol-a": TaskEntry(
         "byol_a:ByolA",
-        "configs:ByolAConfig",
+        "configs.byol_a:ByolAConfig",
         "another augmented view of the same slice, as a moving average sees it",
     ),
     "distillation": TaskEntry(
         "distillation:Distillation",
-        "configs:DistillationConfig",
+        "configs.distillation:DistillationConfig",
         "the embedding of a larger model (--pretext.teacher)",
         combinable=False,
     ),

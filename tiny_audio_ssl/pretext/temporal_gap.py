@@ -10,7 +10,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs
-from tiny_audio_ssl.pretext.configs import TemporalGapConfig
+from tiny_audio_ssl.pretext.configs.temporal_gap import TemporalGapConfig
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 

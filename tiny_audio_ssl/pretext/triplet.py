@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.pretext.configs import TripletConfig
+from tiny_audio_ssl.pretext.configs.triplet import TripletConfig
 from tiny_audio_ssl.pretext.pairs import Pairs
 
 

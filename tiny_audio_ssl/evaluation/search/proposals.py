@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tiny_audio_ssl.data.batches import seed_of
 from tiny_audio_ssl.evaluation.search.trials import Trial
-from tiny_audio_ssl.pretext.combined_config import Weights
+from tiny_audio_ssl.pretext.configs.combined import Weights
 from tiny_audio_ssl.utils.extras import require
 
 LEVELS = (0.0, 1 / 16, 1 / 4, 1.0)  # a probe can't distinguish finer weights

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.pretext.combined_config import Weights
+from tiny_audio_ssl.pretext.configs.combined import Weights
 from tiny_audio_ssl.utils.files import write_rows
 
 TABLE = "trials.csv"

@@ -11,7 +11,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs import PretextConfig
+from tiny_audio_ssl.pretext.configs.base import PretextConfig
 from tiny_audio_ssl.pretext.registry import TASKS, config_class
 
 Weights = dict[str, float]

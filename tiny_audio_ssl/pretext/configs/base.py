@@ -1,0 +1,27 @@
+"""The settings that every task has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+
+
+@dataclass(frozen=True)
+class PretextConfig:
+    """Every hyper-parameter of a task, with units in the names.
+
+    Derive a frozen dataclass from it, with a docstring below each field: the command line shows it.
+    """
+
+    def clip_frames(self, frontend: FrontendConfig) -> int:
+        """Return the log-mel frames that one clip must have."""
+        raise NotImplementedError
+
+    def slice_frames(self, frontend: FrontendConfig) -> int:
+        """Return the log-mel frames that the encoder is given at a time."""
+        raise NotImplementedError
+
+    def length_option(self) -> str:
+        """Name the option that lowers `clip_frames`, for the error about short recordings."""
+        raise NotImplementedError

@@ -1,0 +1,15 @@
+"""The settings of the temporal gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiny_audio_ssl.pretext.configs.pairs import PairsConfig
+
+
+@dataclass(frozen=True)
+class TemporalGapConfig(PairsConfig):
+    """Hyper-parameters of the temporal gap."""
+
+    hidden: int = 64
+    """Units of the hidden layer."""
