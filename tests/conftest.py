@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Read once, when PyTorch is loaded, here and in the processes that tests start: the sums of two
+# threads differ in their last bits, and threads of several tests wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import torch
 from support.native_tools import missing_tools
 
 from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.pretext import PRETEXTS
 
-torch.set_num_threads(1)  # two threads on a busy machine wait for each other most of the time
+torch.set_num_threads(1)
 
 
 def not_skipped(report: Any) -> Any:

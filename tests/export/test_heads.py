@@ -168,7 +168,10 @@ def test_probe_saves_heads(run, tmp_path, capsys):
     assert (tmp_path / "all" / "label-in-builtin-4.safetensors").is_file()
     for more, said in (
         (["--protocols", "knn", "--save-head", str(tmp_path)], "linear among"),
-        (["--save-head", str(tmp_path / "my head.safetensors")], "named after"),
+        (
+            ["--save-head", str(tmp_path / "my head.safetensors")],
+            "name the file of a head after its task",
+        ),
     ):
         assert cli.run([*probe, *more]) == 2
         assert said in " ".join(capsys.readouterr().err.split())

@@ -46,7 +46,7 @@ def bench(
     >>> import tiny_audio_ssl
     >>> rows = tiny_audio_ssl.bench("runs/mine/export", runs=10)
     >>> rows[0].artifact, rows[0].speedup
-    ('eager mel', 1.0)
+    ('eager waveform', 1.0)
     >>> all(0 < row.min_ms <= row.p50_ms <= row.p90_ms for row in rows)
     True
 
