@@ -1,6 +1,8 @@
 # Two commands: `make quickstart` (the main job on built-in sounds) and `make test`.
-# The newest Python that every dependency has wheels for.
-PYTHON ?= $(shell for v in 14 13 12 11; do command -v python3.$$v && break; done)
+# The newest Python that every dependency has wheels for. It is started, not only looked up: version
+# managers put names on the PATH for versions that are not in use.
+PYTHON ?= $(shell for v in 14 13 12 11; do \
+	python3.$$v -c "import venv" 2>/dev/null && command -v python3.$$v && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
