@@ -1,13 +1,14 @@
 """ENCODERS: small convolutional encoders, log-mel [B, 1, bands, frames] -> embedding [B, D].
 
-Both halve bands and frames five times. To add one, write its body below, and name it in ENCODERS
-and in `encoder_config.ENCODER_NAMES`: the contract tests then run over it.
+To add one, write its body below, and name it in ENCODERS and in `encoder_config.ENCODER_NAMES`: the
+contract tests then run over it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeGuard
 
 import torch
@@ -18,8 +19,16 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.readout import Readout
 
-HALVINGS = 5
-MIDDLE = 1  # index of the block whose maps are the readout's "middle", a quarter of the bands high
+
+@dataclass(frozen=True)
+class Body:
+    """The convolutions of an encoder, and what pooling and readout have to know of them."""
+
+    blocks: nn.Sequential  # [B, 1, bands, frames] -> [B, channels, rows, columns]
+    channels: int
+    halvings: int = 5  # how often bands and frames are halved, rounding up
+    middle: int = 1  # index of the block whose maps are the readout's "middle"
+    middle_halvings: int = 2  # of these maps
 
 
 class Encoder(nn.Module):
@@ -29,7 +38,7 @@ class Encoder(nn.Module):
     `feature_dim`; the embedding that leaves the model comes from `embed`, of size `embedding_dim`.
     """
 
-    def __init__(self, config: EncoderConfig, bands: int, body: Body | None = None) -> None:
+    def __init__(self, config: EncoderConfig, bands: int, body: BuildBody | None = None) -> None:
         """Build the encoder for log-mels of `bands` bands.
 
         `body` stands in for the one that `config.name` names, to try out an architecture that is
@@ -37,15 +46,18 @@ class Encoder(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.body, self.channels = (body or ENCODERS[config.name])(config)
-        self.rows = halved(bands)
+        made = (body or ENCODERS[config.name])(config)
+        self.body, self.channels, self.halvings = made.blocks, made.channels, made.halvings
+        self.middle = made.middle
+        self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
         self.feature_dim = config.projection_dim or (128 if config.pooling == "max" else pooled)
         plain = config.pooling == "mean_max" and config.projection_dim is None
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
         self.readout = Readout(config.readout)
-        middle_channels = [m.out_channels for m in self.body[MIDDLE].modules() if is_conv(m)][-1]
-        middle = middle_channels * halved(bands, MIDDLE + 1)
+        middle_block = self.body[made.middle]
+        middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
+        middle = middle_channels * halved(bands, made.middle_halvings)
         self.embedding_dim = self.readout.dim(bands, middle, self.feature_dim)
 
     def forward(self, logmel: Tensor) -> Tensor:
@@ -89,15 +101,15 @@ class Encoder(nn.Module):
         middle = x
         for index, block in enumerate(self.body):
             x = block(x)
-            if index == MIDDLE:
+            if index == self.middle:
                 middle = x
         return middle, x
 
     def frames(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> an embedding for every column of the last maps [B, T', D].
 
-        Each equals `forward` of that column alone. A column stands for 32 frames, or for a slice
-        if that is shorter.
+        Each equals `forward` of that column alone. A column stands for 2 ** halvings frames, or for
+        a slice if that is shorter.
         """
         _, maps = self.maps(logmel)
         columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
@@ -138,7 +150,7 @@ def _joined(maps: Tensor, slices: int) -> Tensor:
     return apart.permute(0, 2, 3, 1, 4).flatten(3)
 
 
-def halved(size: int, times: int = HALVINGS) -> int:
+def halved(size: int, times: int) -> int:
     """Return the rows or columns that remain of so many bands or frames, at least one."""
     for _ in range(times):
         size = -(-size // 2)
@@ -167,7 +179,7 @@ def convolution(
     return nn.Sequential(layer, norm_layer(norm, o), nn.ReLU())
 
 
-def separable(config: EncoderConfig) -> tuple[nn.Sequential, int]:
+def separable(config: EncoderConfig) -> Body:
     """The encoder of arXiv 1905.11796, section 4.1: 3x1 then 1x3 convolutions, each pair pooled."""
     blocks, i = [], 1
     for o in channels(config, 8, 16, 32, 64, 128):
@@ -180,10 +192,10 @@ def separable(config: EncoderConfig) -> tuple[nn.Sequential, int]:
             )
         )
         i = o
-    return nn.Sequential(*blocks), i
+    return Body(nn.Sequential(*blocks), i)
 
 
-def mobile(config: EncoderConfig) -> tuple[nn.Sequential, int]:
+def mobile(config: EncoderConfig) -> Body:
     """Depthwise-separable blocks (arXiv 1704.04861), strided: every operator trains on a phone.
 
     Few blocks with large kernels, and no ReLU between depthwise and pointwise convolution: more
@@ -196,7 +208,23 @@ def mobile(config: EncoderConfig) -> tuple[nn.Sequential, int]:
         block = depthwise_separable(config.norm, i, o, kernel, stride)
         blocks.append(Residual(block) if stride == 1 else block)
         i = o
-    return nn.Sequential(*blocks), i
+    return Body(nn.Sequential(*blocks), i)
+
+
+def dense(config: EncoderConfig) -> Body:
+    """A stem that reduces 4 x 4 at once, and dense 3x3 layers on the coarse grid.
+
+    Large products of few operators: more multiply-adds than `mobile`, and less time, since cores
+    and their matrix kernels are kept busy. Four halvings leave four rows of frequency.
+    """
+    a, b, c = channels(config, 24, 48, 64)
+    blocks = (
+        convolution(config.norm, 1, a, (7, 7), stride=4),
+        convolution(config.norm, a, b, (3, 3), stride=2),
+        Residual(convolution(config.norm, b, b, (3, 3))),
+        convolution(config.norm, b, c, (3, 3), stride=2),
+    )
+    return Body(nn.Sequential(*blocks), c, halvings=4, middle=0)
 
 
 def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) -> nn.Sequential:
@@ -216,8 +244,8 @@ class Residual(nn.Module):
         return x + added
 
 
-Body = Callable[[EncoderConfig], tuple[nn.Sequential, int]]
-ENCODERS: dict[str, Body] = {"mobile": mobile, "separable": separable}
+BuildBody = Callable[[EncoderConfig], Body]
+ENCODERS: dict[str, BuildBody] = {"mobile": mobile, "separable": separable, "dense": dense}
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""The decoder of the tasks that reconstruct: it doubles five times where the encoder halves."""
+"""The decoder of the tasks that reconstruct: it doubles as often as the encoder halves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.models.encoders import HALVINGS, Encoder, convolution, halved
+from tiny_audio_ssl.models.encoders import Encoder, convolution, halved
 
 
 class Decoder(nn.Module):
@@ -20,8 +20,9 @@ class Decoder(nn.Module):
     def __init__(self, encoder: Encoder, inputs: int, bands: int, frames: int, slices: int) -> None:
         super().__init__()
         norm = encoder.config.norm
-        sizes = [max(8, encoder.channels >> k) for k in range(HALVINGS + 1)]
-        self.shapes = [(halved(bands, k), halved(frames, k)) for k in range(HALVINGS, -1, -1)]
+        halvings = encoder.halvings
+        sizes = [max(8, encoder.channels >> k) for k in range(halvings + 1)]
+        self.shapes = [(halved(bands, k), halved(frames, k)) for k in range(halvings, -1, -1)]
         rows, columns = self.shapes[0]
         self.first = (sizes[0], rows, columns)
         self.expand = nn.Linear(inputs * encoder.feature_dim, sizes[0] * rows * columns)

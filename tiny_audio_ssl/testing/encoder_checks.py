@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tiny_audio_ssl.models.encoder_config import PARTS, EncoderConfig
-from tiny_audio_ssl.models.encoders import ENCODERS, HALVINGS, Body, Encoder, halved
+from tiny_audio_ssl.models.encoders import ENCODERS, BuildBody, Encoder, halved
 
 BANDS = 64
 SMALL = 0.25  # width, unless it is the subject of the check
@@ -21,7 +21,7 @@ Check = Callable[["EncoderCase"], None]
 class EncoderCase:
     """An encoder to check."""
 
-    body: Body
+    body: BuildBody
 
     def build(self, **settings: Any) -> Encoder:
         """Return an encoder in eval mode, with these settings; always the same weights."""
@@ -30,13 +30,12 @@ class EncoderCase:
         return Encoder(config, BANDS, self.body).eval()
 
 
-def check_encoder(encoder: str | Body) -> None:
+def check_encoder(encoder: str | BuildBody) -> None:
     """Check an encoder against the contract that training and export rely on.
 
     Args:
-        encoder: a name in `ENCODERS`, or a function that takes an `EncoderConfig` and gives the
-            body (an `nn.Sequential` from [B, 1, bands, frames] to [B, C, rows, columns]) and C; it
-            need not be in the registry.
+        encoder: a name in `ENCODERS`, or a function that takes an `EncoderConfig` and gives a
+            `Body`; it need not be in the registry.
 
     Raises:
         AssertionError: what the contract asks for, and what the encoder does instead.
@@ -68,15 +67,16 @@ def takes_any_length(case: EncoderCase) -> None:
         )
 
 
-def halves_five_times(case: EncoderCase) -> None:
+def halves_as_often_as_it_says(case: EncoderCase) -> None:
     """Check the size of the last maps."""
     encoder = case.build()
     for frames in (20, 96):
         shape = list(encoder.body(_logmel(1, frames)).shape)
-        expected = [1, encoder.channels, halved(BANDS), halved(frames)]
+        times = encoder.halvings
+        expected = [1, encoder.channels, halved(BANDS, times), halved(frames, times)]
         assert shape == expected, (
             f"the body turns {BANDS} bands and {frames} frames into maps of shape {shape}: "
-            f"expected {expected}, the channels that it names and {HALVINGS} halvings, rounded up"
+            f"expected {expected}, the channels and {times} halvings that it names, rounded up"
         )
 
 
@@ -136,7 +136,7 @@ def readout_has_all_parts(case: EncoderCase) -> None:
         shape, expected = list(embedding.shape), [2, encoder.embedding_dim]
         assert shape == expected and embedding.isfinite().all(), (
             f"readout {' '.join(PARTS)} of {frames} frames has shape {shape}: expected {expected}. "
-            "The second block of the body must halve for the second time, and its last convolution "
+            "The block `middle` must have halved `middle_halvings` times, and its last convolution "
             "give the maps' channels"
         )
 
@@ -160,7 +160,7 @@ def _logmel(examples: int, frames: int) -> Tensor:
 
 ENCODER_CHECKS: tuple[Check, ...] = (
     takes_any_length,
-    halves_five_times,
+    halves_as_often_as_it_says,
     batched_equals_single,
     long_inputs_are_sliced,
     group_norm_keeps_examples_apart,

@@ -1,0 +1,63 @@
+"""Files as they are found become 16 kHz mono FLAC, without duplicates and near-silence."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+
+from tiny_audio_ssl.audio import io as audio
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.files import atomic_file
+
+THROUGH_FFMPEG = {".g722", ".gsm", ".wv"}  # libsndfile reads neither of them
+SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff"} | THROUGH_FFMPEG
+SHORTEST_S = 0.1
+QUIETEST_PEAK = 1e-3  # -60 dB of full scale
+
+
+def content_of(waveform: audio.Waveform) -> str:
+    """Return a hash that is the same for one recording in several encodings, at any level.
+
+    They differ in their last bits: 8-bit samples of the level-normalized waveform are hashed.
+    """
+    coarse = np.round(waveform / max(float(np.abs(waveform).max()), 1e-9) * 100).astype(np.int8)
+    return hashlib.sha256(coarse.tobytes()).hexdigest()
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """Return the sound files below a folder, sorted."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def read(path: Path) -> audio.Waveform:
+    """Return a file as mono float32 at 16 kHz. Raises `UserError` with the reason if it cannot."""
+    if path.suffix.lower() not in THROUGH_FFMPEG:
+        return audio.read(path)
+    try:
+        with av.open(str(path)) as container:
+            resampler = av.AudioResampler("flt", "mono", audio.SAMPLE_RATE_HZ)
+            frames = [*container.decode(audio=0), None]  # None: what the resampler still holds
+            blocks = [block.to_ndarray()[0] for f in frames for block in resampler.resample(f)]
+    except (av.FFmpegError, IndexError) as error:
+        raise UserError(f"{path}: {error}") from error
+    return np.concatenate([np.zeros(0, np.float32), *blocks])
+
+
+def reason_to_leave_out(waveform: audio.Waveform) -> str | None:
+    """Return why a sound is of no use for training, or None."""
+    if len(waveform) < SHORTEST_S * audio.SAMPLE_RATE_HZ:
+        return "shorter than 0.1 s"
+    if not np.isfinite(waveform).all():
+        return "holds NaN or infinity"
+    return "nearly silent" if np.abs(waveform).max() < QUIETEST_PEAK else None
+
+
+def write(target: Path, waveform: audio.Waveform) -> None:
+    """Write a waveform as 16-bit FLAC, lowered where it exceeds full scale."""
+    peak = max(1.0, float(np.abs(waveform).max()))
+    with atomic_file(target) as work:
+        soundfile.write(work, waveform / peak, audio.SAMPLE_RATE_HZ, "PCM_16", format="FLAC")
