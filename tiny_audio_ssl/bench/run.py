@@ -22,6 +22,7 @@ from tiny_audio_ssl.bench.settings import (
     TimingSettings,
 )
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import DURATION_MS, checked_number
 
 
 def bench(
@@ -74,6 +75,7 @@ def bench(
     an unknown baseline, a phone that can't be used, a runner that can't be built.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
+    peer_ms = checked_number("peer_ms", peer_ms, DURATION_MS)
     settings = TimingSettings(threads, runs, rounds, warm_up, tuple(cpus))
     found = find_subjects(given, peer_ms, compiled)
     subjects = [subject for subject in found if subject.path or HOST in targets]

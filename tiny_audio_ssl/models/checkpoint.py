@@ -32,6 +32,7 @@ from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
+from tiny_audio_ssl.utils.random_state import seeded
 from tiny_audio_ssl.version import __version__
 
 FORMAT = 2
@@ -61,8 +62,7 @@ def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEnc
 
 def untrained(frontend: FrontendConfig, encoder: EncoderConfig, seed: int) -> WaveformEncoder:
     """Build a model whose random weights depend on `seed` alone; other draws are not disturbed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build_model(frontend, encoder)
 
 
@@ -105,7 +105,7 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
         encoder = EncoderConfig.from_dict(config["encoder"])
         if readout:
             encoder = replace(encoder, readout=checked(readout))
-        model = build_model(FrontendConfig(**config["frontend"]), encoder)
+        model = untrained(FrontendConfig(**config["frontend"]), encoder, seed=0)
         model.load_state_dict(load_file(folder / MODEL))
     except (TypeError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
         version = config.get("versions", {}).get("tiny-audio-ssl", "unknown")

@@ -34,6 +34,7 @@ from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
+from tiny_audio_ssl.utils.random_state import seeded
 
 FORMAT = "executorch-training"
 FILE, START = "training.pte", "start"
@@ -174,7 +175,8 @@ def load_task(
 ) -> tuple[Pretext, dict[str, Tensor]]:
     """Load the run's task with its heads; return both, the heads by their names in the
     checkpoint."""
-    pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
+    with seeded(0):  # the heads are loaded below
+        pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
     for part in pretext.modules():
         follows = isinstance(part, Pretext) and type(part).after_step is not Pretext.after_step
         if follows and not isinstance(part, Combined):
