@@ -31,6 +31,7 @@ from tiny_audio_ssl.training import learner
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import VALIDATION, CpuFabric, Learner
 from tiny_audio_ssl.training.run_recordings import RECORDINGS, write_recordings
+from tiny_audio_ssl.training.run_settings import settings_of
 
 # Settings that may differ when a run is resumed.
 CHANGEABLE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every"}
@@ -88,7 +89,7 @@ class GlobalModel:
         pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:
-            _check_fits(config, pretrain, PretrainConfig.from_dict(start.run))
+            _check_fits(config, pretrain, settings_of(start))
         seed = pretrain.training.seed
         model = (
             start.model

@@ -128,11 +128,17 @@ class Trainer:
         if start:
             self.step, self.best = start.progress["step"], dict(start.progress["best"])
             training = checkpoint.load_training(start.folder)
-            pretext.load_state_dict(checkpoint.within(training, "pretext."))
+            try:
+                pretext.load_state_dict(checkpoint.within(training, "pretext."))
+            except RuntimeError as error:
+                raise checkpoint.misfit(start.folder, error) from error
         else:
             fit(config, model, pretext, train)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
-        self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
+        try:
+            self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
+        except (KeyError, ValueError) as error:
+            raise checkpoint.misfit(self.folder.root / "last", error) from error
 
     def run(self) -> TrainingResult:
         """Train up to the last step.

@@ -17,7 +17,7 @@ from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training
 from tiny_audio_ssl.export.training.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.pretext.base import Inputs
-from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.run_settings import settings_of
 
 
 class OnDeviceTrainer:
@@ -56,7 +56,7 @@ class OnDeviceTrainer:
         self.weight_decay = weight_decay
         self.steps = 0
         self._start = checkpoint.load(folder / START)
-        self._config = PretrainConfig.from_dict(self._start.run)
+        self._config = settings_of(self._start)
         self._pretext, _ = load_task(self._start, self._config)
         prepare_runtime("executorch")
         self._threads = threads

@@ -31,6 +31,7 @@ from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.combined import Combined
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
@@ -151,7 +152,7 @@ def export_training(
     loaded = checkpoint.load(run)
     target = Path(out) if out is not None else Path(run) / "export-training"
     manifest.may_replace(target)
-    trained = PretrainConfig.from_dict(loaded.run)
+    trained = settings_of(loaded)
     pretext, heads = load_task(loaded, trained)
     inputs = example(loaded.model.frontend, trained, pretext, settings.batch_size)
     task = LossModule(loaded.model.encoder, pretext, tuple(inputs))
