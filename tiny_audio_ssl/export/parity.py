@@ -26,7 +26,7 @@ OWN = "own"  # the kind of sound that the artifact was quantized by
 class Parity:
     """How far an artifact's embeddings are from eager's."""
 
-    windows: int
+    windows: int  # of the first kind of sound
     max_abs_error: float
     mean_cosine: float
     min_cosine: float
@@ -79,7 +79,7 @@ def compare_kinds(
     found, expected = (torch.cat(tensors) for tensors in zip(*pairs, strict=True))
     cosine = F.cosine_similarity(found, expected, dim=1)
     return Parity(
-        windows=len(expected),
+        windows=len(pairs[0][1]),
         max_abs_error=float((found - expected).abs().max()),
         mean_cosine=float(cosine.mean()),
         min_cosine=float(cosine.min()),
