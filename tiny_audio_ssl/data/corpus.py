@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tiny_audio_ssl.audio.constants import EXTENSIONS
+from tiny_audio_ssl.audio.signatures import EXTENSIONS, looks_like_sound
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
@@ -125,13 +125,20 @@ def _found(source: str | Path) -> Corpus:
     path = Path(source).expanduser()
     if str(source).partition(":")[0] == "builtin":
         return _builtin(str(source))
+    if not _is_text(str(path.absolute())):
+        raise CorpusError(
+            _as_text(str(path.absolute())), "its path is not UTF-8", "rename the folder or file"
+        )
     if path.is_dir():
         return _folder(path)
     if path.suffix.lower() == ".csv" and path.is_file():
         return _manifest(path)
-    if path.is_file() and path.suffix.lower() in EXTENSIONS:
-        return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
-    reason = f"not a .csv, nor one of {_extensions()}" if path.is_file() else "not there"
+    reason = "not there"
+    if path.is_file():
+        is_sound, reason = looks_like_sound(path)
+        if is_sound and not reason:
+            return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
+        reason = reason or f"not a .csv, nor one of {_extensions()}"
     advice = "give a folder, an audio file, a .csv manifest, or the word builtin"
     raise CorpusError(source, reason, advice)
 
@@ -199,13 +206,16 @@ def _folder(root: Path) -> Corpus:
     skipped: list[Skipped] = []
     files = list(_walk(root, skipped))
     for path in files:
-        if path.suffix.lower() not in EXTENSIONS:
+        is_sound, reason = looks_like_sound(path)
+        if not is_sound:
             continue
         name = path.relative_to(root).as_posix()
         if not _is_text(name):
-            skipped.append(Skipped(ascii(name), "its name is not UTF-8"))
+            skipped.append(Skipped(_as_text(name), "its name is not UTF-8"))
         elif not path.is_file():
             skipped.append(Skipped(name, "not a file"))
+        elif reason:
+            skipped.append(Skipped(name, reason))
         else:
             clips.append(Clip(path, name=name))
     if not clips and not skipped:
@@ -215,11 +225,15 @@ def _folder(root: Path) -> Corpus:
 
 def _walk(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
     def note(error: OSError) -> None:
-        skipped.append(Skipped(str(error.filename), str(error.strerror).lower()))
+        skipped.append(Skipped(_as_text(str(error.filename)), str(error.strerror).lower()))
 
     seen = set()
     for place, folders, files in os.walk(root, onerror=note, followlinks=True):
-        status = os.stat(place)
+        try:
+            status = os.stat(place)
+        except OSError as error:  # it went meanwhile
+            note(error)
+            continue
         if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was searched
             folders.clear()
             continue
@@ -245,6 +259,11 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _as_text(name: str) -> str:
+    """Return a name that is not UTF-8 with its other bytes as \\xNN."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 # --- manifests ------------------------------------------------------------------------------

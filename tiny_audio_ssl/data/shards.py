@@ -64,17 +64,11 @@ class Stat(NamedTuple):
         return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def in_words(error: OSError) -> str:
-    """Return in a few words why a file could not be read."""
-    missing = isinstance(error, FileNotFoundError)
-    return "not there" if missing else (error.strerror or str(error)).lower()
-
-
 # --- writing --------------------------------------------------------------------------------
 
 
 class ShardWriter:
-    """A shard being written: complete if the `with` block raises nothing, otherwise deleted.
+    """A shard being written: complete if the `with` block ends or is interrupted, else deleted.
 
     It is locked until then, so that `sweep` can tell it from leftovers. `bytes`: size of the
     samples so far.
@@ -128,7 +122,7 @@ class ShardWriter:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if error is None and not self._is_empty:
+            if isinstance(error, KeyboardInterrupt | None) and not self._is_empty:
                 self.finish()
         finally:
             self.discard()  # nothing is left of a finished shard
