@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
-from tiny_audio_ssl.audio.parts import Part, cut_short, is_padding, read_at, stray
+from tiny_audio_ssl.audio.parts import ContainerError, Part, cut_short, is_padding, read_at, stray
 
 _UNKNOWN = 0xFFFFFFFF
 
@@ -23,7 +23,7 @@ def header_parts(file: BinaryIO, size: int) -> list[Part]:
     while begin < size:
         magic = read_at(file, begin, 4)
         end = ENDS[magic](file, begin)
-        if end is None:
+        if end is None or end <= begin:
             return [*parts, Part(begin, size)]
         if end > size:
             raise cut_short(end - begin, size - begin)
@@ -77,7 +77,14 @@ def _sds(file: BinaryIO, begin: int) -> int | None:
         return None
     words = header[10] | header[11] << 7 | header[12] << 14
     bytes_per_word = -(-header[6] // 7) or 1
-    return begin + 21 + -(-words // (120 // bytes_per_word)) * 127
+    end = begin + 21 + -(-words // (120 // bytes_per_word)) * 127
+    for at in range(begin + 21, end, 127):  # of others, libsndfile complains on the terminal
+        block = read_at(file, at, 4)
+        if block and (len(block) < 4 or block[:2] != b"\xf0\x7e" or block[3] != 2):
+            raise ContainerError("damaged: one of its blocks begins unlike the others")
+        if not block:
+            break
+    return end
 
 
 def _voc(file: BinaryIO, begin: int) -> int | None:

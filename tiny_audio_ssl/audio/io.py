@@ -125,6 +125,8 @@ def _stream(
         for block in _between(blocks, begin, end):
             heard += len(block)
             yield block
+        if not file.position:
+            raise AudioError(path, "empty: no samples")
         if not heard:
             raise AudioError(path, _starts_late(start_s, file.position / rate_hz))
 

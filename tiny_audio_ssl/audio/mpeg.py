@@ -18,6 +18,8 @@ _KBPS = {  # by version 1 or 2, and layer
 _RATES_HZ = (44_100, 48_000, 32_000)
 _RESYNC_BYTES = 4096
 """Other bytes among the frames, up to so many, are passed over, as decoders do."""
+_FIRST_BYTES = 2**16
+"""The first frame lies within so many bytes."""
 
 
 class Frame(NamedTuple):
@@ -57,27 +59,30 @@ def mpeg_parts(file: BinaryIO, size: int) -> list[Part]:
     """
     parts: list[Part] = []
     begin = 0
-    while begin < size:
-        at = _behind_tags(file, begin, size)
+    while (at := _behind_tags(file, begin, size)) < size:
         head = read_at(file, at, 8192)
         if not (is_mpeg(head) if parts else mpeg_frame(head)):
-            found = _next_frame(file, at, size)
+            found = _next_frame(file, at, _RESYNC_BYTES if parts else _FIRST_BYTES)
             if found is None:
                 if size - at > _RESYNC_BYTES and parts:
                     raise stray(size - at)
                 break
-            at = found
-        declared = _declared_bytes(read_at(file, at, 4096))
+            begin = found
+            continue
+        declared = _declared_bytes(head)
         if declared is None:
             end, samples = _walk(file, at, size)
-            parts.append(Part(begin, end, is_endless=True, frames=samples))
+            parts.append(Part(at, end, is_endless=True, frames=samples))
         else:
             end = at + declared
             if end > size:
                 raise cut_short(end, size)
             parts.append(Part(begin, end))
         begin = end
-    return parts or [Part(0, size, is_endless=True)]
+    if not parts:
+        raise ContainerError("unreadable: not audio in a known format")
+    is_plain = len(parts) == 1 and not parts[0].is_endless and parts[0].begin == 0
+    return [Part(0, size)] if is_plain else parts
 
 
 def _behind_tags(file: BinaryIO, at: int, size: int) -> int:
@@ -95,11 +100,11 @@ def _behind_tags(file: BinaryIO, at: int, size: int) -> int:
     return min(at, size)
 
 
-def _next_frame(file: BinaryIO, at: int, size: int) -> int | None:
+def _next_frame(file: BinaryIO, at: int, within: int) -> int | None:
     """Return where the next frame or tag begins, if that is near."""
-    text = read_at(file, at, _RESYNC_BYTES + 8192)
-    for place in range(min(len(text), _RESYNC_BYTES)):
-        if text[place] in b"\xffI" and is_mpeg(text[place:]):
+    text = read_at(file, at, within + 8192)
+    for place in range(min(len(text), within)):
+        if text[place] in b"\xffI" and is_mpeg(text[place : place + 8192]):
             return at + place
     return None
 
@@ -127,7 +132,7 @@ def _walk(file: BinaryIO, at: int, size: int) -> tuple[int, int]:
         frame = mpeg_frame(head)
         if frame is None:
             is_tag = head.startswith((b"ID3", b"TAG", b"APETAGEX"))
-            found = None if is_tag else _next_frame(file, at, size)
+            found = None if is_tag else _next_frame(file, at, _RESYNC_BYTES)
             if found is None or read_at(file, found, 3) == b"ID3":
                 break
             at = found

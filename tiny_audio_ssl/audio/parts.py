@@ -51,10 +51,14 @@ class Section(io.FileIO):
 
     def readinto(self, buffer: Any) -> int:
         begin = super().tell()
-        if self.tell() >= _ENDLESS_BYTES - _TAG_BYTES:
-            memoryview(buffer).cast("B")[:] = bytes(len(buffer))
-            return len(buffer)
-        view = memoryview(buffer).cast("B")[: max(0, self._part.end - begin)]
+        view = memoryview(buffer).cast("B")
+        left = _ENDLESS_BYTES - self.tell()
+        if left <= _TAG_BYTES:
+            count = max(0, min(left, len(view)))
+            view[:count] = bytes(count)
+            super().seek(count, io.SEEK_CUR)
+            return count
+        view = view[: max(0, self._part.end - begin)]
         count = super().readinto(view) or 0
         for offset, patch in self._part.patches:
             first, last = max(begin, offset), min(begin + count, offset + len(patch))
