@@ -70,7 +70,7 @@ def chunk_parts(file: BinaryIO, size: int) -> list[Part]:
     """Return the parts of a file whose first four bytes are in `LAYOUTS`."""
     parts: list[Part] = []
     begin = 0
-    while begin < size:
+    while not parts or read_at(file, begin, 4) in LAYOUTS:
         part, begin = _part(file, begin, size)
         parts.append(part)
     return parts
@@ -119,7 +119,7 @@ def _part(file: BinaryIO, begin: int, size: int) -> tuple[Part, int]:
         return _until_end(whole, sound, layout), size
     if declared > available:
         raise cut_short(sound.begin + declared - begin, size - begin)
-    end = _ends(file, sound.begin + declared, size, layout)
+    end = min(size, _ends(file, sound.begin + declared, size, layout))
     if end:
         return Part(begin, end), end
     if _covers(file, begin, size, layout):
@@ -160,7 +160,7 @@ def _ends(file: BinaryIO, at: int, size: int, layout: Layout) -> int:
             None,
         )
         if chunk is None:
-            return size if is_padding(file, at, size) else 0
+            return at if is_padding(file, at, size) else 0
         if chunk.name[:4] in layout.data and chunk.size:
             raise ContainerError("damaged: its samples are in several chunks")
         at, at_even = chunk.begin + chunk.size, chunk.next

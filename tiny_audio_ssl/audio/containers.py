@@ -13,7 +13,7 @@ from tiny_audio_ssl.audio.flac import flac_parts
 from tiny_audio_ssl.audio.headers import ENDS, header_parts
 from tiny_audio_ssl.audio.mpeg import is_mpeg, mpeg_frame, mpeg_parts
 from tiny_audio_ssl.audio.ogg import ogg_parts
-from tiny_audio_ssl.audio.parts import ContainerError, Part, read_at
+from tiny_audio_ssl.audio.parts import ContainerError, Part, find_all, read_at
 from tiny_audio_ssl.audio.signatures import (
     HEAD_BYTES,
     foreign_format,
@@ -46,6 +46,8 @@ def parts_of(file: BinaryIO, size: int, suffix: str) -> tuple[list[Part], bool]:
         raise ContainerError(foreign_reason("samples without a header"))
     if suffix in (".gsm", ".vox") and not _is_telephony(head, suffix):
         raise ContainerError("unreadable: not audio in a known format")
+    if head[0] and next(find_all(file, head[:8], 8), None) is not None:
+        raise ContainerError("damaged: its header is found again within it; split it there")
     return [Part(0, size)], False
 
 

@@ -18,6 +18,8 @@ from tiny_audio_ssl.audio.parts import ContainerError, Part, Section
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
 LOWEST_RATE_HZ = 1000
+HIGHEST_RATE_HZ = 4_000_000  # of a recorder of ultrasound; beyond, the header is damaged
+MOST_VALUES = 2**24  # in a block, of all channels together
 _NO_LENGTH = 2**62  # libsndfile's frame count when the header gives none is larger than this
 _MP3_SLACK_FRAMES = 2 * 1152  # encoder delay and padding that a decoder may or may not drop
 _SKIP_FRAMES = 2**16
@@ -43,6 +45,7 @@ class SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
 
     def read_block(self, frames: int) -> npt.NDArray[np.float32]:
         """Return up to `frames` samples, float32 `[samples, channels]`; none at the end."""
+        frames = min(max(1, frames), MOST_VALUES // self.channels, self.frames - self.position)
         with self.quiet():
             block: npt.NDArray[np.float32] = self.read(frames, dtype="float32", always_2d=True)
         self.position += len(block)
@@ -75,22 +78,31 @@ class SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
 
 
 def file_parts(path: Path) -> tuple[list[Part], bool]:
-    """Return the parts of a file, and whether it is an MP3. Raises `AudioError`."""
+    """Return the parts of a file, none if it is to be read as it is, and `opened`'s `is_mp3`.
+
+    Raises:
+        AudioError: absent, empty, or its bytes contradict its headers.
+    """
     with _raw(path) as raw:
         if not (size := os.fstat(raw.fileno()).st_size):
             raise AudioError(path, "empty")
         try:
             parts, is_mp3 = parts_of(raw, size, path.suffix.lower())
+            is_mp3 = is_mp3 or path.suffix.lower() == ".mp3"  # libsndfile would try it as one
         except ContainerError as error:
             raise AudioError(path, str(error)) from error
         if len(parts) == 1 and parts[0] == Part(0, size):
-            return [], is_mp3  # the decoder reads it as it is
+            return [], is_mp3
         return parts, is_mp3
 
 
 @contextlib.contextmanager
 def opened(path: Path, part: Part | None, is_mp3: bool) -> Iterator[SequentialFile]:
-    """Open a part of a file, or all of it. Raises `AudioError`."""
+    """Open a part of a file, or all of it; of what may be an MP3, libsndfile prints nothing.
+
+    Raises:
+        AudioError: unreadable, without samples, or of a sample rate that can't be right.
+    """
     with contextlib.ExitStack() as stack:
         source: Any = os.fsencode(path)
         if part is not None:
@@ -100,14 +112,14 @@ def opened(path: Path, part: Part | None, is_mp3: bool) -> Iterator[SequentialFi
                 file = stack.enter_context(SequentialFile(source))
         except soundfile.LibsndfileError as error:
             raise AudioError(path, f"unreadable: {in_words(error)}") from error
-        file.is_mp3 = is_mp3 or file.subtype.startswith("MPEG")
+        file.is_mp3 = file.subtype.startswith("MPEG")
         if part is not None and part.is_endless:
             file.length = part.frames
         elif file.frames <= _NO_LENGTH:
             file.length = file.frames
         if file.frames == 0:
             raise AudioError(path, "empty: no samples")
-        if file.samplerate < LOWEST_RATE_HZ:
+        if not LOWEST_RATE_HZ <= file.samplerate <= HIGHEST_RATE_HZ:
             raise AudioError(path, f"unreadable: a sample rate of {file.samplerate} Hz")
         yield file
 

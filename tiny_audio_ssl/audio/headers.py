@@ -30,7 +30,7 @@ def header_parts(file: BinaryIO, size: int) -> list[Part]:
         if end < size and read_at(file, end, 4) not in ENDS:
             if not is_padding(file, end, size):
                 raise stray(size - end)
-            end = size
+            return [*parts, Part(begin, end)]
         parts.append(Part(begin, end))
         begin = end
     return parts

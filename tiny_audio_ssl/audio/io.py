@@ -145,7 +145,7 @@ def _joined(
 
 
 def _mono(file: SequentialFile, path: Path, block_frames: int) -> Iterator[Waveform]:
-    while len(block := _read_block(file, path, max(1, block_frames))):
+    while len(block := _read_block(file, path, block_frames)):
         mono = block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
         peak = float(np.abs(mono).max())
         if not math.isfinite(peak):

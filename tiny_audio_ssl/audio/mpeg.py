@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO, NamedTuple
 
-from tiny_audio_ssl.audio.parts import ContainerError, Part, cut_short, read_at, stray
+from tiny_audio_ssl.audio.parts import ContainerError, Part, cut_short, is_padding, read_at, stray
 
 _KBPS = {  # by version 1 or 2, and layer
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -64,7 +64,7 @@ def mpeg_parts(file: BinaryIO, size: int) -> list[Part]:
         if not (is_mpeg(head) if parts else mpeg_frame(head)):
             found = _next_frame(file, at, _RESYNC_BYTES if parts else _FIRST_BYTES)
             if found is None:
-                if size - at > _RESYNC_BYTES and parts:
+                if size - at > _RESYNC_BYTES and parts and not is_padding(file, at, size):
                     raise stray(size - at)
                 break
             begin = found

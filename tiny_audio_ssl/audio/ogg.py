@@ -38,7 +38,7 @@ def ogg_parts(file: BinaryIO, size: int) -> list[Part]:
         end = following
     if continues:
         raise ContainerError("cut short: its last packet is not complete")
-    return [Part(begin, stop) for begin, stop in zip(begins, [*begins[1:], size], strict=True)]
+    return [Part(begin, stop) for begin, stop in zip(begins, [*begins[1:], end], strict=True)]
 
 
 def _check_rest(file: BinaryIO, begin: int, size: int) -> None:

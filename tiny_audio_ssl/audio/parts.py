@@ -76,6 +76,9 @@ class Section(io.FileIO):
 
 
 def read_at(file: BinaryIO, at: int, count: int) -> bytes:
+    """Return up to `count` bytes; none if a damaged header leads far beyond the end."""
+    if not 0 <= at < 2**62:
+        return b""
     file.seek(at)
     return file.read(count)
 
