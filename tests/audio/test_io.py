@@ -249,7 +249,7 @@ def test_mp3_without_a_length_is_read_to_its_end(tmp_path: Path, mode: str) -> N
     assert len(read(path)) == len(wave)
     heard = read(without_length(path))
     assert len(heard) == pytest.approx(len(wave), abs=4 * 1152)
-    np.testing.assert_array_equal(read(path, 12.5), heard[200_000:])
+    np.testing.assert_allclose(read(path, 12.5), heard[200_000:], atol=1e-6)
     path.write_bytes(path.read_bytes()[:-100])
     assert reason(path) == "cut short: its last frame is not complete"
 

@@ -91,7 +91,7 @@ def test_file_of_another_kind_is_explained(tmp_path: Path) -> None:
 # By the first bytes: what sounds like them, and what only looks similar.
 HEADS = {
     "a.m4a": b"\0\0\0 ftypM4A ",
-    "b": b"\0\0\0 ftypisom",
+    "b.dat": b"\0\0\0 ftypisom",
     "c.aac": b"\xff\xf1\x50\x80\x01\x1f\xfc",
     "d.wma": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
     "e.bin": b"\x1a\x45\xdf\xa3",
@@ -104,7 +104,7 @@ NO_SOUND = {
     "b.heic": b"\0\0\0 ftypheic",
     "c.iff": b"FORM\0\0\0 ILBM",
     "d.jpg": b"\xff\xd8\xff\xe0\0\x10JFIF",
-    "e.bin": b"\xff\xfb\x90\0 but no second frame",
+    "h.bin": b"\xff\xfb\x90\0 but no second frame",
     "f.txt": b"\xff\xfeh\0e\0l\0l\0o\0",
     "g.mat": b"MATLAB 5.0 MAT-file",
 }
@@ -245,7 +245,7 @@ def test_bad_sources_are_skipped_where_others_are_usable(folder: Path) -> None:
     assert names(corpus.clips) == ["c.ogg"]
     assert [s.path for s in corpus.skipped] == [str(path) for path in bad]
     reasons = [s.reason for s in corpus.skipped]
-    assert reasons[0].startswith("not a .csv, nor one of .aif")
+    assert reasons[0].startswith("not a .csv, nor one of .8svx")
     assert reasons[1:] == ["the first line holds day;score", "no audio", "not there"]
     for sources, strict in (([*bad, folder / "c.ogg"], True), (bad, False)):
         with pytest.raises(UserError, match=r"4 entries can't be used\n(.*\n)*.*none\.wav: not th"):

@@ -38,16 +38,20 @@ def parts_of(file: BinaryIO, size: int, suffix: str) -> tuple[list[Part], bool]:
         return chunk_parts(file, size), False
     if magic in ENDS:
         return header_parts(file, size), False
-    if readable_format(head, size) is None and (name := foreign_format(head)):
+    known = readable_format(head, size)
+    if known is None and (name := foreign_format(head)):
         raise ContainerError(foreign_reason(name))
-    if is_mpeg(head) or mpeg_frame(magic) or suffix == ".mp3":
+    if is_mpeg(head) or mpeg_frame(magic) or (known is None and suffix == ".mp3"):
         return mpeg_parts(file, size), True
-    if suffix in (".raw", ".pcm", ".sln"):  # the decoder would ask for their rate
+    if known:
+        if head[0] and next(find_all(file, head[:8], 8), None) is not None:
+            raise ContainerError("damaged: its header is found again within it; split it there")
+    elif head.startswith(b"\1\4"):  # libsndfile takes it for MPC2K, whatever its size
+        raise ContainerError("damaged: its size is not what its header says")
+    elif suffix in (".raw", ".pcm", ".sln"):
         raise ContainerError(foreign_reason("samples without a header"))
-    if suffix in (".gsm", ".vox") and not _is_telephony(head, suffix):
+    elif suffix in (".gsm", ".vox") and not _is_telephony(head, suffix):
         raise ContainerError("unreadable: not audio in a known format")
-    if head[0] and next(find_all(file, head[:8], 8), None) is not None:
-        raise ContainerError("damaged: its header is found again within it; split it there")
     return [Part(0, size)], False
 
 

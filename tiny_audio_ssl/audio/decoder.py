@@ -91,7 +91,8 @@ def file_parts(path: Path) -> tuple[list[Part], bool]:
             is_mp3 = is_mp3 or path.suffix.lower() == ".mp3"  # libsndfile would try it as one
         except ContainerError as error:
             raise AudioError(path, str(error)) from error
-        if len(parts) == 1 and parts[0] == Part(0, size):
+        is_raw = path.suffix.lower() == ".raw"  # by which soundfile would tell the format
+        if parts == [Part(0, size)] and not is_raw:
             return [], is_mp3
         return parts, is_mp3
 

@@ -24,7 +24,9 @@ def header_parts(file: BinaryIO, size: int) -> list[Part]:
         magic = read_at(file, begin, 4)
         end = ENDS[magic](file, begin)
         if end is None or end <= begin:
-            return [*parts, Part(begin, size)]
+            is_au = magic in (b".snd", b"dns.")  # 0 for "until the end", as some writers leave it
+            patches = ((begin + 8, b"\xff" * 4),) if is_au else ()
+            return [*parts, Part(begin, size, patches)]
         if end > size:
             raise cut_short(end - begin, size - begin)
         if end < size and read_at(file, end, 4) not in ENDS:

@@ -46,6 +46,7 @@ class Section(io.FileIO):
 
     def __init__(self, path: Path, part: Part) -> None:
         super().__init__(path)
+        self.name = "a part"  # soundfile would take the format from the file's ending
         self._part = part
         super().seek(part.begin)
 

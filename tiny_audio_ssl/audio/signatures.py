@@ -41,7 +41,6 @@ _PREFIXES = {
     b"ALawSoundFile": "WVE",
     b"Extended Instrument:": "XI",
     b"\xf0\x7e\x00\x01": "SDS",
-    b"\x01\x04mpc2k": "MPC2K",
 } | dict.fromkeys(
     [bytes([0x64, 0xA3, n, 0]) for n in range(1, 5)]
     + [bytes([0, n, 0xA3, 0x64]) for n in range(1, 5)],
@@ -110,9 +109,10 @@ def readable_format(head: bytes, size: int) -> str | None:
             return name
     if b"samplerate" in head[:256] and (head.startswith(b"MATLAB") or len(head) > 20):
         return "MATLAB" if head.startswith((b"MATLAB", bytes(4), b"\0\0\x03\xe8")) else None
-    is_htk = len(head) >= 12 and head[8:12] == b"\0\2\0\0"
-    if is_htk and 12 + 2 * int.from_bytes(head[:4], "big") == size:
+    if head[8:12] == b"\0\2\0\0" and 12 + 2 * int.from_bytes(head[:4], "big") == size:
         return "HTK"
+    if head.startswith(b"\1\4") and 42 + 2 * int.from_bytes(head[30:34], "little") == size:
+        return "MPC2K"
     return "MP3" if is_mpeg(head) else None
 
 
