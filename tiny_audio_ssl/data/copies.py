@@ -31,6 +31,14 @@ def count_copies(contents: Sequence[str]) -> int:
     return len(contents) - len(set(contents))
 
 
+def without_copies(recordings: Recordings) -> Recordings:
+    """Return the recordings without those that repeat the samples of an earlier one."""
+    first: dict[str, int] = {}
+    for index, content in enumerate(recordings.contents()):
+        first.setdefault(content, index)
+    return recordings.select(list(first.values()))
+
+
 def _overlaps(recordings: Recordings) -> Iterator[tuple[int, int]]:
     """Yield links between recordings that are overlapping parts of files with the same samples."""
     files: dict[int, list[tuple[int, int, int]]] = defaultdict(list)

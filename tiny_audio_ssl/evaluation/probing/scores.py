@@ -61,7 +61,7 @@ class Score:
     fits: list[Fit]
     details: Details = field(default_factory=dict)  # chosen C, steps, encoder ...
     groups: list[str] = field(default_factory=list)  # [recordings]; empty: each is its own group
-    sounds: list[int] = field(default_factory=list)  # [recordings]; equal: the same; empty: all differ
+    sounds: list[int] = field(default_factory=list)  # [recordings]; empty: all differ
 
     @property
     def folds(self) -> list[float]:

@@ -51,7 +51,7 @@ class LabelTable:
 
     @cached_property
     def joined_groups(self) -> list[str]:
-        """Groups of which no two share a sound: those that do are joined, in any number of steps."""
+        """Groups that share no sound with each other, [recordings]: those that do are joined."""
         links = [*equal_items(self.groups), *equal_items(self.copies.tolist())]
         return [self.groups[root] for root in components(len(self.groups), links)]
 
