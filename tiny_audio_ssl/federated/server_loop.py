@@ -29,6 +29,7 @@ from tiny_audio_ssl.federated.reply_validation import (
 )
 from tiny_audio_ssl.federated.secure_aggregation import secure_mean
 from tiny_audio_ssl.federated.strategies import Aggregation
+from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 
 
@@ -64,6 +65,7 @@ class Federation:
         self.ledger = PrivacyLedger(Path(config.out), self.model.progress.round)
         self.client_log = ClientLog(Path(config.out))
         self.client_indices: dict[int, int] = {}  # by node id
+        self._evaluated_on = 0  # recordings of the clients in the last evaluation
 
     def run(self) -> Path:
         """Run all rounds that are left; returns the folder of the last checkpoint.
@@ -117,7 +119,8 @@ class Federation:
         loss = self._evaluate(number, node_ids) if self._is_due("evaluate_every", number) else None
         if loss is not None:
             metrics["validation/loss"] = loss
-        self.model.save(self.aggregation.state(), loss)
+        enough = self._evaluated_on >= FEWEST_HELD_OUT
+        self.model.save(self.aggregation.state(), loss if enough else None)
         if self._is_due("probe_every", number):
             metrics["probe/accuracy"] = self.model.probe()
         self.log(f"round {number}: " + ", ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
@@ -258,6 +261,7 @@ class Federation:
                 losses.append((weight, metrics["loss"]))
             except (InvalidReplyError, KeyError) as error:
                 self.log(f"round {number}: evaluation of {reply.metadata.src_node_id}: {error}")
+        self._evaluated_on = sum(weight for weight, _ in losses)
         return _mean(losses)
 
     def _log_clients(self, number: int, node_ids: Sequence[int], replies: RoundReplies) -> None:

@@ -6,6 +6,8 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training.config import PretrainConfig
 
+FEWEST_HELD_OUT = 3  # recordings; by the loss on fewer, no checkpoint is called the best
+
 
 def min_clips(config: PretrainConfig) -> int:
     """Return the number of clips that the task has to be given at a time."""

@@ -21,7 +21,7 @@ from tiny_audio_ssl.utils.files import atomic_file
 RECORDINGS = "recordings.csv"
 TOO_SHORT = "shorter than the"
 CONTENT = "content_sha256"  # column of RECORDINGS, see `Recordings.content`
-FEWEST_USABLE = 0.1  # share of a corpus; training on less is taken for a mistake
+FEWEST_USABLE = 0.1  # share of a corpus; if no more can be used, that is taken for a mistake
 logger = logging.getLogger(__name__)
 
 
@@ -55,13 +55,13 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
 
 
 def check_most_usable(source: str, recordings: Recordings) -> None:
-    """Raise `UserError` if fewer than one in ten recordings of a source can be used."""
+    """Raise `UserError` if no more than one in ten recordings of a source can be used."""
     skipped = recordings.skipped
     total = len(recordings) + len(skipped)
-    if len(recordings) < FEWEST_USABLE * total:
+    if len(recordings) <= FEWEST_USABLE * total:
         raise UserError(
-            f"{source}: only {len(recordings)} of {total} recordings can be used, fewer than "
-            f"{FEWEST_USABLE:.0%}, so nothing was trained; {listing(skipped)}\nCorrect or remove "
+            f"{source}: only {len(recordings)} of {total} recordings can be used, and training "
+            f"needs more than {FEWEST_USABLE:.0%}; {listing(skipped)}\nCorrect or remove "
             "these, or list the recordings to train on in a CSV manifest"
         )
 

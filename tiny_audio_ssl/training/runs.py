@@ -68,7 +68,7 @@ def pretrain(
             `PretrainConfig` and of `TrainingConfig`.
 
     Raises:
-        UserError: the run exists; no recording or fewer than one in ten can be used; the settings
+        UserError: the run exists; no more than one in ten recordings can be used; the settings
             do not fit each other, or the task.
         TrainingInterruptedError: Ctrl-C or SIGTERM; a checkpoint to resume from was written.
         TrainingStoppedError: the loss or the embedding became useless.

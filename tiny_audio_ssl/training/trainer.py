@@ -31,7 +31,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext import pretext_class
-from tiny_audio_ssl.training.clip_counts import micro_batches
+from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.learner import Learner, fit
 from tiny_audio_ssl.training.metrics_log import MetricsLog
@@ -40,7 +40,6 @@ from tiny_audio_ssl.utils.fabric import fabric_class
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-FEWEST_HELD_OUT = 3  # recordings; by the loss on fewer, no checkpoint is called the best
 logger = logging.getLogger(__name__)
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
 PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
@@ -197,8 +196,6 @@ class Trainer:
                 f"{self.options.learning_rate:g}), a longer --warmup-steps or --precision 32. "
                 f"{self.folder.root} keeps the last checkpoint"
             )
-        if not len(self.held_out) and self.learner.part_size > 1:  # else validation checks
-            self._check_collapse(numbers["train/spread"])
         (step, began), now = self._clock, time.perf_counter()
         self._clock = (self.step, now)
         rate = (self.step - step) * self.options.batch_size / (now - began)
@@ -216,20 +213,15 @@ class Trainer:
         loss, wide, clips = found
         if log:
             log.write(self.step, {"validation/loss": loss, "validation/spread": wide})
-        if clips > 1:
-            self._check_collapse(wide)
-        if clips >= FEWEST_HELD_OUT and (self.best["loss"] is None or loss < self.best["loss"]):
-            self.best = {"step": self.step, "loss": loss}
-        return loss
-
-    def _check_collapse(self, wide: float) -> None:
-        """Raise `TrainingStoppedError` if embeddings of this spread are all the same."""
-        if wide < COLLAPSED and self.step > self.options.warmup_steps:
+        if clips > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
             raise TrainingStoppedError(
-                f"the embedding has collapsed at step {self.step}: different recordings give the "
+                f"the embedding has collapsed at step {self.step}: held-out recordings give the "
                 f"same vector (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
                 "--batch-size, or recordings that differ more"
             )
+        if clips >= FEWEST_HELD_OUT and (self.best["loss"] is None or loss < self.best["loss"]):
+            self.best = {"step": self.step, "loss": loss}
+        return loss
 
     def _save(self) -> None:
         if not all(p.isfinite().all() for p in self.learner.module.parameters()):
