@@ -208,8 +208,8 @@ def _check_smallest_batch(case: PretextCase) -> None:
         ) from error
     learned = any(p.grad is not None and p.grad.any() for p in encoder.parameters())
     assert torch.isfinite(loss) and learned, (
-        f"a batch of {count} clips ({name}.min_clips) gives the loss {loss.item():g}, which teaches "
-        "the encoder nothing: a task that compares clips has to say min_clips = 2"
+        f"a batch of {count} clips ({name}.min_clips) gives the loss {loss.item():g}, which "
+        "teaches the encoder nothing: a task that compares clips has to say min_clips = 2"
     )
 
 
