@@ -45,7 +45,8 @@ def folder(tmp_path: Path) -> Path:
 def test_copies_are_trained_on_or_held_out_together(folder, tmp_path, caplog):
     for path in list(folder.iterdir()):
         shutil.copy(path, folder / f"{path.stem} (1).wav")
-        write(folder / "more" / f"x{path.stem}.flac", noise(2.0, seed=int(path.stem)))
+        pcm, rate_hz = soundfile.read(path, dtype="int16")
+        write(folder / "more" / f"x{path.stem}.flac", pcm, rate_hz)
     write(folder / "0.flac", noise(2.0, seed=99))  # named like a copy, and none
     pretrain(folder, tmp_path / "run", held_out=0.4)
     sides: dict[str, set[str]] = {}
