@@ -65,7 +65,7 @@ def test_nothing_is_said_where_there_are_no_copies(folder, tmp_path, caplog):
 
 @pytest.mark.parametrize("usable", [1, 2])
 def test_corpus_of_which_nearly_nothing_can_be_used_is_refused(usable, tmp_path, capsys):
-    """Of 19 others, some are silent, some too short, some no sound."""
+    """The others are silent, too short, or no sound."""
     for index in range(usable):
         write(tmp_path / "a" / f"good{index}.wav", noise(2.0, seed=index))
     for index in range(19 if usable == 1 else 17):

@@ -60,11 +60,11 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
     try:
         return finished_run(config, log)
     except UserError as error:
-        reasons = [f"{audio[i]}: {_last_error(place.supernode_log(i))}" for i in range(len(audio))]
+        reasons = [f"{audio[i]}: {reason_in(place.supernode_log(i))}" for i in range(len(audio))]
         raise UserError("\n  ".join([str(error), *reasons])) from error
 
 
-def _last_error(log: Path) -> str:
+def reason_in(log: Path) -> str:
     """Return why a client could not take part, by its log, or where that is."""
     _, found, reason = (log.read_text(errors="replace") if log.is_file() else "").rpartition(
         CANNOT_TAKE_PART

@@ -108,6 +108,12 @@ def _rounds(run: Path) -> list[tuple[int, dict[str, float]]]:
     return [(int(record.pop("step")), record) for record in records]
 
 
+def lost_rounds(config: FederatedConfig) -> int:
+    """Return the number of a run's rounds that had fewer valid updates than `min_clients`."""
+    accepted = [metrics["clients/accepted"] for _, metrics in _rounds(Path(config.out))]
+    return sum(count < config.min_clients for count in accepted)
+
+
 def last_round(run: Path) -> tuple[int, dict[str, float]]:
     """Return the newest round of a run and its metrics; round 0 if there is none."""
     return max(_rounds(run), key=lambda one: one[0], default=(0, {}))
