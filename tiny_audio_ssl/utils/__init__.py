@@ -8,4 +8,8 @@
 - `files`: atomic writing of files and folders
 - `progress`: the progress bar
 - `quiet`: silence for libraries that write to the terminal
+- `random_state`: PyTorch's random state, seeded for a while
+- `ranges`: checks of numeric settings
+- `threads`: PyTorch's threads, set for a while
+- `written_by`: the message about files of another version
 """
