@@ -15,6 +15,7 @@ from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, SILENCE_PEAK
 from tiny_audio_ssl.data.corpus import Clip, open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.windows import Window, draw, stack
+from tiny_audio_ssl.training.run_recordings import CONTENT
 
 RECORDINGS = "recordings.csv"
 QUIET_GAIN = 0.01  # -40 dB
@@ -49,9 +50,10 @@ def windows_of(
     calibrated = draw(train, samples, calibrate, rng)
     if calibrate:
         _check_calibration(calibrated, source)
-    used = {window.path for window in calibrated}
+    paths = {window.path for window in calibrated}
+    used = {_sound(clip) for clip in train if str(clip.path) in paths}
     compared: list[Window] = []
-    rest = [clip for clip in train if str(clip.path) not in used]
+    rest = [clip for clip in train if _sound(clip) not in used]
     # Recordings that nothing was fitted on come first, then the rest of the others.
     for clips in (held_out, rest, train):
         missing = compare_on - len(compared)
@@ -69,6 +71,11 @@ def windows_of(
         if len(found) < wanted:
             notes.append(f"only {len(found)} of {wanted} windows to {what} could be found")
     return ExportWindows(calibrated, compared, notes)
+
+
+def _sound(clip: Clip) -> str:
+    """Return what copies of a recording have in common, as far as the run's list says so."""
+    return clip.columns.get(CONTENT) or str(clip.path)
 
 
 def other_sound(comparison: Sequence[Window]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 - `cache_dir`: the cache folder
 - `callable_package`: packages that can be called like the function of their name
+- `components`: connected components of linked items
 - `extras`: optional packages, imported when they are needed
 - `fabric`: Lightning Fabric, imported quickly
 - `files`: atomic writing of files and folders
