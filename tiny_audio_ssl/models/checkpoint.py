@@ -202,7 +202,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{folder / CONFIG}: not a checkpoint's config ({error})") from error
     if found not in READABLE_FORMATS:
         reads = f"formats {' and '.join(map(str, READABLE_FORMATS))}"
-        raise CheckpointError(unreadable(folder / CONFIG, f"format {found}", reads, config))
+        raise CheckpointError(
+            unreadable(folder / CONFIG, f"checkpoint format {found}", reads, config)
+        )
     return dict(config)
 
 
