@@ -44,7 +44,7 @@ def open_cache(
     Raises:
         UserError: no file can be used, the disk is full, or a worker was killed.
     """
-    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v1"
+    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v2"  # 1: of readers that ended early
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
