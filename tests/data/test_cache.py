@@ -170,6 +170,18 @@ def test_moved_and_touched_files_are_recognized(folder: Path, decoded: list[str]
     assert decoded == []
 
 
+@pytest.mark.parametrize("age_s", [0, 100])
+def test_other_sound_of_the_same_size_and_date_is_decoded(folder: Path, age_s: int) -> None:
+    path = write(folder / "a.wav", noise(1.0, seed=1))
+    then = time.time_ns() - age_s * 10**9
+    for seed in range(2, 5):  # each as soon as possible after the last
+        os.utime(path, ns=(then, then))
+        before = opened(folder).content(6)
+        path.write_bytes(write(folder.parent / "b.wav", noise(1.0, seed=seed)).read_bytes())
+        os.utime(path, ns=(then, then))
+        assert opened(folder).content(6) != before
+
+
 def test_unchanged_file_is_not_even_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(folder)
     os.utime(folder / "1.flac")

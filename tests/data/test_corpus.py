@@ -311,3 +311,20 @@ def test_split_with_extreme_fractions() -> None:
 def test_empty_group_cells_are_separate_groups() -> None:
     loose = [Clip(Path(f"{n}.wav"), columns={"who": ""}, name=f"{n}.wav") for n in range(50)]
     assert all(split(loose, 0.5, 0, "who"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_that_share_a_sound_stay_on_one_side(seed: int) -> None:
+    """Recording i of a thousand has the sound i % 250."""
+    sounds = [i % 250 for i in range(1000)]
+    train, held_out = split(clips(1000), 0.3, seed, sounds=sounds)
+    assert not {sounds[i] for i in train} & {sounds[i] for i in held_out}
+    assert 0.2 < len(held_out) / 1000 < 0.4  # copies do not make a side more likely
+
+
+def test_sounds_that_all_differ_change_no_split() -> None:
+    assert split(clips(200), 0.2, 1, sounds=list(range(200))) == split(clips(200), 0.2, 1)
+
+
+def test_copies_of_one_sound_alone_are_all_trained_on() -> None:
+    assert split(clips(4), 0.5, 0, sounds=[7] * 4) == ([0, 1, 2, 3], [])

@@ -18,6 +18,7 @@ from pathlib import Path
 from tiny_audio_ssl.audio.signatures import EXTENSIONS, looks_like_sound
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
+from tiny_audio_ssl.utils.components import components, equal_items
 
 BUILTIN_PER_CLASS = 24
 PATH_COLUMNS = ("path", "filename", "file")
@@ -158,13 +159,20 @@ def listing(skipped: Sequence[Skipped], most: int = 10) -> str:
 
 
 def split(
-    clips: Sequence[Clip], fraction: float, seed: int, group_column: str | None = None
+    clips: Sequence[Clip],
+    fraction: float,
+    seed: int,
+    group_column: str | None = None,
+    sounds: Sequence[int] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Return the indices of training and held-out clips; about `fraction` of groups are held out.
 
     A group is a file, or a value of `group_column` (a speaker, a session). A hash of seed and group
     decides the side of all its clips, so none changes sides when recordings are added. With two or
     more groups, each side has at least one, unless `fraction` is 0.
+
+    Groups that share a number of `sounds`, as `copies.shared_sound` gives to copies of a recording,
+    count as one group, whose side the shortest of their names decides.
 
     Raises:
         UserError: `fraction` is not within 0 <= fraction < 1, or the column is absent.
@@ -179,6 +187,8 @@ def split(
         # An empty cell does not say which files belong together: each is its own group.
         labels = column(clips, group_column)
         groups = [f"={label}" if label else name for label, name in zip(labels, names, strict=True)]
+    if sounds is not None:
+        groups = _joined(groups, sounds)
     place = {group: _place(seed, group) for group in set(groups)}
     ranked = sorted(place, key=lambda group: (place[group], group))
     held_out = {group for group in ranked if place[group] < fraction}
@@ -191,6 +201,16 @@ def split(
         [index for index, is_held_out in enumerate(chosen) if not is_held_out],
         [index for index, is_held_out in enumerate(chosen) if is_held_out],
     )
+
+
+def _joined(groups: Sequence[str], sounds: Sequence[int]) -> list[str]:
+    """Give groups that share a sound one name: the shortest of theirs, or the first of these."""
+    links = [*equal_items(groups), *equal_items(sounds)]
+    joined = components(len(groups), links)
+    names: dict[int, str] = {}
+    for root, group in zip(joined, groups, strict=True):
+        names[root] = min(names.get(root, group), group, key=lambda name: (len(name), name))
+    return [names[root] for root in joined]
 
 
 def _place(seed: int, group: str) -> float:

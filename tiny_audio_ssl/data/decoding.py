@@ -19,7 +19,14 @@ import psutil
 from tiny_audio_ssl.audio.errors import AudioError, in_words
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, stream, to_int16
 from tiny_audio_ssl.data.shard_index import Index
-from tiny_audio_ssl.data.shards import CHANGED, NO_SAMPLES, Pcm, ShardWriter, Stat
+from tiny_audio_ssl.data.shards import (
+    CHANGED,
+    NO_SAMPLES,
+    Pcm,
+    ShardWriter,
+    Stat,
+    settled_stat,
+)
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import sha256
 from tiny_audio_ssl.utils.progress import ProgressBar
@@ -44,6 +51,8 @@ def decode(
         the cache keeps nothing of them.
     """
     workers = workers or default_workers()
+    if multiprocessing.current_process().daemon:  # such a process may not start others
+        workers = 1
     with _display(len(sizes), progress) as show:
         if workers == 1 or (len(sizes) < FEW_FILES and sum(sizes.values()) < BATCH_BYTES):
             return _decode_here(sizes, folder, show)
@@ -97,7 +106,7 @@ def _write_shards(
             while left and shard.bytes < SHARD_BYTES:
                 path = left.popleft()
                 try:
-                    stat, digest = Stat.of(path), sha256(Path(path))
+                    stat, digest = settled_stat(path), sha256(Path(path))
                 except OSError as error:
                     gone[path] = in_words(error)
                 else:

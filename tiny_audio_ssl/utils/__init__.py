@@ -2,9 +2,14 @@
 
 - `cache_dir`: the cache folder
 - `callable_package`: packages that can be called like the function of their name
+- `components`: connected components of linked items
 - `extras`: optional packages, imported when they are needed
 - `fabric`: Lightning Fabric, imported quickly
 - `files`: atomic writing of files and folders
 - `progress`: the progress bar
 - `quiet`: silence for libraries that write to the terminal
+- `random_state`: PyTorch's random state, seeded for a while
+- `ranges`: checks of numeric settings
+- `threads`: PyTorch's threads, set for a while
+- `written_by`: the message about files of another version
 """
