@@ -245,7 +245,7 @@ def test_any_exception_for_one_file_is_its_reason(
         patch.setattr(decoding, "stream", failing)
         patch.setattr(decoding, "CHUNK_SAMPLES", 1000)
         recordings = opened(folder)
-    reason = "input/output error" if passing else "unreadable: RuntimeError: odd thing"
+    reason = "unreadable: " + ("input/output error" if passing else "RuntimeError: odd thing")
     assert [(e.path, e.reason) for e in recordings.skipped] == [("2.flac", reason)]
     assert len(recordings) == 5
     assert_same_as_read(recordings)

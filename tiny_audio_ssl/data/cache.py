@@ -28,6 +28,9 @@ from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 HASHED_SAMPLES = 60 * SAMPLE_RATE_HZ  # read at a time
 
+DECODER_VERSION = 2
+"""Raised when the same file is read otherwise: 1 ended some files early."""
+
 
 def open_cache(
     corpus: Corpus,
@@ -48,7 +51,7 @@ def open_cache(
     Raises:
         UserError: no file can be used, the disk is full, or a worker was killed.
     """
-    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v1"
+    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v{DECODER_VERSION}"
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
