@@ -105,7 +105,7 @@ def test_span_is_the_embedding_of_its_samples(embedder, recordings):
 
 
 def test_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, monkeypatch):
-    monkeypatch.setattr(embedding, "LONGEST_PASS_S", 1.25)
+    monkeypatch.setattr("tiny_audio_ssl.embedding.long.LONGEST_PASS_S", 1.25)
     wave = recordings.read(0)
     halves = embedder.embed(wave.reshape(2, -1)).mean(axis=0)
     np.testing.assert_allclose(embed_all(embedder, recordings)[0], halves, rtol=1e-4, atol=1e-5)

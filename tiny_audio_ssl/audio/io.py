@@ -1,6 +1,7 @@
 """Read any audio file as a mono waveform. The only module that deals with sample rates.
 
-A waveform is float32 `[samples]`, mono, -1..1, 16 kHz. A file that can't be read as one raises
+A waveform is float32 `[samples]`, mono, 16 kHz, with full scale at -1..1; float files and resampled
+ones may go beyond, up to `LOUDEST`. A file that can't be read as one raises
 `AudioError` with a short reason; it neither crashes the process nor lets a C library print.
 """
 
@@ -20,19 +21,17 @@ import soundfile
 import soxr
 
 from tiny_audio_ssl.audio import containers
-from tiny_audio_ssl.audio.constants import DIGITAL_SILENCE_PEAK
 from tiny_audio_ssl.audio.constants import EXTENSIONS as EXTENSIONS
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.constants import SILENCE_PEAK as SILENCE_PEAK
 from tiny_audio_ssl.audio.constants import WINDOW_MS as WINDOW_MS
 from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES as WINDOW_SAMPLES
+from tiny_audio_ssl.audio.waveform import LOUDEST as LOUDEST
+from tiny_audio_ssl.audio.waveform import LOWEST_RATE_HZ, Levels, peak_of, range_problem
+from tiny_audio_ssl.audio.waveform import Waveform as Waveform
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
-Waveform = npt.NDArray[np.float32]
-
-LOUDEST = 4.0  # peaks beyond this mean another scale, not just clipping
-LOWEST_RATE_HZ = 1000
 _NO_LENGTH = 2**62  # libsndfile's frame count when the header gives none is larger than this
 _MP3_SLACK_FRAMES = 2 * 1152  # encoder delay and padding that a decoder may or may not drop
 _MP3_SLACK_BYTES = 4096  # a few frames
@@ -59,13 +58,14 @@ def stream(
 ) -> Iterator[Waveform]:
     """Yield blocks of about `block_s` seconds, float32 `[samples]`, in constant memory.
 
-    Channels are averaged. The samples are those of the whole file from `round(start_s * rate)` up
-    to `round(end_s * rate)`, so a part equals the slice of the whole; an end beyond the file is
-    the file's end.
+    Channels are averaged; values beyond full scale are kept. The samples are those of the whole
+    file from `round(start_s * rate)` up to `round(end_s * rate)`, so a part equals the slice of the
+    whole; an end beyond the file is the file's end.
 
     Raises:
         AudioError: absent, unreadable, empty, cut short or damaged; NaN or infinite samples;
-            samples far outside -1..1; only silence (checked for whole files alone: parts of a
+            samples beyond `LOUDEST`; only silence, apart from a constant offset, or channels that
+            cancel each other when averaged (both checked for whole files alone: parts of a
             recording may be silent); `start_s` beyond the end.
     """
     path = Path(path)
@@ -78,9 +78,10 @@ def stream(
             raise AudioError(path, _starts_late(start_s, frames / rate_hz))
         if early_s:
             file.seek(early_s * rate_hz)
-        mono = _mono(file, path, round(block_s * rate_hz))
+        levels = Levels(file.channels, rate_hz)
+        mono = _mono(file, path, round(block_s * rate_hz), levels)
         if start_s == 0 and end_s is None:
-            mono = _not_silent(mono, path)
+            mono = _with_sound(mono, levels, path)
         blocks = _resampled(mono, rate_hz, sample_rate_hz)
         begin = round(start_s * sample_rate_hz) - early_s * sample_rate_hz
         end = None
@@ -89,6 +90,8 @@ def stream(
         something = False
         for block in _between(blocks, begin, end):
             something = True
+            if rate_hz != sample_rate_hz:  # resampling makes peaks higher
+                _check_range(block, path)
             yield block
         if not something:
             raise AudioError(path, _starts_late(start_s, frames / rate_hz))
@@ -131,7 +134,7 @@ def to_float(pcm: npt.NDArray[np.int16]) -> Waveform:
 # --- from blocks to blocks ------------------------------------------------------------------
 
 
-def _mono(file: _Sequential, path: Path, block_frames: int) -> Iterator[Waveform]:
+def _mono(file: _Sequential, path: Path, block_frames: int, levels: Levels) -> Iterator[Waveform]:
     expected = file.frames - file.tell()
     decoded = 0
     while decoded < expected:
@@ -139,14 +142,9 @@ def _mono(file: _Sequential, path: Path, block_frames: int) -> Iterator[Waveform
         if not len(block):
             break
         decoded += len(block)
+        _check_range(block, path)
         mono = block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
-        peak = float(np.abs(mono).max())
-        if not math.isfinite(peak):
-            raise AudioError(path, "holds NaN or infinite samples")
-        if peak > LOUDEST:
-            raise AudioError(
-                path, f"samples reach {peak:.6g}, expected -1..1 (integers saved as float?)"
-            )
+        levels.add(block, mono)
         yield mono
     if file.guessed_from:
         if file.bytes_left() > _MP3_SLACK_BYTES:
@@ -159,6 +157,24 @@ def _mono(file: _Sequential, path: Path, block_frames: int) -> Iterator[Waveform
         raise AudioError(path, f"damaged or cut short: {missing_s:.3g} s can't be decoded")
 
 
+def _check_range(block: Waveform, path: Path) -> None:
+    if problem := range_problem(peak_of(block)):
+        raise AudioError(path, problem)
+
+
+def _with_sound(blocks: Iterable[Waveform], levels: Levels, path: Path) -> Iterator[Waveform]:
+    """Yield the blocks, of which `levels` is told, and raise at their end if they hold no sound."""
+    yield from blocks
+    if levels.cancelled:
+        raise AudioError(
+            path,
+            "its channels cancel each other when averaged (one is inverted?); keep one: "
+            "ffmpeg -i IN -af pan=mono|c0=c0 OUT.flac",
+        )
+    if levels.silent:
+        raise AudioError(path, "silent")
+
+
 def _read_block(file: _Sequential, path: Path, frames: int) -> Waveform:
     try:
         with file.quiet():
@@ -167,15 +183,6 @@ def _read_block(file: _Sequential, path: Path, frames: int) -> Waveform:
         reason = _in_words(error)
         raise AudioError(path, f"damaged or cut short: {reason}") from error
     return block
-
-
-def _not_silent(blocks: Iterable[Waveform], path: Path) -> Iterator[Waveform]:
-    peak = 0.0
-    for block in blocks:
-        peak = max(peak, float(np.abs(block).max()))
-        yield block
-    if peak < DIGITAL_SILENCE_PEAK:
-        raise AudioError(path, "silent")
 
 
 def _resampled(blocks: Iterable[Waveform], from_hz: int, to_hz: int) -> Iterator[Waveform]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform, to_float
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
 from tiny_audio_ssl.data.corpus import Clip, Corpus, Skipped, listing
 from tiny_audio_ssl.data.decoding import decode
 from tiny_audio_ssl.data.shard_index import Index, SampleStore, StoredFile
@@ -44,7 +44,7 @@ def open_cache(
     Raises:
         UserError: no file can be used, the disk is full, or a worker was killed.
     """
-    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v1"
+    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v2"
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
@@ -89,7 +89,7 @@ class Recordings:
         return float(self.samples.sum() / SAMPLE_RATE_HZ)
 
     def read(self, index: int, start: int = 0, samples: int | None = None) -> Waveform:
-        """Return `samples` samples of a clip (None: all) from `start` on, float32, -1..1.
+        """Return `samples` samples of a clip (None: all) from `start` on, float32.
 
         Raises:
             IndexError: there is no such clip, or it has fewer samples.
@@ -102,7 +102,7 @@ class Recordings:
                 f"samples {start} to {start + count} of clip {index}, which has {length}"
             )
         begin = int(self._spans[index, 0]) + start
-        return to_float(self._store.read(int(self._rows[index]), begin, count))
+        return self._store.read(int(self._rows[index]), begin, count)
 
     def select(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Recordings:
         """Return only these clips, in this order."""

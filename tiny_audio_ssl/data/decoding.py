@@ -17,8 +17,9 @@ import numpy as np
 import psutil
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, AudioError, stream, to_int16
+from tiny_audio_ssl.audio.waveform import Waveform, full_scale_of
 from tiny_audio_ssl.data.shard_index import Index
-from tiny_audio_ssl.data.shards import CHANGED, NO_SAMPLES, Pcm, ShardWriter, Stat, in_words
+from tiny_audio_ssl.data.shards import CHANGED, NO_SAMPLES, ShardWriter, Stat, in_words
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import sha256
 from tiny_audio_ssl.utils.progress import ProgressBar
@@ -112,8 +113,10 @@ def _add(shard: ShardWriter, stat: Stat, digest: str, report: Report) -> None:
     chunk = 0
     reason = None
     try:
-        for pcm in _chunks(map(to_int16, stream(stat.path))):
-            shard.add(stat, digest, chunk, pcm)
+        for wave in _chunks(stream(stat.path)):
+            full_scale = full_scale_of(wave)
+            pcm = to_int16(wave / np.float32(full_scale))
+            shard.add(stat, digest, chunk, pcm, full_scale=full_scale)
             chunk += 1
             report(0, len(pcm) / SAMPLE_RATE_HZ)
     except AudioError as error:
@@ -131,8 +134,8 @@ def _has_changed(stat: Stat) -> bool:
         return True
 
 
-def _chunks(blocks: Iterable[Pcm]) -> Iterator[Pcm]:
-    held = NO_SAMPLES
+def _chunks(blocks: Iterable[Waveform]) -> Iterator[Waveform]:
+    held = np.zeros(0, np.float32)
     for block in blocks:
         held = np.concatenate([held, block])
         while len(held) >= CHUNK_SAMPLES:
