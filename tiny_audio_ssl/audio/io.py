@@ -121,6 +121,12 @@ def duration_s(path: str | os.PathLike[str]) -> float:
     return sum(map(len, stream(path))) / SAMPLE_RATE_HZ
 
 
+def format_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return the sample rate in Hz and the number of channels. Raises `AudioError`."""
+    with _opened(Path(path)) as file:
+        return file.samplerate, file.channels
+
+
 def to_int16(waveform: Waveform) -> npt.NDArray[np.int16]:
     """Convert to 16-bit PCM of the same shape; samples outside -1..1 are clipped."""
     return np.clip(np.rint(waveform * 32768), -32768, 32767).astype(np.int16)

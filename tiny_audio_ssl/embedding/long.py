@@ -33,4 +33,5 @@ def embed_in_parts(embed: Callable[[Array], Array], waves: Array) -> Array:
     found = [embed(waves[:, begin:end]) for begin, end in parts]
     if isinstance(waves, torch.Tensor):
         return torch.stack(found).double().mean(dim=0).float()
-    return np.stack(found).astype(np.float64).mean(axis=0).astype(np.float32)
+    mean: np.ndarray = np.stack(found).astype(np.float64).mean(axis=0)
+    return mean.astype(np.float32)
