@@ -123,7 +123,7 @@ def _print_outcome(config: FederatedConfig, folder: Path, as_json: bool) -> int:
         print(json.dumps({"run": config.out, "folder": str(folder), "round": number, **metrics}))
         return 0
     listed = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    out.print(f"{config.out}: {number} rounds; the last: {listed}", markup=False)
-    out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv", markup=False)
-    out.print(f"      tiny-audio-ssl export {config.out}", markup=False)
+    out.print(f"{config.out}: {number} rounds; the last: {listed}")
+    out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv")
+    out.print(f"      tiny-audio-ssl export {config.out}")
     return 0

@@ -17,6 +17,7 @@ from tiny_audio_ssl.audio.constants import EXTENSIONS
 from tiny_audio_ssl.data.table import Requests, Row, TableError, read_table
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
+from tiny_audio_ssl.utils.text import one_line
 
 BUILTIN_PER_CLASS = 24
 PATH_COLUMNS = ("path", "filename", "file")
@@ -142,7 +143,7 @@ def _checked(corpus: Corpus, strict: bool) -> Corpus:
 
 def listing(skipped: Sequence[Skipped], most: int = 10) -> str:
     """Format entries that can't be used, for an error message."""
-    lines = [f"  {entry.path}: {entry.reason}" for entry in skipped[:most]]
+    lines = [f"  {one_line(entry.path)}: {one_line(entry.reason)}" for entry in skipped[:most]]
     if len(skipped) > most:
         lines.append(f"  and {len(skipped) - most} more")
     return "\n".join([f"{len(skipped)} entries can't be used", *lines])

@@ -2,9 +2,11 @@
 
 - `cache_dir`: the cache folder
 - `callable_package`: packages that can be called like the function of their name
+- `console`: a terminal that shows text as it is
 - `extras`: optional packages, imported when they are needed
 - `fabric`: Lightning Fabric, imported quickly
 - `files`: atomic writing of files and folders
 - `progress`: the progress bar
 - `quiet`: silence for libraries that write to the terminal
+- `text`: users' text in a terminal, a log, a table, Markdown
 """
