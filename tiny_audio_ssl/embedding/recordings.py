@@ -55,7 +55,8 @@ def embed(
     Args:
         run: folder of a run, or of a checkpoint (`RUN/best`).
         sources: files, folders, CSV manifests, or `builtin` for the built-in sounds.
-        window_s: length of a window; None: one embedding of each whole recording.
+        window_s: length of a window; None: one embedding of each whole recording (of one longer
+            than a minute, the mean over equal parts, as `load(run).embed` gives).
         hop_s: from the start of one window to the start of the next; None: a window's length.
         readout: parts of the embedding; None: those that the checkpoint names.
         cache_dir: folder for decoded audio.
@@ -112,7 +113,11 @@ def _write_parquet(
             *[(name, pa.float64() if name in TIMES else pa.string()) for name in names],
             (EMBEDDING, pa.list_(pa.float32(), embedder.dim)),
         ],
-        metadata={"checkpoint_sha256": embedder.sha256, "sample_rate_hz": str(SAMPLE_RATE_HZ)},
+        metadata={
+            "checkpoint_sha256": embedder.sha256,
+            "sample_rate_hz": str(SAMPLE_RATE_HZ),
+            "embedding_of": "start_s to end_s of its row; over a minute, the mean of equal parts",
+        },
     )
     first = 0
     with pq.ParquetWriter(work, schema) as writer:

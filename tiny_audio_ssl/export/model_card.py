@@ -115,7 +115,7 @@ def _artifacts(content: Mapping[str, Any]) -> str:
     for entry in content["artifacts"]:
         parity = entry["parity"]
         agreed = [
-            f"{name} {score['top_label_agreement']:.3f}"
+            f"{markdown(name)} {score['top_label_agreement']:.3f}"
             for name, score in entry["scores_parity"].items()
         ]
         rows.append(

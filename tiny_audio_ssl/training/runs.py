@@ -30,6 +30,7 @@ from tiny_audio_ssl.training.run_recordings import (
     write_recordings,
 )
 from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
+from tiny_audio_ssl.utils.text import inert_cell, inert_path, one_line
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
