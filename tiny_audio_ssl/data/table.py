@@ -164,8 +164,8 @@ class Requests:
             asks = text.isdecimal() or text.casefold() in ("left", "right", "l", "r")
             if asks and (channels > 1 or text not in ("0", "1")):
                 raise ValueError(
-                    f"{name} is {text}, but the {channels} channels of a file are averaged; write "
-                    f"the channel to a file of its own (sox IN OUT.flac remix 1), or {RENAME}"
+                    f"{name} is {text}, but channels are averaged, and this file has {channels}; "
+                    f"write one to a file of its own (sox IN OUT.flac remix 1), or {RENAME}"
                 )
 
 
