@@ -86,3 +86,10 @@ def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
     (tmp_path / "12.wav").write_bytes(b"RIFF, but no more")
     labeled = open_task(EvaluationTask("t", source, where=("kind=x",)))
     assert len(labeled) == 12 and labeled.classes == ["a", "b"]
+
+
+def test_rows_that_give_one_sound_two_labels_are_named(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2]} for i in range(6)]
+    rows.append({"path": "./2.wav", "label": "b"})
+    with pytest.raises(UserError, match=r"two labels \(lines 4 and 8\): 'a' and 'b'; keep one"):
+        open_task(EvaluationTask("t", manifest(tmp_path, rows)))
