@@ -18,6 +18,7 @@ from tiny_audio_ssl.data.corpus import Skipped, open_corpora
 from tiny_audio_ssl.embedding.embedder import Embedder, Floats, Span, embed_spans, load, spans
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.text import inert_path
 
 TIMES = ("start_s", "end_s")
 OURS = ("path", *TIMES)
@@ -148,7 +149,9 @@ def _write_rows(target: Path, recordings: Recordings, wanted: Sequence[Span]) ->
         given = _given_names(recordings)
         writer = csv.DictWriter(file, [*OURS, *given.values()])
         writer.writeheader()
-        writer.writerows(_row(recordings, span, given) for span in wanted)
+        for span in wanted:
+            row = _row(recordings, span, given)
+            writer.writerow(row | {"path": inert_path(row["path"])})
 
 
 def _given_names(recordings: Recordings, ours: Sequence[str] = OURS) -> dict[str, str]:
