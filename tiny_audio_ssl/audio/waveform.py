@@ -137,7 +137,7 @@ class Levels:
         self._low = min(self._low, float(mono.min()))
         self._high = max(self._high, float(mono.max()))
         self._frames += len(mono)
-        if block.shape[1] > 1:
+        if block.shape[1] > 1 and block.shape[1] == len(self._sums) - 1:
             some = np.column_stack([block[::_EVERY], mono[::_EVERY]]).astype(np.float64)
             self._compared += len(some)
             self._sums += some.sum(axis=0)

@@ -13,6 +13,7 @@ from tiny_audio_ssl.audio.waveform import half_range
 from tiny_audio_ssl.data.corpus import Clip, open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.windows import Window, draw
+from tiny_audio_ssl.training.run_recordings import CONTENT
 
 RECORDINGS = "recordings.csv"
 FEWEST_CALIBRATION_WINDOWS = 8  # with sound in them; ranges of fewer clip what comes later
@@ -45,9 +46,10 @@ def windows_of(
     calibrated = draw(train, samples, calibrate, rng)
     if calibrate:
         _check_calibration(calibrated, source)
-    used = {window.path for window in calibrated}
+    paths = {window.path for window in calibrated}
+    used = {_sound(clip) for clip in train if str(clip.path) in paths}
     compared: list[Window] = []
-    rest = [clip for clip in train if str(clip.path) not in used]
+    rest = [clip for clip in train if _sound(clip) not in used]
     # Recordings that nothing was fitted on come first, then the rest of the others.
     for clips in (held_out, rest, train):
         missing = compare_on - len(compared)
@@ -65,6 +67,11 @@ def windows_of(
         if len(found) < wanted:
             notes.append(f"only {len(found)} of {wanted} windows to {what} could be found")
     return ExportWindows(calibrated, compared, notes)
+
+
+def _sound(clip: Clip) -> str:
+    """Return what copies of a recording have in common, as far as the run's list says so."""
+    return clip.columns.get(CONTENT) or str(clip.path)
 
 
 def _check_calibration(windows: Sequence[Window], source: str | None) -> None:

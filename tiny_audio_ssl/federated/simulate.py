@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import backends, processes
 from tiny_audio_ssl.federated.config import FederatedConfig
@@ -17,6 +18,7 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.utils.extras import require
 
 FLOWER_LOG = "flower.log"  # in the run's folder
+LOGS = "logs"  # of Flower's other processes, in the run's folder
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -34,6 +36,7 @@ def simulate(
     _require_ray()
     run = Path(config.out)
     check_run_folder(config)
+    open_corpus(config.server_data)
     partition_sizes(config)
     backends.make_fabric(config)
     log = run / FLOWER_LOG
@@ -47,7 +50,7 @@ def simulate(
         port = processes.free_port()
         home.connect(port)
         processes.start_superlink(
-            home, home.folder / "superlink.log", "--insecure", "--simulation", port=port
+            home, run / LOGS / "superlink.log", "--insecure", "--simulation", port=port
         )
         app = home.run_app(config, log, federation)
         report_rounds(app.poll, run, report)
@@ -90,7 +93,9 @@ def finished_run(config: FederatedConfig, log: Path) -> Path:
     """Return the last checkpoint of a finished run. Raises `UserError` if it failed, saying why."""
     run = Path(config.out)
     if (run / "last").exists() and last_round(run)[0] >= config.rounds:
-        return checkpoint.locate(run)
+        folder = checkpoint.locate(run)
+        if checkpoint.load(folder).progress["federated"]["rounds_learned"]:
+            return folder
     if reason := processes.last_user_error(log):
         raise UserError(reason)
     raise UserError(f"the run ended early; {log} says:\n{processes.log_tail(log)}")
@@ -101,6 +106,12 @@ def _rounds(run: Path) -> list[tuple[int, dict[str, float]]]:
     lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
     records = [json.loads(line) for line in lines if line.endswith("\n")]
     return [(int(record.pop("step")), record) for record in records]
+
+
+def lost_rounds(config: FederatedConfig) -> int:
+    """Return the number of a run's rounds that had fewer valid updates than `min_clients`."""
+    accepted = [metrics["clients/accepted"] for _, metrics in _rounds(Path(config.out))]
+    return sum(count < config.min_clients for count in accepted)
 
 
 def last_round(run: Path) -> tuple[int, dict[str, float]]:

@@ -3,6 +3,7 @@
 - `config`: the settings of a run
 - `optimizer`: AdamW, its schedule and its state
 - `learner`: one optimizer step of any pretext task
+- `clip_counts`: checks that there are enough clips for the task
 - `trainer`: the training loop
 - `metrics_log`: metrics.jsonl, TensorBoard and the progress bar of a run
 - `run_recordings`: the recordings that a run uses

@@ -2,6 +2,7 @@
 
 - `cache_dir`: the cache folder
 - `callable_package`: packages that can be called like the function of their name
+- `components`: connected components of linked items
 - `console`: a terminal that shows text as it is
 - `extras`: optional packages, imported when they are needed
 - `fabric`: Lightning Fabric, imported quickly
