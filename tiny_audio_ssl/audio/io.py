@@ -1,7 +1,8 @@
 """Read any audio file as a mono waveform. The only module that deals with sample rates.
 
 A waveform is float32 `[samples]`, mono, 16 kHz, with full scale at -1..1; float files and resampled
-ones may go beyond, up to `LOUDEST`. A file that can't be read as one raises `AudioError` with a short reason; it neither crashes the process nor lets a C library print.
+ones may go beyond, up to `LOUDEST`. A file that can't be read as one raises `AudioError` with a
+short reason; it neither crashes the process nor lets a C library print.
 """
 
 from __future__ import annotations
