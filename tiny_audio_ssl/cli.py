@@ -16,6 +16,7 @@ import tyro
 from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.console import PlainConsole
+from tiny_audio_ssl.utils.quiet import as_program
 from tiny_audio_ssl.version import __version__
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def run(argv: list[str]) -> int:
     problems = PlainConsole(stderr=True, soft_wrap=True)
     as_json = "--json" in argv
     try:
-        return parse(argv).run()
+        with as_program():
+            return parse(argv).run()
     except UserError as error:
         if as_json:
             print(json.dumps({"error": str(error)}))

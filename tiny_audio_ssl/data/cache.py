@@ -162,7 +162,7 @@ class Recordings:
         digest = hashlib.sha256()
         for start in range(begin, end, HASHED_SAMPLES):
             part = self._store.read(row, start, min(HASHED_SAMPLES, end - start))
-            digest.update(np.ascontiguousarray(part, "<i2").data)
+            digest.update(np.ascontiguousarray(part, "<f4").data)
         return digest.hexdigest()
 
 

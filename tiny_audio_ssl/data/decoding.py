@@ -51,6 +51,8 @@ def decode(
         the cache keeps nothing of them.
     """
     workers = workers or default_workers()
+    if multiprocessing.current_process().daemon:  # such a process may not start others
+        workers = 1
     with _display(len(sizes), progress) as show:
         if workers == 1 or (len(sizes) < FEW_FILES and sum(sizes.values()) < BATCH_BYTES):
             return _decode_here(sizes, folder, show)

@@ -36,6 +36,7 @@ from tiny_audio_ssl.training.run_recordings import (
     split_recordings,
     write_recordings,
 )
+from tiny_audio_ssl.training.run_settings import settings_of
 
 # Settings that may differ when a run is resumed.
 CHANGEABLE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every"}
@@ -94,7 +95,7 @@ class GlobalModel:
         pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:
-            _check_fits(config, pretrain, PretrainConfig.from_dict(start.run))
+            _check_fits(config, pretrain, settings_of(start))
         seed = pretrain.training.seed
         model = (
             start.model

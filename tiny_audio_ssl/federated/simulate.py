@@ -16,6 +16,7 @@ from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.recordings import partition_sizes
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.ranges import COUNT, checked_number
 
 FLOWER_LOG = "flower.log"  # in the run's folder
 LOGS = "logs"  # of Flower's other processes, in the run's folder
@@ -33,6 +34,8 @@ def simulate(
 
     Raises `UserError`: settings or an artifact that can't work, or a failed run, with its reason.
     """
+    if workers is not None:
+        checked_number("workers", workers, COUNT)
     _require_ray()
     run = Path(config.out)
     check_run_folder(config)
@@ -44,7 +47,7 @@ def simulate(
     federation = {
         "num-supernodes": config.clients,
         "client-resources-num-cpus": 1,
-        "init-args-num-cpus": workers or os.cpu_count() or 1,
+        "init-args-num-cpus": (os.cpu_count() or 1) if workers is None else workers,
     }
     with processes.flower_home() as home:
         port = processes.free_port()

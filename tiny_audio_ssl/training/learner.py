@@ -18,6 +18,7 @@ from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.metrics_log import spread
+from tiny_audio_ssl.utils.random_state import seeded
 
 VALIDATION = 2**32 - 1  # in place of the step, in the seeds of validation
 
@@ -154,11 +155,12 @@ class Learner:
                 f"or more at a time; it was given {len(clips)}"
             )
         seed = seed_of(self.options.seed, *seeds)
-        torch.manual_seed(seed)  # for modules that draw in the forward pass, such as dropout
         clips = clips.to(self.fabric.device, non_blocking=True)
-        with torch.no_grad():
-            inputs = self.pretext.inputs(self.frontend, clips, torch.Generator().manual_seed(seed))
-        out: dict[str, Tensor] = self.module(**inputs)
+        with seeded(seed):  # for modules that draw in the forward pass, such as dropout
+            with torch.no_grad():
+                rng = torch.Generator().manual_seed(seed)
+                inputs = self.pretext.inputs(self.frontend, clips, rng)
+            out: dict[str, Tensor] = self.module(**inputs)
         return out
 
     @property

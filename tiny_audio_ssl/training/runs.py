@@ -34,6 +34,7 @@ from tiny_audio_ssl.training.run_recordings import (
     write_csv,
     write_recordings,
 )
+from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
 from tiny_audio_ssl.utils.text import inert_cell, inert_path, one_line
 
@@ -151,7 +152,7 @@ def resume(
     """
     run = Path(run)
     start = checkpoint.load(run)
-    config = PretrainConfig.from_dict(start.run)
+    config = settings_of(start)
     fabric = launch(config.training)
     corpus = open_corpus(run / RECORDINGS)
     recordings = _open(fabric, corpus, cache_dir, strict=False, progress=progress)

@@ -15,6 +15,7 @@ import contextlib
 import logging
 import math
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -36,6 +37,7 @@ from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.learner import Learner, fit
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 from tiny_audio_ssl.utils.fabric import fabric_class
+from tiny_audio_ssl.utils.random_state import seeded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -129,7 +131,10 @@ class Trainer:
             )
 
     def _build(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
-        torch.manual_seed(seed_of(self.options.seed))
+        with seeded(seed_of(self.options.seed)):
+            self._build_modules(train, start)
+
+    def _build_modules(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
         config = self.config
         model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
         pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
@@ -141,11 +146,17 @@ class Trainer:
         if start:
             self.step, self.best = start.progress["step"], dict(start.progress["best"])
             training = checkpoint.load_training(start.folder)
-            pretext.load_state_dict(checkpoint.within(training, "pretext."))
+            try:
+                pretext.load_state_dict(checkpoint.within(training, "pretext."))
+            except RuntimeError as error:
+                raise checkpoint.misfit(start.folder, error) from error
         else:
             fit(config, model, pretext, train)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
-        self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
+        try:
+            self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
+        except (KeyError, ValueError) as error:
+            raise checkpoint.misfit(self.folder.root / "last", error) from error
 
     def run(self) -> TrainingResult:
         """Train up to the last step.
@@ -270,15 +281,24 @@ def launch(options: TrainingConfig) -> Fabric:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in the list; a second Ctrl-C ends the process as usual."""
+    """Collect SIGINT and SIGTERM in the list; a second Ctrl-C ends the process as usual.
+
+    Only the main thread may handle signals; in another thread the list stays empty. A handler that
+    was not set from Python could not be restored, so that signal is left to it.
+    """
     received: list[int] = []
 
     def note(number: int, frame: Any) -> None:
         received.append(number)
-        signal.signal(number, previous[signal.Signals(number)])
+        signal.signal(number, previous[number])
 
-    previous = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    previous: dict[int, Any] = {}
     try:
+        if threading.current_thread() is threading.main_thread():
+            for number in map(int, (signal.SIGINT, signal.SIGTERM)):
+                if (handler := signal.getsignal(number)) is not None:
+                    previous[number] = handler
+                    signal.signal(number, note)
         yield received
     finally:
         for number, handler in previous.items():

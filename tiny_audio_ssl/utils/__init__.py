@@ -9,5 +9,9 @@
 - `files`: atomic writing of files and folders
 - `progress`: the progress bar
 - `quiet`: silence for libraries that write to the terminal
+- `random_state`: PyTorch's random state, seeded for a while
+- `ranges`: checks of numeric settings
 - `text`: users' text in a terminal, a log, a table, Markdown
+- `threads`: PyTorch's threads, set for a while
+- `written_by`: the message about files of another version
 """

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import write_json
+from tiny_audio_ssl.utils.written_by import unreadable
 
 Ints = NDArray[np.int64]
 Interval = tuple[float, float]
@@ -255,8 +256,8 @@ def read(source: Path) -> list[Score]:
     """Read the scores that `write` wrote. Raises `UserError` if the file is anything else."""
     try:
         found = json.loads(source.read_text())
-        if found["format"] != FORMAT:
-            raise ValueError(f"format {found['format']}, expected {FORMAT}")
+        if (kind := found["format"]) != FORMAT:
+            raise UserError(unreadable(source, f"format {kind}", f"format {FORMAT}", found))
         return [Score.from_dict(score) for score in found["scores"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

@@ -37,6 +37,7 @@ from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.trainer import TrainingStoppedError
 from tiny_audio_ssl.utils.files import explained, write_json
+from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SEED, check_numbers, checked_number
 
 SETTINGS, TRIALS = "settings.json", "trials"
 
@@ -54,6 +55,7 @@ class SearchConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_numbers(self, slice_ms=DURATION_MS, seed=SEED)
         check_weights(dict.fromkeys(self.tasks, 1.0))
         if not 1 < len(set(self.tasks)) == len(self.tasks):
             raise UserError(f"tasks {' '.join(self.tasks)}: expected at least two, each once")
@@ -83,6 +85,7 @@ def search(
             the labels can't be split to choose by.
         TrainingInterruptedError: stopped by a signal; the trial continues with the next call.
     """
+    checked_number("trials", trials, COUNT)
     store = store or EmbeddingStore(cache_dir)
     parts = [choosing_part(labeled) for labeled in probes], [unseen(one) for one in probes]
     with _alone(folder):
