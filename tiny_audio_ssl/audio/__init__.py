@@ -1,6 +1,7 @@
 """Sound files as mono waveforms.
 
 - `constants`: the sample rate, the usual window, what counts as silent
+- `waveform`: one rule for the samples of files, arrays and streams
 - `io`: read, resample and convert audio files
 - `decoder`: open what libsndfile is to decode
 - `errors`: the exception for a file that can't be used

@@ -69,7 +69,7 @@ class Finetune(Command):
         if self.multi_head:
             for number, group in enumerate(groups, 1):
                 names = ", ".join(task.task.name for task in group)
-                err.print(f"encoder {number} of {len(groups)}: {names}", markup=False)
+                err.print(f"encoder {number} of {len(groups)}: {names}")
         results = self._train(model, groups, protocol)
         if self.out:
             scores.write(self.out, results)
@@ -101,7 +101,7 @@ class Finetune(Command):
                 if self.save:
                     folder = self.save / _folder_name(group)
                     save(folder, model, group, protocol, config, done)
-                    err.print(f"saved: {folder}", markup=False)
+                    err.print(f"saved: {folder}")
         return results
 
     def _protocol(self) -> FinetuneProtocol:

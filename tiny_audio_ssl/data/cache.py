@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform, to_float
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
 from tiny_audio_ssl.data.corpus import Clip, Corpus, Skipped, listing
 from tiny_audio_ssl.data.decoding import decode
 from tiny_audio_ssl.data.shard_index import Index, SampleStore, StoredFile
@@ -104,7 +104,7 @@ class Recordings:
         return float(self.samples.sum() / SAMPLE_RATE_HZ)
 
     def read(self, index: int, start: int = 0, samples: int | None = None) -> Waveform:
-        """Return `samples` samples of a clip (None: all) from `start` on, float32, -1..1.
+        """Return `samples` samples of a clip (None: all) from `start` on, float32.
 
         Raises:
             IndexError: there is no such clip, or it has fewer samples.
@@ -117,7 +117,7 @@ class Recordings:
                 f"samples {start} to {start + count} of clip {index}, which has {length}"
             )
         begin = int(self.spans[index, 0]) + start
-        return to_float(self._store.read(int(self._rows[index]), begin, count))
+        return self._store.read(int(self._rows[index]), begin, count)
 
     def select(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Recordings:
         """Return only these clips, in this order."""
@@ -165,7 +165,7 @@ class Recordings:
         digest = hashlib.sha256()
         for start in range(begin, end, HASHED_SAMPLES):
             part = self._store.read(row, start, min(HASHED_SAMPLES, end - start))
-            digest.update(np.ascontiguousarray(part, "<i2").data)
+            digest.update(np.ascontiguousarray(part, "<f4").data)
         return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 - `cache_dir`: the cache folder
 - `callable_package`: packages that can be called like the function of their name
 - `components`: connected components of linked items
+- `console`: a terminal that shows text as it is
 - `extras`: optional packages, imported when they are needed
 - `fabric`: Lightning Fabric, imported quickly
 - `files`: atomic writing of files and folders
@@ -10,6 +11,7 @@
 - `quiet`: silence for libraries that write to the terminal
 - `random_state`: PyTorch's random state, seeded for a while
 - `ranges`: checks of numeric settings
+- `text`: users' text in a terminal, a log, a table, Markdown
 - `threads`: PyTorch's threads, set for a while
 - `written_by`: the message about files of another version
 """
