@@ -93,10 +93,15 @@ class Bench(Command):
 
     def _check(self) -> None:
         """Refuse what can be refused before minutes of timing."""
+        inputs = [*self.paths, *((self.compare,) if self.compare else ())]
+        if self.csv:
+            from tiny_audio_ssl.bench.rows import check_csv
+
+            check_csv(self.csv, inputs)
         if self.chart:
             from tiny_audio_ssl.bench.chart import check_chart
 
-            check_chart(self.chart)
+            check_chart(self.chart, inputs)
         if self.tolerance < 0:
             raise UserError(f"--tolerance {self.tolerance:g}: expected 0 or more, such as 0.05")
         if self.cpus and set(self.target) == {HOST}:

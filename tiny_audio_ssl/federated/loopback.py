@@ -27,6 +27,7 @@ from tiny_audio_ssl.federated.simulate import (
     FLOWER_LOG,
     Report,
     check_run_folder,
+    claimed_launch,
     finished_run,
     report_rounds,
 )
@@ -45,8 +46,8 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
         )
     check_run_folder(config)
     log = Path(config.out) / FLOWER_LOG
-    log.unlink(missing_ok=True)
-    with deployment() as place:
+    with claimed_launch(Path(config.out)), deployment() as place:
+        log.unlink(missing_ok=True)
         for folder in audio:
             place.add_supernode(folder)
         app = place.home.run_app(config, log)

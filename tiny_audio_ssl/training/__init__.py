@@ -5,6 +5,7 @@
 - `learner`: one optimizer step of any pretext task
 - `trainer`: the training loop
 - `metrics_log`: metrics.jsonl, TensorBoard and the progress bar of a run
+- `new_run`: the claim on a run's folder, and what may be replaced in it
 - `run_recordings`: the recordings that a run uses
 - `runs`: start and resume runs
 """

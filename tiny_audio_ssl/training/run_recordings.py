@@ -16,7 +16,8 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.files import atomic_file
 
-RECORDINGS = "recordings.csv"
+RECORDINGS, SKIPPED = "recordings.csv", "skipped.csv"
+COLUMNS = ("path", "start_s", "end_s", "samples", "split")  # of the recordings
 TOO_SHORT = "shorter than the"
 
 
@@ -63,7 +64,7 @@ def write_recordings(path: Path, recordings: Recordings, train: set[int]) -> Non
             zip(recordings.clips, recordings.samples, strict=True)
         )
     )
-    write_csv(path, ["path", "start_s", "end_s", "samples", "split"], rows)
+    write_csv(path, [*COLUMNS], rows)
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:

@@ -22,8 +22,10 @@ from tiny_audio_ssl.data.corpus import Corpus, Skipped, open_corpus, split
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.new_run import claimed_run, is_first_process, make_room
 from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,
+    SKIPPED,
     TOO_SHORT,
     long_enough,
     write_csv,
@@ -34,7 +36,6 @@ from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-SKIPPED = "skipped.csv"
 logger = logging.getLogger(__name__)
 
 
@@ -63,7 +64,8 @@ def pretrain(
             `PretrainConfig` and of `TrainingConfig`.
 
     Raises:
-        UserError: the run exists, no recording can be used, or all are too short for the task.
+        UserError: the run exists or another process makes it, no recording can be used, or all are
+            too short for the task.
         TrainingInterruptedError: Ctrl-C or SIGTERM; a checkpoint to resume from was written.
         TrainingStoppedError: the loss or the embedding became useless.
 
@@ -78,38 +80,36 @@ def pretrain(
     run = Path(run)
     source = str(source)
     config = (config or PretrainConfig()).changed(**changes)
-    if (run / "last").exists():
-        raise UserError(
-            f"{run}: holds a run already. Go on with it by `tiny-audio-ssl resume {run}`, or name "
-            "another folder with --out"
+    with claimed_run(run):
+        if is_first_process():
+            make_room(run, [source], f"`tiny-audio-ssl resume {run}`")
+        fabric = launch(config.training)
+        recordings = _open(fabric, open_corpus(source, strict=strict), cache_dir, strict, progress)
+        recordings = long_enough(recordings, config, strict)
+        train, held_out = split(
+            recordings.clips, config.training.held_out, config.training.seed, group_column
         )
-    fabric = launch(config.training)
-    recordings = _open(fabric, open_corpus(source, strict=strict), cache_dir, strict, progress)
-    recordings = long_enough(recordings, config, strict)
-    train, held_out = split(
-        recordings.clips, config.training.held_out, config.training.seed, group_column
-    )
-    if fabric.is_global_zero:
-        write_recordings(run / RECORDINGS, recordings, set(train))
-        _write_skipped(run / SKIPPED, recordings.skipped)
-        _tell_skipped(run / SKIPPED, recordings, config)
-    fabric.barrier()
-    about = {
-        "source": source,
-        "recordings": len(recordings),
-        "hours": round(recordings.total_s / 3600, 4),
-        "skipped": len(recordings.skipped),
-    }
-    trainer = Trainer(
-        config,
-        run,
-        recordings.select(train),
-        recordings.select(held_out),
-        corpus=about,
-        fabric=fabric,
-        progress=progress,
-    )
-    return trainer.run()
+        if fabric.is_global_zero:
+            write_recordings(run / RECORDINGS, recordings, set(train))
+            _write_skipped(run / SKIPPED, recordings.skipped)
+            _tell_skipped(run / SKIPPED, recordings, config)
+        fabric.barrier()
+        about = {
+            "source": source,
+            "recordings": len(recordings),
+            "hours": round(recordings.total_s / 3600, 4),
+            "skipped": len(recordings.skipped),
+        }
+        trainer = Trainer(
+            config,
+            run,
+            recordings.select(train),
+            recordings.select(held_out),
+            corpus=about,
+            fabric=fabric,
+            progress=progress,
+        )
+        return trainer.run()
 
 
 def resume(
@@ -126,7 +126,8 @@ def resume(
         progress: draw progress bars on stderr.
 
     Raises:
-        UserError: there is no checkpoint, or recordings are gone or have changed.
+        UserError: there is no checkpoint, another process holds the run, or recordings are gone
+            or have changed.
 
     Example:
         >>> import tiny_audio_ssl
@@ -135,24 +136,27 @@ def resume(
         4
     """
     run = Path(run)
-    start = checkpoint.load(run)
-    config = PretrainConfig.from_dict(start.run)
-    fabric = launch(config.training)
-    corpus = open_corpus(run / RECORDINGS)
-    recordings = _open(fabric, corpus, cache_dir, strict=False, progress=progress)
-    _check_unchanged(run, corpus, recordings)
-    sides = np.array([clip.columns["split"] for clip in recordings.clips])
-    trainer = Trainer(
-        config,
-        run,
-        recordings.select(np.flatnonzero(sides == "train")),
-        recordings.select(np.flatnonzero(sides == "held_out")),
-        corpus=start.run["corpus"],
-        start=start,
-        fabric=fabric,
-        progress=progress,
-    )
-    return trainer.run()
+    if not run.is_dir():
+        checkpoint.locate(run)  # raises
+    with claimed_run(run):
+        start = checkpoint.load(run)
+        config = PretrainConfig.from_dict(start.run)
+        fabric = launch(config.training)
+        corpus = open_corpus(run / RECORDINGS)
+        recordings = _open(fabric, corpus, cache_dir, strict=False, progress=progress)
+        _check_unchanged(run, corpus, recordings)
+        sides = np.array([clip.columns["split"] for clip in recordings.clips])
+        trainer = Trainer(
+            config,
+            run,
+            recordings.select(np.flatnonzero(sides == "train")),
+            recordings.select(np.flatnonzero(sides == "held_out")),
+            corpus=start.run["corpus"],
+            start=start,
+            fabric=fabric,
+            progress=progress,
+        )
+        return trainer.run()
 
 
 def _open(
