@@ -95,7 +95,7 @@ def write(
         with atomic_file(target) as work:
             _write_parquet(work, embedder, recordings, wanted, **kw)
         return
-    with atomic_file(target) as work, atomic_file(target.with_suffix(".csv")) as table:
+    with atomic_file(target.with_suffix(".csv")) as table, atomic_file(target) as work:
         _write_npy(work, embedder, recordings, wanted, **kw)
         _write_rows(table, recordings, wanted)
 
