@@ -1,4 +1,4 @@
-"""What a repeated export may replace: the files that the earlier one wrote, and no others."""
+"""Files that a repeated export may replace: those that the earlier one wrote, and no others."""
 
 from __future__ import annotations
 
