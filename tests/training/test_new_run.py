@@ -21,9 +21,7 @@ def pretrain(run, source="builtin:2", **changes):
 @pytest.mark.parametrize("name", WRITTEN)
 def test_files_of_others_are_refused(name, tmp_path):
     (tmp_path / name).write_text("path,label\nmine.wav,dog\n")
-    with pytest.raises(
-        UserError, match=rf"{name}: there already|holds a run already"
-    ):
+    with pytest.raises(UserError, match=rf"{name}: there already|holds a run already"):
         pretrain(tmp_path)
     assert (tmp_path / name).read_text() == "path,label\nmine.wav,dog\n"
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -94,6 +94,7 @@ def test_a_failed_exchange_leaves_the_old_folder(tmp_path, monkeypatch):
         OSError(errno.EFBIG, "File too large"),
         OSError("1024 requested and 96 written"),  # numpy.ndarray.tofile
         SafetensorError("I/O error: No space left on device (os error 28)"),
+        RuntimeError("System error."),  # libsndfile
         RuntimeError("[enforce fail] fwrite: Disk quota exceeded"),
     ],
     ids=lambda error: str(error)[:25],

@@ -6,6 +6,7 @@
 - `trainer`: the training loop
 - `metrics_log`: metrics.jsonl, TensorBoard and the progress bar of a run
 - `new_run`: the claim on a run's folder, and what may be replaced in it
+- `scalar_events`: scalars for TensorBoard
 - `run_recordings`: the recordings that a run uses
 - `runs`: start and resume runs
 """

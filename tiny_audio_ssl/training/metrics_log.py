@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tiny_audio_ssl.training.scalar_events import ScalarEvents
 from tiny_audio_ssl.utils.files import atomic_file, explained
 from tiny_audio_ssl.utils.progress import ProgressBar
 
@@ -36,13 +37,11 @@ class MetricsLog:
     """
 
     def __init__(self, run: Path, first_step: int, total_steps: int, show: bool) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         self.path = run / "metrics.jsonl"
         self._drop_after(first_step)
         with explained(self.path):
             self._file = self.path.open("a")
-            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
+            self._board = ScalarEvents(run / "tensorboard", first_step + 1)
         self._bar = ProgressBar(
             "steps", total_steps, completed=first_step, note="starting", show=show
         )
@@ -79,7 +78,7 @@ class MetricsLog:
             self._file.write(json.dumps({"step": step, **record}) + "\n")
             self._file.flush()
             for name, value in record.items():
-                self._board.add_scalar(name, value, step)
+                self._board.add(name, value, step)
 
     def show(self, state: str) -> None:
         self._bar.update(note=state)

@@ -23,7 +23,8 @@ FULL_OR_READ_ONLY = {*NO_SPACE, errno.EROFS}
 _NOT_OF_A_DISK = (ConnectionError, ChildProcessError, InterruptedError, TimeoutError)
 # Libraries that write outside Python put the system's words into exceptions of their own.
 _WORDS = {os.strerror(number): number for number in FULL_OR_READ_ONLY}
-_NUMPY_WROTE_LESS = re.compile(r"\d+ requested and \d+ written")
+# What NumPy and libsndfile say of a write that failed, without the system's reason.
+_WROTE_LESS = re.compile(r"\d+ requested and \d+ written|^System error[.]$")
 
 
 @contextlib.contextmanager
@@ -48,7 +49,10 @@ def _reason(error: Exception, target: Path) -> str | None:
     if number is None:
         return None
     if number in NO_SPACE:
-        return f"{target}: no space left to write it; free some or name another place with --out"
+        return (
+            f"{target}: no space left to write it; free some, or name another place with --out "
+            "(with --cache-dir for the cache)"
+        )
     why = os.strerror(number)
     name = error.filename if isinstance(error, OSError) else None
     if isinstance(name, str) and not _belongs(Path(name).absolute(), target.absolute()):
@@ -64,7 +68,7 @@ def system_error(error: BaseException) -> int | None:
     """Return the errno of a failed write, which a library may have put into words."""
     if isinstance(error, OSError) and error.errno and not isinstance(error, _NOT_OF_A_DISK):
         return error.errno
-    if isinstance(error, OSError) and _NUMPY_WROTE_LESS.search(str(error)):
+    if isinstance(error, (OSError, RuntimeError)) and _WROTE_LESS.search(str(error)):
         return errno.ENOSPC
     for words, meant in _WORDS.items():
         if words in str(error):
