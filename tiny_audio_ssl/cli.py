@@ -18,6 +18,7 @@ from rich.markup import escape
 from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import FULL_OR_READ_ONLY
+from tiny_audio_ssl.utils.quiet import as_program
 from tiny_audio_ssl.version import __version__
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def run(argv: list[str]) -> int:
     problems = Console(stderr=True, soft_wrap=True)
     as_json = "--json" in argv
     try:
-        return parse(argv).run()
+        with as_program():
+            return parse(argv).run()
     except UserError as error:
         if as_json:
             print(json.dumps({"error": str(error)}))

@@ -15,6 +15,7 @@ from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.bench.settings import ADB, HOST, BenchTarget, PhoneSettings
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import NOT_NEGATIVE, checked_number
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.bench.compare import Comparison
@@ -102,8 +103,7 @@ class Bench(Command):
             from tiny_audio_ssl.bench.chart import check_chart
 
             check_chart(self.chart, inputs)
-        if self.tolerance < 0:
-            raise UserError(f"--tolerance {self.tolerance:g}: expected 0 or more, such as 0.05")
+        checked_number("--tolerance", self.tolerance, NOT_NEGATIVE)
         if self.cpus and set(self.target) == {HOST}:
             raise UserError(
                 "--cpus: only the C++ runner stays on cores; add --target host-native or adb"

@@ -119,13 +119,19 @@ def _progress_bar(title: str, total: int) -> Iterator[Callable[[int, dict[str, f
 
 
 def _print_outcome(config: FederatedConfig, folder: Path, as_json: bool) -> int:
-    from tiny_audio_ssl.federated.simulate import last_round
+    from tiny_audio_ssl.federated.simulate import last_round, lost_rounds
 
     number, metrics = last_round(Path(config.out))
     if as_json:
         print(json.dumps({"run": config.out, "folder": str(folder), "round": number, **metrics}))
         return 0
     listed = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    if lost := lost_rounds(config):
+        err.print(
+            f"{lost} of {number} rounds had too few valid updates and changed nothing; "
+            f"{config.out}/clients.jsonl has the reasons",
+            markup=False,
+        )
     out.print(f"{config.out}: {number} rounds; the last: {listed}", markup=False)
     out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv", markup=False)
     out.print(f"      tiny-audio-ssl export {config.out}", markup=False)

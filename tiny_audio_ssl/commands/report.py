@@ -15,6 +15,7 @@ import tyro
 from tiny_audio_ssl.commands.base import Command, err, out, progress
 from tiny_audio_ssl.commands.task_options import TaskOptions
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import COUNT_OR_0, DURATION_S, NOT_NEGATIVE, checked_number
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.report.gather import EmbeddedTask
@@ -96,6 +97,9 @@ class Report(Command):
         return 0
 
     def _check(self) -> None:
+        checked_number("--clips", self.clips, COUNT_OR_0)
+        checked_number("--audio-s", self.audio_s, DURATION_S)
+        checked_number("--audio-mb", self.audio_mb, NOT_NEGATIVE)
         if not self.runs and not self.results:
             raise UserError(
                 "nothing to report on; give runs, e.g. tiny-audio-ssl report RUN --data labels.csv"

@@ -2,6 +2,7 @@
 
 - `corpus`: recordings of a folder, a manifest or the built-in sounds, and splits of them
 - `cache`: decoded recordings on disk, with random access
+- `copies`: recordings that share sound
 - `decoding`: decode files into shards, in one process or several
 - `shards`, `shard_index`: the files of the cache
 - `batches`: the crops of a training step

@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tiny_audio_ssl.audio.constants import EXTENSIONS
+from tiny_audio_ssl.audio.signatures import EXTENSIONS, looks_like_sound
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
+from tiny_audio_ssl.utils.components import components, equal_items
 
 BUILTIN_PER_CLASS = 24
 PATH_COLUMNS = ("path", "filename", "file")
@@ -125,13 +126,20 @@ def _found(source: str | Path) -> Corpus:
     path = Path(source).expanduser()
     if str(source).partition(":")[0] == "builtin":
         return _builtin(str(source))
+    if not _is_text(str(path.absolute())):
+        raise CorpusError(
+            _as_text(str(path.absolute())), "its path is not UTF-8", "rename the folder or file"
+        )
     if path.is_dir():
         return _folder(path)
     if path.suffix.lower() == ".csv" and path.is_file():
         return _manifest(path)
-    if path.is_file() and path.suffix.lower() in EXTENSIONS:
-        return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
-    reason = f"not a .csv, nor one of {_extensions()}" if path.is_file() else "not there"
+    reason = "not there"
+    if path.is_file():
+        is_sound, reason = looks_like_sound(path)
+        if is_sound and not reason:
+            return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
+        reason = reason or f"not a .csv, nor one of {_extensions()}"
     advice = "give a folder, an audio file, a .csv manifest, or the word builtin"
     raise CorpusError(source, reason, advice)
 
@@ -151,13 +159,20 @@ def listing(skipped: Sequence[Skipped], most: int = 10) -> str:
 
 
 def split(
-    clips: Sequence[Clip], fraction: float, seed: int, group_column: str | None = None
+    clips: Sequence[Clip],
+    fraction: float,
+    seed: int,
+    group_column: str | None = None,
+    sounds: Sequence[int] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Return the indices of training and held-out clips; about `fraction` of groups are held out.
 
     A group is a file, or a value of `group_column` (a speaker, a session). A hash of seed and group
     decides the side of all its clips, so none changes sides when recordings are added. With two or
     more groups, each side has at least one, unless `fraction` is 0.
+
+    Groups that share a number of `sounds`, as `copies.shared_sound` gives to copies of a recording,
+    count as one group, whose side the shortest of their names decides.
 
     Raises:
         UserError: `fraction` is not within 0 <= fraction < 1, or the column is absent.
@@ -172,6 +187,8 @@ def split(
         # An empty cell does not say which files belong together: each is its own group.
         labels = column(clips, group_column)
         groups = [f"={label}" if label else name for label, name in zip(labels, names, strict=True)]
+    if sounds is not None:
+        groups = _joined(groups, sounds)
     place = {group: _place(seed, group) for group in set(groups)}
     ranked = sorted(place, key=lambda group: (place[group], group))
     held_out = {group for group in ranked if place[group] < fraction}
@@ -184,6 +201,16 @@ def split(
         [index for index, is_held_out in enumerate(chosen) if not is_held_out],
         [index for index, is_held_out in enumerate(chosen) if is_held_out],
     )
+
+
+def _joined(groups: Sequence[str], sounds: Sequence[int]) -> list[str]:
+    """Give groups that share a sound one name: the shortest of theirs, or the first of these."""
+    links = [*equal_items(groups), *equal_items(sounds)]
+    joined = components(len(groups), links)
+    names: dict[int, str] = {}
+    for root, group in zip(joined, groups, strict=True):
+        names[root] = min(names.get(root, group), group, key=lambda name: (len(name), name))
+    return [names[root] for root in joined]
 
 
 def _place(seed: int, group: str) -> float:
@@ -199,13 +226,16 @@ def _folder(root: Path) -> Corpus:
     skipped: list[Skipped] = []
     files = list(_walk(root, skipped))
     for path in files:
-        if path.suffix.lower() not in EXTENSIONS:
+        is_sound, reason = looks_like_sound(path)
+        if not is_sound:
             continue
         name = path.relative_to(root).as_posix()
         if not _is_text(name):
-            skipped.append(Skipped(ascii(name), "its name is not UTF-8"))
+            skipped.append(Skipped(_as_text(name), "its name is not UTF-8"))
         elif not path.is_file():
             skipped.append(Skipped(name, "not a file"))
+        elif reason:
+            skipped.append(Skipped(name, reason))
         else:
             clips.append(Clip(path, name=name))
     if not clips and not skipped:
@@ -215,11 +245,15 @@ def _folder(root: Path) -> Corpus:
 
 def _walk(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
     def note(error: OSError) -> None:
-        skipped.append(Skipped(str(error.filename), str(error.strerror).lower()))
+        skipped.append(Skipped(_as_text(str(error.filename)), str(error.strerror).lower()))
 
     seen = set()
     for place, folders, files in os.walk(root, onerror=note, followlinks=True):
-        status = os.stat(place)
+        try:
+            status = os.stat(place)
+        except OSError as error:  # it went meanwhile
+            note(error)
+            continue
         if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was searched
             folders.clear()
             continue
@@ -245,6 +279,11 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _as_text(name: str) -> str:
+    """Return a name that is not UTF-8 with its other bytes as \\xNN."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 # --- manifests ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tiny_audio_ssl.audio.errors import in_words
 from tiny_audio_ssl.data.shards import (
     ABOUT,
     CHANGED,
@@ -23,7 +24,6 @@ from tiny_audio_ssl.data.shards import (
     Shard,
     Stat,
     describe,
-    in_words,
     mapped,
 )
 

@@ -21,6 +21,7 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.utils.ranges import DURATION_S, Range, checked_number
 from tiny_audio_ssl.version import __version__
 
 LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean of its parts
@@ -121,19 +122,29 @@ class Span:
 def spans(
     recordings: Recordings, window_s: float | None = None, hop_s: float | None = None
 ) -> list[Span]:
-    """Return whole recordings, or windows, the last of which ends with the recording."""
+    """Return whole recordings, or windows, the last of which ends with the recording.
+
+    Raises `UserError` for lengths that are not finite or shorter than a sample, and for a hop
+    without a window.
+    """
     if window_s is None:
+        if hop_s is not None:
+            raise UserError(f"hop_s is {hop_s}, but there are no windows; give window_s too")
         return [Span(i, 0, int(n)) for i, n in enumerate(recordings.samples)]
-    window = round(window_s * SAMPLE_RATE_HZ)
-    hop = round((hop_s or window_s) * SAMPLE_RATE_HZ)
-    if window < 1 or hop < 1:
-        raise UserError(f"window {window_s} s, hop {hop_s} s: both must be longer than a sample")
+    window = _samples("window_s", window_s)
+    hop = window if hop_s is None else _samples("hop_s", hop_s)
     found = []
     for clip, samples in enumerate(recordings.samples.tolist()):
         last = max(0, samples - window)
         starts = [*range(0, last, hop), last]
         found += [Span(clip, start, min(window, samples)) for start in starts]
     return found
+
+
+def _samples(name: str, duration_s: float) -> int:
+    shortest = Range(1 / SAMPLE_RATE_HZ, DURATION_S.high)
+    seconds: float = checked_number(name, duration_s, shortest)
+    return round(seconds * SAMPLE_RATE_HZ)
 
 
 def embed_spans(

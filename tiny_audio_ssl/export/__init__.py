@@ -10,6 +10,7 @@ Settings and the way through:
 Making an artifact:
 
 - `forms`: formats, precisions and inputs that there are
+- `equalize`: channels of like ranges, before quantization
 - `lowering`: rewrite a model to operators that a mobile runtime takes
 - `to_executorch`, `to_onnx`: write the file
 - `quantize`, `half`, `weights_only`: int8, 16-bit float, int8 weights

@@ -22,7 +22,7 @@ from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
 from tiny_audio_ssl.export.parity import MIN_SNR_DB
 from tiny_audio_ssl.export.precision_search import PrecisionTarget, check_drop
-from tiny_audio_ssl.export.recordings import windows_of
+from tiny_audio_ssl.export.recordings import other_sound, windows_of
 from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.shapes import shapes_of
 from tiny_audio_ssl.export.streaming.stream_encoder import stream_shape
@@ -161,8 +161,8 @@ def _plan(
     )
     limits = MIN_SNR_DB | ({} if config.min_snr_db is None else {"int8": config.min_snr_db})
     plan = ExportPlan(
-        loaded, forms, samples, shapes, windows.calibration, windows.comparison, limits, heads,
-        stream,
+        loaded, forms, samples, shapes, windows.calibration, windows.comparison,
+        other_sound(windows.comparison) if int8 else {}, limits, heads, stream,
     )  # fmt: skip
     return plan, windows.notes
 

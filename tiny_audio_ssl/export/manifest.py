@@ -24,6 +24,7 @@ from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import sha256, write_json
+from tiny_audio_ssl.utils.written_by import unreadable
 from tiny_audio_ssl.version import __version__
 
 FORMAT_VERSION = 3
@@ -194,11 +195,8 @@ def _parsed(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{file}: not a manifest ({error}); export again") from error
     if version not in READABLE_VERSIONS:
-        raise ManifestError(
-            f"{file}: format version {version}; this tiny-audio-ssl reads "
-            f"{' and '.join(map(str, READABLE_VERSIONS))}; "
-            "export again, or install the version that wrote it"
-        )
+        reads = f"format versions {' and '.join(map(str, READABLE_VERSIONS))}"
+        raise ManifestError(unreadable(file, f"format version {version}", reads, content))
     return dict(content)
 
 

@@ -45,6 +45,12 @@ class ClientLog:
                     line["left_out"] = reasons[node_id]
                 file.write(json.dumps(line) + "\n")
 
+    def last_reasons(self) -> dict[int, str]:
+        """Return why clients were left out, the last time that each was, by client index."""
+        lines = self.path.read_text().splitlines() if self.path.is_file() else []
+        records = [json.loads(line) for line in lines]
+        return {one["client"]: one["left_out"] for one in records if "left_out" in one}
+
     def drop_after(self, round_number: int) -> None:
         """Remove the lines of a round that was cut off before its checkpoint: it is repeated."""
         if not self.path.is_file():

@@ -17,7 +17,13 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run all rounds. Raises `UserError` for wrong settings; Flower's log then ends with it."""
+    """Run all rounds.
+
+    Raises `UserError` for wrong settings, and when no client taught the model anything; Flower's
+    log then ends with it.
+    """
     config = FederatedConfig.from_run_config(context.run_config)
     with claimed(Path(config.out)) if config.out else contextlib.nullcontext():
-        Federation(config, grid, context).run()
+        federation = Federation(config, grid, context)
+        federation.run()
+        federation.check_learned()

@@ -34,12 +34,17 @@ from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.utils.files import atomic_folder, explained, sha256
+from tiny_audio_ssl.utils.random_state import seeded
+from tiny_audio_ssl.utils.written_by import unreadable
 from tiny_audio_ssl.version import __version__
 
 FORMAT = 2
 READABLE_FORMATS = (1, FORMAT)  # 1 spelled the optimizer's state "optimiser."
 MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
 FILES = (CONFIG, MODEL, TRAINING)
+
+
+_MISFITS = (TypeError, RuntimeError, KeyError, UserError, safetensors.SafetensorError)
 
 
 class CheckpointError(UserError):
@@ -64,8 +69,7 @@ def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEnc
 
 def untrained(frontend: FrontendConfig, encoder: EncoderConfig, seed: int) -> WaveformEncoder:
     """Build a model whose random weights depend on `seed` alone; other draws are not disturbed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build_model(frontend, encoder)
 
 
@@ -125,17 +129,23 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
         encoder = EncoderConfig.from_dict(config["encoder"])
         if readout:
             encoder = replace(encoder, readout=checked(readout))
-        model = build_model(FrontendConfig(**config["frontend"]), encoder)
+        model = untrained(FrontendConfig(**config["frontend"]), encoder, seed=0)
         model.load_state_dict(load_file(folder / MODEL))
-    except (TypeError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
-        version = config.get("versions", {}).get("tiny-audio-ssl", "unknown")
-        raise CheckpointError(
-            f"{folder}: does not fit this version ({__version__}); it was written "
-            f"by {version}: {str(error)[:200]}"
-        ) from error
+    except _MISFITS as error:
+        raise CheckpointError(_misfit(folder, error, config)) from error
     return Checkpoint(
         folder, model.eval(), config["run"], config["progress"], config["sha256"][MODEL]
     )
+
+
+def misfit(folder: Path, error: Exception) -> CheckpointError:
+    """Return the error for a checkpoint whose settings or tensors this version does not know."""
+    return CheckpointError(_misfit(folder, error, _read_config(folder)))
+
+
+def _misfit(folder: Path, error: Exception, config: object) -> str:
+    found = f"settings or weights that do not fit ({str(error)[:200]})"
+    return unreadable(folder / CONFIG, found, "other settings or shapes", config)
 
 
 def load_training(folder: Path) -> dict[str, Tensor]:
@@ -225,10 +235,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / CONFIG}: not a checkpoint's config ({error})") from error
     if found not in READABLE_FORMATS:
-        raise CheckpointError(
-            f"{folder}: checkpoint format {found}, this version reads up to {FORMAT}; "
-            "install the tiny-audio-ssl that wrote it"
-        )
+        reads = f"formats {' and '.join(map(str, READABLE_FORMATS))}"
+        raise CheckpointError(unreadable(folder / CONFIG, f"format {found}", reads, config))
     return dict(config)
 
 

@@ -30,6 +30,7 @@ from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.utils import ownership
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.written_by import unreadable
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -151,8 +152,8 @@ def read(source: Path) -> Head:
         with safe_open(source, "numpy") as file:
             about = json.loads((file.metadata() or {})["head"])
             tensors = {name: file.get_tensor(name) for name in TENSORS}
-        if about.pop("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT}")
+        if (found := about.pop("format")) != FORMAT:
+            raise UserError(unreadable(source, f"format {found}", f"format {FORMAT}", about))
         if about.pop("sha256") != _digest(tensors):
             raise ValueError("truncated or altered")
         for name in ("labels", "readout", "interval"):

@@ -36,6 +36,7 @@ from tiny_audio_ssl.training.trainer import TrainingStoppedError
 from tiny_audio_ssl.utils.claim import claimed
 from tiny_audio_ssl.utils.files import write_json
 from tiny_audio_ssl.utils.ownership import check_target, has_columns
+from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SEED, check_numbers, checked_number
 
 SETTINGS, TRIALS = "settings.json", "trials"
 
@@ -53,6 +54,7 @@ class SearchConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_numbers(self, slice_ms=DURATION_MS, seed=SEED)
         check_weights(dict.fromkeys(self.tasks, 1.0))
         if not 1 < len(set(self.tasks)) == len(self.tasks):
             raise UserError(f"tasks {' '.join(self.tasks)}: expected at least two, each once")
@@ -82,6 +84,7 @@ def search(
             the labels can't be split to choose by.
         TrainingInterruptedError: stopped by a signal; the trial continues with the next call.
     """
+    checked_number("trials", trials, COUNT)
     store = store or EmbeddingStore(cache_dir)
     parts = [choosing_part(labeled) for labeled in probes], [unseen(one) for one in probes]
     with claimed(folder):

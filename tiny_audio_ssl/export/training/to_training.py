@@ -32,10 +32,12 @@ from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.combined import Combined
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
+from tiny_audio_ssl.utils.random_state import seeded
 
 FORMAT = "executorch-training"
 FILE, START = "training.pte", "start"
@@ -153,7 +155,7 @@ def export_training(
     loaded = checkpoint.load(run)
     target = Path(out) if out is not None else Path(run) / "export-training"
     replaceable(target, "export-training", [loaded.folder])
-    trained = PretrainConfig.from_dict(loaded.run)
+    trained = settings_of(loaded)
     pretext, heads = load_task(loaded, trained)
     inputs = example(loaded.model.frontend, trained, pretext, settings.batch_size)
     task = LossModule(loaded.model.encoder, pretext, tuple(inputs))
@@ -180,7 +182,8 @@ def load_task(
 ) -> tuple[Pretext, dict[str, Tensor]]:
     """Load the run's task with its heads; return both, the heads by their names in the
     checkpoint."""
-    pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
+    with seeded(0):  # the heads are loaded below
+        pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
     for part in pretext.modules():
         follows = isinstance(part, Pretext) and type(part).after_step is not Pretext.after_step
         if follows and not isinstance(part, Combined):
