@@ -16,6 +16,7 @@ import tyro
 from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.console import PlainConsole
+from tiny_audio_ssl.utils.files import FULL_OR_READ_ONLY
 from tiny_audio_ssl.utils.quiet import as_program
 from tiny_audio_ssl.version import __version__
 
@@ -55,6 +56,12 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:  # the reader of a pipe has closed it
         sys.stderr.close()
         return 0
+    except OSError as error:  # of standard output, or of a temporary folder; writers explain theirs
+        if error.errno not in FULL_OR_READ_ONLY:
+            raise
+        place = error.filename or "standard output"
+        problems.print_error(f"{place}: {error.strerror}")
+        return 2
 
 
 def parse(argv: list[str]) -> Command:

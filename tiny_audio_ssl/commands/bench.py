@@ -94,10 +94,15 @@ class Bench(Command):
 
     def _check(self) -> None:
         """Refuse what can be refused before minutes of timing."""
+        inputs = [*self.paths, *((self.compare,) if self.compare else ())]
+        if self.csv:
+            from tiny_audio_ssl.bench.rows import check_csv
+
+            check_csv(self.csv, inputs)
         if self.chart:
             from tiny_audio_ssl.bench.chart import check_chart
 
-            check_chart(self.chart)
+            check_chart(self.chart, inputs)
         checked_number("--tolerance", self.tolerance, NOT_NEGATIVE)
         if self.cpus and set(self.target) == {HOST}:
             raise UserError(

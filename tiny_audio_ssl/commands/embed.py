@@ -41,8 +41,9 @@ class Embed(Command):
         from tiny_audio_ssl.data.cache import open_cache
         from tiny_audio_ssl.data.corpus import open_corpora
         from tiny_audio_ssl.embedding.embedder import load, spans
-        from tiny_audio_ssl.embedding.recordings import write
+        from tiny_audio_ssl.embedding.recordings import check_out, write
 
+        check_out(self.out, self.sources)
         embedder = load(self.run_folder, self.readout)
         corpus = open_corpora(self.sources, strict=self.strict)
         recordings = open_cache(corpus, self.cache_dir, strict=self.strict)

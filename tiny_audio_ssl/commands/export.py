@@ -38,8 +38,8 @@ class Export(Command):
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Folders of runs, or of checkpoints (then name recordings with --calibration)."""
     out: Path | None = None
-    """Folder to make; RUN/export if left out, OUT/NAME-OF-RUN for several runs. An earlier export
-    there is replaced."""
+    """Folder to make; RUN/export if left out, OUT/NAME-OF-RUN for several runs. The files of an
+    earlier export there are replaced, others are kept."""
     recipe: str | None = None
     """Settings by name (smallest, fastest, live-microphone, heads, training) or from a .toml file;
     options given here win over it."""

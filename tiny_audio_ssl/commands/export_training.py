@@ -27,8 +27,8 @@ class ExportTraining(Command):
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Folders of runs, or of checkpoints with their heads."""
     out: Path | None = None
-    """Folder to make; RUN/export-training if left out, OUT/NAME-OF-RUN for several runs. An earlier
-    one there is replaced."""
+    """Folder to make; RUN/export-training if left out, OUT/NAME-OF-RUN for several runs. The
+    files of an earlier one there are replaced, others are kept."""
     recipe: str | None = None
     """Settings by name (training) or from a .toml file; options given here win over it."""
     config: Annotated[TrainingExportConfig, tyro.conf.OmitArgPrefixes] = field(

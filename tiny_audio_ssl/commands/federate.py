@@ -35,16 +35,19 @@ class Simulate(Command):
 
     def run(self) -> int:
         require("flwr", "federated")
+        from tiny_audio_ssl.federated.centralized import FOLDER, train
+        from tiny_audio_ssl.federated.plot import check_plot, draw
         from tiny_audio_ssl.federated.simulate import simulate
+        from tiny_audio_ssl.utils.claim import claimed
 
         config = _with_absolute_paths(self.config)
+        if self.centralized:
+            check_plot(Path(config.out))
         with _progress_bar("rounds", config.rounds) as report:
             folder = simulate(config, self.workers, report)
         if self.centralized:
-            from tiny_audio_ssl.federated.centralized import train
-            from tiny_audio_ssl.federated.plot import draw
-
-            with _progress_bar("centralized", config.rounds) as report:
+            own = Path(config.out) / FOLDER
+            with claimed(own), _progress_bar("centralized", config.rounds) as report:
                 train(config, report)
             draw(Path(config.out))
         return _print_outcome(config, folder, self.json)

@@ -67,6 +67,8 @@ class Probe(Command):
         if not self.runs and not self.model:
             raise UserError("no run given; e.g. tiny-audio-ssl probe RUN --data labels.csv")
         check_protocols(self.protocols)
+        if self.out:
+            scores.check_out(self.out, self.tasks.inputs)
         if self.save_head:
             self._check_head(self.save_head)
             heads.check_target(self.save_head, self.tasks.tasks())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from tiny_audio_ssl.data.corpus import Skipped, open_corpora
 from tiny_audio_ssl.embedding.embedder import Embedder, Floats, Span, embed_spans, load, spans
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.ownership import check_target
 from tiny_audio_ssl.utils.text import inert_path
 
 TIMES = ("start_s", "end_s")
-OURS = ("path", *TIMES)
+OURS = ("path", *TIMES)  # the first columns of a table beside a .npy
 EMBEDDING = "embedding"
+CHECKPOINT_KEY = b"checkpoint_sha256"  # in the metadata of a .parquet
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,44 @@ def write(
     A .parquet holds path, times, manifest columns and embedding; a .npy holds the embeddings
     [spans, D], and a .csv beside it the other columns.
 
-    Raises `UserError` when `target` ends with anything else.
+    Raises `UserError`: what `check_out` raises; `target` can't be written.
     """
-    writers = {".parquet": _write_parquet, ".npy": _write_npy}
-    if target.suffix not in writers:
-        raise UserError(f"{target}: ends with {target.suffix!r}; expected {' or '.join(writers)}")
-    with atomic_file(target) as work:
-        writers[target.suffix](work, embedder, recordings, wanted, **kw)
-    if target.suffix == ".npy":
-        _write_rows(target.with_suffix(".csv"), recordings, wanted)
+    check_out(target, ())
+    if target.suffix == ".parquet":
+        with atomic_file(target) as work:
+            _write_parquet(work, embedder, recordings, wanted, **kw)
+        return
+    with atomic_file(target.with_suffix(".csv")) as table, atomic_file(target) as work:
+        _write_npy(work, embedder, recordings, wanted, **kw)
+        _write_rows(table, recordings, wanted)
+
+
+def check_out(target: Path, inputs: Iterable[str | Path]) -> None:
+    """Raise `UserError` if embeddings can't be written to `target`.
+
+    It ends with neither .parquet nor .npy; or it, or the table beside it, is one of the inputs or
+    was not written by this.
+    """
+    if target.suffix == ".parquet":
+        check_target(target, _is_parquet_of_ours, inputs)
+    elif target.suffix == ".npy":
+        for file in (target, target.with_suffix(".csv")):
+            check_target(file, _is_of_a_pair, inputs)
+    else:
+        raise UserError(f"{target}: ends with {target.suffix!r}; expected .parquet or .npy")
+
+
+def _is_parquet_of_ours(path: Path) -> bool:
+    return CHECKPOINT_KEY in (pq.read_schema(path).metadata or {})
+
+
+def _is_of_a_pair(path: Path) -> bool:
+    """Return whether a .npy of embeddings and the table of its rows lie beside each other."""
+    table = np.load(path.with_suffix(".npy"), mmap_mode="r")
+    with path.with_suffix(".csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    named = header[: len(OURS)] == [*OURS]
+    return named and table.dtype == np.float32 and table.ndim == 2 and len(table) == len(rows)
 
 
 def _write_parquet(
@@ -115,7 +146,7 @@ def _write_parquet(
             (EMBEDDING, pa.list_(pa.float32(), embedder.dim)),
         ],
         metadata={
-            "checkpoint_sha256": embedder.sha256,
+            CHECKPOINT_KEY: embedder.sha256,
             "sample_rate_hz": str(SAMPLE_RATE_HZ),
             "embedding_of": "start_s to end_s of its row; over a minute, the mean of equal parts",
         },
@@ -135,17 +166,16 @@ def _write_parquet(
 def _write_npy(
     work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
 ) -> None:
-    shape = (len(wanted), embedder.dim)
-    table = np.lib.format.open_memmap(work, mode="w+", dtype=np.float32, shape=shape)
-    first = 0
-    for embeddings in embed_spans(embedder, recordings, wanted, **kw):
-        table[first : first + len(embeddings)] = embeddings
-        first += len(embeddings)
-    table.flush()
+    # Not into a memory map: where the disk is full, that ends the process by a signal.
+    about = {"descr": "<f4", "fortran_order": False, "shape": (len(wanted), embedder.dim)}
+    with work.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, about)
+        for embeddings in embed_spans(embedder, recordings, wanted, **kw):
+            file.write(np.ascontiguousarray(embeddings, "<f4").tobytes())
 
 
-def _write_rows(target: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
-    with atomic_file(target) as work, work.open("w", newline="", encoding="utf-8") as file:
+def _write_rows(work: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
+    with work.open("w", newline="", encoding="utf-8") as file:
         given = _given_names(recordings)
         writer = csv.DictWriter(file, [*OURS, *given.values()])
         writer.writeheader()

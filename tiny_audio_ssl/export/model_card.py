@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.utils.text import markdown
 
 MODEL_CARD = "MODEL_CARD.md"
+SEAL = "\n<!-- written by tiny-audio-ssl export, sha256 of the text above: "
 REFERENCES = ("random weights", "log-mel statistics", "log-mel statistics, all four")
 LATENCY_KEYS = ("artifact", "runtime", "p50_ms", "p90_ms", "device", "threads", "runs")
 LIMITS = """\
@@ -60,8 +62,24 @@ def write(
         f"## License\n\n{content['license']}",
     ]
     with atomic_file(folder / MODEL_CARD) as work:
-        work.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        work.write_text(_sealed("\n\n".join(parts) + "\n"), encoding="utf-8")
     return folder / MODEL_CARD
+
+
+def is_edited(card: Path) -> bool:
+    """Return whether a card is there that is not as `write` left it."""
+    try:
+        text = card.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return text != _sealed(text.rpartition(SEAL)[0])
+
+
+def _sealed(text: str) -> str:
+    """Return the text with its hash at its end, in a comment that pages do not show."""
+    return f"{text}{SEAL}{hashlib.sha256(text.encode()).hexdigest()} -->\n"
 
 
 def scores_of(found: Sequence[Score], run: Path) -> tuple[Score, ...]:

@@ -18,7 +18,8 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.files import atomic_file
 
-RECORDINGS = "recordings.csv"
+RECORDINGS, SKIPPED = "recordings.csv", "skipped.csv"
+COLUMNS = ("path", "start_s", "end_s", "samples")  # the first of the recordings
 TOO_SHORT = "shorter than the"
 CONTENT = "content_sha256"  # column of RECORDINGS, see `Recordings.content`
 FEWEST_USABLE = 0.1  # share of a corpus; if no more can be used, that is taken for a mistake
