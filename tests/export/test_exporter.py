@@ -170,11 +170,12 @@ def small_disk() -> Iterator[None]:
 def test_a_full_disk_leaves_what_was_there(small_run, tmp_path, format):
     target = tmp_path / "export"
     target.mkdir()
-    (target / manifest.MANIFEST).write_text('{"artifacts": []}')
+    earlier = json.dumps({"format_version": 3, "artifacts": [], manifest.SEAL: ""})
+    (target / manifest.MANIFEST).write_text(earlier)
     with pytest.raises(UserError, match="no space left"), small_disk():
         quick(small_run, target, format=format, parity=False)
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
-    assert (target / manifest.MANIFEST).read_text() == '{"artifacts": []}'
+    assert (target / manifest.MANIFEST).read_text() == earlier
 
 
 def test_a_checkpoint_of_another_version(small_run, tmp_path):

@@ -69,9 +69,12 @@ class Report(Command):
         from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
         from tiny_audio_ssl.report import gather, projector
         from tiny_audio_ssl.report.listening import Sounds
-        from tiny_audio_ssl.report.page import Content, write
+        from tiny_audio_ssl.report.page import Content, check_out, write
 
         self._check()
+        check_out(self.out, (*self.runs, *self.results, *self.tasks.inputs))
+        if self.projector:
+            projector.check_out(self.projector, (*self.runs, *self.tasks.inputs))
         check_protocols(self.protocols)
         runs = self._runs()
         models = [Embedder(r.checkpoint.model, r.checkpoint.sha256, r.name) for r in runs]

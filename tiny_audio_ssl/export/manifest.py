@@ -173,24 +173,6 @@ def read(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def is_export(folder: Path) -> bool:
-    """Return whether an earlier export made this folder, so that another may replace it."""
-    try:
-        return "artifacts" in json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def may_replace(target: Path) -> None:
-    """Raise `UserError` if something other than an export is in the way."""
-    there = target.exists() and (not target.is_dir() or any(target.iterdir()))
-    if there and not is_export(target):
-        raise UserError(
-            f"{target}: there already, and not an export of tiny-audio-ssl (no manifest.json), so "
-            "it is not replaced; name another folder with --out"
-        )
-
-
 def _file(path: str | Path) -> Path:
     path = Path(path)
     return path / MANIFEST if path.is_dir() else path

@@ -30,6 +30,7 @@ from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import clip_counts, learner
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import VALIDATION, CpuFabric, Learner
+from tiny_audio_ssl.training.new_run import make_room
 from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,
     check_unchanged,
@@ -90,8 +91,7 @@ class GlobalModel:
             raise UserError('no folder for the run; name one with out="/folder/of/the/run"')
         if config.resume:
             return cls._resumed(config)
-        if (run / "last").exists():
-            raise UserError(f"{run}: holds a run already; set resume=true, or name another out")
+        make_room(run, [config.source, config.server_data, config.start], "resume=true", "out")
         pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:

@@ -29,6 +29,7 @@ from tiny_audio_ssl.federated.simulate import (
     LOGS,
     Report,
     check_run_folder,
+    claimed_launch,
     finished_run,
     report_rounds,
 )
@@ -50,9 +51,9 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
     for folder in audio:
         open_corpus(folder)
     log, logs = Path(config.out) / FLOWER_LOG, Path(config.out) / LOGS
-    for old in (log, *logs.glob("*.log")):
-        old.unlink(missing_ok=True)
-    with deployment(logs) as place:
+    with claimed_launch(Path(config.out)), deployment(logs) as place:
+        for old in (log, *logs.glob("*.log")):
+            old.unlink(missing_ok=True)
         for folder in audio:
             place.add_supernode(folder)
         app = place.home.run_app(config, log)

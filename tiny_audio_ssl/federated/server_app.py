@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.server_loop import Federation
+from tiny_audio_ssl.utils.claim import claimed
 
 app = ServerApp()
 
@@ -19,6 +23,7 @@ def main(grid: Grid, context: Context) -> None:
     log then ends with it.
     """
     config = FederatedConfig.from_run_config(context.run_config)
-    federation = Federation(config, grid, context)
-    federation.run()
-    federation.check_learned()
+    with claimed(Path(config.out)) if config.out else contextlib.nullcontext():
+        federation = Federation(config, grid, context)
+        federation.run()
+        federation.check_learned()

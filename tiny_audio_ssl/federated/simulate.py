@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tiny_audio_ssl.data.corpus import open_corpus
@@ -15,6 +16,8 @@ from tiny_audio_ssl.federated import backends, processes
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.recordings import partition_sizes
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.training.new_run import make_room
+from tiny_audio_ssl.utils.claim import CLAIM, claimed
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.ranges import COUNT, checked_number
 
@@ -43,13 +46,13 @@ def simulate(
     partition_sizes(config)
     backends.make_fabric(config)
     log = run / FLOWER_LOG
-    log.unlink(missing_ok=True)
     federation = {
         "num-supernodes": config.clients,
         "client-resources-num-cpus": 1,
         "init-args-num-cpus": (os.cpu_count() or 1) if workers is None else workers,
     }
-    with processes.flower_home() as home:
+    with claimed_launch(run), processes.flower_home() as home:
+        log.unlink(missing_ok=True)
         port = processes.free_port()
         home.connect(port)
         processes.start_superlink(
@@ -68,13 +71,18 @@ def _require_ray() -> None:
 def check_run_folder(config: FederatedConfig) -> None:
     """Raise the server's `UserError` about the run's folder before anything is started."""
     run = Path(config.out)
-    exists = (run / "last").exists()
-    if exists and not config.resume:
-        raise UserError(
-            f"{run}: holds a run already; continue it with --resume, or name another --out"
-        )
-    if config.resume and not exists:
+    if not config.resume:
+        make_room(run, [config.source, config.server_data, config.start], "--resume")
+    elif not (run / "last").exists():
         raise UserError(f"{run}: no run there to continue; leave out --resume")
+
+
+def claimed_launch(run: Path) -> AbstractContextManager[None]:
+    """Hold a run's folder while this process starts and ends the others.
+
+    The server, which is one of these, holds the run itself.
+    """
+    return claimed(run, ".launch" + CLAIM)
 
 
 def report_rounds(ended: Callable[[], int | None], run: Path, report: Report | None) -> None:

@@ -12,6 +12,7 @@ Nothing is pickled. Every folder appears whole or not at all, and its hashes are
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -23,7 +24,8 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialized
 from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
@@ -31,7 +33,7 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig, checked
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.utils.files import atomic_folder, sha256
+from tiny_audio_ssl.utils.files import atomic_folder, explained, sha256
 from tiny_audio_ssl.utils.random_state import seeded
 from tiny_audio_ssl.utils.written_by import unreadable
 from tiny_audio_ssl.version import __version__
@@ -39,6 +41,7 @@ from tiny_audio_ssl.version import __version__
 FORMAT = 2
 READABLE_FORMATS = (1, FORMAT)  # 1 spelled the optimizer's state "optimiser."
 MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
+FILES = (CONFIG, MODEL, TRAINING)
 
 
 _MISFITS = (TypeError, RuntimeError, KeyError, UserError, safetensors.SafetensorError)
@@ -77,11 +80,15 @@ def save(
     progress: dict[str, Any],
     training: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write a checkpoint folder atomically, replacing an earlier one."""
-    with atomic_folder(folder) as work:
-        save_file(_on_cpu(model.state_dict()), work / MODEL)
+    """Write a checkpoint folder atomically, replacing an earlier one, but no other file there.
+
+    Raises `UserError`: the folder can't be written, or is there and no checkpoint.
+    """
+    check_replaceable(folder)
+    with atomic_folder(folder, replaces=FILES) as work:
+        (work / MODEL).write_bytes(serialized(_on_cpu(model.state_dict())))
         if training is not None:
-            save_file(_on_cpu(training), work / TRAINING)
+            (work / TRAINING).write_bytes(serialized(_on_cpu(training)))
         config = {
             "format": FORMAT,
             "frontend": asdict(model.frontend.config),
@@ -92,6 +99,19 @@ def save(
             "sha256": {file.name: sha256(file) for file in sorted(work.glob("*.safetensors"))},
         }
         (work / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+
+
+def check_replaceable(folder: Path, option: str = "--out") -> None:
+    """Raise `UserError` if something other than a checkpoint is at `folder`."""
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        _read_config(folder)
+    except CheckpointError as error:
+        raise UserError(
+            f"{folder}: there already, and not a checkpoint, so it is not replaced; name another "
+            f"folder with {option}"
+        ) from error
 
 
 def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
@@ -169,25 +189,39 @@ class RunFolder:
     def save(self, step: int, best_step: int | None, **content: Any) -> Path:
         folder = self.step_folder(step)
         save(folder, **content)
-        self._link("last", folder)
-        if best_step is not None and self.step_folder(best_step).is_dir():
-            self._link("best", self.step_folder(best_step))
-        self._prune(keep={folder.name, self.step_folder(best_step or step).name})
+        with explained(self.root):
+            self._link("last", folder)
+            if best_step is not None and self.step_folder(best_step).is_dir():
+                self._link("best", self.step_folder(best_step))
+            self._prune(keep={folder.name, self.step_folder(best_step or step).name})
         return folder
 
     def _link(self, name: str, folder: Path) -> None:
         temporary = self.root / f".{name}.{os.getpid()}"
         temporary.unlink(missing_ok=True)
-        temporary.symlink_to(folder.relative_to(self.root))
-        os.replace(temporary, self.root / name)
+        try:
+            temporary.symlink_to(folder.relative_to(self.root))
+            os.replace(temporary, self.root / name)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _prune(self, keep: set[str]) -> None:
-        folders = sorted((self.root / "checkpoints").glob("step-*"))
+        folders = sorted(
+            file.parent for file in (self.root / "checkpoints").glob(f"step-*/{CONFIG}")
+        )
         for folder in folders[: -self.keep_last]:
             if folder.name not in keep:
-                shutil.rmtree(folder)
+                remove(folder)
         for leftover in (self.root / "checkpoints").glob(".step-*"):  # of a killed save
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint; other files in its folder stay."""
+    for name in reversed(FILES):  # the config last: it makes it one
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -18,7 +18,8 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.files import atomic_file
 
-RECORDINGS = "recordings.csv"
+RECORDINGS, SKIPPED = "recordings.csv", "skipped.csv"
+COLUMNS = ("path", "start_s", "end_s", "samples")  # the first of the recordings
 TOO_SHORT = "shorter than the"
 CONTENT = "content_sha256"  # column of RECORDINGS, see `Recordings.content`
 FEWEST_USABLE = 0.1  # share of a corpus; if no more can be used, that is taken for a mistake
@@ -136,7 +137,7 @@ def write_recordings(
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
     """Write a CSV file, atomically."""
-    with atomic_file(path) as work, work.open("w", newline="") as file:
+    with atomic_file(path) as work, work.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import write_json
+from tiny_audio_ssl.utils.ownership import check_target
 from tiny_audio_ssl.utils.written_by import unreadable
 
 Ints = NDArray[np.int64]
@@ -248,8 +249,21 @@ def recovery(task: float, random: float, supervised: float) -> float:
 
 
 def write(target: Path, scores: Sequence[Score]) -> None:
-    """Write scores as JSON, for `read` and `tiny-audio-ssl report`; whole or not at all."""
+    """Write scores as JSON, for `read` and `tiny-audio-ssl report`; whole or not at all.
+
+    Raises `UserError`: what `check_out` raises; `target` can't be written.
+    """
+    check_out(target)
     write_json(target, {"format": FORMAT, "scores": [score.to_dict() for score in scores]})
+
+
+def check_out(target: Path, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise `UserError` if `target` is one of the inputs, or there and no file of scores."""
+    check_target(target, _is_scores, inputs)
+
+
+def _is_scores(path: Path) -> bool:
+    return set(json.loads(path.read_text())) == {"format", "scores"}
 
 
 def read(source: Path) -> list[Score]:
