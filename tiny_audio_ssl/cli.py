@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import tyro
-from rich.console import Console
-from rich.markup import escape
 
 from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.console import PlainConsole
 from tiny_audio_ssl.utils.files import FULL_OR_READ_ONLY
 from tiny_audio_ssl.utils.quiet import as_program
 from tiny_audio_ssl.version import __version__
@@ -41,7 +40,7 @@ def run(argv: list[str]) -> int:
     if argv == ["--version"]:
         print(f"{PROGRAM} {__version__}")
         return 0
-    problems = Console(stderr=True, soft_wrap=True)
+    problems = PlainConsole(stderr=True, soft_wrap=True)
     as_json = "--json" in argv
     try:
         with as_program():
@@ -49,7 +48,7 @@ def run(argv: list[str]) -> int:
     except UserError as error:
         if as_json:
             print(json.dumps({"error": str(error)}))
-        problems.print(f"[bold red]error:[/] {escape(str(error))}")
+        problems.print_error(str(error))
         return 2
     except KeyboardInterrupt:
         problems.print("interrupted")

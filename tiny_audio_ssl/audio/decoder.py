@@ -15,9 +15,9 @@ import soundfile
 from tiny_audio_ssl.audio.containers import parts_of
 from tiny_audio_ssl.audio.errors import AudioError, in_words
 from tiny_audio_ssl.audio.parts import ContainerError, Part, Section
+from tiny_audio_ssl.audio.waveform import LOWEST_RATE_HZ
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
-LOWEST_RATE_HZ = 1000
 HIGHEST_RATE_HZ = 4_000_000  # of a recorder of ultrasound; beyond, the header is damaged
 MOST_VALUES = 2**24  # in a block, of all channels together
 _NO_LENGTH = 2**62  # libsndfile's frame count when the header gives none is larger than this

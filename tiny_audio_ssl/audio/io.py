@@ -1,7 +1,8 @@
 """Read any audio file as a mono waveform. The only module that deals with sample rates.
 
-A waveform is float32 `[samples]`, mono, -1..1, 16 kHz. A file that can't be read as one raises
-`AudioError` with a short reason; it neither crashes the process nor lets a C library print.
+A waveform is float32 `[samples]`, mono, 16 kHz, with full scale at -1..1; float files and resampled
+ones may go beyond, up to `LOUDEST`. A file that can't be read as one raises `AudioError` with a
+short reason; it neither crashes the process nor lets a C library print.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from tiny_audio_ssl.audio.constants import DIGITAL_SILENCE_PEAK
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.constants import SILENCE_PEAK as SILENCE_PEAK
 from tiny_audio_ssl.audio.constants import WINDOW_MS as WINDOW_MS
@@ -25,10 +25,9 @@ from tiny_audio_ssl.audio.decoder import SequentialFile, file_parts, opened
 from tiny_audio_ssl.audio.errors import AudioError as AudioError
 from tiny_audio_ssl.audio.errors import in_words
 from tiny_audio_ssl.audio.parts import Part
-
-Waveform = npt.NDArray[np.float32]
-
-LOUDEST = 4.0  # peaks beyond this mean another scale, not just clipping
+from tiny_audio_ssl.audio.waveform import LOUDEST as LOUDEST
+from tiny_audio_ssl.audio.waveform import Levels, peak_of, range_problem
+from tiny_audio_ssl.audio.waveform import Waveform as Waveform
 
 
 def stream(
@@ -40,13 +39,14 @@ def stream(
 ) -> Iterator[Waveform]:
     """Yield blocks of about `block_s` seconds, float32 `[samples]`, in constant memory.
 
-    Channels are averaged. The samples are those of the whole file from `round(start_s * rate)` up
-    to `round(end_s * rate)`, so a part equals the slice of the whole; an end beyond the file is
-    the file's end.
+    Channels are averaged; values beyond full scale are kept. The samples are those of the whole
+    file from `round(start_s * rate)` up to `round(end_s * rate)`, so a part equals the slice of the
+    whole; an end beyond the file is the file's end.
 
     Raises:
         AudioError: absent, unreadable, empty, cut short or damaged; NaN or infinite samples;
-            samples far outside -1..1; only silence (checked for whole files alone: parts of a
+            samples beyond `LOUDEST`; only silence, apart from a constant offset, or channels that
+            cancel each other when averaged (both checked for whole files alone: parts of a
             recording may be silent); `start_s` beyond the end.
     """
     path = Path(path)
@@ -87,6 +87,14 @@ def duration_s(path: str | os.PathLike[str]) -> float:
     return total_s
 
 
+def format_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return the sample rate in Hz and the number of channels. Raises `AudioError`."""
+    path = Path(path)
+    parts, is_mp3 = file_parts(path)
+    with opened(path, parts[0] if parts else None, is_mp3) as file:
+        return file.samplerate, file.channels
+
+
 def to_int16(waveform: Waveform) -> npt.NDArray[np.int16]:
     """Convert to 16-bit PCM of the same shape; samples outside -1..1 are clipped."""
     return np.clip(np.rint(waveform * 32768), -32768, 32767).astype(np.int16)
@@ -113,9 +121,10 @@ def _stream(
             raise AudioError(path, _starts_late(start_s, length / rate_hz))
         if early_s:
             file.skip(early_s * rate_hz)
-        mono = _joined(path, file, parts[1:], round(block_s * rate_hz))
+        levels = Levels(file.channels, rate_hz)
+        mono = _joined(path, file, parts[1:], round(block_s * rate_hz), levels)
         if start_s == 0 and end_s is None:
-            mono = _not_silent(mono, path)
+            mono = _with_sound(mono, levels, path)
         blocks = _resampled(mono, rate_hz, sample_rate_hz)
         begin = round(start_s * sample_rate_hz) - early_s * sample_rate_hz
         end = None
@@ -124,6 +133,8 @@ def _stream(
         heard = 0
         for block in _between(blocks, begin, end):
             heard += len(block)
+            if rate_hz != sample_rate_hz:  # resampling makes peaks higher
+                _check_range(block, path)
             yield block
         if not file.position:
             raise AudioError(path, "empty: no samples")
@@ -132,28 +143,25 @@ def _stream(
 
 
 def _joined(
-    path: Path, first: SequentialFile, others: Iterable[Part], block_frames: int
+    path: Path, first: SequentialFile, others: Iterable[Part], block_frames: int, levels: Levels
 ) -> Iterator[Waveform]:
     """Yield the samples of all parts of a file as one recording."""
-    yield from _mono(first, path, block_frames)
+    yield from _mono(first, path, block_frames, levels)
     for part in others:
         with opened(path, part, first.is_mp3) as file:
             if file.samplerate != first.samplerate:
                 rates = f"{first.samplerate} and {file.samplerate} Hz"
                 raise AudioError(path, f"joined from parts with {rates}: split or convert it")
-            yield from _mono(file, path, block_frames)
+            yield from _mono(file, path, block_frames, levels)
 
 
-def _mono(file: SequentialFile, path: Path, block_frames: int) -> Iterator[Waveform]:
+def _mono(
+    file: SequentialFile, path: Path, block_frames: int, levels: Levels
+) -> Iterator[Waveform]:
     while len(block := _read_block(file, path, block_frames)):
+        _check_range(block, path)
         mono = block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
-        peak = float(np.abs(mono).max())
-        if not math.isfinite(peak):
-            raise AudioError(path, "holds NaN or infinite samples")
-        if peak > LOUDEST:
-            raise AudioError(
-                path, f"samples reach {peak:.6g}, expected -1..1 (integers saved as float?)"
-            )
+        levels.add(block, mono)
         yield mono
     if file.missing_s:
         raise AudioError(path, f"damaged or cut short: {file.missing_s:.3g} s can't be decoded")
@@ -167,12 +175,21 @@ def _read_block(file: SequentialFile, path: Path, frames: int) -> Waveform:
         raise AudioError(path, f"damaged or cut short: {reason}") from error
 
 
-def _not_silent(blocks: Iterable[Waveform], path: Path) -> Iterator[Waveform]:
-    peak = 0.0
-    for block in blocks:
-        peak = max(peak, float(np.abs(block).max()))
-        yield block
-    if peak < DIGITAL_SILENCE_PEAK:
+def _check_range(block: Waveform, path: Path) -> None:
+    if problem := range_problem(peak_of(block)):
+        raise AudioError(path, problem)
+
+
+def _with_sound(blocks: Iterable[Waveform], levels: Levels, path: Path) -> Iterator[Waveform]:
+    """Yield the blocks, of which `levels` is told, and raise at their end if they hold no sound."""
+    yield from blocks
+    if levels.cancelled:
+        raise AudioError(
+            path,
+            "its channels cancel each other when averaged (one is inverted?); keep one: "
+            "ffmpeg -i IN -af pan=mono|c0=c0 OUT.flac",
+        )
+    if levels.silent:
         raise AudioError(path, "silent")
 
 

@@ -48,6 +48,13 @@ def draw_chart(target: Path, rows: Sequence[Row]) -> None:
     """
     check_chart(target)
     from matplotlib import rc_context
+
+    # Names may hold a $, which would start a formula.
+    with rc_context({"svg.hashsalt": "bars", "text.parse_math": False}):
+        _draw(target, rows)
+
+
+def _draw(target: Path, rows: Sequence[Row]) -> None:
     from matplotlib.figure import Figure
 
     places = list(dict.fromkeys(_place(row, rows) for row in rows))
@@ -69,7 +76,7 @@ def draw_chart(target: Path, rows: Sequence[Row]) -> None:
     where = "" if several_devices else f" on {rows[0].device}"
     title = f"Milliseconds{where}, p50 (bar) / p90 (line); threads: {threads}"
     figure.suptitle(title, fontsize=11)
-    with atomic_file(target) as work, rc_context({"svg.hashsalt": "bars"}):
+    with atomic_file(target) as work:
         figure.savefig(work, dpi=110, metadata=_metadata(target))
 
 

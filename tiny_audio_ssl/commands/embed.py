@@ -24,7 +24,8 @@ class Embed(Command):
     """File to write. NAME.parquet: path, times, manifest columns, embedding; NAME.npy: an array
     [rows, D], with the other columns in NAME.csv."""
     window_s: float | None = None
-    """Length of a window in seconds, e.g. 0.975. Default: one embedding of each whole recording."""
+    """Length of a window in seconds, e.g. 0.975. Default: one embedding of each whole recording (of
+    one longer than a minute, the mean over equal parts of it)."""
     hop_s: float | None = None
     """Seconds from the start of one window to the start of the next. Default: a window's length."""
     readout: tuple[str, ...] = ()

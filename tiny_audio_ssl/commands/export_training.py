@@ -54,7 +54,7 @@ class ExportTraining(Command):
                 print(json.dumps(asdict(made), default=str))
                 continue
             size = f"{made.bytes / 1000:.0f} kB, {sum(made.operators.values())} operators"
-            out.print(f"{made.path}: {size}, gradients of each kind checked by tests", markup=False)
+            out.print(f"{made.path}: {size}, gradients of each kind checked by tests")
             out.print(
                 "open it with tiny_audio_ssl.export.training.on_device_trainer.OnDeviceTrainer",
                 markup=False,

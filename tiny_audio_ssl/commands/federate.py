@@ -130,9 +130,8 @@ def _print_outcome(config: FederatedConfig, folder: Path, as_json: bool) -> int:
         err.print(
             f"{lost} of {number} rounds had too few valid updates and changed nothing; "
             f"{config.out}/clients.jsonl has the reasons",
-            markup=False,
         )
-    out.print(f"{config.out}: {number} rounds; the last: {listed}", markup=False)
-    out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv", markup=False)
-    out.print(f"      tiny-audio-ssl export {config.out}", markup=False)
+    out.print(f"{config.out}: {number} rounds; the last: {listed}")
+    out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv")
+    out.print(f"      tiny-audio-ssl export {config.out}")
     return 0

@@ -77,7 +77,7 @@ class Finetune(Command):
         if self.multi_head:
             for number, group in enumerate(groups, 1):
                 names = ", ".join(task.task.name for task in group)
-                err.print(f"encoder {number} of {len(groups)}: {names}", markup=False)
+                err.print(f"encoder {number} of {len(groups)}: {names}")
         results = self._train(model, groups, protocol)
         if self.out:
             scores.write(self.out, results)
@@ -109,7 +109,7 @@ class Finetune(Command):
                 if self.save:
                     folder = self._save_folder(group)
                     save(folder, model, group, protocol, config, done)
-                    err.print(f"saved: {folder}", markup=False)
+                    err.print(f"saved: {folder}")
         return results
 
     def _save_folder(self, group: Sequence[OpenedTask]) -> Path:

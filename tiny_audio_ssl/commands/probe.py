@@ -83,7 +83,7 @@ class Probe(Command):
             scores.write(self.out, results)
         if self.save_head:
             for file, head in heads.save(self.save_head, models[0], tasks, results, store):
-                err.print(f"{file}: {len(head.labels)} labels of {head.clips} clips", markup=False)
+                err.print(f"{file}: {len(head.labels)} labels of {head.clips} clips")
         if self.json:
             print(json.dumps([score.summary() for score in results]))
         else:

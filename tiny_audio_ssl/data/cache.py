@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform, to_float
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
 from tiny_audio_ssl.data.corpus import Clip, Corpus, Skipped, listing
 from tiny_audio_ssl.data.decoding import decode
 from tiny_audio_ssl.data.shard_index import Index, SampleStore, StoredFile
@@ -27,6 +27,9 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 HASHED_SAMPLES = 60 * SAMPLE_RATE_HZ  # read at a time
+
+DECODER_VERSION = 2
+"""Raised when the same file is read otherwise: 1 ended some files early."""
 
 
 def open_cache(
@@ -48,7 +51,7 @@ def open_cache(
     Raises:
         UserError: no file can be used, the disk is full, or a worker was killed.
     """
-    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v1"
+    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v{DECODER_VERSION}"
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
@@ -101,7 +104,7 @@ class Recordings:
         return float(self.samples.sum() / SAMPLE_RATE_HZ)
 
     def read(self, index: int, start: int = 0, samples: int | None = None) -> Waveform:
-        """Return `samples` samples of a clip (None: all) from `start` on, float32, -1..1.
+        """Return `samples` samples of a clip (None: all) from `start` on, float32.
 
         Raises:
             IndexError: there is no such clip, or it has fewer samples.
@@ -114,7 +117,7 @@ class Recordings:
                 f"samples {start} to {start + count} of clip {index}, which has {length}"
             )
         begin = int(self.spans[index, 0]) + start
-        return to_float(self._store.read(int(self._rows[index]), begin, count))
+        return self._store.read(int(self._rows[index]), begin, count)
 
     def select(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Recordings:
         """Return only these clips, in this order."""
@@ -162,7 +165,7 @@ class Recordings:
         digest = hashlib.sha256()
         for start in range(begin, end, HASHED_SAMPLES):
             part = self._store.read(row, start, min(HASHED_SAMPLES, end - start))
-            digest.update(np.ascontiguousarray(part, "<i2").data)
+            digest.update(np.ascontiguousarray(part, "<f4").data)
         return digest.hexdigest()
 
 

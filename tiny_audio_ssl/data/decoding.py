@@ -18,11 +18,11 @@ import psutil
 
 from tiny_audio_ssl.audio.errors import AudioError, in_words
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, stream, to_int16
+from tiny_audio_ssl.audio.waveform import Waveform, full_scale_of
 from tiny_audio_ssl.data.shard_index import Index
 from tiny_audio_ssl.data.shards import (
     CHANGED,
     NO_SAMPLES,
-    Pcm,
     ShardWriter,
     Stat,
     settled_stat,
@@ -126,17 +126,20 @@ def _add(shard: ShardWriter, stat: Stat, digest: str, report: Report) -> str | N
     Returns:
         A reason that says nothing of the file's content: the system could not read it for now.
     """
-    chunks = _chunks(map(to_int16, stream(stat.path)))
+    chunks = _chunks(stream(stat.path))
     chunk, reason, passing = 0, None, None
     try:
-        while (pcm := _next(chunks)) is not None:
-            if not isinstance(pcm, Exception):
-                shard.add(stat, digest, chunk, pcm)
+        while (found := _next(chunks)) is not None:
+            if not isinstance(found, Exception):
+                full_scale = full_scale_of(found)
+                pcm = to_int16(found / np.float32(full_scale))
+                shard.add(stat, digest, chunk, pcm, full_scale=full_scale)
                 chunk += 1
                 report(0, len(pcm) / SAMPLE_RATE_HZ)
                 continue
-            reason = pcm.reason if isinstance(pcm, AudioError) else f"unreadable: {in_words(pcm)}"
-            if isinstance(pcm.__cause__ or pcm, OSError | MemoryError):
+            known = found.reason if isinstance(found, AudioError) else None
+            reason = known or f"unreadable: {in_words(found)}"
+            if isinstance(found.__cause__ or found, OSError | MemoryError):
                 passing, reason = reason, CHANGED
             break
     except KeyboardInterrupt:
@@ -149,7 +152,7 @@ def _add(shard: ShardWriter, stat: Stat, digest: str, report: Report) -> str | N
     return passing
 
 
-def _next(chunks: Iterator[Pcm]) -> Pcm | Exception | None:
+def _next(chunks: Iterator[Waveform]) -> Waveform | Exception | None:
     """Return the next samples, None at the end, or the error: whatever the decoder raises."""
     try:
         return next(chunks, None)
@@ -164,8 +167,8 @@ def _has_changed(stat: Stat) -> bool:
         return True
 
 
-def _chunks(blocks: Iterable[Pcm]) -> Iterator[Pcm]:
-    held = NO_SAMPLES
+def _chunks(blocks: Iterable[Waveform]) -> Iterator[Waveform]:
+    held = np.zeros(0, np.float32)
     for block in blocks:
         held = np.concatenate([held, block])
         while len(held) >= CHUNK_SAMPLES:

@@ -7,6 +7,8 @@ consecutive, and all but the last hold a full minute:
     sha256                           of its content
     chunk                            0, 1, ...: which minute
     reason                           on the last row of a file that can't be used: why
+    full_scale                       what the largest integer stands for: 1, or more for sound
+                                     beyond full scale
     pcm                              16-bit samples, mono, 16 kHz
 
 A shard appears complete or not at all, is never changed, and may be deleted at any time.
@@ -44,6 +46,7 @@ SCHEMA = pa.schema(
         ("sha256", pa.string()),
         ("chunk", pa.int32()),
         ("reason", pa.string()),
+        ("full_scale", pa.float32()),
         ("pcm", pa.large_list(pa.int16())),
     ]
 )
@@ -102,9 +105,17 @@ class ShardWriter:
         self._file, self._lock = _locked_file(folder)
         self._writer = pa.ipc.new_file(self._file, SCHEMA)
 
-    def add(self, stat: Stat, digest: str, chunk: int, pcm: Pcm, reason: str | None = None) -> None:
+    def add(
+        self,
+        stat: Stat,
+        digest: str,
+        chunk: int,
+        pcm: Pcm,
+        reason: str | None = None,
+        full_scale: float = 1.0,
+    ) -> None:
         self._is_empty = False
-        self._rows.append((*stat, digest, chunk, reason, pcm))
+        self._rows.append((*stat, digest, chunk, reason, full_scale, pcm))
         self.bytes += pcm.nbytes
         self._held_bytes += pcm.nbytes
         if self._held_bytes >= FLUSH_BYTES:

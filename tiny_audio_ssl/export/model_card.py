@@ -17,6 +17,7 @@ from tiny_audio_ssl.export.config import NOT_STATED
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.text import markdown
 
 MODEL_CARD = "MODEL_CARD.md"
 SEAL = "\n<!-- written by tiny-audio-ssl export, sha256 of the text above: "
@@ -107,7 +108,7 @@ def _header(content: Mapping[str, Any]) -> str:
 
 
 def _outputs(content: Mapping[str, Any]) -> str:
-    names = ", ".join(head["name"] for head in content["heads"])
+    names = ", ".join(markdown(head["name"]) for head in content["heads"])
     return f"{content['embedding_dim']} numbers" + (f", and scores of {names}" if names else "")
 
 
@@ -132,7 +133,7 @@ def _artifacts(content: Mapping[str, Any]) -> str:
     for entry in content["artifacts"]:
         parity = entry["parity"]
         agreed = [
-            f"{name} {score['top_label_agreement']:.3f}"
+            f"{markdown(name)} {score['top_label_agreement']:.3f}"
             for name, score in entry["scores_parity"].items()
         ]
         rows.append(
@@ -158,9 +159,9 @@ def _artifacts(content: Mapping[str, Any]) -> str:
 def _heads(content: Mapping[str, Any]) -> list[str]:
     rows = [
         (
-            head["output"],
-            head["task"],
-            f"{len(head['labels'])}: {', '.join(head['labels'][:10])}"
+            markdown(head["output"]),
+            markdown(head["task"]),
+            f"{len(head['labels'])}: {markdown(', '.join(head['labels'][:10]))}"
             + (", ..." if len(head["labels"]) > 10 else ""),
             str(head["clips"]),
             f"{head['accuracy']:.3f}{_between(head['interval'])}",
@@ -177,7 +178,12 @@ def _heads(content: Mapping[str, Any]) -> list[str]:
 
 def _scores(scores: Iterable[Score]) -> list[str]:
     rows = [
-        (s.task, s.protocol, s.model, f"{s.accuracy:.3f}{_between(s.summary()['interval'])}")
+        (
+            markdown(s.task),
+            s.protocol,
+            markdown(s.model),
+            f"{s.accuracy:.3f}{_between(s.summary()['interval'])}",
+        )
         for s in scores
     ]
     columns = ("task", "protocol", "embedding", "accuracy [95 %]")
@@ -204,5 +210,5 @@ def _between(interval: Sequence[float | None]) -> str:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
-    cells = ([str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
+    cells = ([str(cell).replace("\n", " ") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tiny_audio_ssl.audio import synthetic
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, SILENCE_PEAK
+from tiny_audio_ssl.audio.waveform import half_range
 from tiny_audio_ssl.data.corpus import Clip, open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.windows import Window, draw, stack
@@ -96,7 +97,7 @@ def other_sound(comparison: Sequence[Window]) -> dict[str, Tensor]:
 
 
 def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
-    loud = sum(float(np.abs(window.waveform).max()) >= SILENCE_PEAK for window in windows)
+    loud = sum(half_range(window.waveform) >= SILENCE_PEAK for window in windows)
     if loud < FEWEST_CALIBRATION_WINDOWS:
         raise UserError(
             f"int8 is quantized by {source or 'the recordings of the run'}, of which "
@@ -114,7 +115,9 @@ def _recordings(run: Path, source: str | None) -> tuple[list[Clip], list[Clip]]:
             f"{run}: no {RECORDINGS} there, so there is no sound to quantize by or compare on; "
             "name recordings with --calibration"
         )
-    clips = open_corpus(source or run / RECORDINGS).clips
+    if source is not None:  # a column `split` of the user's own table has another meaning
+        return list(open_corpus(source).clips), []
+    clips = open_corpus(run / RECORDINGS).clips
     held_out = [clip for clip in clips if clip.columns.get("split") == "held_out"]
     train = [clip for clip in clips if clip.columns.get("split") != "held_out"]
     # With very few recordings there may be only one side.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tiny_audio_ssl.audio.waveform import check
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.forms import FORMATS
@@ -25,9 +26,21 @@ _executorch_process: dict[str, int] = {}  # "id": of the process that started it
 
 def open_artifact(path: Path, threads: int | None = None) -> Run:
     """Return a function from the artifact's input (float32, C order) to embeddings [B, D]; its
-    other outputs are left out. See `open_outputs`."""
+    other outputs are left out. See `open_outputs`.
+
+    The function raises `UserError` for NaN and infinity, and for waveforms [B, samples] that
+    `audio.waveform.check` refuses.
+    """
     run_all = open_outputs(path, threads)
-    return lambda inputs: run_all(inputs)[0]
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        if inputs.ndim == 2:
+            check(inputs, "[batch, samples]")
+        elif not np.isfinite(inputs).all():
+            raise UserError(f"{path}: NaN or infinity in its input; expected finite numbers")
+        return run_all(inputs)[0]
+
+    return run
 
 
 def open_outputs(path: Path, threads: int | None = None) -> RunAll:

@@ -144,7 +144,7 @@ def misfit(folder: Path, error: Exception) -> CheckpointError:
 
 
 def _misfit(folder: Path, error: Exception, config: object) -> str:
-    found = f"settings or weights that do not fit ({str(error)[:200]})"
+    found = f"does not fit ({str(error)[:200]})"
     return unreadable(folder / CONFIG, found, "other settings or shapes", config)
 
 

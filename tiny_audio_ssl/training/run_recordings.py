@@ -137,7 +137,7 @@ def write_recordings(
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
     """Write a CSV file, atomically."""
-    with atomic_file(path) as work, work.open("w", newline="") as file:
+    with atomic_file(path) as work, work.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)

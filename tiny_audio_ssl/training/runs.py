@@ -37,6 +37,7 @@ from tiny_audio_ssl.training.run_recordings import (
 )
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
+from tiny_audio_ssl.utils.text import inert_cell, inert_path, one_line
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -182,7 +183,8 @@ def _open(
 
 
 def _write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
-    write_csv(path, ["path", "reason"], ([s.path, s.reason] for s in skipped))
+    rows = ([inert_path(s.path), inert_cell(s.reason)] for s in skipped)
+    write_csv(path, ["path", "reason"], rows)
 
 
 def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) -> None:
@@ -196,7 +198,7 @@ def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) ->
             f"{len(short)} are {TOO_SHORT} {config.crop_samples / SAMPLE_RATE_HZ:.3f} s that "
             f"{config.task} needs; lower that with {config.pretext.length_option()}"
         )
-    told += [f"{s.path}: {s.reason}" for s in others[:5]]
+    told += [f"{one_line(s.path)}: {one_line(s.reason)}" for s in others[:5]]
     if len(others) > 5:
         told.append(f"and {len(others) - 5} more")
     logger.warning("\n  ".join(told))

@@ -4,6 +4,7 @@
 - `callable_package`: packages that can be called like the function of their name
 - `claim`: one process at a time in a folder
 - `components`: connected components of linked items
+- `console`: a terminal that shows text as it is
 - `extras`: optional packages, imported when they are needed
 - `fabric`: Lightning Fabric, imported quickly
 - `files`: atomic writing of files and folders
@@ -12,6 +13,7 @@
 - `quiet`: silence for libraries that write to the terminal
 - `random_state`: PyTorch's random state, seeded for a while
 - `ranges`: checks of numeric settings
+- `text`: users' text in a terminal, a log, a table, Markdown
 - `threads`: PyTorch's threads, set for a while
 - `written_by`: the message about files of another version
 """

@@ -180,7 +180,7 @@ def write_rows(target: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a CSV file with a line for each row, and a column for each key of any row."""
     lines = list(rows)
     columns = list(dict.fromkeys(name for line in lines for name in line))
-    with atomic_file(target) as work, work.open("w", newline="") as file:
+    with atomic_file(target) as work, work.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(lines)

@@ -88,6 +88,13 @@ def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
     assert len(labeled) == 12 and labeled.classes == ["a", "b"]
 
 
+def test_rows_that_give_one_sound_two_labels_are_named(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2]} for i in range(6)]
+    rows.append({"path": "./2.wav", "label": "b"})
+    with pytest.raises(UserError, match=r"two labels \(lines 4 and 8\): 'a' and 'b'; keep one"):
+        open_task(EvaluationTask("t", manifest(tmp_path, rows)))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_copies_stay_in_one_drawn_fold(seed, tmp_path, caplog):
     """Three files of each of eight sounds; nothing has to be left out of training then."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,6 +90,7 @@ def _opened(task: EvaluationTask, cache_dir: Path | None, allow_missing: bool) -
     labels = column(corpus.clips, task.label)
     check_labels([label for label in labels if label.strip()], task.label)
     clips = [clip for clip, label in zip(corpus.clips, labels, strict=True) if label.strip()]
+    _check_contradictions(clips, task.label)
     recordings = open_cache(replace(corpus, clips=tuple(clips), skipped=()), cache_dir)
     _check_missing(recordings.skipped, allow_missing)
     check_labels(column(recordings.clips, task.label), task.label)  # of what could be decoded
@@ -105,6 +107,19 @@ def _opened(task: EvaluationTask, cache_dir: Path | None, allow_missing: bool) -
     splits = split(table, task.folds, task.seed)
     skipped = [*corpus.skipped, *recordings.skipped]
     return OpenedTask(task, recordings, contents, table, splits, skipped)
+
+
+def _check_contradictions(clips: Sequence[Clip], label: str) -> None:
+    """Raise `UserError` if two rows give one part of a file two labels."""
+    first: dict[tuple[str, float, float | None], Clip] = {}
+    for clip in clips:
+        other = first.setdefault((os.path.realpath(clip.path), clip.start_s, clip.end_s), clip)
+        if other.columns[label] != clip.columns[label]:
+            lines = f" (lines {other.line} and {clip.line})" if clip.line else ""
+            raise UserError(
+                f"{clip.name or clip.path} has two labels{lines}: {other.columns[label]!r} and "
+                f"{clip.columns[label]!r}; keep one of the rows, or give each its start_s and end_s"
+            )
 
 
 def _check_missing(skipped: Sequence[Skipped], allowed: bool) -> None:
