@@ -60,7 +60,7 @@ def run(argv: list[str]) -> int:
         if error.errno not in FULL_OR_READ_ONLY:
             raise
         place = error.filename or "standard output"
-        problems.print(f"[bold red]error:[/] {escape(f'{place}: {error.strerror}')}")
+        problems.print_error(f"{place}: {error.strerror}")
         return 2
 
 
