@@ -129,7 +129,7 @@ def _is_parquet_of_ours(path: Path) -> bool:
 def _is_of_a_pair(path: Path) -> bool:
     """Return whether a .npy of embeddings and the table of its rows lie beside each other."""
     table = np.load(path.with_suffix(".npy"), mmap_mode="r")
-    with path.with_suffix(".csv").open(newline="") as file:
+    with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     named = header[: len(OURS)] == [*OURS]
     return named and table.dtype == np.float32 and table.ndim == 2 and len(table) == len(rows)
