@@ -137,9 +137,9 @@ def test_scores_survive_a_file(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "scores": []}', '{"format": 1}'])
 def test_a_file_of_something_else_is_told(tmp_path, content):
     (tmp_path / "x.json").write_text(content)
-    with pytest.raises(UserError, match="format 9, written by|probe --out"):
+    with pytest.raises(UserError, match=r"format 9, written by|probe --out"):
         scores.read(tmp_path / "x.json")
-    with pytest.raises(UserError, match="format 9, written by|probe --out"):
+    with pytest.raises(UserError, match=r"format 9, written by|probe --out"):
         scores.read(tmp_path / "absent.json")
 
 
