@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,6 +20,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import explained
 
 CLAIM = ".claim"
+DEAD_OWNER_S = 10.0
 
 
 @contextlib.contextmanager
@@ -56,7 +56,7 @@ def _held(file: Path, folder: Path) -> Iterator[None]:
     with explained(folder):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire()
+            _acquire(lock, file)
         except Timeout:
             raise UserError(
                 f"{folder}: in use by {_owner(file)}; wait until it ends, or name another folder "
@@ -72,13 +72,35 @@ def _held(file: Path, folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _acquire(lock: FileLock, file: Path) -> None:
+    """Take the lock; wait a moment for what a dead owner has forked, which lets go of it too."""
+    try:
+        lock.acquire()
+    except Timeout:
+        if not _is_dead(file):
+            raise
+        lock.acquire(timeout=DEAD_OWNER_S)
+
+
+def _is_dead(file: Path) -> bool:
+    """Tell whether the owner that the file names was a process of this machine that has ended."""
+    try:
+        about = json.loads(file.read_text())
+        ours = bool(about["host"] == socket.gethostname())
+        return ours and _started(psutil.Process(about["pid"])) != str(about["started"])
+    except psutil.NoSuchProcess:
+        return True
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return False
+
+
 def _about_us() -> dict[str, object]:
-    started = datetime.fromtimestamp(psutil.Process().create_time())
-    return {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "started": started.isoformat(timespec="seconds"),
-    }
+    process = psutil.Process()
+    return {"pid": process.pid, "host": socket.gethostname(), "started": _started(process)}
+
+
+def _started(process: psutil.Process) -> str:
+    return datetime.fromtimestamp(process.create_time()).isoformat(timespec="seconds")
 
 
 def _owner(file: Path) -> str:
