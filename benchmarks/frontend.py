@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
 from tiny_audio_ssl.bench.machine import device_name
-from tiny_audio_ssl.export.runtimes import open_artifact, prepare_runtime
+from tiny_audio_ssl.export.runtimes import open_artifact, set_executorch_threads
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
 from tiny_audio_ssl.models import checkpoint
@@ -88,7 +88,7 @@ def main(options: FrontendBenchmark) -> None:
     logging.disable(logging.WARNING)  # the exporters warn of what can't be changed
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    prepare_runtime("executorch", 1)
+    set_executorch_threads(1)
     config = FrontendConfig()
     frontends = {name: LogMel(config).eval() for name in forms(config)}
     for name, spectrum in forms(config).items():

@@ -18,7 +18,7 @@ import tyro
 from torch import nn
 
 from tiny_audio_ssl.bench.machine import device_name
-from tiny_audio_ssl.export.runtimes import prepare_runtime
+from tiny_audio_ssl.export.runtimes import set_executorch_threads
 from tiny_audio_ssl.export.training.frozen_norm import frozen
 from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training_module
 from tiny_audio_ssl.export.training.to_training import LossModule, example, to_training
@@ -46,7 +46,7 @@ class TrainingStepBenchmark:
 
 def main(wanted: TrainingStepBenchmark) -> None:
     torch.set_num_threads(1)
-    prepare_runtime("executorch", 1)
+    set_executorch_threads(1)
     rows = []
     for task in wanted.tasks:
         for encoder in wanted.encoders:

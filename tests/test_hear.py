@@ -176,7 +176,7 @@ def test_scene_embedding_is_what_embed_gives(model, run):
         (np.zeros((1, RATE), np.float32), "ndarray"),
         (torch.full((1, RATE), torch.nan), "NaN"),
         (torch.full((1, RATE), -torch.inf), "infinite"),
-        (torch.full((1, RATE), -300.0), "reaches 300; expected -1..1"),
+        (torch.full((1, RATE), -300.0), "reach 300, expected -1..1"),
     ],
 )
 def test_wrong_audio(model, function, audio, message):

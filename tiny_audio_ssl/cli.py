@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import tyro
-from rich.console import Console
-from rich.markup import escape
 
 from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.console import PlainConsole
+from tiny_audio_ssl.utils.files import FULL_OR_READ_ONLY
+from tiny_audio_ssl.utils.quiet import as_program
 from tiny_audio_ssl.version import __version__
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ def run(argv: list[str]) -> int:
     if argv == ["--version"]:
         print(f"{PROGRAM} {__version__}")
         return 0
-    problems = Console(stderr=True, soft_wrap=True)
+    problems = PlainConsole(stderr=True, soft_wrap=True)
     as_json = "--json" in argv
     try:
-        return parse(argv).run()
+        with as_program():
+            return parse(argv).run()
     except UserError as error:
         if as_json:
             print(json.dumps({"error": str(error)}))
-        problems.print(f"[bold red]error:[/] {escape(str(error))}")
+        problems.print_error(str(error))
         return 2
     except KeyboardInterrupt:
         problems.print("interrupted")
@@ -54,6 +56,12 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:  # the reader of a pipe has closed it
         sys.stderr.close()
         return 0
+    except OSError as error:  # of standard output, or of a temporary folder; writers explain theirs
+        if error.errno not in FULL_OR_READ_ONLY:
+            raise
+        place = error.filename or "standard output"
+        problems.print_error(f"{place}: {error.strerror}")
+        return 2
 
 
 def parse(argv: list[str]) -> Command:

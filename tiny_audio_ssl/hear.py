@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, WINDOW_MS
+from tiny_audio_ssl.audio.waveform import check
+from tiny_audio_ssl.embedding.long import embed_in_parts
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 
 LONGEST_HOP_MS = 50.0  # between timestamps: the error that HEAR allows for an onset
-ROUNDING = 1e-3  # how far beyond -1..1 a sample may be
 WINDOWS_AT_ONCE = 256  # memory does not grow with the length of the audio
 
 
@@ -48,6 +49,9 @@ class CheckpointModel(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """[sounds, samples], -1..1 -> one embedding of each whole sound [sounds, D]."""
+        return embed_in_parts(self._embed, audio)
+
+    def _embed(self, audio: Tensor) -> Tensor:
         embeddings: Tensor = self.encoder(self.encoder.frontend.padded(audio))
         return embeddings
 
@@ -91,7 +95,8 @@ def get_timestamp_embeddings(audio: Tensor, model: CheckpointModel) -> tuple[Ten
     """Embed windows around regular timestamps, at most 50 ms apart.
 
     Args:
-        audio: [sounds, samples], float, mono, -1..1, at `model.sample_rate`; of any length.
+        audio: [sounds, samples], float, mono, at `model.sample_rate`, with full scale at -1..1;
+            of any length.
 
     Returns:
         embeddings float32 [sounds, timestamps, D] and timestamps float32 [sounds, timestamps] in
@@ -99,7 +104,7 @@ def get_timestamp_embeddings(audio: Tensor, model: CheckpointModel) -> tuple[Ten
 
     Raises `UserError` if `audio` is of another type, shape or range.
     """
-    embeddings, centers = model.windows(_checked(audio, model))
+    embeddings, centers = model.windows(checked(audio, model))
     return embeddings, centers.float().expand(len(audio), -1)
 
 
@@ -109,19 +114,17 @@ def get_scene_embeddings(audio: Tensor, model: CheckpointModel) -> Tensor:
 
     Takes and raises the same as `get_timestamp_embeddings`.
     """
-    embeddings: Tensor = model(_checked(audio, model))
+    embeddings: Tensor = model(checked(audio, model))
     return embeddings
 
 
-def _checked(audio: Tensor, model: CheckpointModel) -> Tensor:
+def checked(audio: Tensor, model: CheckpointModel) -> Tensor:
+    """Return audio [sounds, samples] as float32 on the model's device.
+
+    Raises `UserError` if it is no float tensor, or `audio.waveform.check` refuses it.
+    """
     if not isinstance(audio, Tensor) or not audio.is_floating_point():
         given = f"a tensor of {audio.dtype}" if isinstance(audio, Tensor) else type(audio).__name__
         raise UserError(f"audio is {given}; expected a float tensor in -1..1")
-    if audio.ndim != 2 or not audio.numel():
-        raise UserError(f"audio of shape {list(audio.shape)}; expected [sounds, samples]")
-    peak = float(audio.abs().max())
-    if not math.isfinite(peak):
-        raise UserError("audio has NaN or infinite samples")
-    if peak > 1 + ROUNDING:
-        raise UserError(f"audio reaches {peak:.4g}; expected -1..1 (divide int16 by 32768)")
+    check(audio, "[sounds, samples]")
     return audio.to(next(model.parameters()).device, torch.float32)

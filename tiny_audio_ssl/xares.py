@@ -42,5 +42,6 @@ class RunEncoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, audio: Tensor) -> Tensor:
-        embeddings, _ = self.model.windows(audio)
+        """Raises `UserError` for NaN, another scale or another shape; see `audio.waveform`."""
+        embeddings, _ = self.model.windows(hear.checked(audio, self.model))
         return embeddings

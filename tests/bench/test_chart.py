@@ -31,6 +31,13 @@ def test_the_same_rows_give_the_same_svg(tmp_path, rows, ending):
         assert (tmp_path / "x.svg").read_bytes() == first
 
 
+def test_a_dollar_sign_is_no_formula(tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = rows_of([measurement("a.onnx", 2.0, model=r"$\frac{1}$, _x")])
+    draw_chart(tmp_path / "x.svg", rows)
+    assert (tmp_path / "x.svg").stat().st_size > 1000
+
+
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"ends with \.png or \.svg"):
         check_chart(tmp_path / "x.jpg")

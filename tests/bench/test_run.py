@@ -135,7 +135,7 @@ def test_bad_requests_are_refused(waveform_export, tmp_path):
         bench([waveform_export / "other.onnx"])
     with pytest.raises(UserError, match=r"manifest\.json"):
         bench(tmp_path)
-    with pytest.raises(UserError, match="threads 0"):
+    with pytest.raises(UserError, match="threads is 0; expected"):
         bench(waveform_export, threads=0)
     with pytest.raises(
         UserError, match=r"'other.onnx' is not timed; expected one of eager waveform, enc"

@@ -12,5 +12,5 @@ def test_runs_are_rounded_up_to_whole_rounds():
     assert TimingSettings(runs=200).shape == (10, 20)
     assert TimingSettings(runs=25).shape == (10, 3)
     assert TimingSettings(runs=3).shape == (3, 1)
-    with pytest.raises(UserError, match="rounds 0"):
+    with pytest.raises(UserError, match="rounds is 0; expected"):
         TimingSettings(rounds=0)

@@ -15,7 +15,11 @@ from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
 from tiny_audio_ssl.testing import check_pretext
-from tiny_audio_ssl.testing.pretext_checks import PRETEXT_CHECKS, PretextCase
+from tiny_audio_ssl.testing.pretext_checks import (
+    PRETEXT_CHECKS,
+    PretextCase,
+    gradient_reaches_everything,
+)
 
 
 class Loudness(Pretext):
@@ -103,6 +107,28 @@ class HasIdleWeights(Loudness):
         self.idle = nn.Linear(3, 3)
 
 
+class ComparesClips(Loudness):
+    """Its clips must differ; one alone has nothing to differ from."""
+
+    def forward(self, encoder, **inputs):
+        embedding = encoder(inputs["slice"])
+        scores = self.head(embedding) * embedding.mean(dim=1)[None]
+        right = torch.arange(len(scores))
+        return {"loss": nn.functional.cross_entropy(scores, right), "embedding": embedding}
+
+
+class NormalizesByTheBatch(Loudness):
+    """PyTorch refuses to normalize one row by its own statistics."""
+
+    def __init__(self, config, encoder, frontend):
+        super().__init__(config, encoder, frontend)
+        self.head = nn.Sequential(nn.BatchNorm1d(encoder.feature_dim), self.head)
+
+
+class ComparesClipsAndSaysSo(ComparesClips):
+    min_clips = 2
+
+
 class CannotLearn(Loudness):
     def forward(self, encoder, **inputs):
         out = super().forward(encoder, **inputs)
@@ -158,12 +184,20 @@ BROKEN = {
 MORE = {
     "draw_is_repeatable": [(DrawsElsewhere, "same seed"), (DrawsNothing, "two seeds")],
     "forward_is_deterministic": [(GivesALossForEachClip, "expected a scalar")],
+    "gradient_reaches_everything": [
+        (ComparesClips, "a batch of 1 clips .*teaches the encoder nothing.*min_clips = 2"),
+        (NormalizesByTheBatch, "a batch of 1 clips .*is too small.*raise min_clips"),
+    ],
     "state_is_private": [(KeepsTheEncoder, "the task keeps the encoder")],
 }
 
 
 def test_task_that_is_in_no_registry_passes():
     check_pretext(Loudness)
+
+
+def test_task_that_says_how_many_clips_it_compares_passes():
+    gradient_reaches_everything(PretextCase(ComparesClipsAndSaysSo, EncoderConfig(width=0.25)))
 
 
 @pytest.mark.parametrize("check", PRETEXT_CHECKS, ids=lambda check: check.__name__)

@@ -15,6 +15,7 @@ import pytest
 from support.audio_files import noise, tone, write
 
 from tiny_audio_ssl.audio import io as audio
+from tiny_audio_ssl.audio.waveform import full_scale_of
 from tiny_audio_ssl.data import decoding
 from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
@@ -58,7 +59,7 @@ def assert_same_as_read(recordings: Recordings) -> None:
         expected = audio.read(clip.path, clip.start_s, clip.end_s)
         heard = recordings.read(index)
         assert len(heard) == len(expected) == recordings.samples[index]
-        assert np.abs(heard - expected.clip(-1, 1)).max() <= 1 / 32768
+        assert np.abs(heard - expected).max() <= full_scale_of(expected) / 32768
 
 
 # --- what comes out -------------------------------------------------------------------------
@@ -170,6 +171,18 @@ def test_moved_and_touched_files_are_recognized(folder: Path, decoded: list[str]
     assert decoded == []
 
 
+@pytest.mark.parametrize("age_s", [0, 100])
+def test_other_sound_of_the_same_size_and_date_is_decoded(folder: Path, age_s: int) -> None:
+    path = write(folder / "a.wav", noise(1.0, seed=1))
+    then = time.time_ns() - age_s * 10**9
+    for seed in range(2, 5):  # each as soon as possible after the last
+        os.utime(path, ns=(then, then))
+        before = opened(folder).content(6)
+        path.write_bytes(write(folder.parent / "b.wav", noise(1.0, seed=seed)).read_bytes())
+        os.utime(path, ns=(then, then))
+        assert opened(folder).content(6) != before
+
+
 def test_unchanged_file_is_not_even_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(folder)
     os.utime(folder / "1.flac")
@@ -213,6 +226,54 @@ def test_file_that_cannot_be_read_is_tried_again(
     assert [(e.path, e.reason) for e in recordings.skipped] == [("new.wav", "input/output error")]
     assert len(shards(folder)) == count, "an empty shard would stay for ever"
     assert len(opened(folder)) == 7
+
+
+@pytest.mark.parametrize("passing", [True, False])
+def test_any_exception_for_one_file_is_its_reason(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str], passing: bool
+) -> None:
+    honest = decoding.stream
+    error = OSError(errno.EIO, "Input/output error") if passing else RuntimeError("odd\nthing")
+
+    def failing(path: str) -> object:
+        blocks = honest(path)
+        yield next(blocks)
+        if path.endswith("2.flac"):
+            raise error
+        yield from blocks
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "stream", failing)
+        patch.setattr(decoding, "CHUNK_SAMPLES", 1000)
+        recordings = opened(folder)
+    reason = "unreadable: " + ("input/output error" if passing else "RuntimeError: odd thing")
+    assert [(e.path, e.reason) for e in recordings.skipped] == [("2.flac", reason)]
+    assert len(recordings) == 5
+    assert_same_as_read(recordings)
+    decoded.clear()
+    assert len(opened(folder)) == (6 if passing else 5), "what may pass is tried again"
+    assert decoded == (["2.flac"] if passing else [])
+
+
+def test_interrupted_build_keeps_the_files_that_were_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
+) -> None:
+    honest = decoding.stream
+
+    def interrupted(path: str) -> object:
+        yield from honest(path)
+        if path.endswith("3.flac"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "stream", interrupted)
+        patch.setattr(decoding, "CHUNK_SAMPLES", 1000)
+        with pytest.raises(KeyboardInterrupt):
+            opened(folder)
+    assert shards(folder, "tmp") == []
+    decoded.clear()
+    assert_same_as_read(opened(folder))
+    assert decoded == ["3.flac", "4.flac", "5.flac"]
 
 
 def test_no_usable_file_is_an_error(tmp_path: Path) -> None:
@@ -300,6 +361,7 @@ def script(folder: Path, workers: int, before: str = "") -> list[str]:
 import sys
 from pathlib import Path
 from tiny_audio_ssl.data import cache
+from tiny_audio_ssl.audio.waveform import full_scale_of
 from tiny_audio_ssl.data import decoding
 from tiny_audio_ssl.data.corpus import open_corpus
 decoding.FEW_FILES = 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.audio_files import tone, write
+from support.odd_files import kinds, outcome, whole
 
 from tiny_audio_ssl.data.corpus import Clip, open_corpora, open_corpus, split
 from tiny_audio_ssl.errors import UserError
@@ -62,9 +63,9 @@ def test_names_that_are_not_unicode_are_skipped(folder: Path) -> None:
 def test_folder_without_audio_lists_its_suffixes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"looked for .*\.flac.*found no files at all"):
         open_corpus(tmp_path)
-    for name in ("a.m4a", "b.m4a", "c.txt", "README"):
+    for name in ("a.pdf", "b.pdf", "c.txt", "README"):
         (tmp_path / name).touch()
-    with pytest.raises(UserError, match=r"found 4 other files \(2 \.m4a, 1 "):
+    with pytest.raises(UserError, match=r"found 4 other files \(2 \.pdf, 1 "):
         open_corpus(tmp_path)
 
 
@@ -79,9 +80,63 @@ def test_other_sources_are_explained(source: str) -> None:
 
 
 def test_file_of_another_kind_is_explained(tmp_path: Path) -> None:
-    (tmp_path / "a.m4a").touch()
+    (tmp_path / "a.pdf").touch()
     with pytest.raises(UserError, match=r"not a \.csv, nor one of"):
+        open_corpus(tmp_path / "a.pdf")
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0 ftypM4A ")
+    with pytest.raises(UserError, match=r"MP4 \(M4A, AAC\); convert it.* ffmpeg"):
         open_corpus(tmp_path / "a.m4a")
+
+
+# By the first bytes: what sounds like them, and what only looks similar.
+HEADS = {
+    "a.m4a": b"\0\0\0 ftypM4A ",
+    "b.dat": b"\0\0\0 ftypisom",
+    "c.aac": b"\xff\xf1\x50\x80\x01\x1f\xfc",
+    "d.wma": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
+    "e.bin": b"\x1a\x45\xdf\xa3",
+    "f.amr": b"#!AMR\n",
+    "g.raw": b"\1\2\3\4",
+    "h.ape": b"MAC ",
+}
+NO_SOUND = {
+    "a.webp": b"RIFF\x24\0\0\0WEBPVP8 ",
+    "b.heic": b"\0\0\0 ftypheic",
+    "c.iff": b"FORM\0\0\0 ILBM",
+    "d.jpg": b"\xff\xd8\xff\xe0\0\x10JFIF",
+    "h.bin": b"\xff\xfb\x90\0 but no second frame",
+    "f.txt": b"\xff\xfeh\0e\0l\0l\0o\0",
+    "g.mat": b"MATLAB 5.0 MAT-file",
+}
+
+
+def test_other_sound_is_listed_by_ending_or_first_bytes(folder: Path) -> None:
+    for name, head in {**HEADS, **NO_SOUND}.items():
+        (folder / name).write_bytes(head + bytes(3000))
+    corpus = open_corpus(folder)
+    assert len(corpus.clips) == 4
+    assert [entry.path for entry in corpus.skipped] == sorted(HEADS)
+    assert all("; convert it" in entry.reason for entry in corpus.skipped)
+    with pytest.raises(UserError, match="8 entries can't be used"):
+        open_corpus(folder, strict=True)
+
+
+@pytest.mark.parametrize("kind", kinds(), ids="-".join)
+def test_every_format_is_found_by_its_content(tmp_path: Path, kind: tuple[str, str]) -> None:
+    (tmp_path / "a.data").write_bytes(whole(*kind))
+    assert names(open_corpus(tmp_path).clips) == ["a.data"]
+    assert outcome(tmp_path / "a.data") == "read"
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"caf\xe9/inner", b"\xff.wav"])
+def test_source_whose_path_is_not_unicode_is_refused(folder: Path, name: bytes) -> None:
+    place = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+    write_at = place if place.suffix else place / "a.wav"
+    write_at.parent.mkdir(parents=True, exist_ok=True)
+    (folder / "a.WAV").rename(write_at)
+    with pytest.raises(UserError, match=r"\\x(e9|ff).*: its path is not UTF-8; rename") as error:
+        open_corpus(place)
+    assert str(error.value).encode()
 
 
 # --- manifests ------------------------------------------------------------------------------
@@ -190,7 +245,7 @@ def test_bad_sources_are_skipped_where_others_are_usable(folder: Path) -> None:
     assert names(corpus.clips) == ["c.ogg"]
     assert [s.path for s in corpus.skipped] == [str(path) for path in bad]
     reasons = [s.reason for s in corpus.skipped]
-    assert reasons[0].startswith("not a .csv, nor one of .aif")
+    assert reasons[0].startswith("not a .csv, nor one of .8svx")
     assert reasons[1:] == ["the first line holds day;score", "no audio", "not there"]
     for sources, strict in (([*bad, folder / "c.ogg"], True), (bad, False)):
         with pytest.raises(UserError, match=r"4 entries can't be used\n(.*\n)*.*none\.wav: not th"):
@@ -256,3 +311,20 @@ def test_split_with_extreme_fractions() -> None:
 def test_empty_group_cells_are_separate_groups() -> None:
     loose = [Clip(Path(f"{n}.wav"), columns={"who": ""}, name=f"{n}.wav") for n in range(50)]
     assert all(split(loose, 0.5, 0, "who"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_that_share_a_sound_stay_on_one_side(seed: int) -> None:
+    """Recording i of a thousand has the sound i % 250."""
+    sounds = [i % 250 for i in range(1000)]
+    train, held_out = split(clips(1000), 0.3, seed, sounds=sounds)
+    assert not {sounds[i] for i in train} & {sounds[i] for i in held_out}
+    assert 0.2 < len(held_out) / 1000 < 0.4  # copies do not make a side more likely
+
+
+def test_sounds_that_all_differ_change_no_split() -> None:
+    assert split(clips(200), 0.2, 1, sounds=list(range(200))) == split(clips(200), 0.2, 1)
+
+
+def test_copies_of_one_sound_alone_are_all_trained_on() -> None:
+    assert split(clips(4), 0.5, 0, sounds=[7] * 4) == ([0, 1, 2, 3], [])

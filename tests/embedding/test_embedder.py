@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -105,7 +106,7 @@ def test_span_is_the_embedding_of_its_samples(embedder, recordings):
 
 
 def test_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, monkeypatch):
-    monkeypatch.setattr(embedding, "LONGEST_PASS_S", 1.25)
+    monkeypatch.setattr("tiny_audio_ssl.embedding.long.LONGEST_PASS_S", 1.25)
     wave = recordings.read(0)
     halves = embedder.embed(wave.reshape(2, -1)).mean(axis=0)
     np.testing.assert_allclose(embed_all(embedder, recordings)[0], halves, rtol=1e-4, atol=1e-5)
@@ -168,3 +169,25 @@ def test_embed_gives_vectors_and_rows(recordings, tmp_path):
     first = loaded.embed(recordings.read(0, 0, wanted[0].samples))
     np.testing.assert_allclose(found.vectors[0], first, rtol=1e-4, atol=1e-5)
     assert found.rows[1] == {"path": str(sources[0]), "start_s": 0.5, "end_s": 1.0}
+
+
+NAMES = ["path", "start_s", "end_s", "embedding", "manifest_embedding", "split", "gain_s", "[red]"]
+
+
+def test_columns_called_like_ours_keep_their_text(embedder, tmp_path):
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(RATE), RATE)
+    given = {name: f"=text of {name}" for name in NAMES}
+    corpus = open_corpus(tmp_path / "a.wav")
+    clips = tuple(replace(clip, columns=given) for clip in corpus.clips)
+    recordings = open_cache(replace(corpus, clips=clips), progress=False)
+    for target in (tmp_path / "x.parquet", tmp_path / "x.npy"):
+        write(target, embedder, recordings, spans(recordings))
+    row = pq.read_table(tmp_path / "x.parquet").to_pylist()[0]
+    assert len(row["embedding"]) == embedder.dim and row["path"] == str(tmp_path / "a.wav")
+    assert (row["start_s"], row["end_s"]) == (0.0, 1.0)
+    assert row["manifest_manifest_embedding"] == given["embedding"]
+    assert row["manifest_embedding"] == given["manifest_embedding"]
+    assert row["manifest_path"] == given["path"] and row["gain_s"] == given["gain_s"]
+    with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as file:
+        line = next(csv.DictReader(file))
+    assert set(given.values()) <= set(line.values()) and line["path"] == str(tmp_path / "a.wav")

@@ -119,6 +119,7 @@ def test_artifacts_give_embedding_and_scores(run, head_files, tmp_path, format):
         input="mel",
         calibration_clips=8,
         parity_clips=8,
+        min_snr_db=10.0,  # of random weights
         head=head_files,
     )
     assert result.ok

@@ -45,7 +45,9 @@ def test_an_altered_artifact_is_found(export_copy):
 
 def test_other_format_versions_are_refused(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"format_version": 99, "artifacts": []}))
-    with pytest.raises(manifest.ManifestError, match=r"format version 99; .* reads 2 and 3"):
+    with pytest.raises(
+        manifest.ManifestError, match=r"version 99, .* reads format versions 2 and 3"
+    ):
         manifest.read(tmp_path)
 
 

@@ -32,7 +32,9 @@ def every(tmp_path_factory: pytest.TempPathFactory, small_run: Path) -> ExportRe
     options = {"format": "onnx", "precision": "all", "input": "waveform"}
 
     def make(folder: Path) -> ExportResult:
-        return export(small_run, folder, **options, calibration_clips=16, parity_clips=8)
+        return export(
+            small_run, folder, **options, calibration_clips=16, parity_clips=8, min_snr_db=10.0
+        )
 
     return exported_once(tmp_path_factory, "every-precision", make)
 

@@ -42,3 +42,22 @@ def test_the_same_seed_draws_the_same_windows(tmp_path):
     )
     assert first.calibration == again.calibration and first.comparison == again.comparison
     assert first.calibration != other.calibration
+
+
+def test_a_constant_offset_is_no_sound_to_calibrate_on(tmp_path):
+    for i in range(12):
+        wave = 0.5 + 5e-4 * chord(i, 1.5)
+        write(tmp_path / f"sounds/{i}.wav", wave.astype(np.float32), kind="float.wav")
+    with pytest.raises(UserError, match="0 with sound"):
+        windows_of(tmp_path, str(tmp_path / "sounds"), SAMPLES, calibrate=64, compare_on=4, seed=0)
+
+
+def test_a_column_split_of_the_users_own_is_only_text(tmp_path):
+    recordings(tmp_path, 1.0, 12)
+    rows = "".join(f"{i}.wav,held_out\n" for i in range(12))
+    (tmp_path / "list.csv").write_text(f"path,split\n{rows}")
+    found = windows_of(
+        tmp_path, str(tmp_path / "list.csv"), 8000, calibrate=8, compare_on=4, seed=0
+    )
+    compared = {window.path for window in found.comparison}
+    assert compared and not compared & {window.path for window in found.calibration}

@@ -115,17 +115,17 @@ def test_an_artifact_that_shrank_is_refused(run, tmp_path):
         return [exact(logmel)[0][:1].repeat(len(logmel), axis=0)]
 
     path = tmp_path / form.file
-    try_corners(shapes, form, model, whole, exact, path, 60)
+    try_corners(shapes, form, model, whole, exact, path)
     with pytest.raises(UserError, match="batch of 1 and 15600 samples it does not run"):
-        try_corners(shapes, form, model, whole, narrow, path, 60)
+        try_corners(shapes, form, model, whole, narrow, path)
     with pytest.raises(UserError, match=r"batch of 2 and 2800 samples it gives \[2, 384\] at"):
-        try_corners(shapes, form, model, whole, wrong, path, 60)
+        try_corners(shapes, form, model, whole, wrong, path)
 
 
 def test_ranges_that_are_none_are_refused(run, tmp_path):
     for options, said in (
         ({"max_window_ms": 300}, "expected at least 335 ms"),
-        ({"max_batch": 0}, "--max-batch 0"),
+        ({"max_batch": 0}, "max_batch is 0; expected"),
     ):
         with pytest.raises(UserError, match=said):
             export(run, tmp_path / "out", parity=False, precision="fp32", **options)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from support.federated_grid import TINY, records
 from support.waiting import wait_for
@@ -31,33 +33,40 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_deployment_survives_a_killed_server_and_a_hanging_client(folders, tmp_path):
     """In round 1, a client without a registered key is refused. Then the SuperLink is killed; both
-    clients connect again when it is back, and one hangs in round 2."""
+    clients connect again when it is back, and one hangs in round 2. In round 3 the SuperLink is
+    killed with the ServerApp that it has started, as systemd does, and what was saved stays."""
     run = tmp_path / "run"
     log = run / FLOWER_LOG
-    config = FederatedConfig(out=str(run), **SETTINGS)
+    config = FederatedConfig(out=str(run), **{**SETTINGS, "rounds": 1})
     with deployment() as place:
         for folder in folders:
             place.add_supernode(folder)
         stranger = place.add_supernode(folders[0], register=False)
         app = place.home.run_app(config, log)
-        wait_for(lambda: last_round(run)[0] >= 1, lambda: all_logs(place, run))
-        assert stranger.poll() and "Failed to activate SuperNode" in log_of(place, 2)
-
-        place.superlink.send_signal(signal.SIGKILL)
-        wait_for(lambda: app.poll() is not None)
+        wait_for(lambda: app.poll() is not None, lambda: all_logs(place, run))
         assert last_round(run)[0] == 1
+        assert stranger.poll() and "Failed to activate SuperNode" in log_of(place, 2)
         kept = (checkpoint.locate(run) / checkpoint.MODEL).read_bytes()
 
+        kill_with_children(place.superlink)
         place.start_superlink()
         # Enough for the other client, as fast or slow as this machine is.
         timeout_s = 3 * records(run)[0]["speed/round_s"]
-        resumed = replace(config, resume=True, round_timeout_s=timeout_s)
+        resumed = replace(config, resume=True, rounds=2, round_timeout_s=timeout_s)
         app = place.home.run_app(resumed, log)
         wait_for(lambda: both_received(place, log), lambda: all_logs(place, run))
         place.supernodes[0].send_signal(signal.SIGSTOP)
         wait_for(lambda: app.poll() is not None, lambda: all_logs(place, run))
         finished_run(resumed, log)
         place.supernodes[0].send_signal(signal.SIGCONT)
+
+        saved = (checkpoint.locate(run) / checkpoint.MODEL).read_bytes()
+        app = place.home.run_app(replace(resumed, rounds=3), log)
+        wait_for(lambda: len(runs_started(log)) == 3, lambda: all_logs(place, run))
+        kill_with_children(place.superlink)
+        wait_for(lambda: app.poll() is not None, lambda: all_logs(place, run))
+        assert last_round(run)[0] == 2
+        assert (checkpoint.locate(run) / checkpoint.MODEL).read_bytes() == saved
         home = place.home.folder
     lines = records(run, CLIENTS)
     assert [line["round"] for line in lines] == [1, 1, 2, 2]
@@ -68,9 +77,22 @@ def test_deployment_survives_a_killed_server_and_a_hanging_client(folders, tmp_p
     assert not home.exists()
 
 
+def kill_with_children(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server and what it has started."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for one in family:
+        one.kill()
+    psutil.wait_procs(family[1:], timeout=30)
+
+
+def runs_started(log: Path) -> list[str]:
+    """Return the ids of the runs that `flwr run` has started."""
+    return re.findall(r"Successfully started run (\d+)", log.read_text())
+
+
 def both_received(place: Deployment, log: Path) -> bool:
     """Return whether both clients have received a message of the second `flwr run`."""
-    started = re.findall(r"Successfully started run (\d+)", log.read_text())
+    started = runs_started(log)
     return len(started) == 2 and all(f"[RUN {started[1]}," in log_of(place, i) for i in range(2))
 
 

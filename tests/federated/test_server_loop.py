@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from flwr.app import Array, ArrayRecord
+from support.audio_files import noise, write
 from support.federated_grid import ONE_ROUND, federate, left_out, records, saved_weights
 
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.embedding import embedder
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.client_log import CLIENTS
+from tiny_audio_ssl.federated.simulate import finished_run, lost_rounds
 
 
 def test_federated_run_works_with_the_library(plain_run, capsys):
@@ -67,3 +71,63 @@ def test_epsilon_is_reported_each_round(settings, tmp_path):
     assert not any(name.endswith("loss") for name in records(tmp_path / "run")[0])
     assert federation.model.progress.releases == 2
     assert b"loss" not in b"".join(grid.wire)
+
+
+def nobody(sent, reply):
+    return None
+
+
+def test_run_in_which_nobody_learned_is_an_error_that_says_why(tmp_path):
+    federation, _ = federate(tmp_path / "run", nobody, **ONE_ROUND)
+    with pytest.raises(UserError, match=r"none of 1 rounds .* client 3: no answer within"):
+        federation.check_learned()
+    (tmp_path / "flower.log").write_text("tiny_audio_ssl.errors.UserError: none of 1 rounds\n")
+    with pytest.raises(UserError, match=r"^none of 1 rounds"):
+        finished_run(federation.config, tmp_path / "flower.log")
+
+
+def test_run_of_updates_that_are_all_zero_is_an_error(tmp_path):
+    def idle(sent, reply):
+        if "arrays" in reply.content:
+            zero = np.zeros_like(reply.content["arrays"]["update"].numpy())
+            reply.content["arrays"] = ArrayRecord({"update": Array(zero)})
+        return reply
+
+    federation, _ = federate(tmp_path / "run", idle, **{**ONE_ROUND, "norm": "frozen"})
+    with pytest.raises(UserError, match="All updates were zero"):
+        federation.check_learned()
+
+
+def test_run_with_some_lost_rounds_is_none(tmp_path):
+    def meddle(sent, reply):
+        return None if sent.metadata.group_id == "1" else reply
+
+    federation, _ = federate(tmp_path / "run", meddle, rounds=2, evaluate_every=0)
+    federation.check_learned()
+    assert federation.model.progress.rounds_learned == 1 == lost_rounds(federation.config)
+    assert finished_run(federation.config, tmp_path / "flower.log").name == "step-00000002"
+
+
+def test_no_best_round_by_the_loss_of_two_recordings(tmp_path):
+    settings = {"clients_per_round": 1, "min_clients": 1}
+    few, _ = federate(tmp_path / "few", weigh(1), **settings, rounds=1)
+    enough, _ = federate(tmp_path / "enough", weigh(3), **settings, rounds=1)
+    assert few.model.progress.best_round is None and enough.model.progress.best_round == 1
+
+
+def weigh(examples: int):
+    def meddle(sent, reply):
+        reply.content.metric_records["metrics"]["num-examples"] = examples
+        return reply
+
+    return meddle
+
+
+def test_other_recordings_of_the_server_stop_a_resume(tmp_path):
+    for seed in range(4):
+        write(tmp_path / "server" / f"{seed}.wav", noise(2.0, seed=seed))
+    settings = {"server_data": str(tmp_path / "server"), "evaluate_every": 0}
+    federate(tmp_path / "run", **settings, rounds=1)
+    write(tmp_path / "server" / "2.wav", noise(2.0, seed=22))
+    with pytest.raises(UserError, match="another sound"):
+        federate(tmp_path / "run", **settings, rounds=2, resume=True)

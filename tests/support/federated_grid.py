@@ -98,6 +98,7 @@ def federate(
     out: Path,
     meddle: Any = None,
     node_configs: list[dict[str, Any]] | None = None,
+    log: Callable[[str], None] = lambda line: None,
     **settings: Any,
 ) -> tuple[Federation, LoopGrid]:
     """Run all rounds in this process; takes less than a second."""
@@ -106,7 +107,7 @@ def federate(
     context = Context(
         run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
     )
-    federation = Federation(config, grid, context, log=lambda line: None)  # type: ignore[arg-type]
+    federation = Federation(config, grid, context, log=log)  # type: ignore[arg-type]
     federation.run()
     return federation, grid
 

@@ -11,11 +11,3 @@ DIGITAL_SILENCE_PEAK = 1 / 32768
 """Recordings whose samples all stay below one 16-bit step hold nothing and are refused."""
 SILENCE_PEAK = 1e-3
 """Windows whose samples all stay below this, -60 dB of full scale, hold no sound to measure by."""
-
-# fmt: off
-EXTENSIONS = frozenset({
-    ".wav", ".wave", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
-    ".aiff", ".aif", ".aifc", ".caf",
-})
-"""Suffixes of audio files, in lower case."""
-# fmt: on

@@ -1,89 +1,70 @@
-"""Detect truncated audio files, of which libsndfile silently reads what is left.
+"""Find the parts of an audio file that the decoder is to read.
 
-Reads from the bytes of WAV, AIFF, Ogg and MP3 files how long they say that they are.
+Left alone, libsndfile reads in silence what is left of a cut file, and no further than the first
+header says. So each format's headers are compared with the file before it is decoded.
 """
 
 from __future__ import annotations
 
-import io
-import struct
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-CHUNKED = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">", b"FORM": ">"}  # WAV, AIFF: byte order
-
-
-def data_chunk(file: BinaryIO, order: str) -> tuple[int, int]:
-    """Return the offset of the size of the samples in a WAV or AIFF, and the size; (0, 0): none."""
-    at, size64 = 12, None
-    while True:
-        file.seek(at)
-        header = file.read(32)
-        if len(header) < 8:
-            return 0, 0
-        name, size = struct.unpack(f"{order}4sI", header[:8])
-        if name == b"ds64" and len(header) >= 24:  # RF64: the true size of `data`
-            size64 = struct.unpack("<Q", header[16:24])[0]
-        if name in (b"data", b"SSND"):
-            return at + 4, size64 if size64 is not None and size == 0xFFFFFFFF else size
-        at += 8 + size + size % 2
+from tiny_audio_ssl.audio.chunks import LAYOUTS, chunk_parts
+from tiny_audio_ssl.audio.flac import flac_parts
+from tiny_audio_ssl.audio.headers import ENDS, header_parts
+from tiny_audio_ssl.audio.mpeg import is_mpeg, mpeg_frame, mpeg_parts
+from tiny_audio_ssl.audio.ogg import ogg_parts
+from tiny_audio_ssl.audio.parts import ContainerError, Part, find_all, read_at
+from tiny_audio_ssl.audio.signatures import (
+    HEAD_BYTES,
+    foreign_format,
+    foreign_reason,
+    readable_format,
+)
 
 
-def is_unknown(size: int) -> bool:
-    """Whether a size is a placeholder: 0, or about the largest 31- or 32-bit number.
+def parts_of(file: BinaryIO, size: int, suffix: str) -> tuple[list[Part], bool]:
+    """Return the parts of a file of `size` bytes, and whether it is an MP3.
 
-    Programs that write to a pipe leave it there.
+    Raises:
+        ContainerError: its bytes contradict its headers, or it is of a format that is not read.
     """
-    return size == 0 or 0x7FFFF000 <= size <= 0x7FFFFFFF or 0xFFFFF000 <= size <= 0xFFFFFFFF
+    head = read_at(file, 0, HEAD_BYTES)
+    magic = head[:4]
+    if magic == b"OggS":
+        return ogg_parts(file, size), False
+    if magic == b"fLaC" or (magic[:3] == b"ID3" and _is_tagged_flac(file)):
+        return flac_parts(file, size), False
+    if magic in LAYOUTS:
+        return chunk_parts(file, size), False
+    if magic in ENDS:
+        return header_parts(file, size), False
+    known = readable_format(head, size)
+    if known is None and (name := foreign_format(head)):
+        raise ContainerError(foreign_reason(name))
+    if is_mpeg(head) or mpeg_frame(magic) or (known is None and suffix == ".mp3"):
+        return mpeg_parts(file, size), True
+    if known:
+        if head[0] and next(find_all(file, head[:8], 8), None) is not None:
+            raise ContainerError("damaged: its header is found again within it; split it there")
+    elif head.startswith(b"\1\4"):  # libsndfile takes it for MPC2K, whatever its size
+        raise ContainerError("damaged: its size is not what its header says")
+    elif suffix in (".raw", ".pcm", ".sln"):
+        raise ContainerError(foreign_reason("samples without a header"))
+    elif suffix in (".gsm", ".vox") and not _is_telephony(head, suffix):
+        raise ContainerError("unreadable: not audio in a known format")
+    return [Part(0, size)], False
 
 
-class Unfinished(io.FileIO):
-    """A WAV file whose writer left the size at 0; libsndfile is shown "until the end" instead."""
-
-    def __init__(self, path: Path, size_at: int) -> None:
-        super().__init__(path)
-        self._size_at = size_at
-
-    def readinto(self, buffer: Any) -> int:
-        begin = self.tell()
-        count = super().readinto(buffer) or 0
-        for at in range(max(begin, self._size_at), min(begin + count, self._size_at + 4)):
-            buffer[at - begin : at - begin + 1] = b"\xff"
-        return count
-
-
-def ogg_ends(file: BinaryIO, size: int) -> bool:
-    """Return whether the last page is complete and marked as the end of the stream."""
-    file.seek(max(0, size - 65_536))  # a page has at most 65,307 bytes
-    tail = file.read()
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) < 27 or not page[5] & 4:
+def _is_tagged_flac(file: BinaryIO) -> bool:
+    tag = read_at(file, 0, 10)
+    if len(tag) < 10:
         return False
-    segments = page[27 : 27 + page[26]]
-    return len(segments) == page[26] and len(page) >= 27 + len(segments) + sum(segments)
+    size = sum(byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
+    return read_at(file, 10 + size, 4) == b"fLaC"
 
 
-def is_mp3_frame(head: bytes) -> bool:
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
-
-
-def mp3_size(file: BinaryIO) -> int | None:
-    """Return the file size that the Xing/Info header implies, or None without that header.
-
-    Nearly every encoder writes it. Without it, truncation can't be detected, and libsndfile
-    estimates the length from the first bit rate and reads no further: too short if the rate varies.
-    """
-    file.seek(0)
-    tag = file.read(10)
-    at = 0
-    if tag[:3] == b"ID3" and len(tag) == 10:
-        at = 10 + sum(byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
-    file.seek(at)
-    frame = file.read(4096)
-    found = max(frame.find(b"Xing"), frame.find(b"Info"))
-    flags = frame[found + 7] if 0 <= found < len(frame) - 16 else 0
-    if not flags & 2:
-        return None
-    count_at = found + (12 if flags & 1 else 8)
-    (count,) = struct.unpack(">I", frame[count_at : count_at + 4])
-    return int(at + max(0, found - 36) + count)  # the header lies 13 to 36 bytes into its frame
+def _is_telephony(head: bytes, suffix: str) -> bool:
+    """Whether the samples without a header, which the decoder takes as such, may be sound."""
+    if suffix == ".gsm":  # frames of 33 bytes begin with the bits 1101
+        return all(byte >> 4 == 0xD for byte in head[::33])
+    return not head.startswith(b"VOX ") and b"\0" in head

@@ -7,6 +7,7 @@
 - `on_host`, `on_phones`: time subjects, as measurements
 - `native`, `phone`: the C++ runner on this machine and on phones
 - `measurement`: the times of one subject on one device
+- `reference_check`: whether artifacts give their reference outputs here
 - `roofline`, `matrix_product`: the processor's peak
 - `statistics`, `baseline`, `rows`: intervals, ratios, and a row for each measurement
 - `tables`, `chart`, `compare`: rows as a table or bars, and beside those of another day

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from tiny_audio_ssl.bench.subjects import PEER
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.ownership import check_target, has_mark, mark
 
+COMMAND = "bench --chart"
 ENDINGS = (".png", ".svg")
 # Okabe and Ito's colors, which color-blind readers can tell apart.
 COLORS = {"torch": "#999999", "onnxruntime": "#0072b2", "executorch": "#d55e00"}
@@ -22,10 +24,15 @@ MARGIN = 1.2  # axis length / longest line, for the numbers behind it
 Place = tuple[str, str]  # device, model
 
 
-def check_chart(target: Path) -> None:
-    """Raise `UserError` for another ending than .png and .svg, or without matplotlib."""
+def check_chart(target: Path, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise `UserError` if no chart can be drawn to `target`.
+
+    It ends with neither .png nor .svg, is one of the inputs, or is there and no chart of ours; or
+    matplotlib is missing.
+    """
     if target.suffix not in ENDINGS:
         raise UserError(f"--chart {target}: expected a name that ends with {' or '.join(ENDINGS)}")
+    check_target(target, has_mark(mark(COMMAND)), inputs, "--chart")
     require("matplotlib", "charts")
 
 
@@ -41,6 +48,13 @@ def draw_chart(target: Path, rows: Sequence[Row]) -> None:
     """
     check_chart(target)
     from matplotlib import rc_context
+
+    # Names may hold a $, which would start a formula.
+    with rc_context({"svg.hashsalt": "bars", "text.parse_math": False}):
+        _draw(target, rows)
+
+
+def _draw(target: Path, rows: Sequence[Row]) -> None:
     from matplotlib.figure import Figure
 
     places = list(dict.fromkeys(_place(row, rows) for row in rows))
@@ -62,8 +76,15 @@ def draw_chart(target: Path, rows: Sequence[Row]) -> None:
     where = "" if several_devices else f" on {rows[0].device}"
     title = f"Milliseconds{where}, p50 (bar) / p90 (line); threads: {threads}"
     figure.suptitle(title, fontsize=11)
-    with atomic_file(target) as work, rc_context({"svg.hashsalt": "bars"}):
-        figure.savefig(work, dpi=110, metadata={"Date": None} if target.suffix == ".svg" else {})
+    with atomic_file(target) as work:
+        figure.savefig(work, dpi=110, metadata=_metadata(target))
+
+
+def _metadata(target: Path) -> dict[str, str | None]:
+    """Return the mark, and for an SVG no date."""
+    if target.suffix == ".svg":
+        return {"Date": None, "Creator": mark(COMMAND)}
+    return {"Software": mark(COMMAND)}
 
 
 def _kind(row: Row) -> str:

@@ -62,7 +62,7 @@ class Comparison:
 def read_csv(path: Path) -> list[dict[str, str]]:
     """Read the lines of a CSV of `bench --csv`. Raises `UserError`: no file, or another CSV."""
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--compare {path}: can't be read ({error})") from error

@@ -15,7 +15,7 @@ from torch import nn
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import forms
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
-from tiny_audio_ssl.models.checkpoint import build_model
+from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import multiply_adds
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -30,7 +30,7 @@ def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Mo
     """
     names = EncoderConfig.__dataclass_fields__.keys() & content["encoder"].keys()
     encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
-    model = build_model(FrontendConfig(**content["frontend"]), encoder).eval()
+    model = untrained(FrontendConfig(**content["frontend"]), encoder, seed=0).eval()
     if stream := entry.get("stream"):
         sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
         return StreamEncoder(model, StreamShape(**sizes)).eval()

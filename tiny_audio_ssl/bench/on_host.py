@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TypeVar
@@ -25,7 +24,8 @@ from tiny_audio_ssl.bench.native.result import RunnerResult
 from tiny_audio_ssl.bench.native.run import run_native
 from tiny_audio_ssl.bench.settings import HOST, HOST_NATIVE, TimingSettings
 from tiny_audio_ssl.bench.subjects import Subject
-from tiny_audio_ssl.export.runtimes import open_outputs
+from tiny_audio_ssl.export.runtimes import executorch_threads, open_outputs
+from tiny_audio_ssl.utils.threads import torch_threads
 
 LOADS = 5
 REFRESH_RUNS = 2  # not timed, after other programs have used the processor's caches
@@ -74,7 +74,7 @@ def time_on_host(
     starts: list[list[RunnerResult]] = [[] for _ in apart]
     multiplied = []
     rounds, runs = settings.shape
-    with _torch_threads(settings.threads):
+    with torch_threads(settings.threads), executorch_threads(settings.threads):
         progress("opening")
         here = [_open(subject, settings) for subject in subjects if in_process]
         for number in range(rounds):
@@ -91,16 +91,6 @@ def time_on_host(
     ]
     device = MeasuredDevice(device_name(), system_name())
     return [Measurement(job, device, result, products) for job, result in results]
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _open(subject: Subject, settings: TimingSettings) -> _Opened:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from tiny_audio_ssl.bench.measurement import Measurement
 from tiny_audio_ssl.bench.phone.rounds import PhoneRun
 from tiny_audio_ssl.bench.roofline import gflops
 from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.utils.ownership import check_target, has_columns
 from tiny_audio_ssl.version import __version__
+
+FIRST_COLUMNS = ("target", "device", "system", "model", "artifact")  # by which we know our CSV
 
 
 @dataclass(frozen=True)
@@ -189,8 +192,17 @@ def _phone_columns(run: PhoneRun, real_time_factor: float | None) -> PhoneColumn
     )
 
 
+def check_csv(target: Path, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise `UserError` if `target` is one of the inputs, or there and no table of measurements."""
+    check_target(target, has_columns(*FIRST_COLUMNS), inputs, "--csv")
+
+
 def write_csv(target: Path, rows: Sequence[Row]) -> None:
-    """Write a line for each row, under all columns that any of them has."""
+    """Write a line for each row, under all columns that any of them has.
+
+    Raises `UserError`: what `check_csv` raises; `target` can't be written.
+    """
+    check_csv(target)
     write_rows(target, map(flat, rows))
 
 

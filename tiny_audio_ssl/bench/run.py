@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tiny_audio_ssl.bench.measurement import Measurement
 from tiny_audio_ssl.bench.on_host import time_on_host
 from tiny_audio_ssl.bench.on_phones import time_on_phones
 from tiny_audio_ssl.bench.phone import adb
+from tiny_audio_ssl.bench.reference_check import differences_here
 from tiny_audio_ssl.bench.rows import Row, rows_of
 from tiny_audio_ssl.bench.settings import (
     ADB,
@@ -22,6 +24,9 @@ from tiny_audio_ssl.bench.settings import (
     TimingSettings,
 )
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import DURATION_MS, checked_number
+
+logger = logging.getLogger(__name__)
 
 
 def bench(
@@ -68,12 +73,14 @@ def bench(
         keep_samples: keep the time of every run in `Row.samples_ms`.
         progress: called with a message for each step.
 
-    Returns a row for each artifact, target and device.
+    Returns a row for each artifact, target and device. An artifact that gives other embeddings here
+    than the reference beside it is named in a warning of the logger.
 
     Raises `UserError`: nothing to time, no manifest or one of another version, a missing extra,
     an unknown baseline, a phone that can't be used, a runner that can't be built.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
+    peer_ms = checked_number("peer_ms", peer_ms, DURATION_MS)
     settings = TimingSettings(threads, runs, rounds, warm_up, tuple(cpus))
     found = find_subjects(given, peer_ms, compiled)
     subjects = [subject for subject in found if subject.path or HOST in targets]
@@ -85,6 +92,8 @@ def bench(
             subject.check_native()
     if ADB in targets:
         adb.choose(serial, progress)  # refuse a missing phone before minutes on this machine
+    for line in differences_here(subjects) if {HOST, HOST_NATIVE} & set(targets) else ():
+        logger.warning(line)
     measurements: list[Measurement] = []
     if {HOST, HOST_NATIVE} & set(targets):
         here, native = HOST in targets, HOST_NATIVE in targets

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import (
+    COUNT,
+    COUNT_OR_0,
+    DURATION_OR_0_S,
+    DURATION_S,
+    NOT_NEGATIVE,
+    Range,
+    check_numbers,
+    checked_number,
+)
 
 BenchTarget = Literal["host", "host-native", "adb"]
 HOST: Final = "host"  # from Python, in this process
@@ -24,11 +33,11 @@ class TimingSettings:
     cpus: tuple[int, ...] = ()  # cores for the C++ runner; empty: the system chooses
 
     def __post_init__(self) -> None:
-        if self.threads < 1 or self.runs < 1 or self.rounds < 1 or self.warm_up < 0:
-            raise UserError(
-                f"threads {self.threads}, runs {self.runs}, rounds {self.rounds}, warm_up "
-                f"{self.warm_up}: expected at least 1, 1, 1 and 0"
-            )
+        check_numbers(
+            self, threads=Range(1, 1024, whole=True), runs=COUNT, rounds=COUNT, warm_up=COUNT_OR_0
+        )
+        for cpu in self.cpus:
+            checked_number("cpus", cpu, COUNT_OR_0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -49,3 +58,16 @@ class PhoneSettings:
     energy_s: int = 0  # time to watch the battery, idle and then busy; 0: no estimate
     run_timeout_s: float = 300.0  # for one round of one artifact
     reconnect_s: float = 30.0  # time to wait for a disconnected phone, to clean up on it
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            agreeing_rounds=COUNT,
+            max_rounds=COUNT,
+            max_spread=NOT_NEGATIVE,
+            cool_down_s=DURATION_OR_0_S,
+            throttle_wait_s=DURATION_OR_0_S,
+            energy_s=COUNT_OR_0,
+            run_timeout_s=DURATION_S,
+            reconnect_s=DURATION_OR_0_S,
+        )

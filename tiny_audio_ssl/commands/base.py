@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from tiny_audio_ssl.utils.console import PlainConsole
 from tiny_audio_ssl.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.data.corpus import Skipped
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+out = PlainConsole(soft_wrap=True)
+err = PlainConsole(stderr=True, soft_wrap=True)
 
 
 class Command:
@@ -38,7 +37,7 @@ def report_skipped(skipped: Sequence[Skipped]) -> None:
     from tiny_audio_ssl.data.corpus import listing
 
     if skipped:
-        err.print(listing(skipped), style="yellow", markup=False)
+        err.print(listing(skipped), style="yellow")
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.console import Console
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.bench.settings import ADB, HOST, BenchTarget, PhoneSettings
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.console import PlainConsole
+from tiny_audio_ssl.utils.ranges import NOT_NEGATIVE, checked_number
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.bench.compare import Comparison
@@ -93,12 +94,16 @@ class Bench(Command):
 
     def _check(self) -> None:
         """Refuse what can be refused before minutes of timing."""
+        inputs = [*self.paths, *((self.compare,) if self.compare else ())]
+        if self.csv:
+            from tiny_audio_ssl.bench.rows import check_csv
+
+            check_csv(self.csv, inputs)
         if self.chart:
             from tiny_audio_ssl.bench.chart import check_chart
 
-            check_chart(self.chart)
-        if self.tolerance < 0:
-            raise UserError(f"--tolerance {self.tolerance:g}: expected 0 or more, such as 0.05")
+            check_chart(self.chart, inputs)
+        checked_number("--tolerance", self.tolerance, NOT_NEGATIVE)
         if self.cpus and set(self.target) == {HOST}:
             raise UserError(
                 "--cpus: only the C++ runner stays on cores; add --target host-native or adb"
@@ -150,15 +155,15 @@ class Bench(Command):
         if self.json:
             print(json.dumps(_with_changes(rows, found), default=str))
             return
-        wide = Console(width=max(out.width, WIDTH), highlight=False)
+        wide = PlainConsole(width=max(out.width, WIDTH))
         for table in tables(rows):
             wide.print(table)
         if found:
             wide.print(change_table(found, self.tolerance))
             for name in found.gone:
-                err.print(f"not timed now: {name}", markup=False)
+                err.print(f"not timed now: {name}")
             for row in found.new:
-                err.print(f"not timed before: {row.model}/{row.artifact}", markup=False)
+                err.print(f"not timed before: {row.model}/{row.artifact}")
 
 
 def _with_changes(rows: Sequence[Row], found: Comparison | None) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ class Datasets(Command):
         if self.json:
             print(json.dumps(value))
         elif isinstance(shown, str):
-            out.print(shown, markup=False)
+            out.print(shown)
         else:
             out.print(shown)
 

@@ -24,7 +24,8 @@ class Embed(Command):
     """File to write. NAME.parquet: path, times, manifest columns, embedding; NAME.npy: an array
     [rows, D], with the other columns in NAME.csv."""
     window_s: float | None = None
-    """Length of a window in seconds, e.g. 0.975. Default: one embedding of each whole recording."""
+    """Length of a window in seconds, e.g. 0.975. Default: one embedding of each whole recording (of
+    one longer than a minute, the mean over equal parts of it)."""
     hop_s: float | None = None
     """Seconds from the start of one window to the start of the next. Default: a window's length."""
     readout: tuple[str, ...] = ()
@@ -40,8 +41,9 @@ class Embed(Command):
         from tiny_audio_ssl.data.cache import open_cache
         from tiny_audio_ssl.data.corpus import open_corpora
         from tiny_audio_ssl.embedding.embedder import load, spans
-        from tiny_audio_ssl.embedding.recordings import write
+        from tiny_audio_ssl.embedding.recordings import check_out, write
 
+        check_out(self.out, self.sources)
         embedder = load(self.run_folder, self.readout)
         corpus = open_corpora(self.sources, strict=self.strict)
         recordings = open_cache(corpus, self.cache_dir, strict=self.strict)

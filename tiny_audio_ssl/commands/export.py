@@ -38,8 +38,8 @@ class Export(Command):
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Folders of runs, or of checkpoints (then name recordings with --calibration)."""
     out: Path | None = None
-    """Folder to make; RUN/export if left out, OUT/NAME-OF-RUN for several runs. An earlier export
-    there is replaced."""
+    """Folder to make; RUN/export if left out, OUT/NAME-OF-RUN for several runs. The files of an
+    earlier export there are replaced, others are kept."""
     recipe: str | None = None
     """Settings by name (smallest, fastest, live-microphone, heads, training) or from a .toml file;
     options given here win over it."""
@@ -79,7 +79,7 @@ class Export(Command):
         ]
         if self.android is not None:
             for file in android.install(results[0].folder, self.android):
-                err.print(f"{file}: for the app", markup=False)
+                err.print(f"{file}: for the app")
         return 0 if all(result.ok for result in results) else 1
 
     def _export(self, run: Path, folder: Path | None) -> ExportResult:
@@ -104,7 +104,7 @@ class Export(Command):
         from tiny_audio_ssl.export.model_card import MODEL_CARD
 
         for note in result.notes:
-            err.print(note, style="yellow", markup=False)
+            err.print(note, style="yellow")
         if self.json:
             print(json.dumps(as_json(result)))
         else:
@@ -113,11 +113,11 @@ class Export(Command):
             out.print(artifact_table(result))
             out.print("SNR, cosine: of the embeddings; portable: operators outside the fast path")
             for line in portable_operators(result):
-                out.print(line, markup=False)
+                out.print(line)
             beside = f"{result.manifest.name}, {MODEL_CARD}"
-            out.print(f"{result.folder}: with {beside}", markup=False)
+            out.print(f"{result.folder}: with {beside}")
         if not result.ok:
-            err.print("[bold red]error:[/] an artifact is too far from the model (exit code 1)")
+            err.print_error("an artifact is too far from the model (exit code 1)")
 
 
 def _timed(folder: Path) -> list[dict[str, Any]]:

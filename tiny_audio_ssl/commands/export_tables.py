@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.export.artifact_builder import ExportedArtifact
@@ -52,7 +53,7 @@ def trial_table(result: ExportResult) -> Table | None:
         table.add_column(name, justify="right")
     for one in tried:
         drops = [f"{drop:+.2f}" for drop in one.probe_drops.values()]
-        meets = "yes" if one.meets else "[bold red]no[/]"
+        meets = "yes" if one.meets else Text("no", style="bold red")
         table.add_row(one.file, f"{one.bytes / 1000:.0f}", f"{one.snr_db:.1f}", *drops, meets)
     return table
 
@@ -72,7 +73,7 @@ def artifact_table(result: ExportResult) -> Table:
     return table
 
 
-def _cells(artifact: ExportedArtifact) -> list[str]:
+def _cells(artifact: ExportedArtifact) -> list[str | Text]:
     parity, operators = artifact.parity, artifact.operators
     agreements = [score.top_label_agreement for score in artifact.scores.values()]
     return [
@@ -82,5 +83,5 @@ def _cells(artifact: ExportedArtifact) -> list[str]:
         f"{parity.mean_cosine:.5f}" if parity else "",
         *([f"{min(agreements):.3f}"] if agreements else []),
         str(sum(operators.portable.values())) if operators else "",
-        ("yes" if artifact.ok else "[bold red]no[/]") if parity else "not compared",
+        ("yes" if artifact.ok else Text("no", style="bold red")) if parity else "not compared",
     ]

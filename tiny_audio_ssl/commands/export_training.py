@@ -27,8 +27,8 @@ class ExportTraining(Command):
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Folders of runs, or of checkpoints with their heads."""
     out: Path | None = None
-    """Folder to make; RUN/export-training if left out, OUT/NAME-OF-RUN for several runs. An earlier
-    one there is replaced."""
+    """Folder to make; RUN/export-training if left out, OUT/NAME-OF-RUN for several runs. The
+    files of an earlier one there are replaced, others are kept."""
     recipe: str | None = None
     """Settings by name (training) or from a .toml file; options given here win over it."""
     config: Annotated[TrainingExportConfig, tyro.conf.OmitArgPrefixes] = field(
@@ -54,7 +54,7 @@ class ExportTraining(Command):
                 print(json.dumps(asdict(made), default=str))
                 continue
             size = f"{made.bytes / 1000:.0f} kB, {sum(made.operators.values())} operators"
-            out.print(f"{made.path}: {size}, gradients of each kind checked by tests", markup=False)
+            out.print(f"{made.path}: {size}, gradients of each kind checked by tests")
             out.print(
                 "open it with tiny_audio_ssl.export.training.on_device_trainer.OnDeviceTrainer",
                 markup=False,

@@ -35,16 +35,19 @@ class Simulate(Command):
 
     def run(self) -> int:
         require("flwr", "federated")
+        from tiny_audio_ssl.federated.centralized import FOLDER, train
+        from tiny_audio_ssl.federated.plot import check_plot, draw
         from tiny_audio_ssl.federated.simulate import simulate
+        from tiny_audio_ssl.utils.claim import claimed
 
         config = _with_absolute_paths(self.config)
+        if self.centralized:
+            check_plot(Path(config.out))
         with _progress_bar("rounds", config.rounds) as report:
             folder = simulate(config, self.workers, report)
         if self.centralized:
-            from tiny_audio_ssl.federated.centralized import train
-            from tiny_audio_ssl.federated.plot import draw
-
-            with _progress_bar("centralized", config.rounds) as report:
+            own = Path(config.out) / FOLDER
+            with claimed(own), _progress_bar("centralized", config.rounds) as report:
                 train(config, report)
             draw(Path(config.out))
         return _print_outcome(config, folder, self.json)
@@ -116,14 +119,19 @@ def _progress_bar(title: str, total: int) -> Iterator[Callable[[int, dict[str, f
 
 
 def _print_outcome(config: FederatedConfig, folder: Path, as_json: bool) -> int:
-    from tiny_audio_ssl.federated.simulate import last_round
+    from tiny_audio_ssl.federated.simulate import last_round, lost_rounds
 
     number, metrics = last_round(Path(config.out))
     if as_json:
         print(json.dumps({"run": config.out, "folder": str(folder), "round": number, **metrics}))
         return 0
     listed = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    out.print(f"{config.out}: {number} rounds; the last: {listed}", markup=False)
-    out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv", markup=False)
-    out.print(f"      tiny-audio-ssl export {config.out}", markup=False)
+    if lost := lost_rounds(config):
+        err.print(
+            f"{lost} of {number} rounds had too few valid updates and changed nothing; "
+            f"{config.out}/clients.jsonl has the reasons",
+        )
+    out.print(f"{config.out}: {number} rounds; the last: {listed}")
+    out.print(f"next: tiny-audio-ssl probe {config.out} --data LABELS.csv")
+    out.print(f"      tiny-audio-ssl export {config.out}")
     return 0

@@ -15,6 +15,7 @@ from tiny_audio_ssl.commands.base import Command, err, out, progress
 from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
+from tiny_audio_ssl.utils.ownership import check_no_input
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.embedding.embedder import Embedder
@@ -61,15 +62,22 @@ class Finetune(Command):
         from tiny_audio_ssl.evaluation.finetuning.together import compatible
         from tiny_audio_ssl.evaluation.probing import scores
         from tiny_audio_ssl.evaluation.probing.tables import mean_table, task_table
+        from tiny_audio_ssl.models.checkpoint import check_replaceable, locate
 
         protocol = self._protocol()
+        if self.out:
+            scores.check_out(self.out, self.tasks.inputs)
         model = embedding.load(self.folder)
         tasks = self.tasks.open(self.cache_dir, self.allow_missing)
         groups = compatible(tasks) if self.multi_head else [[task] for task in tasks]
+        if self.save:
+            for group in groups:
+                check_replaceable(self._save_folder(group), "--save")
+                check_no_input(self._save_folder(group), [locate(self.folder)], "--save")
         if self.multi_head:
             for number, group in enumerate(groups, 1):
                 names = ", ".join(task.task.name for task in group)
-                err.print(f"encoder {number} of {len(groups)}: {names}", markup=False)
+                err.print(f"encoder {number} of {len(groups)}: {names}")
         results = self._train(model, groups, protocol)
         if self.out:
             scores.write(self.out, results)
@@ -99,10 +107,14 @@ class Finetune(Command):
             for group in groups:
                 results += evaluate(model, group, protocol, config, done)
                 if self.save:
-                    folder = self.save / _folder_name(group)
+                    folder = self._save_folder(group)
                     save(folder, model, group, protocol, config, done)
-                    err.print(f"saved: {folder}", markup=False)
+                    err.print(f"saved: {folder}")
         return results
+
+    def _save_folder(self, group: Sequence[OpenedTask]) -> Path:
+        assert self.save is not None
+        return self.save / _folder_name(group)
 
     def _protocol(self) -> FinetuneProtocol:
         if self.multi_head and self.from_scratch:

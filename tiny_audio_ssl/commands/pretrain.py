@@ -147,7 +147,8 @@ def _report_run(folder: Path, outcome: Any, as_json: bool) -> int:
     held_out = outcome.validation_loss
     out.print(
         f"{folder}: {outcome.step} steps, loss {outcome.loss:.4f}"
-        + ("" if held_out is None else f", held out {held_out:.4f} (best at {outcome.best_step})")
+        + ("" if held_out is None else f", held out {held_out:.4f}")
+        + ("" if outcome.best_step is None else f" (best at {outcome.best_step})")
         + f", {outcome.clips_per_s:.0f} clips/s\n"
         f"next: tiny-audio-ssl export {folder}\n"
         f"      tiny-audio-ssl embed {folder} FOLDER --out embeddings.parquet"

@@ -67,6 +67,8 @@ class Probe(Command):
         if not self.runs and not self.model:
             raise UserError("no run given; e.g. tiny-audio-ssl probe RUN --data labels.csv")
         check_protocols(self.protocols)
+        if self.out:
+            scores.check_out(self.out, self.tasks.inputs)
         if self.save_head:
             self._check_head(self.save_head)
             heads.check_target(self.save_head, self.tasks.tasks())
@@ -81,7 +83,7 @@ class Probe(Command):
             scores.write(self.out, results)
         if self.save_head:
             for file, head in heads.save(self.save_head, models[0], tasks, results, store):
-                err.print(f"{file}: {len(head.labels)} labels of {head.clips} clips", markup=False)
+                err.print(f"{file}: {len(head.labels)} labels of {head.clips} clips")
         if self.json:
             print(json.dumps([score.summary() for score in results]))
         else:

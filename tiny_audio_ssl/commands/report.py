@@ -15,6 +15,7 @@ import tyro
 from tiny_audio_ssl.commands.base import Command, err, out, progress
 from tiny_audio_ssl.commands.task_options import TaskOptions
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import COUNT_OR_0, DURATION_S, NOT_NEGATIVE, checked_number
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.report.gather import EmbeddedTask
@@ -68,9 +69,12 @@ class Report(Command):
         from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
         from tiny_audio_ssl.report import gather, projector
         from tiny_audio_ssl.report.listening import Sounds
-        from tiny_audio_ssl.report.page import Content, write
+        from tiny_audio_ssl.report.page import Content, check_out, write
 
         self._check()
+        check_out(self.out, (*self.runs, *self.results, *self.tasks.inputs))
+        if self.projector:
+            projector.check_out(self.projector, (*self.runs, *self.tasks.inputs))
         check_protocols(self.protocols)
         runs = self._runs()
         models = [Embedder(r.checkpoint.model, r.checkpoint.sha256, r.name) for r in runs]
@@ -93,6 +97,9 @@ class Report(Command):
         return 0
 
     def _check(self) -> None:
+        checked_number("--clips", self.clips, COUNT_OR_0)
+        checked_number("--audio-s", self.audio_s, DURATION_S)
+        checked_number("--audio-mb", self.audio_mb, NOT_NEGATIVE)
         if not self.runs and not self.results:
             raise UserError(
                 "nothing to report on; give runs, e.g. tiny-audio-ssl report RUN --data labels.csv"

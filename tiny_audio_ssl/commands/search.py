@@ -66,7 +66,7 @@ class Search(Command):
                 self.out,
                 self.trials,
                 cache_dir=self.cache_dir,
-                finished=lambda trial: err.print(summary.trial_line(trial), markup=False),
+                finished=lambda trial: err.print(summary.trial_line(trial)),
             )
         except TrainingInterruptedError as stopped:
             err.print(f"{stopped}; saved. Run the same command to continue")
@@ -75,5 +75,5 @@ class Search(Command):
             print(json.dumps([asdict(trial) for trial in trials]))
         else:
             out.print(summary.trial_table(trials, config.tasks))
-            out.print(summary.answer(trials, config, self.out), markup=False)
+            out.print(summary.answer(trials, config, self.out))
         return 0

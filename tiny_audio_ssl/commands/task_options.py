@@ -48,6 +48,11 @@ class TaskOptions:
         """Whether there are labels at all."""
         return self.data is not None or self.suite is not None
 
+    @property
+    def inputs(self) -> tuple[str | Path, ...]:
+        """The files and folders that are read, which no output may replace."""
+        return tuple(path for path in (self.data, self.suite) if path is not None)
+
     def tasks(self) -> list[EvaluationTask]:
         """Return the tasks. Raises `UserError` if not exactly one of data and suite is given."""
         return select_tasks(**asdict(self))

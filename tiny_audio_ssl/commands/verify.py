@@ -39,8 +39,8 @@ class Verify(Command):
             print(json.dumps(found))
             return 0 if result.ok else 1
         for problem in result.problems:
-            err.print(problem, style="red", markup=False)
+            err.print(problem, style="red")
         if result.ok:
             count = len(result.artifacts)
-            out.print(f"{result.folder}: {count} artifacts as exported", markup=False)
+            out.print(f"{result.folder}: {count} artifacts as exported")
         return 0 if result.ok else 1

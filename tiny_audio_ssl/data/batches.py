@@ -76,6 +76,7 @@ class Batches(Dataset[Tensor]):
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # or it would draw from the process's own
         )
 
 

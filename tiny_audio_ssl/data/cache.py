@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform, to_float
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
 from tiny_audio_ssl.data.corpus import Clip, Corpus, Skipped, listing
 from tiny_audio_ssl.data.decoding import decode
 from tiny_audio_ssl.data.shard_index import Index, SampleStore, StoredFile
 from tiny_audio_ssl.data.shards import CHANGED, Ints, sweep
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
+
+HASHED_SAMPLES = 60 * SAMPLE_RATE_HZ  # read at a time
+
+DECODER_VERSION = 2
+"""Raised when the same file is read otherwise: 1 ended some files early."""
 
 
 def open_cache(
@@ -44,7 +51,7 @@ def open_cache(
     Raises:
         UserError: no file can be used, the disk is full, or a worker was killed.
     """
-    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v1"
+    folder = (cache_dir or default_cache_dir()) / f"pcm-{SAMPLE_RATE_HZ}hz-v{DECODER_VERSION}"
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
@@ -68,17 +75,25 @@ class Recordings:
     Attributes:
         clips: recordings, or parts of them, that can be read.
         samples: int64 `[clips]`, the length of each at 16 kHz.
+        spans: int64 `[clips, 2]`, the first sample of the file, and the one after the last.
         skipped: recordings that can't be read, and why.
     """
 
     def __init__(
-        self, clips: list[Clip], skipped: list[Skipped], store: SampleStore, rows: Ints, spans: Ints
+        self,
+        clips: list[Clip],
+        skipped: list[Skipped],
+        store: SampleStore,
+        rows: Ints,
+        spans: Ints,
+        file_samples: Ints,
     ) -> None:
         self.clips = clips
         self.skipped = skipped
         self._store = store
         self._rows = rows  # [clips] the first row of the clip's file
-        self._spans = spans  # [clips, 2] from and to which sample of the file
+        self._file_samples = file_samples  # [clips] the length of the clip's file
+        self.spans = spans
         self.samples: Ints = spans[:, 1] - spans[:, 0]
 
     def __len__(self) -> int:
@@ -89,7 +104,7 @@ class Recordings:
         return float(self.samples.sum() / SAMPLE_RATE_HZ)
 
     def read(self, index: int, start: int = 0, samples: int | None = None) -> Waveform:
-        """Return `samples` samples of a clip (None: all) from `start` on, float32, -1..1.
+        """Return `samples` samples of a clip (None: all) from `start` on, float32.
 
         Raises:
             IndexError: there is no such clip, or it has fewer samples.
@@ -101,14 +116,57 @@ class Recordings:
             raise IndexError(
                 f"samples {start} to {start + count} of clip {index}, which has {length}"
             )
-        begin = int(self._spans[index, 0]) + start
-        return to_float(self._store.read(int(self._rows[index]), begin, count))
+        begin = int(self.spans[index, 0]) + start
+        return self._store.read(int(self._rows[index]), begin, count)
 
     def select(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Recordings:
         """Return only these clips, in this order."""
         chosen = np.asarray(indices, np.int64)
         clips = [self.clips[index] for index in chosen]
-        return Recordings(clips, self.skipped, self._store, self._rows[chosen], self._spans[chosen])
+        return Recordings(
+            clips,
+            self.skipped,
+            self._store,
+            self._rows[chosen],
+            self.spans[chosen],
+            self._file_samples[chosen],
+        )
+
+    def content(self, index: int) -> str:
+        """Return the SHA-256 of a clip's decoded samples, which no name, date or format changes."""
+        begin, end = self.spans[index].tolist()
+        return self._digest(int(self._rows[index]), begin, end)
+
+    def contents(self) -> list[str]:
+        """Return the SHA-256 of each clip's decoded samples; see `content`."""
+        found: dict[tuple[int, int, int], str] = {}  # a file that is listed twice is read once
+        for row, (begin, end) in zip(self._rows.tolist(), self.spans.tolist(), strict=True):
+            if (row, begin, end) not in found:
+                found[row, begin, end] = self._digest(row, begin, end)
+        return [
+            found[row, begin, end]
+            for row, (begin, end) in zip(self._rows.tolist(), self.spans.tolist(), strict=True)
+        ]
+
+    def files(self) -> list[int]:
+        """Number the files, `[clips]`: equal for clips of files with the same decoded samples."""
+        alike = defaultdict(set)  # only files of one length can be equal, so that few are read
+        for row, samples in zip(self._rows.tolist(), self._file_samples.tolist(), strict=True):
+            alike[samples].add(row)
+        number: dict[int, int] = {}
+        for samples, rows in alike.items():
+            first: dict[str, int] = {}
+            for row in sorted(rows):
+                digest = self._digest(row, 0, samples) if len(rows) > 1 else ""
+                number[row] = first.setdefault(digest, row)
+        return [number[row] for row in self._rows.tolist()]
+
+    def _digest(self, row: int, begin: int, end: int) -> str:
+        digest = hashlib.sha256()
+        for start in range(begin, end, HASHED_SAMPLES):
+            part = self._store.read(row, start, min(HASHED_SAMPLES, end - start))
+            digest.update(np.ascontiguousarray(part, "<f4").data)
+        return digest.hexdigest()
 
 
 def _recordings(
@@ -117,7 +175,7 @@ def _recordings(
     usable: Mapping[str, StoredFile],
     unusable: Mapping[str, str],
 ) -> Recordings:
-    clips, rows, spans = [], [], []
+    clips, rows, spans, lengths = [], [], [], []
     skipped = dict.fromkeys(corpus.skipped)
     for clip in corpus.clips:
         path = str(clip.path.absolute())
@@ -134,12 +192,14 @@ def _recordings(
         clips.append(clip)
         rows.append(row)
         spans.append((begin, end))
+        lengths.append(length)
     return Recordings(
         clips,
         list(skipped),
         store,
         np.array(rows, np.int64),
         np.array(spans, np.int64).reshape(-1, 2),
+        np.array(lengths, np.int64),
     )
 
 

@@ -6,24 +6,22 @@ this module imports neither NumPy nor an audio library.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tiny_audio_ssl.audio.constants import EXTENSIONS
+from tiny_audio_ssl.audio.signatures import EXTENSIONS, looks_like_sound
+from tiny_audio_ssl.data.table import Requests, Row, TableError, read_table
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
+from tiny_audio_ssl.utils.components import components, equal_items
+from tiny_audio_ssl.utils.text import one_line
 
 BUILTIN_PER_CLASS = 24
 PATH_COLUMNS = ("path", "filename", "file")
-START_COLUMNS = ("start_s", "start")
-END_COLUMNS = ("end_s", "end")
-_EXTRA = "cells beyond the last column"
 
 
 class CorpusError(UserError):
@@ -43,6 +41,7 @@ class Clip:
     end_s: float | None = None
     columns: Mapping[str, str] = field(default_factory=dict)  # label, group, ... as in the manifest
     name: str = ""  # path relative to the corpus, with "/": the same wherever the corpus lies
+    line: int = field(default=0, compare=False)  # of the manifest, from 1; 0: not from a manifest
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,8 @@ def open_corpus(source: str | Path, strict: bool = False) -> Corpus:
     Args:
         source: a folder (searched through, sorted, without hidden files); an audio file; a `.csv`
             manifest with a column `path` (or `filename`, `file`) relative to its own folder,
-            optionally `start_s` and `end_s` in seconds, and any others, kept as text; or
+            optionally `start_s` and `end_s` or `duration_s` in seconds (see `table.Requests` for
+            other spellings), and any others, kept as text; or
             `builtin` or `builtin:N` for N synthesized sounds of each class.
         strict: raise at the first entry that can't be used, instead of listing it in `skipped`.
 
@@ -125,13 +125,20 @@ def _found(source: str | Path) -> Corpus:
     path = Path(source).expanduser()
     if str(source).partition(":")[0] == "builtin":
         return _builtin(str(source))
+    if not _is_text(str(path.absolute())):
+        raise CorpusError(
+            _as_text(str(path.absolute())), "its path is not UTF-8", "rename the folder or file"
+        )
     if path.is_dir():
         return _folder(path)
     if path.suffix.lower() == ".csv" and path.is_file():
         return _manifest(path)
-    if path.is_file() and path.suffix.lower() in EXTENSIONS:
-        return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
-    reason = f"not a .csv, nor one of {_extensions()}" if path.is_file() else "not there"
+    reason = "not there"
+    if path.is_file():
+        is_sound, reason = looks_like_sound(path)
+        if is_sound and not reason:
+            return Corpus(str(path), path.parent, (Clip(path, name=path.name),))
+        reason = reason or f"not a .csv, nor one of {_extensions()}"
     advice = "give a folder, an audio file, a .csv manifest, or the word builtin"
     raise CorpusError(source, reason, advice)
 
@@ -144,20 +151,27 @@ def _checked(corpus: Corpus, strict: bool) -> Corpus:
 
 def listing(skipped: Sequence[Skipped], most: int = 10) -> str:
     """Format entries that can't be used, for an error message."""
-    lines = [f"  {entry.path}: {entry.reason}" for entry in skipped[:most]]
+    lines = [f"  {one_line(entry.path)}: {one_line(entry.reason)}" for entry in skipped[:most]]
     if len(skipped) > most:
         lines.append(f"  and {len(skipped) - most} more")
     return "\n".join([f"{len(skipped)} entries can't be used", *lines])
 
 
 def split(
-    clips: Sequence[Clip], fraction: float, seed: int, group_column: str | None = None
+    clips: Sequence[Clip],
+    fraction: float,
+    seed: int,
+    group_column: str | None = None,
+    sounds: Sequence[int] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Return the indices of training and held-out clips; about `fraction` of groups are held out.
 
     A group is a file, or a value of `group_column` (a speaker, a session). A hash of seed and group
     decides the side of all its clips, so none changes sides when recordings are added. With two or
     more groups, each side has at least one, unless `fraction` is 0.
+
+    Groups that share a number of `sounds`, as `copies.shared_sound` gives to copies of a recording,
+    count as one group, whose side the shortest of their names decides.
 
     Raises:
         UserError: `fraction` is not within 0 <= fraction < 1, or the column is absent.
@@ -172,6 +186,8 @@ def split(
         # An empty cell does not say which files belong together: each is its own group.
         labels = column(clips, group_column)
         groups = [f"={label}" if label else name for label, name in zip(labels, names, strict=True)]
+    if sounds is not None:
+        groups = _joined(groups, sounds)
     place = {group: _place(seed, group) for group in set(groups)}
     ranked = sorted(place, key=lambda group: (place[group], group))
     held_out = {group for group in ranked if place[group] < fraction}
@@ -184,6 +200,16 @@ def split(
         [index for index, is_held_out in enumerate(chosen) if not is_held_out],
         [index for index, is_held_out in enumerate(chosen) if is_held_out],
     )
+
+
+def _joined(groups: Sequence[str], sounds: Sequence[int]) -> list[str]:
+    """Give groups that share a sound one name: the shortest of theirs, or the first of these."""
+    links = [*equal_items(groups), *equal_items(sounds)]
+    joined = components(len(groups), links)
+    names: dict[int, str] = {}
+    for root, group in zip(joined, groups, strict=True):
+        names[root] = min(names.get(root, group), group, key=lambda name: (len(name), name))
+    return [names[root] for root in joined]
 
 
 def _place(seed: int, group: str) -> float:
@@ -199,13 +225,16 @@ def _folder(root: Path) -> Corpus:
     skipped: list[Skipped] = []
     files = list(_walk(root, skipped))
     for path in files:
-        if path.suffix.lower() not in EXTENSIONS:
+        is_sound, reason = looks_like_sound(path)
+        if not is_sound:
             continue
         name = path.relative_to(root).as_posix()
         if not _is_text(name):
-            skipped.append(Skipped(ascii(name), "its name is not UTF-8"))
+            skipped.append(Skipped(_as_text(name), "its name is not UTF-8"))
         elif not path.is_file():
             skipped.append(Skipped(name, "not a file"))
+        elif reason:
+            skipped.append(Skipped(name, reason))
         else:
             clips.append(Clip(path, name=name))
     if not clips and not skipped:
@@ -215,11 +244,15 @@ def _folder(root: Path) -> Corpus:
 
 def _walk(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
     def note(error: OSError) -> None:
-        skipped.append(Skipped(str(error.filename), str(error.strerror).lower()))
+        skipped.append(Skipped(_as_text(str(error.filename)), str(error.strerror).lower()))
 
     seen = set()
     for place, folders, files in os.walk(root, onerror=note, followlinks=True):
-        status = os.stat(place)
+        try:
+            status = os.stat(place)
+        except OSError as error:  # it went meanwhile
+            note(error)
+            continue
         if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was searched
             folders.clear()
             continue
@@ -247,6 +280,11 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _as_text(name: str) -> str:
+    """Return a name that is not UTF-8 with its other bytes as \\xNN."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 # --- manifests ------------------------------------------------------------------------------
 
 
@@ -254,34 +292,30 @@ def _manifest(path: Path) -> Corpus:
     clips: list[Clip] = []
     skipped: list[Skipped] = []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey=_EXTRA, restval="")
-            header = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = header
-            path_column = _path_column(path, header)
-            for row in reader:
-                extra = any(row.pop(_EXTRA, ()))
-                if not extra and not any(map(str.strip, row.values())):
-                    continue
-                try:
-                    if extra:
-                        raise ValueError("more cells than columns")
-                    clips.append(_clip(path.parent, path_column, row))
-                except (ValueError, OSError) as error:
-                    reason = f"{error} (line {reader.line_num})"
-                    skipped.append(Skipped(row[path_column] or path.name, reason))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(path, f"not a CSV in UTF-8 ({error})", "save it as one") from error
+        names, rows = read_table(path)
+        path_column = _path_column(path, names)
+        requests = Requests.of([name for name in names if name != path_column])
+    except TableError as error:
+        raise CorpusError(path, error.reason, error.advice) from error
+    for row in rows:
+        try:
+            if row.problem:
+                raise ValueError(row.problem)
+            clips.append(_clip(path.parent, path_column, requests, row))
+        except (ValueError, OSError) as error:
+            reason = f"{error} (line {row.line})"
+            skipped.append(Skipped(row.cells[path_column] or path.name, reason))
     if not clips and not skipped:
         raise CorpusError(path, "no rows below the header", "list a recording in each")
     return Corpus(str(path), path.parent, tuple(clips), tuple(skipped))
 
 
-def _path_column(path: Path, header: list[str]) -> str:
-    for name in PATH_COLUMNS:
-        if name in header:
-            return name
-    found = ", ".join(header) or "nothing"
+def _path_column(path: Path, names: list[str]) -> str:
+    for wanted in PATH_COLUMNS:
+        for name in sorted(names, key=wanted.__eq__, reverse=True):  # the exact spelling first
+            if name.casefold() == wanted:
+                return name
+    found = ", ".join(names) or "nothing"
     raise CorpusError(
         path,
         f"the first line holds {found}",
@@ -290,33 +324,29 @@ def _path_column(path: Path, header: list[str]) -> str:
     )
 
 
-def _clip(folder: Path, path_column: str, row: dict[str, str]) -> Clip:
-    name = row[path_column].strip()
+def _clip(folder: Path, path_column: str, requests: Requests, row: Row) -> Clip:
+    name = row.cells[path_column].strip()
     if not name:
         raise ValueError("no path")
     path = folder / name
     if not path.is_file():
         raise ValueError("not a file" if path.exists() else "not there")
-    start_s = _seconds(row, START_COLUMNS) or 0.0
-    end_s = _seconds(row, END_COLUMNS)
-    if end_s is not None and end_s <= start_s:
-        raise ValueError(f"ends at {end_s:g} s, not after its start at {start_s:g} s")
-    special = (path_column, *START_COLUMNS, *END_COLUMNS)
-    columns = {key: value for key, value in row.items() if key not in special}
-    return Clip(path, start_s, end_s, columns, Path(name).as_posix())
+    start_s, end_s = requests.part(row.cells)
+    if any(row.cells[name].strip() for name in (*requests.sample_rate, *requests.channel)):
+        _check_format(path, requests, row)
+    special = {path_column, *requests.times}
+    columns = {key: value for key, value in row.cells.items() if key not in special}
+    return Clip(path, start_s, end_s, columns, Path(name).as_posix(), row.line)
 
 
-def _seconds(row: dict[str, str], names: Sequence[str]) -> float | None:
-    for name in names:
-        if text := row.get(name, "").strip():
-            try:
-                value = float(text)
-            except ValueError:
-                value = math.nan
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {text!r}, expected seconds such as 1.5")
-            return value
-    return None
+def _check_format(path: Path, requests: Requests, row: Row) -> None:
+    from tiny_audio_ssl.audio import io  # imports NumPy and the audio libraries
+
+    try:
+        rate_hz, channels = io.format_of(path)
+    except io.AudioError:
+        return  # listed with its reason when it is decoded
+    requests.check_format(row.cells, rate_hz, channels)
 
 
 # --- built-in sounds ------------------------------------------------------------------------

@@ -16,9 +16,17 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, AudioError, stream, to_int16
+from tiny_audio_ssl.audio.errors import AudioError, in_words
+from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, stream, to_int16
+from tiny_audio_ssl.audio.waveform import Waveform, full_scale_of
 from tiny_audio_ssl.data.shard_index import Index
-from tiny_audio_ssl.data.shards import CHANGED, NO_SAMPLES, Pcm, ShardWriter, Stat, in_words
+from tiny_audio_ssl.data.shards import (
+    CHANGED,
+    NO_SAMPLES,
+    ShardWriter,
+    Stat,
+    settled_stat,
+)
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import sha256
 from tiny_audio_ssl.utils.progress import ProgressBar
@@ -39,9 +47,12 @@ def decode(
     Content that the shards hold already gets a row without samples.
 
     Returns:
-        Reasons by path, for files that could not be hashed; the cache keeps nothing of them.
+        Reasons by path, for files that could not be read for now, such as on a disk that fails;
+        the cache keeps nothing of them.
     """
     workers = workers or default_workers()
+    if multiprocessing.current_process().daemon:  # such a process may not start others
+        workers = 1
     with _display(len(sizes), progress) as show:
         if workers == 1 or (len(sizes) < FEW_FILES and sum(sizes.values()) < BATCH_BYTES):
             return _decode_here(sizes, folder, show)
@@ -95,33 +106,58 @@ def _write_shards(
             while left and shard.bytes < SHARD_BYTES:
                 path = left.popleft()
                 try:
-                    stat, digest = Stat.of(path), sha256(Path(path))
+                    stat, digest = settled_stat(path), sha256(Path(path))
                 except OSError as error:
                     gone[path] = in_words(error)
                 else:
                     if digest in known:
                         shard.add(stat, digest, 0, NO_SAMPLES)
+                    elif reason := _add(shard, stat, digest, report):
+                        gone[path] = reason
                     else:
-                        _add(shard, stat, digest, report)
                         known.add(digest)
                 report(1, 0.0)
     return gone
 
 
-def _add(shard: ShardWriter, stat: Stat, digest: str, report: Report) -> None:
-    chunk = 0
-    reason = None
+def _add(shard: ShardWriter, stat: Stat, digest: str, report: Report) -> str | None:
+    """Decode a file into a shard, with a reason if it can't be used.
+
+    Returns:
+        A reason that says nothing of the file's content: the system could not read it for now.
+    """
+    chunks = _chunks(stream(stat.path))
+    chunk, reason, passing = 0, None, None
     try:
-        for pcm in _chunks(map(to_int16, stream(stat.path))):
-            shard.add(stat, digest, chunk, pcm)
-            chunk += 1
-            report(0, len(pcm) / SAMPLE_RATE_HZ)
-    except AudioError as error:
-        reason = error.reason
-    if _has_changed(stat):
+        while (found := _next(chunks)) is not None:
+            if not isinstance(found, Exception):
+                full_scale = full_scale_of(found)
+                pcm = to_int16(found / np.float32(full_scale))
+                shard.add(stat, digest, chunk, pcm, full_scale=full_scale)
+                chunk += 1
+                report(0, len(pcm) / SAMPLE_RATE_HZ)
+                continue
+            known = found.reason if isinstance(found, AudioError) else None
+            reason = known or f"unreadable: {in_words(found)}"
+            if isinstance(found.__cause__ or found, OSError | MemoryError):
+                passing, reason = reason, CHANGED
+            break
+    except KeyboardInterrupt:
+        shard.add(stat, digest, chunk, NO_SAMPLES, CHANGED)
+        raise
+    if passing is None and _has_changed(stat):
         reason = CHANGED
-    if reason:
+    if reason and (chunk or not passing):
         shard.add(stat, digest, chunk, NO_SAMPLES, reason)
+    return passing
+
+
+def _next(chunks: Iterator[Waveform]) -> Waveform | Exception | None:
+    """Return the next samples, None at the end, or the error: whatever the decoder raises."""
+    try:
+        return next(chunks, None)
+    except Exception as error:
+        return error
 
 
 def _has_changed(stat: Stat) -> bool:
@@ -131,8 +167,8 @@ def _has_changed(stat: Stat) -> bool:
         return True
 
 
-def _chunks(blocks: Iterable[Pcm]) -> Iterator[Pcm]:
-    held = NO_SAMPLES
+def _chunks(blocks: Iterable[Waveform]) -> Iterator[Waveform]:
+    held = np.zeros(0, np.float32)
     for block in blocks:
         held = np.concatenate([held, block])
         while len(held) >= CHUNK_SAMPLES:

@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tiny_audio_ssl.audio.errors import in_words
+from tiny_audio_ssl.audio.waveform import Waveform
 from tiny_audio_ssl.data.shards import (
     ABOUT,
     CHANGED,
-    NO_SAMPLES,
     Ints,
     Pcm,
     Shard,
     Stat,
     describe,
-    in_words,
     mapped,
 )
 
@@ -38,15 +38,18 @@ class SampleStore:
         self.shard: Ints = np.repeat(np.arange(len(shards)), rows)  # [rows], as all three
         self.offset: Ints = np.concatenate([none, *(shard.offset for shard in shards)])
         self.samples: Ints = np.concatenate([none, *(shard.samples for shard in shards)])
+        self.step = np.concatenate(  # [rows] what the integer 1 stands for
+            [np.zeros(0, np.float32), *(_steps(shard) for shard in shards)]
+        )
         self._maps: dict[int, npt.NDArray[np.uint8]] = {}
 
-    def read(self, row: int, start: int, count: int) -> Pcm:
-        """Return samples of the file that begins at `row`: int16 `[count]`, if possible a view."""
+    def read(self, row: int, start: int, count: int) -> Waveform:
+        """Return samples of the file that begins at `row`: float32 `[count]`."""
         chunk = int(self.samples[row])  # all but the last are this long
         row, start = row + start // chunk, start % chunk
-        parts = [NO_SAMPLES]
+        parts = [np.zeros(0, np.float32)]
         while count > 0:
-            parts.append(self._row(row)[start : start + count])
+            parts.append(self._row(row)[start : start + count] * self.step[row])
             count -= len(parts[-1])
             row, start = row + 1, 0
         return parts[-1] if len(parts) <= 2 else np.concatenate(parts)
@@ -59,6 +62,11 @@ class SampleStore:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_maps": {}}
+
+
+def _steps(shard: Shard) -> Waveform:
+    full_scale: Waveform = shard.about["full_scale"].to_numpy()
+    return full_scale / np.float32(32768)
 
 
 class StoredFile(NamedTuple):

@@ -7,6 +7,8 @@ consecutive, and all but the last hold a full minute:
     sha256                           of its content
     chunk                            0, 1, ...: which minute
     reason                           on the last row of a file that can't be used: why
+    full_scale                       what the largest integer stands for: 1, or more for sound
+                                     beyond full scale
     pcm                              16-bit samples, mono, 16 kHz
 
 A shard appears complete or not at all, is never changed, and may be deleted at any time.
@@ -17,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
@@ -31,6 +34,9 @@ from tiny_audio_ssl.errors import UserError
 FLUSH_BYTES = 8 * 2**20  # what a writer holds in memory
 CHANGED = "changed while it was read"  # the reason that is forgotten: the file is tried again
 
+STEP_NS = 20_000_000  # in which Linux, macOS and Windows may give two changes of a file one time
+COARSE_STEP_NS = 2_000_000_000  # of FAT, and of other systems with times in whole seconds
+
 SCHEMA = pa.schema(
     [
         ("path", pa.string()),
@@ -40,6 +46,7 @@ SCHEMA = pa.schema(
         ("sha256", pa.string()),
         ("chunk", pa.int32()),
         ("reason", pa.string()),
+        ("full_scale", pa.float32()),
         ("pcm", pa.large_list(pa.int16())),
     ]
 )
@@ -64,17 +71,27 @@ class Stat(NamedTuple):
         return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def in_words(error: OSError) -> str:
-    """Return in a few words why a file could not be read."""
-    missing = isinstance(error, FileNotFoundError)
-    return "not there" if missing else (error.strerror or str(error)).lower()
+def settled_stat(path: str) -> Stat:
+    """Return the stat of a file, once any later change to the file would give it another.
+
+    A file system keeps times in steps. A file that was written in this step could be written once
+    more with the same size and times, and would not be recognized as changed.
+    """
+    stat = Stat.of(path)
+    changed_ns = max(stat.mtime_ns, stat.ctime_ns)
+    step_ns = COARSE_STEP_NS if changed_ns % 10**9 == 0 else STEP_NS
+    age_ns = time.time_ns() - changed_ns
+    if 0 <= age_ns < step_ns:
+        time.sleep((step_ns - age_ns) / 1e9)
+        stat = Stat.of(path)
+    return stat
 
 
 # --- writing --------------------------------------------------------------------------------
 
 
 class ShardWriter:
-    """A shard being written: complete if the `with` block raises nothing, otherwise deleted.
+    """A shard being written: complete if the `with` block ends or is interrupted, else deleted.
 
     It is locked until then, so that `sweep` can tell it from leftovers. `bytes`: size of the
     samples so far.
@@ -88,9 +105,17 @@ class ShardWriter:
         self._file, self._lock = _locked_file(folder)
         self._writer = pa.ipc.new_file(self._file, SCHEMA)
 
-    def add(self, stat: Stat, digest: str, chunk: int, pcm: Pcm, reason: str | None = None) -> None:
+    def add(
+        self,
+        stat: Stat,
+        digest: str,
+        chunk: int,
+        pcm: Pcm,
+        reason: str | None = None,
+        full_scale: float = 1.0,
+    ) -> None:
         self._is_empty = False
-        self._rows.append((*stat, digest, chunk, reason, pcm))
+        self._rows.append((*stat, digest, chunk, reason, full_scale, pcm))
         self.bytes += pcm.nbytes
         self._held_bytes += pcm.nbytes
         if self._held_bytes >= FLUSH_BYTES:
@@ -128,7 +153,7 @@ class ShardWriter:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if error is None and not self._is_empty:
+            if isinstance(error, KeyboardInterrupt | None) and not self._is_empty:
                 self.finish()
         finally:
             self.discard()  # nothing is left of a finished shard

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,13 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.waveform import as_waveform, check, check_rate
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.embedding.long import embed_in_parts, parts_of
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.utils.ranges import DURATION_S, Range, checked_number
 from tiny_audio_ssl.version import __version__
 
-LONGEST_PASS_S = 60.0  # of a whole recording at once; a longer one is the mean of its parts
 Floats = NDArray[np.float32]
 
 
@@ -94,19 +95,27 @@ class Embedder:
     def embed(self, waveform: ArrayLike, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Floats:
         """[N] -> [D], or a batch of mono waveforms [B, N] -> [B, D]; float32, unbounded.
 
-        `waveform` is float, -1..1, of any length; a waveform shorter than one window (25 ms) is
-        padded with zeros. Other rates than 16 kHz are resampled. Raises `UserError` for integers,
-        NaN, no samples, or more than two dimensions.
+        `waveform` is float, of any length, with full scale at -1..1 (see `audio.waveform`); one
+        shorter than a window of the front-end (25 ms) is padded with zeros, and the embedding of
+        one longer than a minute is the mean over equal parts, as for files. Other rates than
+        16 kHz are resampled. Raises `UserError` for integers, NaN, another scale, no samples,
+        [samples, channels], more than two dimensions, or a sample rate below 1 kHz.
         """
-        wave = _checked(waveform)
+        wave = as_waveform(waveform, "[samples]", "[batch, samples]")
+        check_rate(sample_rate_hz)
         if sample_rate_hz != SAMPLE_RATE_HZ:
             rows = [
                 audio.resample(row, sample_rate_hz, SAMPLE_RATE_HZ) for row in np.atleast_2d(wave)
             ]
             wave = np.stack(rows).reshape(*wave.shape[:-1], -1)
-        batch = torch.from_numpy(np.ascontiguousarray(np.atleast_2d(wave)))
-        embedding: Floats = self.model(self.model.frontend.padded(batch)).numpy()
+            check(wave, "[samples]", "[batch, samples]")  # resampling makes peaks higher
+        embedding = embed_in_parts(self._embed, np.atleast_2d(wave))
         return embedding.reshape(*wave.shape[:-1], self.dim)
+
+    def _embed(self, waves: Floats) -> Floats:
+        batch = torch.from_numpy(np.ascontiguousarray(waves))
+        embedding: Floats = self.model(self.model.frontend.padded(batch)).numpy()
+        return embedding
 
 
 @dataclass(frozen=True)
@@ -121,19 +130,29 @@ class Span:
 def spans(
     recordings: Recordings, window_s: float | None = None, hop_s: float | None = None
 ) -> list[Span]:
-    """Return whole recordings, or windows, the last of which ends with the recording."""
+    """Return whole recordings, or windows, the last of which ends with the recording.
+
+    Raises `UserError` for lengths that are not finite or shorter than a sample, and for a hop
+    without a window.
+    """
     if window_s is None:
+        if hop_s is not None:
+            raise UserError(f"hop_s is {hop_s}, but there are no windows; give window_s too")
         return [Span(i, 0, int(n)) for i, n in enumerate(recordings.samples)]
-    window = round(window_s * SAMPLE_RATE_HZ)
-    hop = round((hop_s or window_s) * SAMPLE_RATE_HZ)
-    if window < 1 or hop < 1:
-        raise UserError(f"window {window_s} s, hop {hop_s} s: both must be longer than a sample")
+    window = _samples("window_s", window_s)
+    hop = window if hop_s is None else _samples("hop_s", hop_s)
     found = []
     for clip, samples in enumerate(recordings.samples.tolist()):
         last = max(0, samples - window)
         starts = [*range(0, last, hop), last]
         found += [Span(clip, start, min(window, samples)) for start in starts]
     return found
+
+
+def _samples(name: str, duration_s: float) -> int:
+    shortest = Range(1 / SAMPLE_RATE_HZ, DURATION_S.high)
+    seconds: float = checked_number(name, duration_s, shortest)
+    return round(seconds * SAMPLE_RATE_HZ)
 
 
 def embed_spans(
@@ -144,10 +163,9 @@ def embed_spans(
     batch_size: int = 32,
 ) -> Iterator[Floats]:
     """Yield the embeddings [n, D] of the spans in their order, a batch at a time."""
-    longest = round(LONGEST_PASS_S * SAMPLE_RATE_HZ)
-    for batch in _equal_lengths(wanted, longest, batch_size):
-        if batch[0].samples > longest:
-            yield _embed_long(embedder, recordings, batch[0], longest)[None]
+    for batch in _equal_lengths(wanted, batch_size):
+        if len(parts_of(batch[0].samples)) > 1:
+            yield _embed_long(embedder, recordings, batch[0])[None]
         else:
             waves = [recordings.read(s.clip, s.start, s.samples) for s in batch]
             yield embedder.embed(np.stack(waves))
@@ -160,8 +178,8 @@ def embed_all(
     """Return one embedding of each recording: float32 [recordings, D].
 
     With `window_s`, the mean over windows of that length, the last of which ends with the
-    recording; without, the embedding of the whole recording (of one longer than `LONGEST_PASS_S`,
-    the mean over equal parts).
+    recording; without, the embedding of the whole recording (of one longer than
+    `long.LONGEST_PASS_S`, the mean over equal parts).
     """
     wanted = spans(recordings, window_s)
     totals = np.zeros((len(recordings), embedder.dim))
@@ -173,13 +191,14 @@ def embed_all(
     return (totals / windows[:, None]).astype(np.float32)
 
 
-def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[list[Span]]:
+def _equal_lengths(wanted: Sequence[Span], size: int) -> Iterator[list[Span]]:
     """Yield batches of neighboring spans of equal length, so that a batch is a plain array."""
     batch: list[Span] = []
     room = size * SAMPLE_RATE_HZ * 5  # samples: long spans go in smaller batches
     for span in wanted:
         full = len(batch) == size or len(batch) * span.samples >= room
-        if batch and (full or span.samples != batch[0].samples or span.samples > longest):
+        is_long = len(parts_of(span.samples)) > 1
+        if batch and (full or span.samples != batch[0].samples or is_long):
             yield batch
             batch = []
         batch.append(span)
@@ -187,27 +206,11 @@ def _equal_lengths(wanted: Sequence[Span], longest: int, size: int) -> Iterator[
         yield batch
 
 
-def _embed_long(
-    embedder: EmbeddingModel, recordings: Recordings, span: Span, longest: int
-) -> Floats:
-    """Return the mean over equal parts of at most `longest` samples, for constant memory."""
-    parts = -(-span.samples // longest)
-    edges = np.linspace(0, span.samples, parts + 1).astype(int)
+def _embed_long(embedder: EmbeddingModel, recordings: Recordings, span: Span) -> Floats:
+    """Return what `embed_in_parts` does, with one part in memory at a time."""
+    parts = parts_of(span.samples)
     total = np.zeros(embedder.dim)
-    for start, end in pairwise(edges):
-        wave = recordings.read(span.clip, span.start + int(start), int(end - start))
+    for start, end in parts:
+        wave = recordings.read(span.clip, span.start + start, end - start)
         total += embedder.embed(wave[None])[0]
-    return (total / parts).astype(np.float32)
-
-
-def _checked(waveform: ArrayLike) -> Floats:
-    wave = np.asarray(waveform)
-    if not np.issubdtype(wave.dtype, np.floating):
-        raise UserError(
-            f"waveform of {wave.dtype}; expected floats in -1..1: divide int16 samples by 32768"
-        )
-    if wave.ndim not in (1, 2) or wave.size == 0:
-        raise UserError(f"waveform of shape {wave.shape}; expected [samples] or [batch, samples]")
-    if not np.isfinite(wave).all():
-        raise UserError("waveform has NaN or infinite samples")
-    return wave.astype(np.float32)
+    return (total / len(parts)).astype(np.float32)

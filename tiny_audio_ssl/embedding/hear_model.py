@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.audio.waveform import as_waveform
+from tiny_audio_ssl.embedding.long import embed_in_parts
 from tiny_audio_ssl.errors import UserError
 
 Floats = npt.NDArray[np.float32]
@@ -59,7 +61,10 @@ class HearModel:
 
     def embed(self, waves: Floats) -> Floats:
         """Mono waveforms [B, N], -1..1, 16 kHz -> embeddings float32 [B, D]."""
-        embeddings: Floats = self(torch.from_numpy(np.ascontiguousarray(waves, np.float32))).numpy()
+        return embed_in_parts(self._embed, as_waveform(waves, "[batch, samples]"))
+
+    def _embed(self, waves: Floats) -> Floats:
+        embeddings: Floats = self(torch.from_numpy(np.ascontiguousarray(waves))).numpy()
         return embeddings
 
     @torch.no_grad()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from tiny_audio_ssl.audio.waveform import check
+from tiny_audio_ssl.embedding.long import embed_in_parts
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.readout import MEL_STATISTICS, mel_statistics
@@ -36,5 +38,6 @@ def load_model(model_file_path: str = "") -> MelStatistics:
 
 
 def get_scene_embeddings(audio: Tensor, model: MelStatistics) -> Tensor:
-    embeddings: Tensor = model(audio)
-    return embeddings
+    """[sounds, samples] -> one embedding of each; raises `UserError` for other samples."""
+    check(audio, "[sounds, samples]")
+    return embed_in_parts(model, audio)

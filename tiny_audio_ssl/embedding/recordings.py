@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,13 @@ from tiny_audio_ssl.data.corpus import Skipped, open_corpora
 from tiny_audio_ssl.embedding.embedder import Embedder, Floats, Span, embed_spans, load, spans
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.ownership import check_target
+from tiny_audio_ssl.utils.text import inert_path
+
+TIMES = ("start_s", "end_s")
+OURS = ("path", *TIMES)  # the first columns of a table beside a .npy
+EMBEDDING = "embedding"
+CHECKPOINT_KEY = b"checkpoint_sha256"  # in the metadata of a .parquet
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,8 @@ class Embeddings:
 
     Attributes:
         vectors: float32 [rows, D].
-        rows: for each, `path`, `start_s`, `end_s` and the columns of the manifest.
+        rows: for each, `path`, `start_s`, `end_s` and the columns of the manifest; a column with
+            one of these names, or `embedding` in a .parquet, is called `manifest_...`.
         skipped: recordings that could not be used, and why.
     """
 
@@ -50,7 +58,8 @@ def embed(
     Args:
         run: folder of a run, or of a checkpoint (`RUN/best`).
         sources: files, folders, CSV manifests, or `builtin` for the built-in sounds.
-        window_s: length of a window; None: one embedding of each whole recording.
+        window_s: length of a window; None: one embedding of each whole recording (of one longer
+            than a minute, the mean over equal parts, as `load(run).embed` gives).
         hop_s: from the start of one window to the start of the next; None: a window's length.
         readout: parts of the embedding; None: those that the checkpoint names.
         cache_dir: folder for decoded audio.
@@ -73,7 +82,9 @@ def embed(
     recordings = open_cache(corpus, cache_dir, strict=strict, progress=progress)
     wanted = spans(recordings, window_s, hop_s)
     vectors = np.concatenate(list(embed_spans(embedder, recordings, wanted)))
-    return Embeddings(vectors, [_row(recordings, span) for span in wanted], recordings.skipped)
+    given = _given_names(recordings)
+    rows = [_row(recordings, span, given) for span in wanted]
+    return Embeddings(vectors, rows, recordings.skipped)
 
 
 def write(
@@ -84,32 +95,66 @@ def write(
     A .parquet holds path, times, manifest columns and embedding; a .npy holds the embeddings
     [spans, D], and a .csv beside it the other columns.
 
-    Raises `UserError` when `target` ends with anything else.
+    Raises `UserError`: what `check_out` raises; `target` can't be written.
     """
-    writers = {".parquet": _write_parquet, ".npy": _write_npy}
-    if target.suffix not in writers:
-        raise UserError(f"{target}: ends with {target.suffix!r}; expected {' or '.join(writers)}")
-    with atomic_file(target) as work:
-        writers[target.suffix](work, embedder, recordings, wanted, **kw)
-    if target.suffix == ".npy":
-        _write_rows(target.with_suffix(".csv"), recordings, wanted)
+    check_out(target, ())
+    if target.suffix == ".parquet":
+        with atomic_file(target) as work:
+            _write_parquet(work, embedder, recordings, wanted, **kw)
+        return
+    with atomic_file(target.with_suffix(".csv")) as table, atomic_file(target) as work:
+        _write_npy(work, embedder, recordings, wanted, **kw)
+        _write_rows(table, recordings, wanted)
+
+
+def check_out(target: Path, inputs: Iterable[str | Path]) -> None:
+    """Raise `UserError` if embeddings can't be written to `target`.
+
+    It ends with neither .parquet nor .npy; or it, or the table beside it, is one of the inputs or
+    was not written by this.
+    """
+    if target.suffix == ".parquet":
+        check_target(target, _is_parquet_of_ours, inputs)
+    elif target.suffix == ".npy":
+        for file in (target, target.with_suffix(".csv")):
+            check_target(file, _is_of_a_pair, inputs)
+    else:
+        raise UserError(f"{target}: ends with {target.suffix!r}; expected .parquet or .npy")
+
+
+def _is_parquet_of_ours(path: Path) -> bool:
+    return CHECKPOINT_KEY in (pq.read_schema(path).metadata or {})
+
+
+def _is_of_a_pair(path: Path) -> bool:
+    """Return whether a .npy of embeddings and the table of its rows lie beside each other."""
+    table = np.load(path.with_suffix(".npy"), mmap_mode="r")
+    with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    named = header[: len(OURS)] == [*OURS]
+    return named and table.dtype == np.float32 and table.ndim == 2 and len(table) == len(rows)
 
 
 def _write_parquet(
     work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
 ) -> None:
-    names = _column_names(recordings)
+    given = _given_names(recordings, (*OURS, EMBEDDING))
+    names = [*OURS, *given.values()]
     schema = pa.schema(
         [
-            *[(name, pa.float64() if name.endswith("_s") else pa.string()) for name in names],
-            ("embedding", pa.list_(pa.float32(), embedder.dim)),
+            *[(name, pa.float64() if name in TIMES else pa.string()) for name in names],
+            (EMBEDDING, pa.list_(pa.float32(), embedder.dim)),
         ],
-        metadata={"checkpoint_sha256": embedder.sha256, "sample_rate_hz": str(SAMPLE_RATE_HZ)},
+        metadata={
+            CHECKPOINT_KEY: embedder.sha256,
+            "sample_rate_hz": str(SAMPLE_RATE_HZ),
+            "embedding_of": "start_s to end_s of its row; over a minute, the mean of equal parts",
+        },
     )
     first = 0
     with pq.ParquetWriter(work, schema) as writer:
         for embeddings in embed_spans(embedder, recordings, wanted, **kw):
-            rows = [_row(recordings, s) for s in wanted[first : first + len(embeddings)]]
+            rows = [_row(recordings, s, given) for s in wanted[first : first + len(embeddings)]]
             first += len(embeddings)
             flat = pa.array(embeddings.ravel())
             vectors = pa.FixedSizeListArray.from_arrays(flat, embedder.dim)
@@ -121,32 +166,47 @@ def _write_parquet(
 def _write_npy(
     work: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
 ) -> None:
-    shape = (len(wanted), embedder.dim)
-    table = np.lib.format.open_memmap(work, mode="w+", dtype=np.float32, shape=shape)
-    first = 0
-    for embeddings in embed_spans(embedder, recordings, wanted, **kw):
-        table[first : first + len(embeddings)] = embeddings
-        first += len(embeddings)
-    table.flush()
+    # Not into a memory map: where the disk is full, that ends the process by a signal.
+    about = {"descr": "<f4", "fortran_order": False, "shape": (len(wanted), embedder.dim)}
+    with work.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, about)
+        for embeddings in embed_spans(embedder, recordings, wanted, **kw):
+            file.write(np.ascontiguousarray(embeddings, "<f4").tobytes())
 
 
-def _write_rows(target: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
-    with atomic_file(target) as work, work.open("w", newline="") as file:
-        writer = csv.DictWriter(file, _column_names(recordings))
+def _write_rows(work: Path, recordings: Recordings, wanted: Sequence[Span]) -> None:
+    with work.open("w", newline="", encoding="utf-8") as file:
+        given = _given_names(recordings)
+        writer = csv.DictWriter(file, [*OURS, *given.values()])
         writer.writeheader()
-        writer.writerows(_row(recordings, span) for span in wanted)
+        for span in wanted:
+            row = _row(recordings, span, given)
+            writer.writerow(row | {"path": inert_path(row["path"])})
 
 
-def _column_names(recordings: Recordings) -> list[str]:
-    others = dict.fromkeys(name for clip in recordings.clips for name in clip.columns)
-    return ["path", "start_s", "end_s", *(n for n in others if n not in ("start_s", "end_s"))]
+def _given_names(recordings: Recordings, ours: Sequence[str] = OURS) -> dict[str, str]:
+    """Return the name that each column of the manifest has in the output.
+
+    One that is called like a column of ours is called `manifest_...` there.
+    """
+    given = dict.fromkeys(name for clip in recordings.clips for name in clip.columns)
+    taken = {*ours, *given}
+    names = {}
+    for name in given:
+        new = name
+        while new in ours or (new != name and new in taken):
+            new = f"manifest_{new}"
+        taken.add(new)
+        names[name] = new
+    return names
 
 
-def _row(recordings: Recordings, span: Span) -> dict[str, Any]:
+def _row(recordings: Recordings, span: Span, given: Mapping[str, str]) -> dict[str, Any]:
     clip = recordings.clips[span.clip]
     start_s = clip.start_s + span.start / SAMPLE_RATE_HZ
     times = {
         "start_s": round(start_s, 6),
         "end_s": round(start_s + span.samples / SAMPLE_RATE_HZ, 6),
     }
-    return {**clip.columns, "path": str(clip.path), **times}
+    columns = {given[name]: text for name, text in clip.columns.items()}
+    return {**columns, "path": str(clip.path), **times}

@@ -10,6 +10,7 @@ Settings and the way through:
 Making an artifact:
 
 - `forms`: formats, precisions and inputs that there are
+- `equalize`: channels of like ranges, before quantization
 - `lowering`: rewrite a model to operators that a mobile runtime takes
 - `to_executorch`, `to_onnx`: write the file
 - `quantize`, `half`, `weights_only`: int8, 16-bit float, int8 weights
@@ -28,6 +29,7 @@ Checking and describing it:
 - `reference`: outputs for clips that any device can make
 - `manifest`: manifest.json
 - `model_card`: MODEL_CARD.md
+- `replaceable`: what a repeated export may replace
 - `verify`: check that an export is unchanged
 - `artifact_model`: an artifact as a model to probe
 - `android`: copy artifacts into an Android project

@@ -10,6 +10,8 @@ from typing import Any
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export.replaceable import replaceable
+from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.files import atomic_folder
 
 ASSETS = Path("app/src/main/assets")
@@ -31,7 +33,8 @@ def assets_of(project: Path) -> Path:
 def install(export: Path, project: Path) -> tuple[Path, ...]:
     """Copy the artifacts that the app listens with, one for each runtime, and a manifest of them.
 
-    Returns the artifacts' paths in the project; what an earlier call put there is replaced.
+    Returns the artifacts' paths in the project. What an earlier call put there is replaced, and
+    nothing else.
 
     Raises `UserError`: not an Android project; an export folder that is incomplete, or without an
     artifact that takes sound.
@@ -44,7 +47,8 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
             f"{export}: no ONNX artifact that takes a stream or a waveform, with which the app "
             "listens; export with --format onnx and --input stream (or waveform)"
         )
-    with atomic_folder(assets / FOLDER) as work:
+    target = assets / FOLDER
+    with claimed_target(target), atomic_folder(target, replaceable(target, "export")) as work:
         for entry in chosen:
             shutil.copyfile(export / entry["file"], work / entry["file"])
         rest = {name: value for name, value in content.items() if name != manifest.SEAL}

@@ -17,11 +17,14 @@ from tiny_audio_ssl.evaluation.probing.heads import Head
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.config import Precision
+from tiny_audio_ssl.export.equalize import equalized
 from tiny_audio_ssl.export.forms import Form, as_input, network
 from tiny_audio_ssl.export.heads import ScoreParity, compare_scores, output_names, with_heads
-from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare, run_singly
+from tiny_audio_ssl.export.lowering import folded
+from tiny_audio_ssl.export.parity import OWN, Parity, compare_kinds, run_singly
 from tiny_audio_ssl.export.precision_search import PrecisionTarget, PrecisionTrial, smallest
 from tiny_audio_ssl.export.profile import time_shares
+from tiny_audio_ssl.export.quantize import FLOAT_BLOCKS, at_gains
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.shapes import Shapes, try_corners
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
@@ -31,6 +34,7 @@ from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
 from tiny_audio_ssl.export.windows import Window, stack
 from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.utils.files import sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
 
@@ -65,6 +69,7 @@ class ExportPlan:
     shapes: Shapes
     calibration: list[Window]
     comparison: list[Window]
+    other_sound: Mapping[str, Tensor]  # by kind, to compare on too: waveforms [windows, samples]
     limits: Mapping[Precision, float]  # lowest signal-to-noise ratio, dB
     heads: Mapping[str, Head]
     stream: StreamShape | None
@@ -107,8 +112,7 @@ class ArtifactBuilder:
         plan = self.plan
         if len(plan.shapes.corners(form)) > 1:
             module = with_heads(network(self.model, form.input), plan.heads)
-            limit = MIN_SNR_DB[form.precision]
-            try_corners(plan.shapes, form, self.model, module, open_outputs(path), path, limit)
+            try_corners(plan.shapes, form, self.model, module, open_outputs(path), path)
         parity, scores = self._parity(form, path)
         entry = manifest.entry(form, self.model, plan.samples, path, plan.heads, plan.shapes)
         return _made(form, path, entry, parity, operators, scores, shares)
@@ -116,9 +120,12 @@ class ArtifactBuilder:
     def _write(self, form: Form, path: Path) -> tuple[Operators | None, dict[str, float]]:
         """Write the file; return its operators and the time of those outside the delegate."""
         plan = self.plan
-        module = with_heads(network(self.model, form.input), plan.heads)
+        int8 = form.precision == "int8"
+        module = with_heads(
+            network(self._equalized if int8 else self.model, form.input), plan.heads
+        )
         example, dims = plan.shapes.example(self.model, form), plan.shapes.dims(form)
-        data = self._inputs(form, plan.calibration) if form.precision == "int8" else None
+        data = as_input(self.model, form.input, self._calibration) if int8 else None
         with exporters_hushed():
             if form.format == "onnx":
                 names = output_names(plan.heads)
@@ -131,9 +138,10 @@ class ArtifactBuilder:
     def _make_stream(self, form: Form, folder: Path) -> Made:
         plan = self.plan
         assert plan.stream is not None
-        network = StreamEncoder(self.model, plan.stream)
+        int8 = form.precision == "int8"
+        network = StreamEncoder(self._equalized if int8 else self.model, plan.stream)
         path, parity, shares = folder / form.file, None, {}
-        data = stack(plan.calibration) if form.precision == "int8" else None
+        data = self._calibration if int8 else None
         with exporters_hushed():
             operators = to_stream(network, form.format, path, form.precision, data)
             if operators and operators.portable:
@@ -141,30 +149,55 @@ class ArtifactBuilder:
         entry = stream_entry(form, self.model, network, path)
         if plan.comparison:
             stream = Stream(open_outputs(path), entry["stream"])
-            waves, limit = stack(plan.comparison), plan.limits[form.precision]
-            parity = stream_parity(stream, self.model, plan.stream, waves, limit)
+            limit = plan.limits[form.precision]
+            parity = stream_parity(stream, self.model, plan.stream, self._sound, limit)
         return _made(form, path, entry, parity, operators, {}, shares)
 
     def _parity(self, form: Form, path: Path) -> tuple[Parity | None, dict[str, ScoreParity]]:
         if not self.plan.comparison:
             return None, {}
-        found = run_singly(open_outputs(path), self._inputs(form, self.plan.comparison))
-        parity = compare(found[0], self._expected[0], self.plan.limits[form.precision])
-        scores = zip(self.plan.heads, found[1:], self._expected[1:], strict=True)
+        run = open_outputs(path)
+        found = {
+            kind: run_singly(run, as_input(self.model, form.input, waves))
+            for kind, waves in self._sound.items()
+        }
+        parity = compare_kinds(
+            {kind: (rows[0], self._expected[kind][0]) for kind, rows in found.items()},
+            self.plan.limits[form.precision],
+            self.model.encoder.learned_dim,
+        )
+        scores = zip(self.plan.heads, found[OWN][1:], self._expected[OWN][1:], strict=True)
         return parity, {n: compare_scores(got, want, form.precision) for n, got, want in scores}
 
     @cached_property
-    def _expected(self) -> list[Tensor]:
-        """The model's embeddings of the windows to compare on, then scores of each head."""
+    def _calibration(self) -> Tensor:
+        """Sound to quantize by [windows, samples]."""
+        return at_gains(stack(self.plan.calibration))
+
+    @cached_property
+    def _equalized(self) -> WaveformEncoder:
+        """The model with equalized channels, for int8."""
+        in_middle = "middle" in self.model.encoder.readout.parts  # whose maps leave the encoder
+        first = FLOAT_BLOCKS if in_middle else FLOAT_BLOCKS - 1
+        return equalized(folded(self.model), self._calibration, first)
+
+    @cached_property
+    def _sound(self) -> dict[str, Tensor]:
+        """Sound to compare on, by kind [windows, samples]."""
+        return {OWN: stack(self.plan.comparison), **self.plan.other_sound}
+
+    @cached_property
+    def _expected(self) -> dict[str, list[Tensor]]:
+        """The model's embeddings of the sound to compare on, then scores of each head; by kind."""
+        return {kind: self._eager_outputs(waves) for kind, waves in self._sound.items()}
+
+    def _eager_outputs(self, waves: Tensor) -> list[Tensor]:
         whole = with_heads(self.model, self.plan.heads)
         with torch.no_grad():
-            batches = [whole(batch) for batch in torch.split(stack(self.plan.comparison), 16)]
+            batches = [whole(batch) for batch in torch.split(waves, 16)]
         if not self.plan.heads:
             batches = [(batch,) for batch in batches]
         return [torch.cat(outputs) for outputs in zip(*batches, strict=True)]
-
-    def _inputs(self, form: Form, windows: list[Window]) -> Tensor:
-        return as_input(self.model, form.input, stack(windows))
 
     def _try(
         self, target: PrecisionTarget, form: Form, folder: Path

@@ -8,6 +8,7 @@ from typing import Literal
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import ANY, COUNT, COUNT_OR_0, DURATION_MS, SEED, check_numbers
 
 FormatName = Literal["executorch", "onnx"]
 Precision = Literal["fp32", "fp16", "int8-weights", "int8"]  # largest file first
@@ -52,7 +53,7 @@ class ExportConfig:
     parity_clips: int = 100
     """Other windows, on which artifact and model are compared."""
     min_snr_db: float | None = None
-    """Lowest signal-to-noise ratio of int8 embeddings; 10 if left out (fp32: always 60)."""
+    """Lowest signal-to-noise ratio of int8 embeddings; 20 if left out (fp32: always 60)."""
     target_snr_db: float | None = None
     """Keep only the smallest precision with this signal-to-noise ratio (25 is good)."""
     max_probe_drop: float | None = None
@@ -73,6 +74,19 @@ class ExportConfig:
                 value = (value,) if isinstance(value, str | Path) else tuple(value)
                 convert = Path if field.name in ("head", "probes") else str
                 object.__setattr__(self, field.name, tuple(map(convert, value)))
+        check_numbers(
+            self,
+            window_ms=DURATION_MS,
+            max_window_ms=DURATION_MS,
+            max_batch=COUNT,
+            packet_ms=DURATION_MS,
+            calibration_clips=COUNT_OR_0,
+            parity_clips=COUNT_OR_0,
+            min_snr_db=ANY,
+            target_snr_db=ANY,
+            max_probe_drop=ANY,
+            seed=SEED,
+        )
 
     @property
     def has_target(self) -> bool:
@@ -111,3 +125,6 @@ class TrainingExportConfig:
     """Clips in a training step; the artifact takes no other number."""
     license: str = NOT_STATED
     """License of the weights, for the manifest: a name such as apache-2.0."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, batch_size=COUNT)

@@ -22,11 +22,13 @@ from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
 from tiny_audio_ssl.export.parity import MIN_SNR_DB
 from tiny_audio_ssl.export.precision_search import PrecisionTarget, check_drop
-from tiny_audio_ssl.export.recordings import windows_of
+from tiny_audio_ssl.export.recordings import other_sound, windows_of
+from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.shapes import shapes_of
 from tiny_audio_ssl.export.streaming.stream_encoder import stream_shape
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder
 from tiny_audio_ssl.utils.quiet import exporters_hushed
@@ -67,7 +69,8 @@ def export(
 
     Args:
         run: a run's folder, or a checkpoint's (then `calibration` must name recordings).
-        out: the folder to make; RUN/export if None. An earlier export there is replaced.
+        out: the folder to make; RUN/export if None. The files of an earlier export there are
+            replaced; others, such as measurements and notes, are kept.
         config: all settings; the defaults if None.
         tasks: labeled recordings for `max_probe_drop`.
         progress: called with each artifact's file name before it is made.
@@ -86,11 +89,16 @@ def export(
     loaded = checkpoint.load(run, config.readout)
     target = _target(config, tasks)
     folder = Path(out) if out is not None else Path(run) / "export"
-    manifest.may_replace(folder)
+    inputs = _inputs(loaded, config, tasks)
+    replaceable(folder, "export", inputs)
     probes = _probe_scores(Path(run), config)
     plan, notes = _plan(Path(run), loaded, forms, config)
     builder = ArtifactBuilder(plan, progress)
-    with atomic_folder(folder) as work, torch.no_grad():
+    with (
+        claimed_target(folder),
+        atomic_folder(folder, replaceable(folder, "export", inputs)) as work,
+        torch.no_grad(),
+    ):
         made = builder.make_all(work) if target is None else builder.choose(work, target)
         content = _describe(plan, [artifact.form for artifact, _ in made])
         content["artifacts"] = [entry for _, entry in made]
@@ -100,6 +108,14 @@ def export(
         model_card.write(work, loaded, content, probes)
     artifacts = tuple(replace(a, path=folder / a.path.name) for a, _ in made)
     return ExportResult(folder, folder / manifest.MANIFEST, artifacts, tuple(notes))
+
+
+def _inputs(
+    loaded: Checkpoint, config: ExportConfig, tasks: Sequence[EvaluationTask]
+) -> list[str | Path]:
+    """Return the files and folders that an export reads."""
+    given = [config.calibration] if config.calibration else []
+    return [loaded.folder, *given, *config.head, *config.probes, *(task.source for task in tasks)]
 
 
 def add_latency(
@@ -145,8 +161,8 @@ def _plan(
     )
     limits = MIN_SNR_DB | ({} if config.min_snr_db is None else {"int8": config.min_snr_db})
     plan = ExportPlan(
-        loaded, forms, samples, shapes, windows.calibration, windows.comparison, limits, heads,
-        stream,
+        loaded, forms, samples, shapes, windows.calibration, windows.comparison,
+        other_sound(windows.comparison) if int8 else {}, limits, heads, stream,
     )  # fmt: skip
     return plan, windows.notes
 

@@ -24,6 +24,7 @@ from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import sha256, write_json
+from tiny_audio_ssl.utils.written_by import unreadable
 from tiny_audio_ssl.version import __version__
 
 FORMAT_VERSION = 3
@@ -172,24 +173,6 @@ def read(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def is_export(folder: Path) -> bool:
-    """Return whether an earlier export made this folder, so that another may replace it."""
-    try:
-        return "artifacts" in json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def may_replace(target: Path) -> None:
-    """Raise `UserError` if something other than an export is in the way."""
-    there = target.exists() and (not target.is_dir() or any(target.iterdir()))
-    if there and not is_export(target):
-        raise UserError(
-            f"{target}: there already, and not an export of tiny-audio-ssl (no manifest.json), so "
-            "it is not replaced; name another folder with --out"
-        )
-
-
 def _file(path: str | Path) -> Path:
     path = Path(path)
     return path / MANIFEST if path.is_dir() else path
@@ -212,11 +195,8 @@ def _parsed(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{file}: not a manifest ({error}); export again") from error
     if version not in READABLE_VERSIONS:
-        raise ManifestError(
-            f"{file}: format version {version}; this tiny-audio-ssl reads "
-            f"{' and '.join(map(str, READABLE_VERSIONS))}; "
-            "export again, or install the version that wrote it"
-        )
+        reads = f"format versions {' and '.join(map(str, READABLE_VERSIONS))}"
+        raise ManifestError(unreadable(file, f"format version {version}", reads, content))
     return dict(content)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,8 +17,10 @@ from tiny_audio_ssl.export.config import NOT_STATED
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.text import markdown
 
 MODEL_CARD = "MODEL_CARD.md"
+SEAL = "\n<!-- written by tiny-audio-ssl export, sha256 of the text above: "
 REFERENCES = ("random weights", "log-mel statistics", "log-mel statistics, all four")
 LATENCY_KEYS = ("artifact", "runtime", "p50_ms", "p90_ms", "device", "threads", "runs")
 LIMITS = """\
@@ -59,8 +62,24 @@ def write(
         f"## License\n\n{content['license']}",
     ]
     with atomic_file(folder / MODEL_CARD) as work:
-        work.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        work.write_text(_sealed("\n\n".join(parts) + "\n"), encoding="utf-8")
     return folder / MODEL_CARD
+
+
+def is_edited(card: Path) -> bool:
+    """Return whether a card is there that is not as `write` left it."""
+    try:
+        text = card.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return text != _sealed(text.rpartition(SEAL)[0])
+
+
+def _sealed(text: str) -> str:
+    """Return the text with its hash at its end, in a comment that pages do not show."""
+    return f"{text}{SEAL}{hashlib.sha256(text.encode()).hexdigest()} -->\n"
 
 
 def scores_of(found: Sequence[Score], run: Path) -> tuple[Score, ...]:
@@ -89,7 +108,7 @@ def _header(content: Mapping[str, Any]) -> str:
 
 
 def _outputs(content: Mapping[str, Any]) -> str:
-    names = ", ".join(head["name"] for head in content["heads"])
+    names = ", ".join(markdown(head["name"]) for head in content["heads"])
     return f"{content['embedding_dim']} numbers" + (f", and scores of {names}" if names else "")
 
 
@@ -114,7 +133,7 @@ def _artifacts(content: Mapping[str, Any]) -> str:
     for entry in content["artifacts"]:
         parity = entry["parity"]
         agreed = [
-            f"{name} {score['top_label_agreement']:.3f}"
+            f"{markdown(name)} {score['top_label_agreement']:.3f}"
             for name, score in entry["scores_parity"].items()
         ]
         rows.append(
@@ -140,9 +159,9 @@ def _artifacts(content: Mapping[str, Any]) -> str:
 def _heads(content: Mapping[str, Any]) -> list[str]:
     rows = [
         (
-            head["output"],
-            head["task"],
-            f"{len(head['labels'])}: {', '.join(head['labels'][:10])}"
+            markdown(head["output"]),
+            markdown(head["task"]),
+            f"{len(head['labels'])}: {markdown(', '.join(head['labels'][:10]))}"
             + (", ..." if len(head["labels"]) > 10 else ""),
             str(head["clips"]),
             f"{head['accuracy']:.3f}{_between(head['interval'])}",
@@ -159,7 +178,12 @@ def _heads(content: Mapping[str, Any]) -> list[str]:
 
 def _scores(scores: Iterable[Score]) -> list[str]:
     rows = [
-        (s.task, s.protocol, s.model, f"{s.accuracy:.3f}{_between(s.summary()['interval'])}")
+        (
+            markdown(s.task),
+            s.protocol,
+            markdown(s.model),
+            f"{s.accuracy:.3f}{_between(s.summary()['interval'])}",
+        )
         for s in scores
     ]
     columns = ("task", "protocol", "embedding", "accuracy [95 %]")
@@ -186,5 +210,5 @@ def _between(interval: Sequence[float | None]) -> str:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
-    cells = ([str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
+    cells = ([str(cell).replace("\n", " ") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -15,6 +15,7 @@ from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.export.forms import Form
+from tiny_audio_ssl.utils.ranges import ANY, check_numbers
 
 Made = TypeVar("Made")
 
@@ -57,6 +58,7 @@ class PrecisionTarget:
     """Labeled recordings to probe."""
 
     def __post_init__(self) -> None:
+        check_numbers(self, min_snr_db=ANY, max_probe_drop=ANY)
         check_drop(self.max_probe_drop, self.tasks)
 
     def drops(self, model: EmbeddingModel, artifact: EmbeddingModel) -> dict[str, float]:

@@ -26,8 +26,14 @@ from tiny_audio_ssl.utils.extras import require
 
 FLOAT_BLOCKS = 2
 MOST_AT_ONCE = 4096  # windows
+GAINS = (1.0, 0.1, 0.01, 3.0)  # a phone is held nearer to a sound, or farther away
 SMALLEST_SCALE = 2**-12  # XNNPACK's requantization loses precision below
 _STAYS_FLOAT = re.compile(rf"(^|\.)(frontend|readout|heads|body\.[0-{FLOAT_BLOCKS - 1}])(\.|$)")
+
+
+def at_gains(waveforms: Tensor) -> Tensor:
+    """Return waveforms [B, N] at each of `GAINS`, clipped to -1..1: [len(GAINS) * B, N]."""
+    return torch.cat([(gain * waveforms).clamp(-1, 1) for gain in GAINS])
 
 
 def quantized_graph(

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from tiny_audio_ssl.audio import synthetic
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, SILENCE_PEAK
+from tiny_audio_ssl.audio.waveform import half_range
 from tiny_audio_ssl.data.corpus import Clip, open_corpus
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.windows import Window, draw
+from tiny_audio_ssl.export.windows import Window, draw, stack
+from tiny_audio_ssl.training.run_recordings import CONTENT
 
 RECORDINGS = "recordings.csv"
+QUIET_GAIN = 0.01  # -40 dB
+UNFAMILIAR_SEED = 1_000_000  # not among the built-in sounds, which start at 0
 FEWEST_CALIBRATION_WINDOWS = 8  # with sound in them; ranges of fewer clip what comes later
 
 
@@ -44,9 +51,10 @@ def windows_of(
     calibrated = draw(train, samples, calibrate, rng)
     if calibrate:
         _check_calibration(calibrated, source)
-    used = {window.path for window in calibrated}
+    paths = {window.path for window in calibrated}
+    used = {_sound(clip) for clip in train if str(clip.path) in paths}
     compared: list[Window] = []
-    rest = [clip for clip in train if str(clip.path) not in used]
+    rest = [clip for clip in train if _sound(clip) not in used]
     # Recordings that nothing was fitted on come first, then the rest of the others.
     for clips in (held_out, rest, train):
         missing = compare_on - len(compared)
@@ -66,8 +74,30 @@ def windows_of(
     return ExportWindows(calibrated, compared, notes)
 
 
+def _sound(clip: Clip) -> str:
+    """Return what copies of a recording have in common, as far as the run's list says so."""
+    return clip.columns.get(CONTENT) or str(clip.path)
+
+
+def other_sound(comparison: Sequence[Window]) -> dict[str, Tensor]:
+    """Return sound that int8 was not calibrated on, by kind: waveforms [windows, samples].
+
+    `quiet`: the windows of `comparison` at -40 dB. `unfamiliar`: windows of synthetic sounds, four
+    of each class. Empty where there is nothing to compare on.
+    """
+    if not comparison:
+        return {}
+    own = stack(comparison)
+    made = [
+        np.resize(synthetic.make(label, UNFAMILIAR_SEED + take), own.shape[1])
+        for take in range(4)
+        for label in synthetic.SOUNDS
+    ]
+    return {"quiet": QUIET_GAIN * own, "unfamiliar": torch.from_numpy(np.stack(made))}
+
+
 def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
-    loud = sum(float(np.abs(window.waveform).max()) >= SILENCE_PEAK for window in windows)
+    loud = sum(half_range(window.waveform) >= SILENCE_PEAK for window in windows)
     if loud < FEWEST_CALIBRATION_WINDOWS:
         raise UserError(
             f"int8 is quantized by {source or 'the recordings of the run'}, of which "
@@ -85,7 +115,9 @@ def _recordings(run: Path, source: str | None) -> tuple[list[Clip], list[Clip]]:
             f"{run}: no {RECORDINGS} there, so there is no sound to quantize by or compare on; "
             "name recordings with --calibration"
         )
-    clips = open_corpus(source or run / RECORDINGS).clips
+    if source is not None:  # a column `split` of the user's own table has another meaning
+        return list(open_corpus(source).clips), []
+    clips = open_corpus(run / RECORDINGS).clips
     held_out = [clip for clip in clips if clip.columns.get("split") == "held_out"]
     train = [clip for clip in clips if clip.columns.get("split") != "held_out"]
     # With very few recordings there may be only one side.

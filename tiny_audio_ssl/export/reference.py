@@ -30,6 +30,7 @@ from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.parity import compare
 from tiny_audio_ssl.export.runtimes import open_outputs
 from tiny_audio_ssl.utils.files import sha256, write_json
+from tiny_audio_ssl.utils.written_by import unreadable
 
 REFERENCE = "reference.json"
 FORMAT = 1
@@ -117,11 +118,12 @@ def read(file: Path) -> dict[str, Any]:
     """Read the file of `record`, by artifact. Raises `UserError` if it is not one."""
     try:
         content = json.loads(file.read_text())
-        if (content["format"], content["seeds"]) != (FORMAT, list(SEEDS)):
-            raise ValueError("of another version")
-        return dict(content["artifacts"])
+        if (content["format"], content["seeds"]) == (FORMAT, list(SEEDS)):
+            return dict(content["artifacts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file}: no reference embeddings ({error}); export again") from error
+    found = f"format {content['format']} with seeds {content['seeds']}"
+    raise UserError(unreadable(file, found, f"format {FORMAT} with seeds {list(SEEDS)}", content))
 
 
 def differences(found: Outputs, expected: Mapping[str, Any]) -> list[str]:

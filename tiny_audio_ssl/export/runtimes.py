@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from tiny_audio_ssl.audio.waveform import check
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.forms import FORMATS
@@ -17,20 +21,34 @@ from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
 Run = Callable[[np.ndarray], np.ndarray]
 RunAll = Callable[..., list[np.ndarray]]
+_executorch_process: dict[str, int] = {}  # "id": of the process that started its threads
 
 
 def open_artifact(path: Path, threads: int | None = None) -> Run:
     """Return a function from the artifact's input (float32, C order) to embeddings [B, D]; its
-    other outputs are left out. See `open_outputs`."""
+    other outputs are left out. See `open_outputs`.
+
+    The function raises `UserError` for NaN and infinity, and for waveforms [B, samples] that
+    `audio.waveform.check` refuses.
+    """
     run_all = open_outputs(path, threads)
-    return lambda inputs: run_all(inputs)[0]
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        if inputs.ndim == 2:
+            check(inputs, "[batch, samples]")
+        elif not np.isfinite(inputs).all():
+            raise UserError(f"{path}: NaN or infinity in its input; expected finite numbers")
+        return run_all(inputs)[0]
+
+    return run
 
 
 def open_outputs(path: Path, threads: int | None = None) -> RunAll:
     """Return a function from the artifact's inputs (float32, C order) to all its outputs, in their
     order: embeddings [B, D], then scores [B, classes] of each head, or a stream's next state.
 
-    `threads`: None leaves the runtime's own choice.
+    `threads`: of ONNX Runtime; None leaves its own choice. Those of ExecuTorch belong to the whole
+    process: see `executorch_threads`.
 
     Raises `UserError`: an unknown ending, a missing extra, a file that its runtime refuses.
     """
@@ -38,22 +56,61 @@ def open_outputs(path: Path, threads: int | None = None) -> RunAll:
     if name is None:
         endings = ", ".join(f.suffix for f in FORMATS.values())
         raise UserError(f"{path}: not an artifact; expected one of {endings}")
-    prepare_runtime(name, threads)
+    prepare_runtime(name)
     try:
         return _open_executorch(path) if name == "executorch" else _open_onnx(path, threads)
     except Exception as error:  # ONNX Runtime's derive from nothing else
         raise UserError(f"{path}: its runtime can't load it ({error}); export it again") from error
 
 
-def prepare_runtime(name: FormatName, threads: int | None) -> None:
-    """Import the runtime, which takes seconds, and set ExecuTorch's threads, which are global."""
+def prepare_runtime(name: FormatName) -> None:
+    """Import the runtime, which takes seconds.
+
+    Raises `UserError` without the extra, and for ExecuTorch in a process that was forked from one
+    that had it: its threads are not there.
+    """
     with native_stderr_hidden():  # ExecuTorch's C++ reports every CPU file that it looks for
         require(FORMATS[name].modules[0], FORMATS[name].extra)
-        if name == "executorch" and threads is not None:
-            from executorch.extension.pybindings import portable_lib
+    if name == "executorch":
+        _check_not_forked("ExecuTorch", _executorch_process.setdefault("id", os.getpid()))
 
-            if portable_lib._threadpool_get_thread_count() != threads:
-                portable_lib._unsafe_reset_threadpool(threads)
+
+@contextmanager
+def executorch_threads(threads: int | None) -> Iterator[None]:
+    """Let ExecuTorch compute with so many threads in the block, then with as many as before.
+
+    The number belongs to the whole process. Does nothing for None or without ExecuTorch.
+    """
+    if threads is None or importlib.util.find_spec("executorch") is None:
+        yield
+        return
+    before = set_executorch_threads(threads)
+    try:
+        yield
+    finally:
+        set_executorch_threads(before)
+
+
+def set_executorch_threads(threads: int) -> int:
+    """Set the number of ExecuTorch's threads in the whole process; return that before."""
+    prepare_runtime("executorch")
+    from executorch.extension.pybindings import portable_lib
+
+    before = int(portable_lib._threadpool_get_thread_count())
+    if before != threads:
+        with native_stderr_hidden():
+            portable_lib._unsafe_reset_threadpool(threads)
+    return before
+
+
+def _check_not_forked(what: str, process: int) -> None:
+    """Raise `UserError` where `what` was opened by the process that this one was forked from."""
+    if process != os.getpid():
+        raise UserError(
+            f"{what} was opened in process {process}, from which this one was forked without its "
+            "threads, so that it would wait forever; open artifacts in the new processes only, or "
+            'start them with multiprocessing.get_context("spawn")'
+        )
 
 
 def _open_executorch(path: Path) -> RunAll:
@@ -65,7 +122,10 @@ def _open_executorch(path: Path) -> RunAll:
     if method is None:
         raise ValueError("it has no method `forward`")
 
+    process = os.getpid()
+
     def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        _check_not_forked(str(path), process)
         outputs = method.execute([torch.from_numpy(given) for given in inputs])
         # The runtime reuses the memory, and frees it with the program.
         return [np.array(output.numpy()) for output in outputs]
@@ -86,7 +146,10 @@ def _open_onnx(path: Path, threads: int | None) -> RunAll:
     )
     names = [given.name for given in session.get_inputs()]
 
+    process = os.getpid()
+
     def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        _check_not_forked(str(path), process)
         outputs = session.run(None, dict(zip(names, inputs, strict=True)))
         return [np.asarray(output) for output in outputs]
 

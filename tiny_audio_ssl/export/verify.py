@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,7 +108,22 @@ def _runner(entry: Any) -> reference.RunOnReferences:
 
 
 @contextmanager
-def _own_process() -> Iterator[ProcessPoolExecutor]:
+def _own_process() -> Iterator[Executor]:
+    """Yield a process of its own, or this one where it may not start others, as in a pool.
+
+    Raises `UserError` if the process does not start.
+    """
+    if multiprocessing.current_process().daemon:
+        with ThreadPoolExecutor(1) as thread:
+            yield thread
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            pool.submit(int).result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "the process that runs the artifacts did not start. In a script, put the call "
+                'under `if __name__ == "__main__":`'
+            ) from error
         yield pool

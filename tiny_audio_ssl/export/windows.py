@@ -80,7 +80,9 @@ def _read(clip: Clip, offset: int, samples: int) -> Window | None:
 
 
 def _length(clip: Clip) -> int:
-    end_s = audio.duration_s(clip.path) if clip.end_s is None else clip.end_s
+    end_s = audio.duration_s(clip.path)
+    if clip.end_s is not None:
+        end_s = min(end_s, clip.end_s)
     return int((end_s - clip.start_s) * SAMPLE_RATE_HZ)
 
 

@@ -14,6 +14,7 @@ partitions          the division of a corpus among simulated clients
 model_vectors       a model as two vectors
 update_encoding     updates as float32, float16 or int8
 privacy             differential privacy and its budget
+privacy_ledger      privacy.jsonl: the updates that were asked for
 secure_aggregation  SecAgg+ around our messages
 
 server_app          the Flower ServerApp

@@ -14,6 +14,8 @@ from pathlib import Path
 import tomli_w
 
 from tiny_audio_ssl.federated.config import DEFAULTS
+from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.ownership import check_target, has_mark
 from tiny_audio_ssl.version import __version__
 
 COMMAND = "python -m tiny_audio_ssl.federated.app_project"
@@ -34,10 +36,16 @@ def app_files() -> dict[str, str]:
 
 
 def write_app(folder: Path) -> Path:
-    """Write the app's files into a folder, which is made if need be; returns the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in app_files().items():
-        (folder / name).write_text(text)
+    """Write the app's files into a folder, which is made if need be; returns the folder.
+
+    Raises `UserError`: a file of that name is there that this did not write; no space.
+    """
+    files = app_files()
+    for name, text in files.items():
+        check_target(folder / name, has_mark(text.partition("\n")[0]), option="another folder")
+    for name, text in files.items():
+        with atomic_file(folder / name) as work:
+            work.write_text(text)
     return folder
 
 

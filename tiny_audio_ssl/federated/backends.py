@@ -24,6 +24,7 @@ from tiny_audio_ssl.federated.config import MODEL_SETTINGS, FederatedConfig, Val
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Step
+from tiny_audio_ssl.training.run_settings import settings_of
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.export.training.on_device_trainer import OnDeviceTrainer
@@ -142,7 +143,7 @@ def _open_artifact(folder: Path) -> LoadedArtifact:
 
     trainer = OnDeviceTrainer(folder)
     start = checkpoint.load(folder / START)
-    settings = PretrainConfig.from_dict(start.run)
+    settings = settings_of(start)
     pretext, _ = load_task(start, settings)
     return LoadedArtifact(trainer, settings, _statistics(Step(start.model.encoder, pretext)))
 

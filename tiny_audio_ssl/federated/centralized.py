@@ -15,6 +15,7 @@ from tiny_audio_ssl.data.batches import Batches
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.global_model import GlobalModel
 from tiny_audio_ssl.federated.recordings import all_recordings
+from tiny_audio_ssl.training import clip_counts
 from tiny_audio_ssl.training.learner import CpuFabric, Learner
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 
@@ -34,6 +35,7 @@ def train(config: FederatedConfig, report: Callable[[int, dict[str, float]], Non
     settings = replace(model.pretrain, training=options)
     learner = Learner(settings, model.model, model.pretext, CpuFabric())
     recordings = all_recordings(config)
+    clip_counts.check_recordings(settings, len(recordings))
     batches = Batches(recordings, settings.crop_samples, config.batch_size, config.seed)
     progress = model.progress
     with MetricsLog(out, progress.round, config.rounds, show=False) as log:
@@ -43,9 +45,10 @@ def train(config: FederatedConfig, report: Callable[[int, dict[str, float]], Non
             for step in range(progress.round * steps, (progress.round + 1) * steps):
                 learner.step(batches[step], step)
             progress.round += 1
-            loss = learner.held_out_loss(recordings)[0]
-            model.save({}, loss)
-            metrics = {"validation/loss": loss, "speed/round_s": time.perf_counter() - began}
+            found = learner.held_out_loss(recordings)
+            assert found is not None  # as there are enough clips
+            model.save({}, found.loss)
+            metrics = {"validation/loss": found.loss, "speed/round_s": time.perf_counter() - began}
             if config.probe_every and progress.round % config.probe_every == 0:
                 metrics["probe/accuracy"] = model.probe()
             log.write(progress.round, metrics)

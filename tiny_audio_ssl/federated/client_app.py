@@ -15,7 +15,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import backends, local_training, privacy
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.model_vectors import Vector
-from tiny_audio_ssl.federated.recordings import AUDIO, client_recordings
+from tiny_audio_ssl.federated.recordings import AUDIO, CANNOT_TAKE_PART, client_recordings
 from tiny_audio_ssl.federated.secure_aggregation import secure_mod
 from tiny_audio_ssl.federated.update_encoding import decode, encode
 
@@ -88,7 +88,8 @@ def _hidden_file_names(context: Context) -> Iterator[None]:
     except (UserError, OSError) as error:
         if AUDIO not in context.node_config:
             raise
-        logging.getLogger(__name__).error("%s", error)
+        reason = "; ".join(line.strip() for line in str(error).splitlines())
+        logging.getLogger(__name__).error("%s%s", CANNOT_TAKE_PART, reason)
         raise RuntimeError(f"{type(error).__name__}; see the client's log") from None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tiny_audio_ssl.federated.counting_grid import CountingGrid
 from tiny_audio_ssl.federated.reply_validation import AcceptedReply, RefusedReply
+from tiny_audio_ssl.utils.files import atomic_file, explained
 
 CLIENTS = "clients.jsonl"
 
@@ -29,7 +30,7 @@ class ClientLog:
         """Append a round; `clients` maps the node ids of the round to client indices."""
         norms = {one.node_id: one.norm for one in accepted}
         reasons = {one.node_id: one.reason for one in refused}
-        with self.path.open("a") as file:
+        with explained(self.path), self.path.open("a") as file:
             for node_id, client_index in clients.items():
                 line: dict[str, object] = {
                     "round": round_number,
@@ -44,6 +45,12 @@ class ClientLog:
                     line["left_out"] = reasons[node_id]
                 file.write(json.dumps(line) + "\n")
 
+    def last_reasons(self) -> dict[int, str]:
+        """Return why clients were left out, the last time that each was, by client index."""
+        lines = self.path.read_text().splitlines() if self.path.is_file() else []
+        records = [json.loads(line) for line in lines]
+        return {one["client"]: one["left_out"] for one in records if "left_out" in one}
+
     def drop_after(self, round_number: int) -> None:
         """Remove the lines of a round that was cut off before its checkpoint: it is repeated."""
         if not self.path.is_file():
@@ -54,4 +61,5 @@ class ClientLog:
             for line in lines
             if line.endswith("\n") and json.loads(line)["round"] <= round_number
         ]
-        self.path.write_text("".join(kept))
+        with atomic_file(self.path) as work:
+            work.write_text("".join(kept))

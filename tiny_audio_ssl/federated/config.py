@@ -17,6 +17,19 @@ from tiny_audio_ssl.federated.config_checks import checked_type, expect
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import config_class
 from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, TrainingConfig
+from tiny_audio_ssl.utils.ranges import (
+    COUNT,
+    COUNT_OR_0,
+    DURATION_OR_0_S,
+    DURATION_S,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    SHARE_BELOW_1,
+    Range,
+    checked_number,
+)
 
 Value = bool | int | float | str  # the types that a run config can hold
 StrategyName = Literal["fedavg", "fedprox", "fedadam", "trimmed-mean", "median", "krum"]
@@ -170,15 +183,8 @@ class FederatedConfig:
         self.pretrain()
 
     def _check_ranges(self) -> None:
-        for name in ("clients", "min_clients", "rounds", "local_steps"):
-            expect(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("dropout", "stragglers"):
-            expect(0 <= getattr(self, name) < 1, name, getattr(self, name), "0 up to less than 1")
-        for name in ("alpha", "clipping_norm", "secagg_range", "round_timeout_s"):
-            expect(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
-        expect(self.max_norm_ratio > 1, "max_norm_ratio", self.max_norm_ratio, "more than 1")
-        expect(0 <= self.trim < 0.5, "trim", self.trim, "0 up to less than 0.5")
-        expect(0 < self.delta < 1, "delta", self.delta, "between 0 and 1")
+        for name, allowed in RANGES.items():
+            checked_number(name.replace("_", "-"), getattr(self, name), allowed)
         expect(
             self.min_clients <= self.per_round <= self.clients,
             "clients_per_round",
@@ -266,6 +272,40 @@ class FederatedConfig:
         return {key: getattr(self, name) for key, name in KEYS.items()}
 
 
+RANGES = {
+    "width": Range(0, 16, open_low=True),
+    "alpha": POSITIVE,
+    "clients": COUNT,
+    "clients_per_round": COUNT_OR_0,
+    "min_clients": COUNT,
+    "rounds": COUNT,
+    "local_steps": COUNT,
+    "round_timeout_s": DURATION_S,
+    "dropout": SHARE_BELOW_1,
+    "stragglers": SHARE_BELOW_1,
+    "straggler_delay_s": DURATION_OR_0_S,
+    "batch_size": COUNT,
+    "learning_rate": POSITIVE,
+    "warmup_steps": COUNT_OR_0,
+    "weight_decay": NOT_NEGATIVE,
+    "gradient_clip": POSITIVE,
+    "seed": SEED,
+    "proximal_mu": NOT_NEGATIVE,
+    "server_learning_rate": POSITIVE,
+    "trim": Range(0, 0.5, open_high=True),
+    "malicious": COUNT_OR_0,
+    "max_norm_ratio": Range(1, open_low=True),
+    "max_weight": COUNT,
+    "secagg_range": POSITIVE,
+    "secagg_shares": Range(0, 1, open_low=True),
+    "secagg_threshold": Range(0, 1, open_low=True),
+    "noise_multiplier": NOT_NEGATIVE,
+    "clipping_norm": POSITIVE,
+    "target_quantile": SHARE,
+    "delta": Range(0, 1, open_low=True, open_high=True),
+    "evaluate_every": COUNT_OR_0,
+    "probe_every": COUNT_OR_0,
+}
 KEYS: dict[str, str] = {
     field.name.replace("_", "-"): field.name for field in fields(FederatedConfig)
 }

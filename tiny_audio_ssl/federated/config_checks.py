@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, get_args, get_origin
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import ANY
 
 
 def checked_type(name: str, value: Any, kind: Any) -> Any:
@@ -20,8 +21,8 @@ def checked_type(name: str, value: Any, kind: Any) -> Any:
             )
         return value
     if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
+        return float(value) if value in ANY else value
+    if type(value) is not kind and not (kind is float and type(value) is int):
         raise UserError(f"{key} is {value!r}; expected a value of type {kind.__name__}")
     return value
 

@@ -24,6 +24,7 @@ class CountingGrid:
         self.down_bytes: Counter[int] = Counter()
         self.up_bytes: Counter[int] = Counter()
         self.errors: dict[int, str] = {}
+        self.answered: set[int] = set()  # nodes of which anything came back
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
@@ -36,6 +37,7 @@ class CountingGrid:
         replies = list(self.grid.send_and_receive(sent, timeout=timeout))
         for reply in replies:
             node_id = reply.metadata.src_node_id
+            self.answered.add(node_id)
             if reply.has_error():
                 self.errors[node_id] = last_line(reply.error.reason)
             else:

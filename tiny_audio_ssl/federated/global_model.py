@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from tiny_audio_ssl.data.batches import sequential
-from tiny_audio_ssl.data.cache import Recordings
-from tiny_audio_ssl.data.corpus import split
+from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import model_vectors
@@ -27,10 +27,17 @@ from tiny_audio_ssl.federated.recordings import open_recordings
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.base import Pretext
-from tiny_audio_ssl.training import learner
+from tiny_audio_ssl.training import clip_counts, learner
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import VALIDATION, CpuFabric, Learner
-from tiny_audio_ssl.training.run_recordings import RECORDINGS, write_recordings
+from tiny_audio_ssl.training.new_run import make_room
+from tiny_audio_ssl.training.run_recordings import (
+    RECORDINGS,
+    check_unchanged,
+    split_recordings,
+    write_recordings,
+)
+from tiny_audio_ssl.training.run_settings import settings_of
 
 # Settings that may differ when a run is resumed.
 CHANGEABLE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every"}
@@ -44,8 +51,9 @@ class Progress:
 
     round: int = 0
     clipping_norm: float | None = None
-    releases: int = 0  # of private means, which spend the privacy budget
-    taken_part: dict[str, int] | None = None  # number of rounds of each client, by its index
+    releases: int = 0  # that the privacy budget was spent on, see `privacy.epsilon`
+    taken_part: dict[str, int] | None = None  # updates that were used of each client, by its index
+    rounds_learned: int = 0  # rounds that changed the weights
     up_bytes: int = 0
     down_bytes: int = 0
     best_round: int | None = None
@@ -83,12 +91,11 @@ class GlobalModel:
             raise UserError('no folder for the run; name one with out="/folder/of/the/run"')
         if config.resume:
             return cls._resumed(config)
-        if (run / "last").exists():
-            raise UserError(f"{run}: holds a run already; set resume=true, or name another out")
+        make_room(run, [config.source, config.server_data, config.start], "resume=true", "out")
         pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:
-            _check_fits(config, pretrain, PretrainConfig.from_dict(start.run))
+            _check_fits(config, pretrain, settings_of(start))
         seed = pretrain.training.seed
         model = (
             start.model
@@ -104,7 +111,9 @@ class GlobalModel:
         made = cls(config, pretrain, model, pretext, recordings)
         if not config.start or config.norm == "local":
             made.update_batch_norm()
-        write_recordings(run / RECORDINGS, recordings, _train_side(recordings, config))
+        contents = recordings.contents()
+        train, _ = split_recordings(recordings, contents, 0.5, config.seed)
+        write_recordings(run / RECORDINGS, recordings, contents, set(train))
         return made
 
     @classmethod
@@ -122,9 +131,11 @@ class GlobalModel:
         tensors = checkpoint.load_training(start.folder)
         pretext.load_state_dict(checkpoint.within(tensors, "pretext."))
         recordings = open_recordings(config.server_data, config)
+        _check_server_recordings(config, recordings)
         made = cls(config, pretrain, start.model, pretext, recordings)
         known = {field.name for field in fields(Progress)}
         kept = {k: v for k, v in start.progress["federated"].items() if k in known}
+        kept.setdefault("rounds_learned", kept.get("releases", 0))  # as older versions counted them
         made.progress = Progress(**kept)
         moments = checkpoint.within(tensors, "server.")
         made.strategy_state = {name: tensor.numpy() for name, tensor in moments.items()}
@@ -156,7 +167,13 @@ class GlobalModel:
             range(0, len(self.recordings), len(self.recordings) // count)
         )
         crops = sequential(chosen, self.pretrain.crop_samples, 64)
-        update_bn((crop for crop in crops if len(crop) > 1), step)
+        fewest = max(2, clip_counts.min_clips(self.pretrain))
+        if len(chosen) < fewest:
+            raise UserError(
+                f"server-data {self.config.server_data}: {len(chosen)} recordings give no "
+                f"batch-norm statistics; name {fewest} or more, or choose norm group"
+            )
+        update_bn((crop for crop in crops if len(crop) >= fewest), step)
         self.model.eval()
 
     def save(self, strategy_state: dict[str, Vector], loss: float | None) -> Path:
@@ -217,8 +234,18 @@ class _WaveformStep(nn.Module):
         self.learner.forward(clips, VALIDATION, 0)
 
 
-def _train_side(recordings: Recordings, config: FederatedConfig) -> set[int]:
-    return set(split(recordings.clips, 0.5, config.seed)[0])
+def _check_server_recordings(config: FederatedConfig, recordings: Recordings) -> None:
+    """Raise `UserError` if the server's recordings are not those that the run began with."""
+    listed = Path(config.out) / RECORDINGS
+    if not listed.is_file():
+        return
+    corpus = open_corpus(listed)
+    check_unchanged(Path(config.out), corpus, open_cache(corpus, config.cache_folder))
+    if len(corpus.clips) != len(recordings):
+        raise UserError(
+            f"{config.out}: server-data has {len(recordings)} recordings, and had "
+            f"{len(corpus.clips)} when the run began; bring those back to continue it"
+        )
 
 
 def _check_fits(config: FederatedConfig, own: PretrainConfig, start: PretrainConfig) -> None:

@@ -16,9 +16,11 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.federated import backends, model_vectors
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
-from tiny_audio_ssl.models.checkpoint import build_model
+from tiny_audio_ssl.models.checkpoint import untrained
+from tiny_audio_ssl.training.clip_counts import check_recordings
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Learner
+from tiny_audio_ssl.utils.threads import torch_threads
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,22 @@ def train(
 ) -> LocalUpdate:
     """Train for `config.local_steps` steps of round 1, 2, ...; seed and client decide the draws.
 
-    Raises `ValueError` when the vectors are not those of the model that the settings describe.
+    Raises `ValueError` when the vectors are not those of the model that the settings describe, and
+    `UserError` when the task compares clips, and there are too few for that.
     """
+    check_recordings(config.pretrain(), len(recordings))
+    with torch_threads(1):  # simulated clients share a machine, and sums stay the same
+        return _train(config, weights, fixed, recordings, round_number, client_index)
+
+
+def _train(
+    config: FederatedConfig,
+    weights: Vector,
+    fixed: Vector,
+    recordings: Recordings,
+    round_number: int,
+    client_index: int,
+) -> LocalUpdate:
     settings = _with_client_seed(config.pretrain(), client_index)
     fabric = backends.make_fabric(config)
     learner, exchanged = _learner(config, settings, weights, fixed, fabric)
@@ -59,9 +75,17 @@ def train(
 def evaluate(
     config: FederatedConfig, weights: Vector, fixed: Vector, recordings: Recordings
 ) -> float:
-    """Return the pretext loss on the middle crop of each recording, of the model in eval mode."""
-    learner, _ = _learner(config, config.pretrain(), weights, fixed, CpuFabric())
-    return learner.held_out_loss(recordings)[0]
+    """Return the pretext loss on the middle crop of each recording, of the model in eval mode.
+
+    Raises `UserError` when the task compares clips, and there are too few for that.
+    """
+    settings = config.pretrain()
+    check_recordings(settings, len(recordings))
+    with torch_threads(1):
+        learner, _ = _learner(config, settings, weights, fixed, CpuFabric())
+        found = learner.held_out_loss(recordings)
+    assert found is not None  # as there are enough clips
+    return found.loss
 
 
 def _with_client_seed(config: PretrainConfig, client_index: int) -> PretrainConfig:
@@ -77,8 +101,7 @@ def _learner(
     fixed: Vector,
     fabric: FabricLike,
 ) -> tuple[Learner, ExchangedTensors]:
-    torch.set_num_threads(1)  # simulated clients share a machine, and sums stay the same
-    model = build_model(settings.frontend, settings.encoder)
+    model = untrained(settings.frontend, settings.encoder, seed=0)
     pretext = model_vectors.build_pretext(settings, model)
     exchanged = ExchangedTensors.of(model, pretext, config.train_only)
     model_vectors.load_vector(exchanged.weights, weights)

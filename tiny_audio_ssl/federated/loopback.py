@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import processes
 from tiny_audio_ssl.federated.config import FederatedConfig
@@ -22,11 +23,13 @@ from tiny_audio_ssl.federated.credentials import (
     supernode_key,
 )
 from tiny_audio_ssl.federated.processes import HOST, FlowerHome, free_port
-from tiny_audio_ssl.federated.recordings import AUDIO
+from tiny_audio_ssl.federated.recordings import AUDIO, CANNOT_TAKE_PART
 from tiny_audio_ssl.federated.simulate import (
     FLOWER_LOG,
+    LOGS,
     Report,
     check_run_folder,
+    claimed_launch,
     finished_run,
     report_rounds,
 )
@@ -36,7 +39,7 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
     """Start a server and a client for each of `audio`, run, and end all of them.
 
     Returns the folder of the last checkpoint. Raises `UserError`: another number of folders than
-    `config.clients`, or a run that failed.
+    `config.clients`, a folder without recordings, or a run that failed, with what its clients say.
     """
     if len(audio) != config.clients:
         raise UserError(
@@ -44,14 +47,30 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
             f"--clients {len(audio)}"
         )
     check_run_folder(config)
-    log = Path(config.out) / FLOWER_LOG
-    log.unlink(missing_ok=True)
-    with deployment() as place:
+    open_corpus(config.server_data)
+    for folder in audio:
+        open_corpus(folder)
+    log, logs = Path(config.out) / FLOWER_LOG, Path(config.out) / LOGS
+    with claimed_launch(Path(config.out)), deployment(logs) as place:
+        for old in (log, *logs.glob("*.log")):
+            old.unlink(missing_ok=True)
         for folder in audio:
             place.add_supernode(folder)
         app = place.home.run_app(config, log)
         report_rounds(app.poll, Path(config.out), report)
-    return finished_run(config, log)
+    try:
+        return finished_run(config, log)
+    except UserError as error:
+        reasons = [f"{audio[i]}: {reason_in(place.supernode_log(i))}" for i in range(len(audio))]
+        raise UserError("\n  ".join([str(error), *reasons])) from error
+
+
+def reason_in(log: Path) -> str:
+    """Return why a client could not take part, by its log, or where that is."""
+    _, found, reason = (log.read_text(errors="replace") if log.is_file() else "").rpartition(
+        CANNOT_TAKE_PART
+    )
+    return reason.splitlines()[0] if found else f"see {log}"
 
 
 @dataclass
@@ -62,11 +81,12 @@ class Deployment:
     port: int
     credentials: ServerCredentials
     superlink: subprocess.Popen[bytes]
+    logs: Path
     supernodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_superlink(self) -> None:
         """Start the SuperLink again, from its database."""
-        self.superlink = _start_superlink(self.home, self.port, self.credentials)
+        self.superlink = _start_superlink(self.home, self.logs, self.port, self.credentials)
 
     def add_supernode(self, audio: Path, register: bool = True) -> subprocess.Popen[bytes]:
         """Start a SuperNode with its own key; the SuperLink refuses it unless it is registered."""
@@ -87,7 +107,7 @@ class Deployment:
 
     def supernode_log(self, number: int) -> Path:
         """Return the log file of the SuperNode that was added as number 0, 1, ..."""
-        return self.home.folder / f"supernode-{number}.log"
+        return self.logs / f"supernode-{number}.log"
 
     def _register(self, public: Path) -> None:
         command = ["flwr", "supernode", "register", str(public), processes.CONNECTION]
@@ -97,19 +117,24 @@ class Deployment:
 
 
 @contextlib.contextmanager
-def deployment() -> Iterator[Deployment]:
-    """Start a SuperLink with TLS that wants authenticated SuperNodes; ends all with the block."""
+def deployment(logs: Path | None = None) -> Iterator[Deployment]:
+    """Start a SuperLink with TLS that wants authenticated SuperNodes; ends all with the block.
+
+    All write their logs to the folder `logs`, or to one that is removed with them.
+    """
     with processes.flower_home() as home:
         port = free_port()
         credentials = server_credentials(home.folder)
         home.connect(port, credentials.authority)
-        yield Deployment(home, port, credentials, _start_superlink(home, port, credentials))
+        logs = logs or home.folder
+        superlink = _start_superlink(home, logs, port, credentials)
+        yield Deployment(home, port, credentials, superlink, logs)
 
 
 def _start_superlink(
-    home: FlowerHome, port: int, credentials: ServerCredentials
+    home: FlowerHome, logs: Path, port: int, credentials: ServerCredentials
 ) -> subprocess.Popen[bytes]:
     options: list[str | Path] = ["--enable-supernode-auth"]
     options += ["--ssl-certfile", credentials.certificate, "--ssl-keyfile", credentials.key]
     options += ["--ssl-ca-certfile", credentials.authority]
-    return processes.start_superlink(home, home.folder / "superlink.log", *options, port=port)
+    return processes.start_superlink(home, logs / "superlink.log", *options, port=port)

@@ -20,6 +20,7 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.utils.random_state import seeded
 
 Vector = npt.NDArray[np.float32]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -99,8 +100,7 @@ def load_vector(tensors: dict[str, Tensor], vector: Vector) -> None:
 
 def build_pretext(config: PretrainConfig, model: WaveformEncoder) -> Pretext:
     """Return the task with its heads for a model; the seed decides their weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.training.seed)
+    with seeded(config.training.seed):
         return pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
 
 

@@ -8,10 +8,17 @@ from pathlib import Path
 from tiny_audio_ssl.federated.centralized import FOLDER
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.ownership import check_target, has_mark, mark
 
 NAME = "federated.png"
+COMMAND = "federate"
 MEASURES = {"validation/loss": "pretext loss on the clients", "probe/accuracy": "probe accuracy"}
 AXES = {"step": "round", "traffic/total_mb": "MB sent and received, all clients"}
+
+
+def check_plot(run: Path) -> None:
+    """Raise `UserError` if RUN/federated.png is there and not drawn by this."""
+    check_target(run / NAME, has_mark(mark(COMMAND)))
 
 
 def draw(run: Path) -> Path:
@@ -19,6 +26,7 @@ def draw(run: Path) -> Path:
 
     Centralized training sends no updates: against megabytes it is the level at its end.
     """
+    check_plot(run)
     figure_of = require("matplotlib.figure", "federated").Figure
     federated, centralized = _records(run), _records(run / FOLDER)
     measures = [name for name in MEASURES if any(name in record for record in federated)]
@@ -39,7 +47,7 @@ def draw(run: Path) -> Path:
             axis.grid(alpha=0.3)
             axis.legend()
     with atomic_file(run / NAME) as work:
-        figure.savefig(work, dpi=120)
+        figure.savefig(work, dpi=120, metadata={"Software": mark(COMMAND)})
     return run / NAME
 
 

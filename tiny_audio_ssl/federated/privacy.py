@@ -93,9 +93,10 @@ class CentralPrivacy:
 def epsilon(config: FederatedConfig, releases: int) -> float:
     """Return the epsilon spent after so many releases, by Renyi accounting, for `config.delta`.
 
-    Central: for a client whose update is present or zero in every round, as the draw of clients is
-    no secret (it follows from the seed). Local: for a client that took part so often, whatever its
-    recordings; two possible updates may then differ by twice the clipping norm.
+    Releases are counted by `PrivacyLedger`. Central: all rounds, for a client whose update is
+    present or zero in each, as the draw of clients is no secret (it follows from the seed). Local:
+    the updates that one client was asked for, whatever its recordings; two possible updates may
+    then differ by twice the clipping norm.
     """
     if releases == 0:
         return 0.0

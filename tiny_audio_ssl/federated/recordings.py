@@ -13,6 +13,7 @@ from tiny_audio_ssl.federated.partitions import partition
 from tiny_audio_ssl.training.run_recordings import long_enough
 
 AUDIO = "audio"  # the key of a client's node config that names its folder or manifest
+CANNOT_TAKE_PART = "this client can't take part: "  # in its log, before the reason
 
 
 def client_recordings(

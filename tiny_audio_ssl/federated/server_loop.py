@@ -18,15 +18,18 @@ from tiny_audio_ssl.federated.client_log import ClientLog
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.counting_grid import CountingGrid
 from tiny_audio_ssl.federated.global_model import GlobalModel
+from tiny_audio_ssl.federated.privacy_ledger import PrivacyLedger
 from tiny_audio_ssl.federated.reply_validation import (
     AcceptedReply,
     InvalidReplyError,
     RefusedReply,
     checked_metrics,
+    last_line,
     validate_replies,
 )
 from tiny_audio_ssl.federated.secure_aggregation import secure_mean
 from tiny_audio_ssl.federated.strategies import Aggregation
+from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 
 
@@ -59,8 +62,10 @@ class Federation:
         self.aggregation = Aggregation(config)
         self.aggregation.load_state(self.model.strategy_state)
         self.privacy = privacy.CentralPrivacy(config, self.model.progress.clipping_norm)
+        self.ledger = PrivacyLedger(Path(config.out), self.model.progress.round)
         self.client_log = ClientLog(Path(config.out))
         self.client_indices: dict[int, int] = {}  # by node id
+        self._evaluated_on = 0  # recordings of the clients in the last evaluation
 
     def run(self) -> Path:
         """Run all rounds that are left; returns the folder of the last checkpoint.
@@ -78,10 +83,25 @@ class Federation:
                 log.write(progress.round, {**metrics, "speed/round_s": time.perf_counter() - began})
         return self.model.folder.step_folder(progress.round)
 
+    def check_learned(self) -> None:
+        """Raise `UserError`, in one line, if no round has changed the weights, and say why."""
+        if self.model.progress.rounds_learned:
+            return
+        last = self.client_log.last_reasons()
+        reasons = "; ".join(f"client {index}: {reason}" for index, reason in last.items())
+        raise UserError(
+            f"none of {self.config.rounds} rounds changed the weights, so the model has learned "
+            f"nothing. Each needs valid updates of {self.config.min_clients} clients (min-clients)."
+            f" {reasons or 'All updates were zero; raise learning-rate or local-steps'}"
+        )
+
     def _round(self, number: int) -> dict[str, float]:
         self.grid.reset()
         node_ids = self._draw_clients(number)
+        if self.config.privacy != "none":
+            self.ledger.ask(number, node_ids, self.connected())
         replies = self._train(number, node_ids)
+        self.ledger.note_answers(self.grid.answered)
         if len(replies.node_ids) >= self.config.min_clients:
             self._aggregate(number, replies)
         else:
@@ -93,12 +113,14 @@ class Federation:
         progress.round = number
         progress.up_bytes += sum(self.grid.up_bytes.values())
         progress.down_bytes += sum(self.grid.down_bytes.values())
+        self.model.progress.releases = self._releases()
         metrics = self._metrics(replies)
         self._log_clients(number, node_ids, replies)
         loss = self._evaluate(number, node_ids) if self._is_due("evaluate_every", number) else None
         if loss is not None:
             metrics["validation/loss"] = loss
-        self.model.save(self.aggregation.state(), loss)
+        enough = self._evaluated_on >= FEWEST_HELD_OUT
+        self.model.save(self.aggregation.state(), loss if enough else None)
         if self._is_due("probe_every", number):
             metrics["probe/accuracy"] = self.model.probe()
         self.log(f"round {number}: " + ", ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
@@ -189,8 +211,8 @@ class Federation:
             accepted = [replace(accepted[0], update=mean, weight=1)]
             progress.clipping_norm = self.privacy.clipping_norm
         weights = self.aggregation.new_weights(number, self.model.weights, accepted)
+        progress.rounds_learned += not np.array_equal(weights, self.model.weights)
         self.model.load_weights(weights)
-        progress.releases += 1
         counts = progress.taken_part = progress.taken_part or {}
         for node_id in replies.node_ids:
             name = str(self.client_indices[node_id])
@@ -208,11 +230,16 @@ class Federation:
         if replies.loss is not None:
             metrics["train/loss"] = replies.loss
         if config.privacy != "none":
-            most = max((progress.taken_part or {}).values(), default=0)
-            releases = most if config.privacy == "local" else progress.releases
-            metrics["privacy/epsilon"] = privacy.epsilon(config, releases)
+            metrics["privacy/epsilon"] = privacy.epsilon(config, progress.releases)
             metrics["privacy/clipping_norm"] = self.privacy.clipping_norm
         return metrics
+
+    def _releases(self) -> int:
+        """Return how often the privacy budget was spent: whatever was asked for counts."""
+        if self.config.privacy == "none":
+            return 0
+        local = self.config.privacy == "local"
+        return self.ledger.most_of_a_client if local else self.ledger.rounds
 
     def _evaluate(self, number: int, node_ids: Sequence[int]) -> float | None:
         """Return the new weights' mean pretext loss on the round's clients; None if private, as a
@@ -222,6 +249,11 @@ class Federation:
         losses = []
         for reply in self._send(number, node_ids, MessageType.EVALUATE):
             if reply.has_error():
+                self.log(
+                    f"round {number}: evaluation of client "
+                    f"{self.client_indices.get(reply.metadata.src_node_id)} left out: "
+                    f"{last_line(reply.error.reason)}"
+                )
                 continue
             try:
                 metrics = checked_metrics(reply.content.metric_records["metrics"], number)
@@ -229,6 +261,7 @@ class Federation:
                 losses.append((weight, metrics["loss"]))
             except (InvalidReplyError, KeyError) as error:
                 self.log(f"round {number}: evaluation of {reply.metadata.src_node_id}: {error}")
+        self._evaluated_on = sum(weight for weight, _ in losses)
         return _mean(losses)
 
     def _log_clients(self, number: int, node_ids: Sequence[int], replies: RoundReplies) -> None:

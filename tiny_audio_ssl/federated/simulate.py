@@ -7,16 +7,22 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import backends, processes
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.recordings import partition_sizes
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.training.new_run import make_room
+from tiny_audio_ssl.utils.claim import CLAIM, claimed
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.ranges import COUNT, checked_number
 
 FLOWER_LOG = "flower.log"  # in the run's folder
+LOGS = "logs"  # of Flower's other processes, in the run's folder
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -31,23 +37,26 @@ def simulate(
 
     Raises `UserError`: settings or an artifact that can't work, or a failed run, with its reason.
     """
+    if workers is not None:
+        checked_number("workers", workers, COUNT)
     _require_ray()
     run = Path(config.out)
     check_run_folder(config)
+    open_corpus(config.server_data)
     partition_sizes(config)
     backends.make_fabric(config)
     log = run / FLOWER_LOG
-    log.unlink(missing_ok=True)
     federation = {
         "num-supernodes": config.clients,
         "client-resources-num-cpus": 1,
-        "init-args-num-cpus": workers or os.cpu_count() or 1,
+        "init-args-num-cpus": (os.cpu_count() or 1) if workers is None else workers,
     }
-    with processes.flower_home() as home:
+    with claimed_launch(run), processes.flower_home() as home:
+        log.unlink(missing_ok=True)
         port = processes.free_port()
         home.connect(port)
         processes.start_superlink(
-            home, home.folder / "superlink.log", "--insecure", "--simulation", port=port
+            home, run / LOGS / "superlink.log", "--insecure", "--simulation", port=port
         )
         app = home.run_app(config, log, federation)
         report_rounds(app.poll, run, report)
@@ -62,13 +71,18 @@ def _require_ray() -> None:
 def check_run_folder(config: FederatedConfig) -> None:
     """Raise the server's `UserError` about the run's folder before anything is started."""
     run = Path(config.out)
-    exists = (run / "last").exists()
-    if exists and not config.resume:
-        raise UserError(
-            f"{run}: holds a run already; continue it with --resume, or name another --out"
-        )
-    if config.resume and not exists:
+    if not config.resume:
+        make_room(run, [config.source, config.server_data, config.start], "--resume")
+    elif not (run / "last").exists():
         raise UserError(f"{run}: no run there to continue; leave out --resume")
+
+
+def claimed_launch(run: Path) -> AbstractContextManager[None]:
+    """Hold a run's folder while this process starts and ends the others.
+
+    The server, which is one of these, holds the run itself.
+    """
+    return claimed(run, ".launch" + CLAIM)
 
 
 def report_rounds(ended: Callable[[], int | None], run: Path, report: Report | None) -> None:
@@ -90,7 +104,9 @@ def finished_run(config: FederatedConfig, log: Path) -> Path:
     """Return the last checkpoint of a finished run. Raises `UserError` if it failed, saying why."""
     run = Path(config.out)
     if (run / "last").exists() and last_round(run)[0] >= config.rounds:
-        return checkpoint.locate(run)
+        folder = checkpoint.locate(run)
+        if checkpoint.load(folder).progress["federated"]["rounds_learned"]:
+            return folder
     if reason := processes.last_user_error(log):
         raise UserError(reason)
     raise UserError(f"the run ended early; {log} says:\n{processes.log_tail(log)}")
@@ -101,6 +117,12 @@ def _rounds(run: Path) -> list[tuple[int, dict[str, float]]]:
     lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
     records = [json.loads(line) for line in lines if line.endswith("\n")]
     return [(int(record.pop("step")), record) for record in records]
+
+
+def lost_rounds(config: FederatedConfig) -> int:
+    """Return the number of a run's rounds that had fewer valid updates than `min_clients`."""
+    accepted = [metrics["clients/accepted"] for _, metrics in _rounds(Path(config.out))]
+    return sum(count < config.min_clients for count in accepted)
 
 
 def last_round(run: Path) -> tuple[int, dict[str, float]]:

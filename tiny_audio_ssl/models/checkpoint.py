@@ -12,6 +12,7 @@ Nothing is pickled. Every folder appears whole or not at all, and its hashes are
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -23,7 +24,8 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialized
 from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
@@ -31,12 +33,18 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig, checked
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.utils.files import atomic_folder, sha256
+from tiny_audio_ssl.utils.files import atomic_folder, explained, sha256
+from tiny_audio_ssl.utils.random_state import seeded
+from tiny_audio_ssl.utils.written_by import unreadable
 from tiny_audio_ssl.version import __version__
 
 FORMAT = 2
 READABLE_FORMATS = (1, FORMAT)  # 1 spelled the optimizer's state "optimiser."
 MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
+FILES = (CONFIG, MODEL, TRAINING)
+
+
+_MISFITS = (TypeError, RuntimeError, KeyError, UserError, safetensors.SafetensorError)
 
 
 class CheckpointError(UserError):
@@ -61,8 +69,7 @@ def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEnc
 
 def untrained(frontend: FrontendConfig, encoder: EncoderConfig, seed: int) -> WaveformEncoder:
     """Build a model whose random weights depend on `seed` alone; other draws are not disturbed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build_model(frontend, encoder)
 
 
@@ -73,11 +80,15 @@ def save(
     progress: dict[str, Any],
     training: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write a checkpoint folder atomically, replacing an earlier one."""
-    with atomic_folder(folder) as work:
-        save_file(_on_cpu(model.state_dict()), work / MODEL)
+    """Write a checkpoint folder atomically, replacing an earlier one, but no other file there.
+
+    Raises `UserError`: the folder can't be written, or is there and no checkpoint.
+    """
+    check_replaceable(folder)
+    with atomic_folder(folder, replaces=FILES) as work:
+        (work / MODEL).write_bytes(serialized(_on_cpu(model.state_dict())))
         if training is not None:
-            save_file(_on_cpu(training), work / TRAINING)
+            (work / TRAINING).write_bytes(serialized(_on_cpu(training)))
         config = {
             "format": FORMAT,
             "frontend": asdict(model.frontend.config),
@@ -88,6 +99,19 @@ def save(
             "sha256": {file.name: sha256(file) for file in sorted(work.glob("*.safetensors"))},
         }
         (work / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+
+
+def check_replaceable(folder: Path, option: str = "--out") -> None:
+    """Raise `UserError` if something other than a checkpoint is at `folder`."""
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        _read_config(folder)
+    except CheckpointError as error:
+        raise UserError(
+            f"{folder}: there already, and not a checkpoint, so it is not replaced; name another "
+            f"folder with {option}"
+        ) from error
 
 
 def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
@@ -105,17 +129,23 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
         encoder = EncoderConfig.from_dict(config["encoder"])
         if readout:
             encoder = replace(encoder, readout=checked(readout))
-        model = build_model(FrontendConfig(**config["frontend"]), encoder)
+        model = untrained(FrontendConfig(**config["frontend"]), encoder, seed=0)
         model.load_state_dict(load_file(folder / MODEL))
-    except (TypeError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
-        version = config.get("versions", {}).get("tiny-audio-ssl", "unknown")
-        raise CheckpointError(
-            f"{folder}: does not fit this version ({__version__}); it was written "
-            f"by {version}: {str(error)[:200]}"
-        ) from error
+    except _MISFITS as error:
+        raise CheckpointError(_misfit(folder, error, config)) from error
     return Checkpoint(
         folder, model.eval(), config["run"], config["progress"], config["sha256"][MODEL]
     )
+
+
+def misfit(folder: Path, error: Exception) -> CheckpointError:
+    """Return the error for a checkpoint whose settings or tensors this version does not know."""
+    return CheckpointError(_misfit(folder, error, _read_config(folder)))
+
+
+def _misfit(folder: Path, error: Exception, config: object) -> str:
+    found = f"does not fit this version ({str(error)[:200]})"
+    return unreadable(folder / CONFIG, found, "other settings or shapes", config)
 
 
 def load_training(folder: Path) -> dict[str, Tensor]:
@@ -159,25 +189,39 @@ class RunFolder:
     def save(self, step: int, best_step: int | None, **content: Any) -> Path:
         folder = self.step_folder(step)
         save(folder, **content)
-        self._link("last", folder)
-        if best_step is not None and self.step_folder(best_step).is_dir():
-            self._link("best", self.step_folder(best_step))
-        self._prune(keep={folder.name, self.step_folder(best_step or step).name})
+        with explained(self.root):
+            self._link("last", folder)
+            if best_step is not None and self.step_folder(best_step).is_dir():
+                self._link("best", self.step_folder(best_step))
+            self._prune(keep={folder.name, self.step_folder(best_step or step).name})
         return folder
 
     def _link(self, name: str, folder: Path) -> None:
         temporary = self.root / f".{name}.{os.getpid()}"
         temporary.unlink(missing_ok=True)
-        temporary.symlink_to(folder.relative_to(self.root))
-        os.replace(temporary, self.root / name)
+        try:
+            temporary.symlink_to(folder.relative_to(self.root))
+            os.replace(temporary, self.root / name)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _prune(self, keep: set[str]) -> None:
-        folders = sorted((self.root / "checkpoints").glob("step-*"))
+        folders = sorted(
+            file.parent for file in (self.root / "checkpoints").glob(f"step-*/{CONFIG}")
+        )
         for folder in folders[: -self.keep_last]:
             if folder.name not in keep:
-                shutil.rmtree(folder)
+                remove(folder)
         for leftover in (self.root / "checkpoints").glob(".step-*"):  # of a killed save
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint; other files in its folder stay."""
+    for name in reversed(FILES):  # the config last: it makes it one
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -191,9 +235,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / CONFIG}: not a checkpoint's config ({error})") from error
     if found not in READABLE_FORMATS:
+        reads = f"formats {' and '.join(map(str, READABLE_FORMATS))}"
         raise CheckpointError(
-            f"{folder}: checkpoint format {found}, this version reads up to {FORMAT}; "
-            "install the tiny-audio-ssl that wrote it"
+            unreadable(folder / CONFIG, f"checkpoint format {found}", reads, config)
         )
     return dict(config)
 

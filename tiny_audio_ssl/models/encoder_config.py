@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import COUNT, Range, check_numbers
 
 Norm = Literal["batch", "group"]
 Pooling = Literal["mean_max", "max"]
@@ -56,12 +57,9 @@ class EncoderConfig:
             raise UserError(
                 f"encoder {self.name!r} is not known; choose from {', '.join(ENCODER_NAMES)}"
             )
-        if not 0 < self.width <= 16:
-            raise UserError(f"encoder width {self.width}: expected more than 0 and at most 16")
-        if self.projection_dim is not None and self.projection_dim < 1:
-            raise UserError(f"projection_dim {self.projection_dim}: expected at least 1")
-        if self.slice_frames is not None and self.slice_frames < 1:
-            raise UserError(f"slice_frames {self.slice_frames}: expected at least 1")
+        check_numbers(
+            self, width=Range(0, 16, open_low=True), projection_dim=COUNT, slice_frames=COUNT
+        )
         object.__setattr__(self, "readout", checked(self.readout))
 
     @classmethod

@@ -17,7 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
 from tiny_audio_ssl.models.frontend import LogMel
-from tiny_audio_ssl.models.readout import Readout
+from tiny_audio_ssl.models.readout import MEL_STATISTICS, Readout
+from tiny_audio_ssl.utils.threads import compute_in_forked_processes
+
+compute_in_forked_processes()
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Encoder(nn.Module):
         made = (body or ENCODERS[config.name])(config)
         self.body, self.channels, self.halvings = made.blocks, made.channels, made.halvings
         self.middle = made.middle
+        self.bands = bands
         self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
         self.feature_dim = config.projection_dim or (128 if config.pooling == "max" else pooled)
@@ -59,6 +63,12 @@ class Encoder(nn.Module):
         middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
         middle = middle_channels * halved(bands, made.middle_halvings)
         self.embedding_dim = self.readout.dim(bands, middle, self.feature_dim)
+
+    @property
+    def learned_dim(self) -> int:
+        """Size of the first part of an embedding, which the weights decide: `last` and `middle`."""
+        mel = MEL_STATISTICS * self.bands if "mel" in self.readout.parts else 0
+        return self.embedding_dim - mel
 
     def forward(self, logmel: Tensor) -> Tensor:
         """[B, 1, bands, frames] -> last layer's embedding of the whole input [B, dim]."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.ranges import ANY, Range, check_numbers
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,20 @@ class FrontendConfig:
     """Upper end of the highest band in Hz; at most 8000."""
 
     def __post_init__(self) -> None:
+        a_second = Range(0, 1000, open_low=True)
+        check_numbers(
+            self, window_ms=a_second, hop_ms=a_second, bands=Range(1, 1024, whole=True), min_hz=ANY,
+            max_hz=ANY,
+        )  # fmt: skip
         if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
             raise UserError(
                 f"frontend: bands from {self.min_hz} to {self.max_hz} Hz at "
                 f"{self.sample_rate_hz} Hz; expected 0 <= min_hz < max_hz <= half the rate"
             )
-        if self.bands < 1 or self.window < 2 or self.hop < 1:
+        if self.window < 2 or self.hop < 1:
             raise UserError(
-                f"frontend: {self.bands} bands, window {self.window_ms} ms, hop {self.hop_ms} ms; "
-                "each must be positive"
+                f"frontend: window_ms {self.window_ms}, hop_ms {self.hop_ms}; expected a window of "
+                "at least 2 samples and a hop of at least 1 (0.0625 ms each)"
             )
 
     @property

@@ -33,6 +33,11 @@ class Pretext(nn.Module):
     """Argument of `draw`: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
     waveforms draws a "wav" [n, samples], and `forward` is given its log-mel as "logmel"."""
 
+    min_clips: ClassVar[int] = 1
+    """Clips that `draw` and `forward` have to be given at a time: 2 for a task that compares clips
+    with one another, by negatives or by statistics of the batch. With fewer, it can't learn, and
+    its loss means nothing: training refuses them, and validation leaves them out."""
+
     Config: ClassVar[Any] = PretextConfig
     """The dataclass of the hyper-parameters, derived from `PretextConfig`."""
 
@@ -41,6 +46,11 @@ class Pretext(nn.Module):
         super().__init__()
         self.config = config
         self.frontend = frontend
+
+    @classmethod
+    def clips_needed(cls, config: Any) -> int:
+        """Return `min_clips`, or with some settings more, as for several tasks at once."""
+        return cls.min_clips
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         """Do everything random of a step: cut, shuffle, mask, augment. Edit nothing in place.

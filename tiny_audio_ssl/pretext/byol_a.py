@@ -31,6 +31,8 @@ class ByolA(Pretext):
         "augmentations of arXiv 2204.07402; Grill et al. 2020, arXiv 2006.07733, equations 1 and 2"
     )
 
+    min_clips = 2  # views are normalized over the batch, and so are the layers of the heads
+
     Config = ByolAConfig
 
     def __init__(self, config: ByolAConfig, encoder: Encoder, frontend: FrontendConfig) -> None:

@@ -24,6 +24,8 @@ class Cola(Pairs):
 
     paper = "Saeed, Grangier, Zeghidour 2020, arXiv 2010.10915, section 2"
 
+    min_clips = 2
+
     Config = ColaConfig
 
     def __init__(self, config: ColaConfig, encoder: Encoder, frontend: FrontendConfig) -> None:

@@ -37,6 +37,11 @@ class Combined(Pretext):
             }
         )
 
+    @classmethod
+    def clips_needed(cls, config: CombinedConfig) -> int:
+        """Return the largest number that one of the tasks needs."""
+        return max(pretext_class(name).clips_needed(own) for name, own in config.configs().items())
+
     def _parts(self) -> Iterable[tuple[str, Pretext]]:
         return cast(Iterable[tuple[str, Pretext]], self.tasks.items())
 

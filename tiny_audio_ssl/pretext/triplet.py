@@ -21,6 +21,8 @@ class Triplet(Pairs):
 
     paper = "Jansen et al. 2018, arXiv 1711.02209, temporal proximity; baseline of 1905.11796"
 
+    min_clips = 2
+
     Config = TripletConfig
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:

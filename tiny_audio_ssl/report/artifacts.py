@@ -80,7 +80,7 @@ def _bench(folder: Path) -> list[dict[str, Any]]:
     path = folder / BENCH
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows: list[dict[str, Any]] = list(csv.DictReader(file))
     if not rows or not {"artifact", "p50_ms", "p90_ms", "device", "threads", "runs"} <= set(
         rows[0]

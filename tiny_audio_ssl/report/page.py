@@ -7,7 +7,7 @@ import hashlib
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
@@ -16,6 +16,7 @@ from typing import Any
 
 import jinja2
 import torch
+from markupsafe import Markup
 
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.evaluation.probing.scores import Score
@@ -26,7 +27,10 @@ from tiny_audio_ssl.report.pictures import Picture
 from tiny_audio_ssl.report.runs import Run
 from tiny_audio_ssl.report.table import ResultTable, recoveries, tabulate
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.ownership import check_target, has_mark, mark
 from tiny_audio_ssl.version import __version__
+
+GENERATOR = f'<meta name="generator" content="{mark("report")}">'
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,17 @@ class Content:
     command: str = ""  # command line that made the page
 
 
+def check_out(target: Path, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise `UserError` if `target` is one of the inputs, or there and no page of ours."""
+    check_target(target, has_mark(GENERATOR), inputs)
+
+
 def write(target: Path, content: Content) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, whole or not at all.
+
+    Raises `UserError`: what `check_out` raises; `target` can't be written.
+    """
+    check_out(target)
     text = render(content)
     with atomic_file(target) as work:
         work.write_text(text, encoding="utf-8", errors="replace")
@@ -56,6 +69,7 @@ def render(content: Content) -> str:
     encoders = {run.name: run.encoder for run in content.runs}
     recovery, recovery_missing = recoveries(results, content.scores, encoders)
     return environment.from_string(_part("page.html")).render(
+        generator=Markup(GENERATOR),
         title=_title(content),
         headline=_headline(results),
         style=_part("page.css"),

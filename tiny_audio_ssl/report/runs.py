@@ -75,7 +75,9 @@ class Run:
             if training.get("steps") and progress.get("step")
             else "",
             "batch": _listed({k: training[k] for k in ("batch_size", "seed") if k in training}),
-            "best validation": f"{best['loss']:.4g} at step {best['step']:,}" if best else "",
+            "best validation": f"{best['loss']:.4g} at step {best['step']:,}"
+            if best.get("loss") is not None  # too few recordings were held out to choose by
+            else "",
             "computed on": _listed(
                 {k: training[k] for k in ("accelerator", "devices", "precision") if k in training}
             ),

@@ -172,7 +172,8 @@ def forward_is_deterministic(case: PretextCase) -> None:
 
 
 def gradient_reaches_everything(case: PretextCase) -> None:
-    """Check that the loss has a gradient for each parameter that is to be trained."""
+    """Check that the loss has a gradient for each parameter that is to be trained, and for the
+    encoder also if the batch is as small as `min_clips` says."""
     task, encoder = case.build()
     task(encoder, **case.inputs(task))["loss"].backward()
     named = [*encoder.named_parameters(), *task.named_parameters()]
@@ -184,6 +185,31 @@ def gradient_reaches_everything(case: PretextCase) -> None:
     assert not without, (
         f"no gradient for {', '.join(without)}: use them in the loss, or set requires_grad to "
         "False (moving averages)"
+    )
+    _check_smallest_batch(case)
+
+
+def _check_smallest_batch(case: PretextCase) -> None:
+    """Check that a batch of `min_clips` clips gives the encoder a gradient."""
+    task, encoder = case.build()
+    count = task.clips_needed(task.config)
+    clips, rng = case.clips(task)[:count], torch.Generator().manual_seed(3)
+    name = case.kind.__name__
+    try:
+        if task.takes == "wav":
+            inputs = task.inputs(LogMel(case.frontend), clips, rng)
+        else:
+            inputs = task.draw(clips, rng)
+        loss = task(encoder, **inputs)["loss"]
+        loss.backward()
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise AssertionError(
+            f"a batch of {count} clips ({name}.min_clips) is too small: {error}; raise min_clips"
+        ) from error
+    learned = any(p.grad is not None and p.grad.any() for p in encoder.parameters())
+    assert torch.isfinite(loss) and learned, (
+        f"a batch of {count} clips ({name}.min_clips) gives the loss {loss.item():g}, which "
+        "teaches the encoder nothing: a task that compares clips has to say min_clips = 2"
     )
 
 

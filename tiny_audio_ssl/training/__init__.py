@@ -3,8 +3,12 @@
 - `config`: the settings of a run
 - `optimizer`: AdamW, its schedule and its state
 - `learner`: one optimizer step of any pretext task
+- `clip_counts`: checks that there are enough clips for the task
 - `trainer`: the training loop
 - `metrics_log`: metrics.jsonl, TensorBoard and the progress bar of a run
+- `new_run`: the claim on a run's folder, and what may be replaced in it
+- `scalar_events`: scalars for TensorBoard
+- `run_settings`: the settings of a checkpoint's run
 - `run_recordings`: the recordings that a run uses
 - `runs`: start and resume runs
 """

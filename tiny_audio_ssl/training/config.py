@@ -12,6 +12,16 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import config_class
+from tiny_audio_ssl.utils.ranges import (
+    COUNT,
+    COUNT_OR_0,
+    DURATION_S,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE_BELOW_1,
+    check_numbers,
+)
 
 DEFAULT_TASK = "temporal-gap"
 
@@ -64,13 +74,26 @@ class TrainingConfig:
     """Compile encoder and task with torch.compile: slower to start, faster on GPUs."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not 0 <= self.held_out < 1:
-            raise UserError(f"held_out is {self.held_out}; expected 0 up to less than 1")
-        if self.keep_last < 1:
-            raise UserError(f"keep_last is {self.keep_last}; expected at least 1")
+        check_numbers(
+            self,
+            steps=COUNT,
+            batch_size=COUNT,
+            micro_batches=COUNT,
+            learning_rate=POSITIVE,
+            weight_decay=NOT_NEGATIVE,
+            warmup_steps=COUNT_OR_0,
+            gradient_clip=POSITIVE,
+            seed=SEED,
+            held_out=SHARE_BELOW_1,
+            segment_s=DURATION_S,
+            log_every=COUNT,
+            validate_every=COUNT,
+            checkpoint_every=COUNT,
+            keep_last=COUNT,
+            workers=COUNT_OR_0,
+            devices=COUNT,
+            num_nodes=COUNT,
+        )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,13 @@ from torch.optim import Optimizer
 
 from tiny_audio_ssl.data.batches import seed_of, sequential
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.metrics_log import spread
+from tiny_audio_ssl.utils.random_state import seeded
 
 VALIDATION = 2**32 - 1  # in place of the step, in the seeds of validation
 
@@ -76,6 +78,14 @@ class CpuFabric:
         )
 
 
+class HeldOutLoss(NamedTuple):
+    """The loss on recordings that are not trained on."""
+
+    loss: float  # mean over the clips
+    spread: float  # of the embedding
+    clips: int  # that it is the mean of
+
+
 class Learner:
     """A model, its task and an optimizer on one device.
 
@@ -94,6 +104,7 @@ class Learner:
         self.config, self.options = config, config.training
         self.model, self.pretext, self.fabric = model, pretext, fabric
         self.micro_batches = micro_batches
+        self.min_clips = pretext.clips_needed(config.pretext)
         self.frontend = model.frontend.to(fabric.device)
         module: nn.Module = Step(model.encoder, pretext).train()
         if self.options.compile:
@@ -138,27 +149,46 @@ class Learner:
 
     def forward(self, clips: Tensor, *seeds: int) -> dict[str, Tensor]:
         """Return the output of the task for waveforms [B, N]; `seeds` decide on what is random."""
+        if len(clips) < self.min_clips:
+            raise UserError(
+                f"{self.config.task} compares clips with one another, and needs {self.min_clips} "
+                f"or more at a time; it was given {len(clips)}"
+            )
         seed = seed_of(self.options.seed, *seeds)
-        torch.manual_seed(seed)  # for modules that draw in the forward pass, such as dropout
         clips = clips.to(self.fabric.device, non_blocking=True)
-        with torch.no_grad():
-            inputs = self.pretext.inputs(self.frontend, clips, torch.Generator().manual_seed(seed))
-        out: dict[str, Tensor] = self.module(**inputs)
+        with seeded(seed):  # for modules that draw in the forward pass, such as dropout
+            with torch.no_grad():
+                rng = torch.Generator().manual_seed(seed)
+                inputs = self.pretext.inputs(self.frontend, clips, rng)
+            out: dict[str, Tensor] = self.module(**inputs)
         return out
 
+    @property
+    def part_size(self) -> int:
+        """Clips that are validated at a time."""
+        return max(1, self.options.batch_size // self.micro_batches)
+
     @torch.no_grad()
-    def held_out_loss(self, recordings: Recordings) -> tuple[float, float]:
-        """Return the mean loss and the spread of the embedding, on the same crops every time."""
+    def held_out_loss(self, recordings: Recordings) -> HeldOutLoss | None:
+        """Return the mean loss and the spread of the embedding, on the same crops every time.
+
+        A last part of fewer clips than the task compares is left out. Returns None if nothing is
+        left.
+        """
         self.module.eval()
         losses, embeddings, count = 0.0, [], 0
-        size = max(1, self.options.batch_size // self.micro_batches)
-        for index, clips in enumerate(sequential(recordings, self.config.crop_samples, size)):
+        crops = sequential(recordings, self.config.crop_samples, self.part_size)
+        for index, clips in enumerate(crops):
+            if len(clips) < self.min_clips:
+                continue
             out = self.forward(clips, VALIDATION, index)
             losses += float(out["loss"]) * len(clips)
             embeddings.append(out["embedding"])
             count += len(clips)
         self.module.train()
-        return losses / count, float(spread(torch.cat(embeddings)))
+        if not count:
+            return None
+        return HeldOutLoss(losses / count, float(spread(torch.cat(embeddings))), count)
 
     def optimizer_state(self) -> dict[str, Tensor]:
         """Return the state of the optimizer by parameter name; empty before the first step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.training.scalar_events import ScalarEvents
+from tiny_audio_ssl.utils.files import atomic_file, explained
 from tiny_audio_ssl.utils.progress import ProgressBar
 
 
@@ -35,12 +37,11 @@ class MetricsLog:
     """
 
     def __init__(self, run: Path, first_step: int, total_steps: int, show: bool) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         self.path = run / "metrics.jsonl"
         self._drop_after(first_step)
-        self._file = self.path.open("a")
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
+        with explained(self.path):
+            self._file = self.path.open("a")
+            self._board = ScalarEvents(run / "tensorboard", first_step + 1)
         self._bar = ProgressBar(
             "steps", total_steps, completed=first_step, note="starting", show=show
         )
@@ -63,18 +64,21 @@ class MetricsLog:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.__exit__(kind, error, traceback)
-        self._board.close()
-        self._file.close()
+        # Where the disk is full, closing fails too; the error that came first is the one to tell.
+        for close in (self._board.close, self._file.close):
+            with contextlib.suppress(Exception) if error else explained(self.path):
+                close()
 
     def advance(self, step: int) -> None:
         self._bar.update(step)
 
     def write(self, step: int, record: dict[str, Any]) -> None:
         """Write the numbers of one step, named `group/name`."""
-        self._file.write(json.dumps({"step": step, **record}) + "\n")
-        self._file.flush()
-        for name, value in record.items():
-            self._board.add_scalar(name, value, step)
+        with explained(self.path):
+            self._file.write(json.dumps({"step": step, **record}) + "\n")
+            self._file.flush()
+            for name, value in record.items():
+                self._board.add(name, value, step)
 
     def show(self, state: str) -> None:
         self._bar.update(note=state)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ import numpy as np
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings
-from tiny_audio_ssl.data.corpus import Skipped
+from tiny_audio_ssl.data.copies import count_copies, shared_sound
+from tiny_audio_ssl.data.corpus import Corpus, Skipped, listing, split
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.files import atomic_file
 
-RECORDINGS = "recordings.csv"
+RECORDINGS, SKIPPED = "recordings.csv", "skipped.csv"
+COLUMNS = ("path", "start_s", "end_s", "samples")  # the first of the recordings
 TOO_SHORT = "shorter than the"
+CONTENT = "content_sha256"  # column of RECORDINGS, see `Recordings.content`
+FEWEST_USABLE = 0.1  # share of a corpus; if no more can be used, that is taken for a mistake
+logger = logging.getLogger(__name__)
 
 
 def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
@@ -49,26 +55,89 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
     return kept
 
 
-def write_recordings(path: Path, recordings: Recordings, train: set[int]) -> None:
-    """Write every recording, and whether it is trained on or held out."""
+def check_most_usable(source: str, recordings: Recordings) -> None:
+    """Raise `UserError` if no more than one in ten recordings of a source can be used."""
+    skipped = recordings.skipped
+    total = len(recordings) + len(skipped)
+    if len(recordings) <= FEWEST_USABLE * total:
+        raise UserError(
+            f"{source}: only {len(recordings)} of {total} recordings can be used, and training "
+            f"needs more than {FEWEST_USABLE:.0%}; {listing(skipped)}\nCorrect or remove "
+            "these, or list the recordings to train on in a CSV manifest"
+        )
+
+
+def split_recordings(
+    recordings: Recordings,
+    contents: Sequence[str],
+    fraction: float,
+    seed: int,
+    group_column: str | None = None,
+) -> tuple[list[int], list[int]]:
+    """Return the indices of training and held-out recordings, with all copies of a sound, whose
+    hashes are in `contents`, on one side; see `corpus.split`."""
+    sounds = shared_sound(recordings, contents).tolist()
+    if copies := count_copies(contents):
+        logger.warning(
+            "%d of %d recordings are copies of others, with the same sound; copies are trained on "
+            "or held out together",
+            copies,
+            len(recordings),
+        )
+    return split(recordings.clips, fraction, seed, group_column, sounds)
+
+
+def check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
+    """Check that the recordings of a run, `corpus`, sound as they did when the run began.
+
+    Raises `UserError`: recordings are gone, or their decoded samples are others.
+    """
+    gone = [f"{s.path}: {s.reason}" for s in recordings.skipped]
+    known = [clip.columns.get(CONTENT, "") for clip in recordings.clips]
+    if not all(known):
+        logger.warning(
+            "%s does not hold hashes of the recordings, as older versions did not write them; "
+            "recordings without one are compared by length alone",
+            run / RECORDINGS,
+        )
+    changed = []
+    for index, (clip, content) in enumerate(zip(recordings.clips, known, strict=True)):
+        if int(clip.columns["samples"]) != recordings.samples[index]:
+            changed.append(f"{clip.path}: has another length than when the run began")
+        elif content and content != recordings.content(index):
+            changed.append(f"{clip.path}: has another sound than when the run began")
+    if gone or changed:
+        listed = "\n  ".join([*gone, *changed][:5])
+        raise UserError(
+            f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
+            f"changed, so the run can't be resumed:\n  {listed}\nBring them back, or start "
+            "a new run with `tiny-audio-ssl pretrain`"
+        )
+
+
+def write_recordings(
+    path: Path, recordings: Recordings, contents: Sequence[str], train: set[int]
+) -> None:
+    """Write every recording, whether it is trained on or held out, and the hash of its samples."""
     rows = (
         [
             clip.path.absolute(),
             clip.start_s,
             "" if clip.end_s is None else clip.end_s,
             samples,
+            content,
             "train" if index in train else "held_out",
         ]
-        for index, (clip, samples) in enumerate(
-            zip(recordings.clips, recordings.samples, strict=True)
+        for index, (clip, samples, content) in enumerate(
+            zip(recordings.clips, recordings.samples, contents, strict=True)
         )
     )
-    write_csv(path, ["path", "start_s", "end_s", "samples", "split"], rows)
+    write_csv(path, ["path", "start_s", "end_s", "samples", CONTENT, "split"], rows)
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
     """Write a CSV file, atomically."""
-    with atomic_file(path) as work, work.open("w", newline="") as file:
+    with atomic_file(path) as work, work.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)

@@ -1,7 +1,8 @@
 """`pretrain` and `resume`: a run from its recordings to its last checkpoint.
 
 ```
-RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, split (train | held_out)
+RUN/  recordings.csv   every recording used: path, start_s, end_s, samples, content_sha256 (of the
+                       decoded samples), split (train | held_out)
       skipped.csv      every recording left out, and why
       metrics.jsonl, tensorboard/, checkpoints/, last, best
 ```
@@ -18,23 +19,29 @@ import numpy as np
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings, open_cache
-from tiny_audio_ssl.data.corpus import Corpus, Skipped, open_corpus, split
-from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.data.corpus import Corpus, Skipped, column, open_corpus
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.training.clip_counts import micro_batches, too_few_recordings
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.new_run import claimed_run, is_first_process, make_room
 from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,
+    SKIPPED,
     TOO_SHORT,
+    check_most_usable,
+    check_unchanged,
     long_enough,
+    split_recordings,
     write_csv,
     write_recordings,
 )
+from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
+from tiny_audio_ssl.utils.text import inert_cell, inert_path, one_line
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-SKIPPED = "skipped.csv"
 logger = logging.getLogger(__name__)
 
 
@@ -63,7 +70,8 @@ def pretrain(
             `PretrainConfig` and of `TrainingConfig`.
 
     Raises:
-        UserError: the run exists, no recording can be used, or all are too short for the task.
+        UserError: the run exists, or another process makes it; no more than one in ten recordings
+            can be used; the settings do not fit each other, or the task.
         TrainingInterruptedError: Ctrl-C or SIGTERM; a checkpoint to resume from was written.
         TrainingStoppedError: the loss or the embedding became useless.
 
@@ -78,38 +86,44 @@ def pretrain(
     run = Path(run)
     source = str(source)
     config = (config or PretrainConfig()).changed(**changes)
-    if (run / "last").exists():
-        raise UserError(
-            f"{run}: holds a run already. Go on with it by `tiny-audio-ssl resume {run}`, or name "
-            "another folder with --out"
+    with claimed_run(run):
+        if is_first_process():
+            make_room(run, [source], f"`tiny-audio-ssl resume {run}`")
+        corpus = open_corpus(source, strict=strict)
+        if group_column is not None:
+            column(corpus.clips, group_column)  # raises before anything is decoded
+        fabric = launch(config.training)
+        micro_batches(config, fabric.world_size)
+        recordings = _open(fabric, corpus, cache_dir, strict, progress)
+        recordings = long_enough(recordings, config, strict)
+        check_most_usable(source, recordings)
+        contents = recordings.contents()
+        train, held_out = split_recordings(
+            recordings, contents, config.training.held_out, config.training.seed, group_column
         )
-    fabric = launch(config.training)
-    recordings = _open(fabric, open_corpus(source, strict=strict), cache_dir, strict, progress)
-    recordings = long_enough(recordings, config, strict)
-    train, held_out = split(
-        recordings.clips, config.training.held_out, config.training.seed, group_column
-    )
-    if fabric.is_global_zero:
-        write_recordings(run / RECORDINGS, recordings, set(train))
-        _write_skipped(run / SKIPPED, recordings.skipped)
-        _tell_skipped(run / SKIPPED, recordings, config)
-    fabric.barrier()
-    about = {
-        "source": source,
-        "recordings": len(recordings),
-        "hours": round(recordings.total_s / 3600, 4),
-        "skipped": len(recordings.skipped),
-    }
-    trainer = Trainer(
-        config,
-        run,
-        recordings.select(train),
-        recordings.select(held_out),
-        corpus=about,
-        fabric=fabric,
-        progress=progress,
-    )
-    return trainer.run()
+        if fabric.is_global_zero:
+            write_recordings(run / RECORDINGS, recordings, contents, set(train))
+            _write_skipped(run / SKIPPED, recordings.skipped)
+            _tell_skipped(run / SKIPPED, recordings, config)
+            if reason := too_few_recordings(config, len(train)):
+                logger.warning(reason)
+        fabric.barrier()
+        about = {
+            "source": source,
+            "recordings": len(recordings),
+            "hours": round(recordings.total_s / 3600, 4),
+            "skipped": len(recordings.skipped),
+        }
+        trainer = Trainer(
+            config,
+            run,
+            recordings.select(train),
+            recordings.select(held_out),
+            corpus=about,
+            fabric=fabric,
+            progress=progress,
+        )
+        return trainer.run()
 
 
 def resume(
@@ -126,7 +140,8 @@ def resume(
         progress: draw progress bars on stderr.
 
     Raises:
-        UserError: there is no checkpoint, or recordings are gone or have changed.
+        UserError: there is no checkpoint, another process holds the run, or recordings are gone or
+            sound otherwise than then.
 
     Example:
         >>> import tiny_audio_ssl
@@ -135,24 +150,27 @@ def resume(
         4
     """
     run = Path(run)
-    start = checkpoint.load(run)
-    config = PretrainConfig.from_dict(start.run)
-    fabric = launch(config.training)
-    corpus = open_corpus(run / RECORDINGS)
-    recordings = _open(fabric, corpus, cache_dir, strict=False, progress=progress)
-    _check_unchanged(run, corpus, recordings)
-    sides = np.array([clip.columns["split"] for clip in recordings.clips])
-    trainer = Trainer(
-        config,
-        run,
-        recordings.select(np.flatnonzero(sides == "train")),
-        recordings.select(np.flatnonzero(sides == "held_out")),
-        corpus=start.run["corpus"],
-        start=start,
-        fabric=fabric,
-        progress=progress,
-    )
-    return trainer.run()
+    if not run.is_dir():
+        checkpoint.locate(run)  # raises
+    with claimed_run(run):
+        start = checkpoint.load(run)
+        config = settings_of(start)
+        fabric = launch(config.training)
+        corpus = open_corpus(run / RECORDINGS)
+        recordings = _open(fabric, corpus, cache_dir, strict=False, progress=progress)
+        check_unchanged(run, corpus, recordings)
+        sides = np.array([clip.columns["split"] for clip in recordings.clips])
+        trainer = Trainer(
+            config,
+            run,
+            recordings.select(np.flatnonzero(sides == "train")),
+            recordings.select(np.flatnonzero(sides == "held_out")),
+            corpus=start.run["corpus"],
+            start=start,
+            fabric=fabric,
+            progress=progress,
+        )
+        return trainer.run()
 
 
 def _open(
@@ -164,24 +182,9 @@ def _open(
         return open_cache(corpus, cache_dir, strict=strict, progress=show)
 
 
-def _check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
-    gone = [f"{s.path}: {s.reason}" for s in recordings.skipped]
-    changed = [
-        f"{clip.path}: has another length than when the run began"
-        for clip, samples in zip(recordings.clips, recordings.samples, strict=True)
-        if int(clip.columns["samples"]) != samples
-    ]
-    if gone or changed:
-        listed = "\n  ".join([*gone, *changed][:5])
-        raise UserError(
-            f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
-            f"changed, so the run can't be resumed:\n  {listed}\nBring them back, or start "
-            "a new run with `tiny-audio-ssl pretrain`"
-        )
-
-
 def _write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
-    write_csv(path, ["path", "reason"], ([s.path, s.reason] for s in skipped))
+    rows = ([inert_path(s.path), inert_cell(s.reason)] for s in skipped)
+    write_csv(path, ["path", "reason"], rows)
 
 
 def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) -> None:
@@ -195,7 +198,7 @@ def _tell_skipped(path: Path, recordings: Recordings, config: PretrainConfig) ->
             f"{len(short)} are {TOO_SHORT} {config.crop_samples / SAMPLE_RATE_HZ:.3f} s that "
             f"{config.task} needs; lower that with {config.pretext.length_option()}"
         )
-    told += [f"{s.path}: {s.reason}" for s in others[:5]]
+    told += [f"{one_line(s.path)}: {one_line(s.reason)}" for s in others[:5]]
     if len(others) > 5:
         told.append(f"and {len(others) - 5} more")
     logger.warning("\n  ".join(told))

@@ -12,8 +12,10 @@ the batch is divided.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -25,18 +27,22 @@ from torch import Tensor
 
 from tiny_audio_ssl.data.batches import Batches, seed_of
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.data.copies import without_copies
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.learner import Learner, fit
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 from tiny_audio_ssl.utils.fabric import fabric_class
+from tiny_audio_ssl.utils.random_state import seeded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+logger = logging.getLogger(__name__)
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
 PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
 
@@ -84,7 +90,7 @@ class Trainer:
         self.progress = progress and self.fabric.is_global_zero
         self.folder = checkpoint.RunFolder(run, self.options.keep_last)
         self.about = {**asdict(config), "corpus": corpus or {}}
-        self.micro_batches = self._micro_batches()
+        self.micro_batches = micro_batches(config, self.fabric.world_size)
         rank, processes = self.fabric.global_rank, self.fabric.world_size
         self.batches = Batches(
             train,
@@ -95,23 +101,40 @@ class Trainer:
             rank,
             processes,
         )
-        self.held_out = held_out
+        self.held_out = without_copies(held_out)
         self._build(train, start)
+        self._tell_what_is_not_measured()
 
-    def _micro_batches(self) -> int:
-        """Return the number of micro-batches of this process."""
-        processes, size = self.fabric.world_size, self.options.batch_size
-        total = self.options.micro_batches or processes
-        if total % processes or size % total:
-            raise UserError(
-                f"a batch of {size} clips in {total} micro-batches on {processes} processes does "
-                "not divide evenly; choose --batch-size a multiple of --micro-batches, and that a "
-                "multiple of the processes"
+    def _tell_what_is_not_measured(self) -> None:
+        """Say which held-out recordings validation leaves out, and when there is no best step."""
+        count, needed = len(self.held_out), self.learner.min_clips
+        left_out = count % self.learner.part_size
+        if not self.fabric.is_global_zero or not count:
+            return
+        if 0 < left_out < needed:
+            logger.warning(
+                "%d of %d held-out recordings are left out of the validation loss: %s compares "
+                "clips with one another, and needs %d or more at a time",
+                left_out,
+                count,
+                self.config.task,
+                needed,
             )
-        return total // processes
+            count -= left_out
+        if count < FEWEST_HELD_OUT:
+            logger.warning(
+                "the validation loss of %d held-out recordings says too little to choose the best "
+                "checkpoint by, so there will be none; hold out %d or more with --held-out, or "
+                "train on more recordings",
+                count,
+                FEWEST_HELD_OUT,
+            )
 
     def _build(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
-        torch.manual_seed(seed_of(self.options.seed))
+        with seeded(seed_of(self.options.seed)):
+            self._build_modules(train, start)
+
+    def _build_modules(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
         config = self.config
         model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
         pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
@@ -123,11 +146,17 @@ class Trainer:
         if start:
             self.step, self.best = start.progress["step"], dict(start.progress["best"])
             training = checkpoint.load_training(start.folder)
-            pretext.load_state_dict(checkpoint.within(training, "pretext."))
+            try:
+                pretext.load_state_dict(checkpoint.within(training, "pretext."))
+            except RuntimeError as error:
+                raise checkpoint.misfit(start.folder, error) from error
         else:
             fit(config, model, pretext, train)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
-        self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
+        try:
+            self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
+        except (KeyError, ValueError) as error:
+            raise checkpoint.misfit(self.folder.root / "last", error) from error
 
     def run(self) -> TrainingResult:
         """Train up to the last step.
@@ -188,19 +217,20 @@ class Trainer:
         return loss, rate
 
     def _validate(self, log: MetricsLog | None) -> float | None:
-        """Return the mean loss on the held-out recordings, or None if there are none."""
-        if not len(self.held_out):
+        """Return the mean loss on the held-out recordings, or None if there are too few."""
+        found = self.learner.held_out_loss(self.held_out)
+        if found is None:
             return None
-        loss, wide = self.learner.held_out_loss(self.held_out)
+        loss, wide, clips = found
         if log:
             log.write(self.step, {"validation/loss": loss, "validation/spread": wide})
-        if len(self.held_out) > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
+        if clips > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
             raise TrainingStoppedError(
                 f"the embedding has collapsed at step {self.step}: held-out recordings give the "
                 f"same vector (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
                 "--batch-size, or recordings that differ more"
             )
-        if self.best["loss"] is None or loss < self.best["loss"]:
+        if clips >= FEWEST_HELD_OUT and (self.best["loss"] is None or loss < self.best["loss"]):
             self.best = {"step": self.step, "loss": loss}
         return loss
 
@@ -251,15 +281,24 @@ def launch(options: TrainingConfig) -> Fabric:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in the list; a second Ctrl-C ends the process as usual."""
+    """Collect SIGINT and SIGTERM in the list; a second Ctrl-C ends the process as usual.
+
+    Only the main thread may handle signals; in another thread the list stays empty. A handler that
+    was not set from Python could not be restored, so that signal is left to it.
+    """
     received: list[int] = []
 
     def note(number: int, frame: Any) -> None:
         received.append(number)
-        signal.signal(number, previous[signal.Signals(number)])
+        signal.signal(number, previous[number])
 
-    previous = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    previous: dict[int, Any] = {}
     try:
+        if threading.current_thread() is threading.main_thread():
+            for number in map(int, (signal.SIGINT, signal.SIGTERM)):
+                if (handler := signal.getsignal(number)) is not None:
+                    previous[number] = handler
+                    signal.signal(number, note)
         yield received
     finally:
         for number, handler in previous.items():

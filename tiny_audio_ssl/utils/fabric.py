@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,11 @@ def fabric_class() -> type[Fabric]:
 
 @contextlib.contextmanager
 def _hidden(module: str) -> Iterator[None]:
-    """Let `module` be absent for imports in the block, unless it has been imported already."""
-    if module in sys.modules:
+    """Let `module` be absent for imports in the block, unless it has been imported already.
+
+    Does nothing beside other threads, which might import it.
+    """
+    if module in sys.modules or threading.active_count() > 1:
         yield
         return
     sys.modules[module] = None  # type: ignore[assignment]  # makes `import` raise ImportError

@@ -14,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tiny_audio_ssl.utils.console import PlainConsole
+
 
 class ProgressBar:
     """`description`, a bar, how many of `total` are done, a note, time elapsed and time left.
@@ -39,14 +41,14 @@ class ProgressBar:
         console: Console | None = None,
     ) -> None:
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=console or Console(stderr=True),
+            console=console or PlainConsole(stderr=True),
             disable=not show,
             transient=transient,
         )

@@ -1,4 +1,9 @@
-"""Keeping libraries from writing to the terminal."""
+"""Keeping libraries from writing to the terminal.
+
+What they write can be discarded only for the whole process: by file descriptor 2, `sys.stdout`, the
+warning filters and the level of logging. So nothing is discarded while threads of someone else's
+program are running: in the program `tiny-audio-ssl`, and elsewhere where there is one thread only.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +17,28 @@ import warnings
 from collections.abc import Iterator
 
 _lock = threading.Lock()
+_program = False  # whether this process is the program `tiny-audio-ssl`
+
+
+@contextlib.contextmanager
+def as_program() -> Iterator[None]:
+    """Let the block be the program `tiny-audio-ssl`, all of whose threads are its own."""
+    global _program
+    before, _program = _program, True
+    try:
+        yield
+    finally:
+        _program = before
 
 
 @contextlib.contextmanager
 def native_stderr_hidden() -> Iterator[None]:
     """Discard what is written to file descriptor 2, where mpg123 and ExecuTorch print past Python.
 
-    Output of other threads to stderr is lost too while the block runs, so keep it short.
+    Does nothing beside threads of another program, whose output would be lost too.
     """
-    if sys.__stderr__ is None:  # then descriptor 2 may be any file, even the one to be read
+    # Without sys.__stderr__, descriptor 2 may be any file, even the one to be read.
+    if sys.__stderr__ is None or not _alone():
         yield
         return
     with _lock:
@@ -36,7 +54,13 @@ def native_stderr_hidden() -> Iterator[None]:
 
 @contextlib.contextmanager
 def exporters_hushed() -> Iterator[None]:
-    """Discard what exporters print and warn about, which a user can't change."""
+    """Discard what exporters print and warn about, which a user can't change.
+
+    Does nothing beside threads of another program, whose output would be lost too.
+    """
+    if not _alone():
+        yield
+        return
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -45,3 +69,17 @@ def exporters_hushed() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
+
+
+def _alone() -> bool:
+    return _program or threading.active_count() == 1
+
+
+def _renew_lock() -> None:
+    """Make a new lock in a forked process: no thread is left there that could release the old."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -50,7 +50,7 @@ def test_a_phone_beside_this_machine(plug, artifact, tmp_path, capsys):
         (["--serial", "123"], "--serial: only phones have it; add --target adb"),
         (["--energy-s", "120"], "--energy-s: only phones have it"),
         (["--cpus", "0"], "--cpus: only the C++ runner stays on cores"),
-        (["--tolerance", "-1"], "--tolerance -1: expected 0 or more"),
+        (["--tolerance", "-1"], "--tolerance is -1.0; expected a finite number, at least 0"),
         (["--chart", "x.jpg"], r"ends with .png or .svg"),
     ],
 )

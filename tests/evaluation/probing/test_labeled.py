@@ -86,3 +86,55 @@ def test_rows_without_a_label_are_left_out_and_not_even_decoded(tmp_path):
     (tmp_path / "12.wav").write_bytes(b"RIFF, but no more")
     labeled = open_task(EvaluationTask("t", source, where=("kind=x",)))
     assert len(labeled) == 12 and labeled.classes == ["a", "b"]
+
+
+def test_rows_that_give_one_sound_two_labels_are_named(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2]} for i in range(6)]
+    rows.append({"path": "./2.wav", "label": "b"})
+    with pytest.raises(UserError, match=r"two labels \(lines 4 and 8\): 'a' and 'b'; keep one"):
+        open_task(EvaluationTask("t", manifest(tmp_path, rows)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_copies_stay_in_one_drawn_fold(seed, tmp_path, caplog):
+    """Three files of each of eight sounds; nothing has to be left out of training then."""
+    rows = [
+        {"path": f"{i}.wav", "label": "ab"[i % 2], "sound": i % 8}  # i and i + 8 sound alike
+        for i in range(24)
+    ]
+    labeled = open_task(EvaluationTask("t", manifest(tmp_path, rows), folds=4, seed=seed))
+    fold_of = {i: fold for fold, one in enumerate(labeled.splits) for i in one.test.tolist()}
+    assert all(fold_of[i] == fold_of[i % 8] for i in range(24))
+    assert not any(one.left_out for one in labeled.splits)
+    assert labeled.copies == 16 and "16 of 24 recordings are copies of others" in caplog.text
+
+
+def test_sound_that_all_groups_share_is_left_out_of_training_instead(tmp_path):
+    """A test tone in the folder of each of six speakers can't keep them all in one fold."""
+    rows = [
+        {"path": f"{i}.wav", "label": "ab"[i % 2], "sound": 99 if i < 6 else i, "speaker": i % 6}
+        for i in range(24)
+    ]
+    source = manifest(tmp_path, rows)
+    labeled = open_task(EvaluationTask("t", source, group="speaker", folds=3))
+    assert all(apart(labeled.table, one) for one in labeled.splits)
+    assert sum(one.left_out for one in labeled.splits) == 12
+
+
+def test_one_class_that_is_left_after_decoding_is_an_error(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": "ab"[i % 2], "sound": i} for i in range(8)]
+    source = manifest(tmp_path, rows)
+    for index in range(1, 8, 2):
+        soundfile.write(tmp_path / f"{index}.wav", np.zeros(RATE), RATE)
+    with pytest.raises(UserError, match="has 1 labels in 4 clips"):
+        open_task(EvaluationTask("t", source, folds=2), allow_missing=True)
+
+
+def test_test_part_of_one_class_is_an_error(tmp_path):
+    rows = [
+        {"path": f"{i}.wav", "label": "a" if i > 4 else "ab"[i % 2], "sound": i}
+        | {"split": "test" if i > 4 else "train"}
+        for i in range(8)
+    ]
+    with pytest.raises(UserError, match="only label 'a' is tested"):
+        open_task(EvaluationTask("t", manifest(tmp_path, rows), split="split"))

@@ -137,9 +137,9 @@ def test_scores_survive_a_file(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "scores": []}', '{"format": 1}'])
 def test_a_file_of_something_else_is_told(tmp_path, content):
     (tmp_path / "x.json").write_text(content)
-    with pytest.raises(UserError, match="probe --out"):
+    with pytest.raises(UserError, match=r"format 9, written by|probe --out"):
         scores.read(tmp_path / "x.json")
-    with pytest.raises(UserError, match="probe --out"):
+    with pytest.raises(UserError, match=r"format 9, written by|probe --out"):
         scores.read(tmp_path / "absent.json")
 
 
@@ -160,3 +160,30 @@ def test_models_are_compared_in_the_folds_that_all_have():
     assert in_shared_folds(every, other) == [every.accuracy, other.accuracy]
     none = replace(other, fits=[fit for fit in other.fits if fit.fold == 4])
     assert all(math.isnan(accuracy) for accuracy in in_shared_folds(few, none))
+
+
+def copied(times: int, folds: int = 1) -> Score:
+    """Ten sounds, each tested `times` times, in one fold or in turns in several."""
+    count = 10 * times
+    sounds = [i % 10 for i in range(count)]
+    truth = np.array([sound % 2 for sound in sounds])
+    predicted = np.array([(sound < 7) * truth[i] for i, sound in enumerate(sounds)])
+    fits = [
+        Fit(fold, 0, own, predicted[own])
+        for fold in range(folds)
+        for own in [np.array([i for i in range(count) if i // 10 % folds == fold])]
+    ]
+    return Score("t", "m", "p", ["a", "b"], truth, fits, sounds=sounds)
+
+
+@pytest.mark.parametrize(("times", "folds"), [(4, 1), (9, 1), (4, 4), (9, 3)])
+def test_copies_of_ten_sounds_are_no_more_evidence_than_ten_sounds(times, folds):
+    once, often = copied(1), copied(times, folds)
+    assert often.interval == pytest.approx(once.interval)
+    assert often.interval_is == once.interval_is == "bootstrap of 10 tested groups"
+
+
+def test_scores_keep_the_numbers_of_sounds(tmp_path):
+    scores.write(tmp_path / "scores.json", [copied(4, 4)])
+    (found,) = scores.read(tmp_path / "scores.json")
+    assert found.sounds == copied(4, 4).sounds and found.interval == copied(4, 4).interval

@@ -24,6 +24,7 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext.configs.combined import format_weights
 from tiny_audio_ssl.training.config import TrainingConfig
+from tiny_audio_ssl.utils.claim import claimed
 
 CONFIG = SearchConfig(
     "builtin:4",
@@ -143,7 +144,7 @@ def test_training_that_stops_is_a_row_and_no_number(tmp_path, monkeypatch):
 
 
 def test_two_searches_in_one_folder(tmp_path):
-    with search._alone(tmp_path), pytest.raises(UserError, match="another search is running"):
+    with claimed(tmp_path), pytest.raises(UserError, match="in use by process"):
         search.search(CONFIG, [], tmp_path, 1)
 
 

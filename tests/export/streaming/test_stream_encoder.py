@@ -119,7 +119,7 @@ def test_packets_that_cannot_be(packet_ms):
     ("pcm", "said"),
     [
         (np.array([0.0, np.nan]), "NaN"),
-        (np.array([0.0, np.inf], np.float32), "infinity"),
+        (np.array([0.0, np.inf], np.float32), "infinite"),
         (np.zeros((2, 1280), np.float32), r"\[2, 1280\]"),
         (np.zeros(1280, np.int32), "int32"),
     ],

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tiny_audio_ssl.utils.ranges import COUNT, COUNT_OR_0, DURATION_S, Range, check_numbers
+
 Runtime = Literal["executorch", "onnxruntime"]
 RUNTIMES: dict[str, Runtime] = {".pte": "executorch", ".onnx": "onnxruntime"}
 
@@ -22,6 +24,12 @@ class RunnerOptions:
     stream: bool = False  # feed packets with state, instead of windows
     samples: bool = False  # report the time of every run
     embedding: bool = False  # report the last run's output
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self, warm_up=COUNT_OR_0, runs=COUNT, seconds=DURATION_S,
+            threads=Range(1, 1024, whole=True),
+        )  # fmt: skip
 
     def arguments(self, artifact: str, pcm: str | None = None) -> list[str]:
         """Return the command-line arguments.

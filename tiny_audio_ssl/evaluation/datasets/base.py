@@ -13,6 +13,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.layout import LayoutError, listed
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import explained
+from tiny_audio_ssl.utils.ranges import SEED, Range, check_numbers
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class EvaluationTask:
     """Number of folds to draw when there are neither official folds nor an official split."""
     seed: int = 0
     """Random seed for drawing folds."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, folds=Range(2, 2**31 - 1, whole=True), seed=SEED)
 
 
 @dataclass(frozen=True)

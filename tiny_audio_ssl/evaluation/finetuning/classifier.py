@@ -25,6 +25,7 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import TrainingConfig
 from tiny_audio_ssl.training.trainer import TrainingStoppedError, launch
+from tiny_audio_ssl.utils.random_state import seeded
 
 
 class Classifier(nn.Module):
@@ -73,8 +74,7 @@ def fit(
     _check(model, parts, config)
     options = config.training(len(parts))
     device = launch(options).device
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         classifier = Classifier(model, [part.classes for part in parts]).to(device).train()
     adamw = _optimizer(classifier, options, config.head_learning_rate)
     highest = [group["lr"] for group in adamw.param_groups]

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, WINDOW_MS
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.training.config import TrainingConfig
+from tiny_audio_ssl.utils.ranges import (
+    COUNT,
+    COUNT_OR_0,
+    DURATION_MS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    check_numbers,
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,20 @@ class FinetuneConfig:
     """Device to train on."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "encoder_learning_rate", "head_learning_rate", "window_ms"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"{name} is {getattr(self, name)}; expected a number above 0")
-        if self.mixup < 0 or self.warmup_steps < 0:
-            raise UserError(f"mixup {self.mixup}, warmup_steps {self.warmup_steps}: expected >= 0")
-        if self.max_folds is not None and self.max_folds < 1:
-            raise UserError(f"max_folds is {self.max_folds}; expected at least 1")
+        check_numbers(
+            self,
+            steps=COUNT,
+            batch_size=COUNT,
+            encoder_learning_rate=POSITIVE,
+            head_learning_rate=POSITIVE,
+            weight_decay=NOT_NEGATIVE,
+            warmup_steps=COUNT_OR_0,
+            gradient_clip=POSITIVE,
+            window_ms=DURATION_MS,
+            mixup=NOT_NEGATIVE,
+            seed=SEED,
+            max_folds=COUNT,
+        )
 
     @property
     def window(self) -> int:

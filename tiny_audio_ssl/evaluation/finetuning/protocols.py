@@ -72,6 +72,7 @@ def evaluate(
             fits[head],
             _details(model, tasks, head, config, float(np.mean(shares[head]))),
             task.groups,
+            task.sounds,
         )
         for head, task in enumerate(tasks)
     ]
@@ -164,6 +165,8 @@ def _details(
     }
     if left_out := sum(split.left_out for split in task.splits):
         found["left out of training as copies of tested"] = left_out
+    if task.copies:
+        found["copies of other recordings"] = task.copies
     if len(tasks) > 1:
         found["one encoder with"] = ", ".join(t.task.name for t in tasks if t is not task)
         found["share of the training part"] = round(share, 4)  # other tasks test the rest

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialized
 
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
 from tiny_audio_ssl.errors import UserError
@@ -28,7 +28,9 @@ from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import fit_all
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
+from tiny_audio_ssl.utils import ownership
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.written_by import unreadable
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -113,19 +115,32 @@ def save(
 
 def check_target(target: Path, tasks: Sequence[EvaluationTask]) -> None:
     """Raise `UserError` if the heads of these tasks can't be saved to `target`."""
-    if target.suffix == SUFFIX:
-        name_of(target)
-        if len(tasks) > 1:
-            raise UserError(f"{target}: one file for {len(tasks)} tasks; give a folder instead")
+    if target.suffix != SUFFIX:
+        for task in tasks:
+            ownership.check_target(target / file_name(task.name), _is_head, option="--save-head")
+        return
+    name_of(target)
+    if len(tasks) > 1:
+        raise UserError(f"{target}: one file for {len(tasks)} tasks; give a folder instead")
+    ownership.check_target(target, _is_head, option="--save-head")
+
+
+def _is_head(path: Path) -> bool:
+    with safe_open(path, "numpy") as file:
+        return "head" in (file.metadata() or {})
 
 
 def write(target: Path, head: Head) -> None:
-    """Write a head to one file, whole or not at all. Raises `UserError` if the name won't do."""
+    """Write a head to one file, whole or not at all.
+
+    Raises `UserError`: the name won't do, or something other than a head is there.
+    """
     name_of(target)
+    ownership.check_target(target, _is_head, option="--save-head")
     tensors = {name: np.ascontiguousarray(head.tensors[name], np.float64) for name in TENSORS}
     about = {"format": FORMAT, "sha256": _digest(tensors), **head.about()}
     with atomic_file(target) as work:
-        save_file(tensors, work, {"head": json.dumps(about)})
+        work.write_bytes(serialized(tensors, {"head": json.dumps(about)}))
 
 
 def read(source: Path) -> Head:
@@ -137,8 +152,8 @@ def read(source: Path) -> Head:
         with safe_open(source, "numpy") as file:
             about = json.loads((file.metadata() or {})["head"])
             tensors = {name: file.get_tensor(name) for name in TENSORS}
-        if about.pop("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT}")
+        if (found := about.pop("format")) != FORMAT:
+            raise UserError(unreadable(source, f"format {found}", f"format {FORMAT}", about))
         if about.pop("sha256") != _digest(tensors):
             raise ValueError("truncated or altered")
         for name in ("labels", "readout", "interval"):

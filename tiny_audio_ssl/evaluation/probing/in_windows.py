@@ -6,14 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tiny_audio_ssl.audio.waveform import as_waveform
 from tiny_audio_ssl.embedding.embedder import Floats
+from tiny_audio_ssl.embedding.long import embed_in_parts
 
 
 class InWindows:
     """A model that takes one window at a time.
 
-    The embedding of a longer sound is the mean over windows, the last of which ends with the sound.
-    A shorter sound is padded with zeros.
+    The embedding of a longer sound is the mean over windows, the last of which ends with the sound
+    (of a sound longer than a minute, the mean over equal parts of it). A shorter sound is padded
+    with zeros. So it differs from the embedding of the whole sound, except at one window's length.
     """
 
     def __init__(
@@ -24,7 +27,13 @@ class InWindows:
         self.dim, self.name, self.identity = dim, name, identity
 
     def embed(self, waves: Floats) -> Floats:
-        """Embed float32 [B, N], -1..1, 16 kHz, as float32 [B, dim]."""
+        """Embed float32 [B, N], -1..1, 16 kHz, as float32 [B, dim].
+
+        Raises `UserError` for NaN, another scale or another shape.
+        """
+        return embed_in_parts(self._embed, as_waveform(waves, "[batch, samples]"))
+
+    def _embed(self, waves: Floats) -> Floats:
         missing = max(0, self.samples - waves.shape[1])
         waves = np.pad(waves, ((0, 0), (0, missing)))
         last = waves.shape[1] - self.samples

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.data.copies import count_copies, shared_sound
 from tiny_audio_ssl.data.corpus import Clip, Skipped, column, listing
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets import task_corpus
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing.labels import check_labels
 from tiny_audio_ssl.evaluation.probing.splits import Ints, LabelTable, Split, inner, split
-from tiny_audio_ssl.utils.extras import require
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,17 @@ class OpenedTask:
     def groups(self) -> list[str]:
         """Group of each recording, [recordings]: the task's group column, or else the file."""
         return self.table.groups
+
+    @property
+    def sounds(self) -> list[int]:
+        """Number of the sound of each recording, [recordings]; copies of a sound share one."""
+        found: list[int] = self.table.copies.tolist()
+        return found
+
+    @property
+    def copies(self) -> int:
+        """Number of recordings whose samples are those of an earlier recording."""
+        return count_copies(self.contents)
 
     def inner(self, outer: Split) -> list[Split]:
         """Split a training part again, to choose settings on; see `splits.inner`."""
@@ -80,13 +90,36 @@ def _opened(task: EvaluationTask, cache_dir: Path | None, allow_missing: bool) -
     labels = column(corpus.clips, task.label)
     check_labels([label for label in labels if label.strip()], task.label)
     clips = [clip for clip, label in zip(corpus.clips, labels, strict=True) if label.strip()]
+    _check_contradictions(clips, task.label)
     recordings = open_cache(replace(corpus, clips=tuple(clips), skipped=()), cache_dir)
     _check_missing(recordings.skipped, allow_missing)
-    contents = [_content(recordings, i) for i in range(len(recordings))]
-    table = tabulate(recordings.clips, task, copies_of(recordings, contents))
+    check_labels(column(recordings.clips, task.label), task.label)  # of what could be decoded
+    contents = recordings.contents()
+    table = tabulate(recordings.clips, task, shared_sound(recordings, contents))
+    if copies := count_copies(contents):
+        logger.warning(
+            "%s: %d of %d recordings are copies of others; none is trained on where the same sound "
+            "is tested, and intervals count them once",
+            task.name,
+            copies,
+            len(recordings),
+        )
     splits = split(table, task.folds, task.seed)
     skipped = [*corpus.skipped, *recordings.skipped]
     return OpenedTask(task, recordings, contents, table, splits, skipped)
+
+
+def _check_contradictions(clips: Sequence[Clip], label: str) -> None:
+    """Raise `UserError` if two rows give one part of a file two labels."""
+    first: dict[tuple[str, float, float | None], Clip] = {}
+    for clip in clips:
+        other = first.setdefault((os.path.realpath(clip.path), clip.start_s, clip.end_s), clip)
+        if other.columns[label] != clip.columns[label]:
+            lines = f" (lines {other.line} and {clip.line})" if clip.line else ""
+            raise UserError(
+                f"{clip.name or clip.path} has two labels{lines}: {other.columns[label]!r} and "
+                f"{clip.columns[label]!r}; keep one of the rows, or give each its start_s and end_s"
+            )
 
 
 def _check_missing(skipped: Sequence[Skipped], allowed: bool) -> None:
@@ -110,35 +143,3 @@ def tabulate(clips: Sequence[Clip], task: EvaluationTask, copies: Ints | None = 
         folds=column(clips, task.fold) if task.fold else None,
         parts=column(clips, task.split) if task.split else None,
     )
-
-
-def copies_of(recordings: Recordings, contents: Sequence[str]) -> Ints:
-    """Number the sounds, [recordings]; overlapping spans and identical audio share a number."""
-    graphs = require("scipy.sparse.csgraph", "eval")
-    sparse = require("scipy.sparse", "eval")
-    files: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-    for i, clip in enumerate(recordings.clips):
-        begin = round(clip.start_s * SAMPLE_RATE_HZ)
-        files[os.path.realpath(clip.path)].append((begin, begin + int(recordings.samples[i]), i))
-    links = [link for spans in files.values() for link in _overlaps(sorted(spans))]
-    first: dict[str, int] = {}
-    links += [(first.setdefault(content, i), i) for i, content in enumerate(contents)]
-    left, right = np.array(links).T
-    size = len(contents)
-    graph = sparse.coo_matrix((np.ones(len(links)), (left, right)), shape=(size, size))
-    _, component = graphs.connected_components(graph, directed=False)
-    return np.asarray(component, np.int64)
-
-
-def _overlaps(spans: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
-    """Return links between neighbors among sorted (begin, end, index) that share samples."""
-    links, reach = [], 0
-    for (_, end, before), (begin, _, index) in pairwise(spans):
-        reach = max(reach, end)
-        if begin < reach:
-            links.append((before, index))
-    return links
-
-
-def _content(recordings: Recordings, index: int) -> str:
-    return hashlib.sha256(recordings.read(index).tobytes()).hexdigest()

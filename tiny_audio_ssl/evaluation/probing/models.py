@@ -9,8 +9,10 @@ from pathlib import Path
 
 import torch
 
+from tiny_audio_ssl.audio.waveform import as_waveform
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
+from tiny_audio_ssl.embedding.long import embed_in_parts
 from tiny_audio_ssl.embedding.mel_statistics import MelStatistics
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.checkpoint import untrained
@@ -66,5 +68,6 @@ class LogMelStatistics:
     @torch.no_grad()
     def embed(self, waves: Floats) -> Floats:
         """Embed float32 [B, N], -1..1, 16 kHz, as [B, dim]; short waves are padded with zeros."""
-        found: Floats = self.model(torch.from_numpy(waves)).numpy()
+        checked = as_waveform(waves, "[batch, samples]")
+        found: Floats = embed_in_parts(self.model, torch.from_numpy(checked)).numpy()
         return found

@@ -47,6 +47,8 @@ def evaluate(
         details = {"encoder": model.model.encoder.config.name, **details}
     if left_out := sum(one.left_out for one in labeled.splits):
         details = {**details, "left out of training as copies of tested": left_out}
+    if labeled.copies:
+        details = {**details, "copies of other recordings": labeled.copies}
     return Score(
         labeled.task.name,
         model.name,
@@ -56,6 +58,7 @@ def evaluate(
         fits,
         details,
         labeled.groups,
+        labeled.sounds,
     )
 
 

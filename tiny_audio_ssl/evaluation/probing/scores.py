@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import write_json
+from tiny_audio_ssl.utils.ownership import check_target
+from tiny_audio_ssl.utils.written_by import unreadable
 
 Ints = NDArray[np.int64]
 Interval = tuple[float, float]
@@ -61,6 +63,7 @@ class Score:
     fits: list[Fit]
     details: Details = field(default_factory=dict)  # chosen C, steps, encoder ...
     groups: list[str] = field(default_factory=list)  # [recordings]; empty: each is its own group
+    sounds: list[int] = field(default_factory=list)  # [recordings]; empty: all differ
 
     @property
     def folds(self) -> list[float]:
@@ -86,7 +89,8 @@ class Score:
 
         With three or more folds, Student's t over the folds. Folds share training data, so this
         interval is too narrow, and no unbiased one exists (Bengio and Grandvalet, JMLR 2004). With
-        fewer folds, a bootstrap that resamples whole tested groups, and seeds, with replacement.
+        fewer folds, or copies of one sound in several of them, a bootstrap that resamples whole
+        tested groups, and seeds, with replacement.
         """
         ends = self._t_interval() if self._has_folds else self._bootstrap()
         low, high = np.clip(ends, 0, 1)  # keeps NaN
@@ -101,7 +105,16 @@ class Score:
 
     @property
     def _has_folds(self) -> bool:
-        return len(self.folds) >= FEWEST_FOLDS
+        return len(self.folds) >= FEWEST_FOLDS and not self._sounds_in_several_folds()
+
+    def _sounds_in_several_folds(self) -> bool:
+        """Return whether a sound is tested in two folds, which then depend on each other."""
+        fold_of: dict[int, int] = {}
+        return any(
+            fold_of.setdefault(self.sounds[i], fit.fold) != fit.fold
+            for fit in self.fits
+            for i in (fit.test.tolist() if self.sounds else ())
+        )
 
     def _t_interval(self) -> Interval:
         folds = np.array(self.folds)
@@ -110,8 +123,14 @@ class Score:
         return self.accuracy - float(half), self.accuracy + float(half)
 
     def _tested_groups(self) -> list[str]:
-        tested = np.concatenate([fit.test for fit in self.fits])
-        return [self.groups[i] if self.groups else str(i) for i in tested]
+        """Return the group of each tested recording, [tests]: that of the first recording of the
+        same sound, so that a sound is evidence once however many copies of it there are."""
+        first: dict[int, str] = {}
+        names = self.groups or [str(i) for i in range(len(self.truth))]
+        if self.sounds:
+            pairs = zip(self.sounds, names, strict=True)
+            names = [first.setdefault(sound, name) for sound, name in pairs]
+        return [names[i] for i in np.concatenate([fit.test for fit in self.fits])]
 
     def _bootstrap(self) -> Interval:
         names, which = np.unique(self._tested_groups(), return_inverse=True)
@@ -180,6 +199,7 @@ class Score:
             "classes": self.classes,
             "truth": self.truth.tolist(),
             "groups": self.groups,
+            "sounds": self.sounds,
             "trials": [  # the key in files, older ones included
                 {**asdict(fit), "test": fit.test.tolist(), "predicted": fit.predicted.tolist()}
                 for fit in self.fits
@@ -200,7 +220,8 @@ class Score:
         ]
         names = ("task", "model", "protocol", "classes", "details", "groups")
         given = {name: found[name] for name in names}
-        return cls(**given, truth=np.array(found["truth"], np.int64), fits=fits)
+        truth, sounds = np.array(found["truth"], np.int64), found.get("sounds", [])
+        return cls(**given, truth=truth, fits=fits, sounds=sounds)
 
 
 def in_shared_folds(*measured: Score) -> list[float]:
@@ -228,16 +249,29 @@ def recovery(task: float, random: float, supervised: float) -> float:
 
 
 def write(target: Path, scores: Sequence[Score]) -> None:
-    """Write scores as JSON, for `read` and `tiny-audio-ssl report`; whole or not at all."""
+    """Write scores as JSON, for `read` and `tiny-audio-ssl report`; whole or not at all.
+
+    Raises `UserError`: what `check_out` raises; `target` can't be written.
+    """
+    check_out(target)
     write_json(target, {"format": FORMAT, "scores": [score.to_dict() for score in scores]})
+
+
+def check_out(target: Path, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise `UserError` if `target` is one of the inputs, or there and no file of scores."""
+    check_target(target, _is_scores, inputs)
+
+
+def _is_scores(path: Path) -> bool:
+    return set(json.loads(path.read_text())) == {"format", "scores"}
 
 
 def read(source: Path) -> list[Score]:
     """Read the scores that `write` wrote. Raises `UserError` if the file is anything else."""
     try:
         found = json.loads(source.read_text())
-        if found["format"] != FORMAT:
-            raise ValueError(f"format {found['format']}, expected {FORMAT}")
+        if (kind := found["format"]) != FORMAT:
+            raise UserError(unreadable(source, f"format {kind}", f"format {FORMAT}", found))
         return [Score.from_dict(score) for score in found["scores"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

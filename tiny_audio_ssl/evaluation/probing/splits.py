@@ -7,15 +7,18 @@ to make a `Split` from a table.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.components import components, equal_items
 from tiny_audio_ssl.utils.extras import require
 
 Ints = NDArray[np.int64]
@@ -46,13 +49,20 @@ class LabelTable:
     folds: list[str] | None = None  # official
     parts: list[str] | None = None  # official: train, validation or test
 
+    @cached_property
+    def joined_groups(self) -> list[str]:
+        """Groups that share no sound with each other, [recordings]: those that do are joined."""
+        links = [*equal_items(self.groups), *equal_items(self.copies.tolist())]
+        return [self.groups[root] for root in components(len(self.groups), links)]
+
 
 def split(table: LabelTable, folds: int = 5, seed: int = 0) -> list[Split]:
     """Return the official folds, the official split, or `folds` drawn ones that keep groups whole.
 
     Raises:
-        UserError: a label has one example or is tested but never trained on, a group is on both
-            sides, or there are too few groups or examples for that many folds.
+        UserError: a label has one example or is tested but never trained on, one label alone is
+            tested, a group is on both sides, or there are too few groups or examples for that many
+            folds.
     """
     _check_counts(table)
     if table.folds is not None and table.parts is not None:
@@ -69,6 +79,12 @@ def split(table: LabelTable, folds: int = 5, seed: int = 0) -> list[Split]:
                 f"label {_listed(untrained)} would be tested but never trained on; leave the label "
                 "empty in the manifest, or choose other folds or groups"
             )
+    tested = np.unique(table.truth[np.concatenate([one.test for one in found])])
+    if len(tested) < 2:
+        raise UserError(
+            f"only label {table.classes[tested[0]]!r} is tested, which every classifier that knows "
+            "no other label gets right; put recordings of two or more labels in the test part"
+        )
     return found
 
 
@@ -165,13 +181,25 @@ def _official_parts(table: LabelTable) -> Split:
 
 
 def _drawn_folds(table: LabelTable, folds: int, seed: int) -> list[Split]:
-    """Draw folds, several times if needed, until every tested class is also trained on."""
+    """Draw folds in which copies of a sound stay together, or where the groups do not allow that,
+    are left out of training where one of them is tested."""
     if folds < 2:
         raise UserError(f"{folds} folds; expected at least 2")
-    _check_groups(table, folds)
+    if table.joined_groups != table.groups:
+        with contextlib.suppress(UserError):
+            found = _folds_of(table, table.joined_groups, folds, seed)
+            if not any(_untrained(table, one) for one in found):
+                return found
+    return _folds_of(table, table.groups, folds, seed)
+
+
+def _folds_of(table: LabelTable, units: list[str], folds: int, seed: int) -> list[Split]:
+    """Draw folds of whole units, several times if needed, until every tested class is also trained
+    on."""
+    _check_groups(table, units, folds)
     found: list[Split] = []
     for attempt in range(DRAWS):
-        pairs = _draw(table.truth, table.groups, folds, seed + attempt)
+        pairs = _draw(table.truth, units, folds, seed + attempt)
         found = [sealed(table, train, test) for train, test in pairs]
         if len(found) == folds and not any(_untrained(table, one) for one in found):
             return found
@@ -182,14 +210,14 @@ def _drawn_folds(table: LabelTable, folds: int, seed: int) -> list[Split]:
     return found
 
 
-def _check_groups(table: LabelTable, folds: int) -> None:
+def _check_groups(table: LabelTable, units: list[str], folds: int) -> None:
     most = max(Counter(table.truth.tolist()).values())
-    if len(set(table.groups)) < folds or most < folds:
+    if len(set(units)) < folds or most < folds:
         raise UserError(
-            f"{len(set(table.groups))} groups and at most {most} examples of a label are too few "
+            f"{len(set(units))} groups and at most {most} examples of a label are too few "
             f"for {folds} folds; lower --folds or choose another --group"
         )
-    groups = np.array(table.groups)
+    groups = np.array(units)
     single = [
         name
         for index, name in enumerate(table.classes)

@@ -23,6 +23,7 @@ from tiny_audio_ssl.embedding.embedder import EmbeddingModel, Floats, embed_all
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.files import atomic_file
+from tiny_audio_ssl.utils.ranges import DURATION_S, check_numbers
 
 CLIPS_PER_FILE = 2048  # at most that many embeddings are lost by an interruption
 
@@ -37,6 +38,9 @@ class EmbeddingStore:
 
     folder: Path | None = None
     window_s: float | None = None
+
+    def __post_init__(self) -> None:
+        check_numbers(self, window_s=DURATION_S)
 
     def embeddings(
         self,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
 
 from tiny_audio_ssl.evaluation.probing.scores import Score
@@ -17,10 +16,10 @@ def task_table(results: Sequence[Score]) -> Table:
     first = results[0]
     title = f"{first.task}: {len(first.truth)} clips, {len(first.classes)} classes"
     protocols = _distinct(score.protocol for score in results)
-    table = _grid(escape(f"{title}; accuracy [95 %, {first.interval_is}]"), protocols)
+    table = _grid(f"{title}; accuracy [95 %, {first.interval_is}]", protocols)
     for model in _distinct(score.model for score in results):
         own = {score.protocol: _with_interval(score) for score in results if score.model == model}
-        table.add_row(escape(model), *(own.get(name, "-") for name in protocols))
+        table.add_row(model, *(own.get(name, "-") for name in protocols))
     return table
 
 
@@ -31,7 +30,7 @@ def mean_table(results: Sequence[Score]) -> Table:
     for model in _distinct(score.model for score in results):
         own = [score for score in results if score.model == model]
         figures = [[s.accuracy for s in own if s.protocol == name] for name in protocols]
-        table.add_row(escape(model), *(_figure(float(np.mean(f))) if f else "-" for f in figures))
+        table.add_row(model, *(_figure(float(np.mean(f))) if f else "-" for f in figures))
     return table
 
 
@@ -43,7 +42,7 @@ def class_table(score: Score) -> Table:
         table.add_column(name, justify="right")
     for one in score.per_class():
         figures = (_figure(one.precision), _figure(one.recall), _figure(one.f1))
-        table.add_row(escape(one.name), *figures, str(one.support))
+        table.add_row(one.name, *figures, str(one.support))
     table.add_section()
     table.add_row("mean recall", "", _figure(score.macro_recall))
     return table
@@ -56,7 +55,7 @@ def confusion_table(score: Score) -> Table:
     for number in range(1, len(score.classes) + 1):
         table.add_column(str(number), justify="right", no_wrap=True)
     for number, (name, row) in enumerate(zip(score.classes, score.confusion(), strict=True), 1):
-        table.add_row(escape(f"{number} {name}"), *(str(count) if count else "·" for count in row))
+        table.add_row(f"{number} {name}", *(str(count) if count else "·" for count in row))
     return table
 
 
@@ -75,7 +74,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 def _with_interval(score: Score) -> str:
     low, high = score.interval
     between = "unknown" if math.isnan(low) else f"{low:.3f}, {high:.3f}"
-    return escape(f"{score.accuracy:.3f} [{between}]")
+    return f"{score.accuracy:.3f} [{between}]"
 
 
 def _figure(value: float) -> str:
@@ -83,4 +82,4 @@ def _figure(value: float) -> str:
 
 
 def _title(score: Score) -> str:
-    return escape(f"{score.task}, {score.model}, {score.protocol}")
+    return f"{score.task}, {score.model}, {score.protocol}"

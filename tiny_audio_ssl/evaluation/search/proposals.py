@@ -7,6 +7,7 @@ as implemented by Optuna.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from tiny_audio_ssl.data.batches import seed_of
 from tiny_audio_ssl.evaluation.search.trials import Trial
@@ -31,7 +32,17 @@ def propose(done: Sequence[Trial], tasks: Sequence[str], seed: int) -> Weights |
     if len(done) < len(first):
         return first[len(done)]
     optuna = require("optuna", "eval")
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return _proposed(optuna, done, tasks, seed)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _proposed(
+    optuna: Any, done: Sequence[Trial], tasks: Sequence[str], seed: int
+) -> Weights | None:
     space = dict.fromkeys(tasks, optuna.distributions.IntDistribution(0, len(LEVELS) - 1))
     study = optuna.create_study(direction="maximize")
     for trial in done:

@@ -11,14 +11,11 @@ search that was killed continues to the same table as one that was not.
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.errors import UserError
@@ -36,7 +33,10 @@ from tiny_audio_ssl.pretext.configs.combined import Weights, check_weights
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.trainer import TrainingStoppedError
-from tiny_audio_ssl.utils.files import explained, write_json
+from tiny_audio_ssl.utils.claim import claimed
+from tiny_audio_ssl.utils.files import write_json
+from tiny_audio_ssl.utils.ownership import check_target, has_columns
+from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SEED, check_numbers, checked_number
 
 SETTINGS, TRIALS = "settings.json", "trials"
 
@@ -54,6 +54,7 @@ class SearchConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_numbers(self, slice_ms=DURATION_MS, seed=SEED)
         check_weights(dict.fromkeys(self.tasks, 1.0))
         if not 1 < len(set(self.tasks)) == len(self.tasks):
             raise UserError(f"tasks {' '.join(self.tasks)}: expected at least two, each once")
@@ -83,9 +84,10 @@ def search(
             the labels can't be split to choose by.
         TrainingInterruptedError: stopped by a signal; the trial continues with the next call.
     """
+    checked_number("trials", trials, COUNT)
     store = store or EmbeddingStore(cache_dir)
     parts = [choosing_part(labeled) for labeled in probes], [unseen(one) for one in probes]
-    with _alone(folder):
+    with claimed(folder):
         _keep_settings(folder, config, probes)
         done = results.read(folder)
         while len(done) < trials:
@@ -158,10 +160,10 @@ def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[OpenedTa
     given = {**asdict(config), "probes": [asdict(labeled.task) for labeled in probes]}
     given = json.loads(json.dumps(given))  # tuples become lists
     path = folder / SETTINGS
-    if not path.exists():
+    began = _began(folder)
+    if began is None:
         write_json(path, given)
         return
-    began = json.loads(path.read_text())
     names = [name for name in {**began, **given} if began.get(name) != given.get(name)]
     if names:
         listed = "; ".join(f"{n}: {began.get(n)!r}, now {given.get(n)!r}" for n in names)
@@ -171,15 +173,19 @@ def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[OpenedTa
         )
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lock the folder: two searches would train the same trial. A dead process holds no lock."""
-    lock = FileLock(folder / ".lock", timeout=0)
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            held = lock.acquire()
-        except Timeout:
-            raise UserError(f"{folder}: another search is running there; wait for it") from None
-    with held:
-        yield
+def _began(folder: Path) -> dict[str, Any] | None:
+    """Return the settings of the search that the folder holds, or None if no trial was begun.
+
+    Raises `UserError` for files of the same names that no search wrote.
+    """
+    path, table = folder / SETTINGS, folder / results.TABLE
+    check_target(path, _is_settings)
+    check_target(table, has_columns("trial"))
+    if not table.exists() and not any(folder.glob(f"{TRIALS}/*/last")):
+        return None
+    began: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return began
+
+
+def _is_settings(path: Path) -> bool:
+    return bool({"source", "tasks", "probes"} <= json.loads(path.read_text()).keys())

@@ -59,7 +59,7 @@ def read(folder: Path) -> list[Trial]:
     """Read the finished trials of a search."""
     if not (folder / TABLE).exists():
         return []
-    with (folder / TABLE).open(newline="") as file:
+    with (folder / TABLE).open(newline="", encoding="utf-8") as file:
         return [_trial_of(row) for row in csv.DictReader(file)]
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tiny_audio_ssl.audio.waveform import as_waveform
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
-
-PCM16_SCALE = 32768
 
 
 @dataclass(frozen=True)
@@ -70,15 +69,17 @@ class Stream:
         """Take mono sound at 16 kHz; yield an embedding for every packet that it completes.
 
         Args:
-            pcm: `[samples]`, any number, float in -1..1 or int16. A rest that does not fill a
-                packet waits for the next call.
+            pcm: `[samples]`, any number, int16, or float with full scale at -1..1. A rest that
+                does not fill a packet waits for the next call.
 
         Until a window is full, embeddings are of the sound so far: `start_sample` is 0. The state
         moves on as the result is iterated.
 
-        Raises `UserError`: another shape or type, NaN or infinity; nothing of it is taken then.
+        Raises `UserError`: another shape, type or scale, NaN or infinity; nothing of it is taken
+        then.
         """
-        self._waiting = np.concatenate([self._waiting, _as_float(pcm)])
+        more = as_waveform(pcm, "[samples]", pcm16=True, may_be_empty=True)
+        self._waiting = np.concatenate([self._waiting, more])
         return self._packets()
 
     def _packets(self) -> Iterator[StreamEmbedding]:
@@ -89,17 +90,3 @@ class Stream:
             self._heard_samples += self.packet_samples
             start = max(0, self._heard_samples - self._window_samples)
             yield StreamEmbedding(embedding[0], start, self._heard_samples)
-
-
-def _as_float(pcm: np.ndarray) -> np.ndarray:
-    pcm = np.asarray(pcm)
-    if pcm.ndim != 1 or not (pcm.dtype == np.int16 or pcm.dtype.kind == "f"):
-        raise UserError(
-            f"pcm: {pcm.dtype} {list(pcm.shape)}; expected mono samples [samples] at 16 kHz, "
-            "float in -1..1 or int16"
-        )
-    if pcm.dtype == np.int16:
-        return pcm.astype(np.float32) / PCM16_SCALE
-    if not np.isfinite(pcm).all():
-        raise UserError("pcm: NaN or infinity among the samples; expected numbers in -1..1")
-    return pcm.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tiny_audio_ssl.export.config import FormatName, Precision
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded, program
-from tiny_audio_ssl.export.parity import Parity, compare
+from tiny_audio_ssl.export.parity import Parity, compare_kinds
 from tiny_audio_ssl.export.quantize import quantized_graph
 from tiny_audio_ssl.export.streaming.stream_encoder import (
     HalfMaps,
@@ -97,12 +98,25 @@ def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
 
 
 def stream_parity(
-    stream: Stream, model: WaveformEncoder, shape: StreamShape, waveforms: Tensor, min_snr_db: float
+    stream: Stream,
+    model: WaveformEncoder,
+    shape: StreamShape,
+    kinds: Mapping[str, Tensor],
+    min_snr_db: float,
 ) -> Parity:
-    """Compare one stream over all recordings [B, N], end to end, with the offline model.
+    """Compare one stream for each kind of sound with the offline model.
 
-    Each window counts once: those that the stream has heard and that do not overlap.
+    `kinds`: recordings [B, N] by kind, which the stream hears end to end. Each window counts once:
+    those that the stream has heard and that do not overlap.
     """
+    pairs = {kind: _both(stream, model, shape, waves) for kind, waves in kinds.items()}
+    return compare_kinds(pairs, min_snr_db, model.encoder.learned_dim)
+
+
+def _both(
+    stream: Stream, model: WaveformEncoder, shape: StreamShape, waveforms: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the embeddings [B', D] that the stream gives, and those expected."""
     stream.reset()
     sound = waveforms.flatten()
     found = [torch.from_numpy(e.embedding) for e in stream.push(sound.numpy())]
@@ -113,7 +127,7 @@ def stream_parity(
     with torch.no_grad():
         expected = torch.cat([exact(batch) for batch in torch.split(windows, 16)])
     ends = found[shape.packets - 1 :: shape.packets]
-    return compare(torch.stack(ends), expected, min_snr_db)
+    return torch.stack(ends), expected
 
 
 def _packets(network: StreamEncoder, waveforms: Tensor) -> Tensor:

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.export.runtimes import prepare_runtime
+from tiny_audio_ssl.export.runtimes import executorch_threads, prepare_runtime
 from tiny_audio_ssl.export.training.pytorch_private import METHOD, load_training_module
 from tiny_audio_ssl.export.training.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.pretext.base import Inputs
-from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.run_settings import settings_of
 
 
 class OnDeviceTrainer:
@@ -56,9 +56,10 @@ class OnDeviceTrainer:
         self.weight_decay = weight_decay
         self.steps = 0
         self._start = checkpoint.load(folder / START)
-        self._config = PretrainConfig.from_dict(self._start.run)
+        self._config = settings_of(self._start)
         self._pretext, _ = load_task(self._start, self._config)
-        prepare_runtime("executorch", threads)
+        prepare_runtime("executorch")
+        self._threads = threads
         self._module = load_training_module(folder / self.entry["file"])
         self._parameters = self._reach_parameters()
         self._restart()
@@ -86,7 +87,8 @@ class OnDeviceTrainer:
 
         Raises `UserError`: names, shapes or types that are not the manifest's.
         """
-        loss, _ = self._module.forward_backward(METHOD, self._inputs(inputs))
+        with executorch_threads(self._threads):
+            loss, _ = self._module.forward_backward(METHOD, self._inputs(inputs))
         return float(loss), dict(self._module.named_gradients())
 
     def step(self, inputs: Mapping[str, Tensor]) -> float:

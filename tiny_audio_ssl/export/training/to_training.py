@@ -20,6 +20,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest, reference
 from tiny_audio_ssl.export.config import TrainingExportConfig
 from tiny_audio_ssl.export.forms import Form
+from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.training.frozen_norm import frozen
 from tiny_audio_ssl.export.training.joint_graph import joint_graph
 from tiny_audio_ssl.export.training.pytorch_private import to_training_program
@@ -31,9 +32,12 @@ from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.combined import Combined
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.run_settings import settings_of
+from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
+from tiny_audio_ssl.utils.random_state import seeded
 
 FORMAT = "executorch-training"
 FILE, START = "training.pte", "start"
@@ -131,7 +135,8 @@ def export_training(
 
     Args:
         run: a run's folder, or a checkpoint's.
-        out: the folder to make; RUN/export-training if None. An earlier one there is replaced.
+        out: the folder to make; RUN/export-training if None. The files of an earlier export there
+            are replaced; others are kept.
         config: all settings; the defaults if None.
         changes: fields of `TrainingExportConfig` to replace in `config`.
 
@@ -149,12 +154,15 @@ def export_training(
         require("executorch.exir", "executorch")
     loaded = checkpoint.load(run)
     target = Path(out) if out is not None else Path(run) / "export-training"
-    manifest.may_replace(target)
-    trained = PretrainConfig.from_dict(loaded.run)
+    replaceable(target, "export-training", [loaded.folder])
+    trained = settings_of(loaded)
     pretext, heads = load_task(loaded, trained)
     inputs = example(loaded.model.frontend, trained, pretext, settings.batch_size)
     task = LossModule(loaded.model.encoder, pretext, tuple(inputs))
-    with atomic_folder(target) as work:
+    with (
+        claimed_target(target),
+        atomic_folder(target, replaceable(target, "export-training", [loaded.folder])) as work,
+    ):
         with exporters_hushed():
             operators = to_training(task, list(inputs.values()), work / FILE)
         checkpoint.save(work / START, loaded.model, loaded.run, loaded.progress, heads)
@@ -174,7 +182,8 @@ def load_task(
 ) -> tuple[Pretext, dict[str, Tensor]]:
     """Load the run's task with its heads; return both, the heads by their names in the
     checkpoint."""
-    pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
+    with seeded(0):  # the heads are loaded below
+        pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
     for part in pretext.modules():
         follows = isinstance(part, Pretext) and type(part).after_step is not Pretext.after_step
         if follows and not isinstance(part, Combined):

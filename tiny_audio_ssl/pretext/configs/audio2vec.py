@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, DURATION_OR_0_MS, check_numbers
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,7 @@ class Audio2VecConfig(PretextConfig):
     """Number P of slices before the middle one, and as many after it."""
 
     def __post_init__(self) -> None:
-        if self.slice_ms <= 0 or self.gap_ms < 0 or self.context < 1:
-            raise UserError(
-                f"audio2vec: slice_ms {self.slice_ms}, gap_ms {self.gap_ms}, context "
-                f"{self.context}; expected slice_ms > 0, gap_ms >= 0, context >= 1"
-            )
+        check_numbers(self, slice_ms=DURATION_MS, gap_ms=DURATION_OR_0_MS, context=COUNT)
 
     def slice_frames(self, frontend: FrontendConfig) -> int:
         return frontend.frames_of_ms(self.slice_ms)

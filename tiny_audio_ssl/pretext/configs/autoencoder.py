@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.utils.ranges import DURATION_MS, check_numbers
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,7 @@ class AutoencoderConfig(PretextConfig):
     """Length N of a slice, and of the clip that it comes from."""
 
     def __post_init__(self) -> None:
-        if self.slice_ms <= 0:
-            raise UserError(f"autoencoder: slice_ms {self.slice_ms}; expected more than 0")
+        check_numbers(self, slice_ms=DURATION_MS)
 
     def slice_frames(self, frontend: FrontendConfig) -> int:
         return frontend.frames_of_ms(self.slice_ms)

@@ -8,6 +8,15 @@ from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.utils.ranges import (
+    COUNT,
+    DURATION_MS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Range,
+    check_numbers,
+)
 
 
 @dataclass(frozen=True)
@@ -32,17 +41,18 @@ class ByolAConfig(PretextConfig):
     """Share that the moving average keeps at the first step; it rises to 1 along a cosine."""
 
     def __post_init__(self) -> None:
-        if self.slice_ms <= 0 or self.hidden < 1 or self.projection < 1:
-            raise UserError(
-                f"byol-a: slice_ms {self.slice_ms}, hidden {self.hidden}, projection "
-                f"{self.projection}; each must be positive"
-            )
-        if not (0 <= self.mixup <= 1 and self.fade >= 0 and 0 <= self.momentum <= 1):
-            raise UserError(
-                f"byol-a: mixup {self.mixup}, fade {self.fade}, momentum {self.momentum}; "
-                "expected mixup and momentum in 0..1, fade >= 0"
-            )
-        if not 0 < self.smallest_crop <= self.largest_crop:
+        check_numbers(
+            self,
+            slice_ms=DURATION_MS,
+            mixup=SHARE,
+            smallest_crop=POSITIVE,
+            largest_crop=Range(0, 100, open_low=True),
+            fade=NOT_NEGATIVE,
+            hidden=COUNT,
+            projection=COUNT,
+            momentum=SHARE,
+        )
+        if self.smallest_crop > self.largest_crop:
             raise UserError(
                 f"byol-a: crops from {self.smallest_crop} to {self.largest_crop} of a slice; "
                 "expected 0 < smallest_crop <= largest_crop"

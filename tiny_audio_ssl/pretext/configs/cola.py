@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext.configs.pairs import PairsConfig
+from tiny_audio_ssl.utils.ranges import COUNT, SHARE_BELOW_1, check_numbers
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,4 @@ class ColaConfig(PairsConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.projection_dim < 1 or not 0 <= self.mixup < 1:
-            raise UserError(
-                f"cola: projection_dim {self.projection_dim}, mixup {self.mixup}; expected "
-                "projection_dim >= 1 and mixup from 0 to less than 1"
-            )
+        check_numbers(self, projection_dim=COUNT, mixup=SHARE_BELOW_1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
 from tiny_audio_ssl.pretext.registry import TASKS, config_class
+from tiny_audio_ssl.utils.ranges import DURATION_MS, POSITIVE, check_numbers
 
 Weights = dict[str, float]
 
@@ -54,6 +54,7 @@ class CombinedConfig(PretextConfig):
     """Length of the slices of all tasks. Default: the length that each task has."""
 
     def __post_init__(self) -> None:
+        check_numbers(self, slice_ms=DURATION_MS)
         check_weights(self.weights)
         self.configs()  # raises if slice_ms does not suit one of the tasks
 
@@ -87,7 +88,8 @@ def check_weights(weights: object) -> None:
     if unknown:
         raise UserError(f"can't combine {', '.join(map(repr, unknown))}; choose from {known}")
     for name, weight in weights.items():
-        if not (isinstance(weight, int | float) and 0 < weight < math.inf):
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or weight not in POSITIVE:
             raise UserError(
                 f"the weight of {name} is {weight}; expected more than 0. Leave out a task that "
                 f"shall not count; the known ones are {known}"

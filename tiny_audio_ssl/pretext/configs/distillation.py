@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.utils.ranges import DURATION_MS, SHARE, check_numbers
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,7 @@ class DistillationConfig(PretextConfig):
     """Share of the clips that are mixed with another clip."""
 
     def __post_init__(self) -> None:
-        if self.clip_ms <= 0 or not 0 <= self.mix <= 1:
-            raise UserError(
-                f"distillation: clip_ms {self.clip_ms}, mix {self.mix}; expected clip_ms > 0 "
-                "and mix in 0..1"
-            )
+        check_numbers(self, clip_ms=DURATION_MS, mix=SHARE)
 
     def clip_frames(self, frontend: FrontendConfig) -> int:
         return frontend.frames_of_ms(self.clip_ms)

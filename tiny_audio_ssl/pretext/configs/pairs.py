@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.utils.ranges import DURATION_MS, check_numbers
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class PairsConfig(PretextConfig):
     """Length of a slice."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.slice_ms < self.clip_ms:
+        check_numbers(self, clip_ms=DURATION_MS, slice_ms=DURATION_MS)
+        if not self.slice_ms < self.clip_ms:
             raise UserError(
                 f"slice_ms {self.slice_ms} of clip_ms {self.clip_ms}; a slice must be shorter "
                 "than its clip, or both slices of a clip are the same"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext.configs.pairs import PairsConfig
+from tiny_audio_ssl.utils.ranges import Range, check_numbers
 
 
 @dataclass(frozen=True)
@@ -17,5 +17,4 @@ class TripletConfig(PairsConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.margin < 4:
-            raise UserError(f"triplet: margin {self.margin}; expected more than 0, less than 4")
+        check_numbers(self, margin=Range(0, 4, open_low=True, open_high=True))

@@ -1,0 +1,89 @@
+"""privacy.jsonl in a run's folder: every update that was asked for, written before it is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+LEDGER = "privacy.jsonl"
+
+
+class PrivacyLedger:
+    """Count how many updates each client may have sent in the whole run.
+
+    A client that was asked may have sent its update, whether or not it arrived, was valid, or came
+    in time, and whether or not the round counted. A round that is repeated after a crash is asked
+    for again. A line holds the round, and the updates asked for so far of each node in it.
+
+    A node that is new may be a client that was known by another node id, as ids change when clients
+    or the server start again without keys. So it inherits the largest count of those nodes that
+    have given no sign of life since it connected: that neither connected nor answered.
+
+    Args:
+        run: folder of the run.
+        rounds_done: rounds that the run has made. Those without a line, as older versions wrote
+            none, count for every client.
+    """
+
+    def __init__(self, run: Path, rounds_done: int = 0) -> None:
+        self.path = run / LEDGER
+        self.asked: dict[str, int] = {}  # updates by node id
+        self._clock = 0  # of `ask`
+        self._connected: dict[str, int] = {}  # time at which a node was first connected
+        self._alive: dict[str, int] = {}  # time at which it last connected or answered
+        lines = self._lines()
+        for line in lines:
+            self.asked |= line["asked"]
+        logged = {line["round"] for line in lines}
+        self._unlogged = sum(number not in logged for number in range(1, rounds_done + 1))
+        self._rounds = len(lines)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds in which clients were asked; one that was repeated counts twice."""
+        return self._rounds + self._unlogged
+
+    @property
+    def most_of_a_client(self) -> int:
+        """Updates that were asked of the client that was asked most."""
+        return max(self.asked.values(), default=0) + self._unlogged
+
+    def ask(self, number: int, node_ids: Iterable[int], connected: Iterable[int]) -> None:
+        """Write to disk that these nodes are about to be asked for an update in round `number`."""
+        self._clock += 1
+        for node in map(str, connected):
+            self._connected.setdefault(node, self._clock)
+            self._alive.setdefault(node, self._clock)
+        asked = {name: self._so_far(name) + 1 for name in map(str, node_ids)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a") as file:
+            file.write(json.dumps({"round": number, "asked": asked}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.asked |= asked
+        self._rounds += 1
+
+    def note_answers(self, node_ids: Iterable[int]) -> None:
+        """Note which nodes answered, and are thus still there."""
+        self._alive |= dict.fromkeys(map(str, node_ids), self._clock)
+
+    def _so_far(self, node: str) -> int:
+        if node in self.asked:
+            return self.asked[node]
+        since = self._connected.get(node, self._clock)
+        gone = [n for one, n in self.asked.items() if self._alive.get(one, 0) < since]
+        return max(gone, default=0)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Read the lines; drop a last one that a killed process did not finish, as nothing was
+        sent before it was."""
+        if not self.path.is_file():
+            return []
+        lines = self.path.read_text().splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):
+            lines.pop()
+            self.path.write_text("".join(lines))
+        return [json.loads(line) for line in lines]
