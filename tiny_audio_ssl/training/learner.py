@@ -204,8 +204,19 @@ def fit(
     config: PretrainConfig, model: WaveformEncoder, pretext: Pretext, recordings: Recordings
 ) -> None:
     """Fit front-end and task on the middle crops of at most 2,000 recordings."""
-    chosen = recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))
-    model.frontend.fit(sequential(chosen, config.crop_samples, 64))
-    crops = sequential(chosen, config.crop_samples, 64)
+    model.frontend.fit(sequential(_chosen(recordings), config.crop_samples, 64))
+    fit_pretext(config, model, pretext, recordings)
+
+
+@torch.no_grad()
+def fit_pretext(
+    config: PretrainConfig, model: WaveformEncoder, pretext: Pretext, recordings: Recordings
+) -> None:
+    """Fit the task alone, as `fit` does; the front-end keeps its statistics."""
+    crops = sequential(_chosen(recordings), config.crop_samples, 64)
     taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
     pretext.fit(torch.cat(list(taken)))
+
+
+def _chosen(recordings: Recordings) -> Recordings:
+    return recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))

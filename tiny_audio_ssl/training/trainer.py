@@ -34,7 +34,7 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training.learner import Learner, fit
+from tiny_audio_ssl.training.learner import Learner, fit, fit_pretext
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 from tiny_audio_ssl.utils.fabric import fabric_class
 from tiny_audio_ssl.utils.random_state import seeded
@@ -71,7 +71,8 @@ class Trainer:
     """One run: build it, then `run()` it to its last step.
 
     `start` is the checkpoint to resume from. Without one, front-end and task are fitted on the
-    recordings, and the run begins at step 0.
+    recordings, and the run begins at step 0. With `weights`, it begins with that model, whose
+    front-end keeps its statistics.
     """
 
     def __init__(
@@ -84,12 +85,21 @@ class Trainer:
         start: checkpoint.Checkpoint | None = None,
         fabric: Fabric | None = None,
         progress: bool = True,
+        weights: WaveformEncoder | None = None,
+        origin: dict[str, str] | None = None,
     ) -> None:
+        """Build the run.
+
+        Args:
+            corpus, origin: about the recordings, and about `weights`; kept in the checkpoints.
+        """
         self.config, self.options = config, config.training
         self.fabric = fabric or launch(config.training)
         self.progress = progress and self.fabric.is_global_zero
         self.folder = checkpoint.RunFolder(run, self.options.keep_last)
         self.about = {**asdict(config), "corpus": corpus or {}}
+        if origin:
+            self.about["start"] = origin
         self.micro_batches = micro_batches(config, self.fabric.world_size)
         rank, processes = self.fabric.global_rank, self.fabric.world_size
         self.batches = Batches(
@@ -102,7 +112,8 @@ class Trainer:
             processes,
         )
         self.held_out = without_copies(held_out)
-        self._build(train, start)
+        with seeded(seed_of(self.options.seed)):
+            self._build(train, start, weights)
         self._tell_what_is_not_measured()
 
     def _tell_what_is_not_measured(self) -> None:
@@ -130,13 +141,16 @@ class Trainer:
                 FEWEST_HELD_OUT,
             )
 
-    def _build(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
-        with seeded(seed_of(self.options.seed)):
-            self._build_modules(train, start)
-
-    def _build_modules(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
+    def _build(
+        self,
+        train: Recordings,
+        start: checkpoint.Checkpoint | None,
+        weights: WaveformEncoder | None,
+    ) -> None:
         config = self.config
         model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
+        if weights:
+            model.load_state_dict(weights.state_dict())
         pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
         self.model: WaveformEncoder = model
         self.pretext = pretext
@@ -150,6 +164,8 @@ class Trainer:
                 pretext.load_state_dict(checkpoint.within(training, "pretext."))
             except RuntimeError as error:
                 raise checkpoint.misfit(start.folder, error) from error
+        elif weights:
+            fit_pretext(config, model, pretext, train)
         else:
             fit(config, model, pretext, train)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
