@@ -54,9 +54,14 @@ def home_of(run: str | Path) -> Path:
     return Path(run)
 
 
+def shipped_folder(name: str) -> Path:
+    """Return the folder of a model that comes with the package."""
+    return _shipped_folders()[name]
+
+
 def facts_of(name: str) -> dict[str, Any]:
     """Return what the config of a shipped model says about it."""
-    config = json.loads((_shipped_folders()[name] / CONFIG).read_text())
+    config = json.loads((shipped_folder(name) / CONFIG).read_text())
     return dict(config["facts"])
 
 
