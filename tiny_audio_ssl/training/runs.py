@@ -90,8 +90,9 @@ def pretrain(
         if is_first_process():
             make_room(run, [source], f"`tiny-audio-ssl resume {run}`")
         corpus = open_corpus(source, strict=strict)
-        if group_column is not None:
-            column(corpus.clips, group_column)  # raises before anything is decoded
+        needed = config.pretext.columns()
+        for name in [*needed, *([] if group_column is None else [group_column])]:
+            column(corpus.clips, name)  # raises before anything is decoded
         fabric = launch(config.training)
         micro_batches(config, fabric.world_size)
         recordings = _open(fabric, corpus, cache_dir, strict, progress)
@@ -102,7 +103,7 @@ def pretrain(
             recordings, contents, config.training.held_out, config.training.seed, group_column
         )
         if fabric.is_global_zero:
-            write_recordings(run / RECORDINGS, recordings, contents, set(train))
+            write_recordings(run / RECORDINGS, recordings, contents, set(train), needed)
             _write_skipped(run / SKIPPED, recordings.skipped)
             _tell_skipped(run / SKIPPED, recordings, config)
             if reason := too_few_recordings(config, len(train)):
@@ -122,6 +123,7 @@ def pretrain(
             corpus=about,
             fabric=fabric,
             progress=progress,
+            cache_dir=cache_dir,
         )
         return trainer.run()
 
@@ -169,6 +171,7 @@ def resume(
             start=start,
             fabric=fabric,
             progress=progress,
+            cache_dir=cache_dir,
         )
         return trainer.run()
 
