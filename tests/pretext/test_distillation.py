@@ -286,7 +286,7 @@ def test_rows_are_shifted_and_changed_in_level(rng):
     task, _ = make(views=1, roll_frames=3, level_db=6.0)
     rows = {
         "logmel": torch.randn(5, 1, FRONTEND.bands, 96),
-        "target": torch.randn(5, 128),
+        "target0": torch.randn(5, 128),
         "is_speech": torch.zeros(5),
     }
     frontend = LogMel(FRONTEND)

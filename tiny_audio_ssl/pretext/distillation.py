@@ -19,7 +19,7 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
-from tiny_audio_ssl.pretext.targets import Targets
+from tiny_audio_ssl.pretext.targets import LOG_MEL, SPEECH, Targets, target_name
 from tiny_audio_ssl.pretext.teachers import BATCH, Teachers
 from tiny_audio_ssl.pretext.views import Views
 
@@ -109,26 +109,30 @@ class Distillation(Pretext):
     def draw_rows(self, frontend: LogMel, rows: dict[str, Tensor], rng: torch.Generator) -> Inputs:
         roll, level = self.config.roll_frames, self.config.level_db * NEPERS_PER_DB
         shift = int(sampling.integers(-roll, roll, 1, rng))
-        change = level * (2 * torch.rand(len(rows["logmel"]), generator=rng) - 1)
-        logmel = torch.roll(rows["logmel"], shift, dims=3)
+        change = level * (2 * torch.rand(len(rows[LOG_MEL]), generator=rng) - 1)
+        logmel = torch.roll(rows[LOG_MEL], shift, dims=3)
         logmel = logmel + change.to(logmel.device)[:, None, None, None]
         inputs = {"logmel": frontend.normalize(logmel)}
-        inputs["target"] = self._standardized(rows["target"])
-        return {**inputs, "is_speech": rows["is_speech"]}
+        inputs["target"] = self._standardized(self._targets(rows))
+        return {**inputs, SPEECH: rows[SPEECH]}
 
     @torch.no_grad()
     def fit_rows(self, rows: StoredRows) -> None:
         """Compute mean and standard deviation of each dimension over all rows, or those of speech
         for a teacher of speech."""
-        parts = [(part["target"], part["is_speech"]) for part in sequential_rows(rows, 1024)]
+        parts = [(self._targets(part), part[SPEECH]) for part in sequential_rows(rows, 1024)]
         targets, is_speech = map(torch.cat, zip(*parts, strict=True))
         self._set_statistics(targets, is_speech > 0)
+
+    def _targets(self, rows: dict[str, Tensor]) -> Tensor:
+        names = map(target_name, range(len(self.teachers.models)))
+        return torch.cat([rows[name] for name in names], dim=1)
 
     # --- both -------------------------------------------------------------------------------
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         embedding = encoder(inputs["logmel"])
-        target, speech = inputs["target"], inputs.get("is_speech")
+        target, speech = inputs["target"], inputs.get(SPEECH)
         losses = []
         for share, only, (own, wanted) in self.teachers.parts(self.head(embedding), target):
             loss = 2 - 2 * F.cosine_similarity(own, wanted, dim=1)

@@ -30,32 +30,16 @@ class Teachers:
         self.shares = [one / sum(importance) for one in importance]
         self.speech_only = [name in config.speech_teacher for name in config.teacher]
 
-    def __call__(self, waves: Tensor, is_speech: Tensor | None = None) -> Tensor:
-        """Waveforms [B, samples] -> embeddings side by side [B, sum of dims].
-
-        `is_speech` [B] says which clips the teachers of speech are asked about; their part of the
-        others is zero.
-        """
-        found = []
-        for model, only in zip(self.models, self.speech_only, strict=True):
-            if only and is_speech is not None:
-                part = waves.new_zeros(len(waves), model.dim)
-                if is_speech.any():
-                    part[is_speech] = _embedded(model, waves[is_speech])
-            else:
-                part = _embedded(model, waves)
-            found.append(part)
-        return torch.cat(found, dim=1)
+    def __call__(self, waves: Tensor) -> Tensor:
+        """Waveforms [B, samples] -> embeddings side by side [B, sum of dims]."""
+        return torch.cat([embedded(model, waves) for model in self.models], dim=1)
 
     def parts(self, *targets: Tensor) -> Iterator[tuple[float, bool, tuple[Tensor, ...]]]:
         """Yield the share of each teacher, whether it is of speech, and its part of each target."""
         split = zip(*(torch.split(target, self.dims, dim=-1) for target in targets), strict=True)
         yield from zip(self.shares, self.speech_only, split, strict=True)
 
-    def identity(self) -> list[str]:
-        """Return the hash of each teacher."""
-        return [model.identity for model in self.models]
 
-
-def _embedded(model: HearModel, waves: Tensor) -> Tensor:
+def embedded(model: HearModel, waves: Tensor) -> Tensor:
+    """Waveforms [B, samples] -> embeddings of one teacher [B, D]."""
     return torch.cat([model(part) for part in torch.split(waves, BATCH)])

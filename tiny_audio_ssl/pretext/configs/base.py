@@ -29,3 +29,7 @@ class PretextConfig:
     def columns(self) -> tuple[str, ...]:
         """Return the manifest columns that the task needs."""
         return ()
+
+    def prepares(self) -> bool:
+        """Return whether the task computes rows from all recordings before training."""
+        return False

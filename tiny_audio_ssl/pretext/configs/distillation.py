@@ -108,3 +108,6 @@ class DistillationConfig(PretextConfig):
 
     def columns(self) -> tuple[str, ...]:
         return ("kind",) if self.speech_teacher else ()
+
+    def prepares(self) -> bool:
+        return self.views > 0
