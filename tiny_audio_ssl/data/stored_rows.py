@@ -34,10 +34,10 @@ class StoredRows:
     def __len__(self) -> int:
         return self._rows
 
-    def joined(self, other: StoredRows) -> StoredRows:
-        """Return the same rows with the arrays of `other` beside their own."""
+    def beside(self, name: str, other: StoredRows) -> StoredRows:
+        """Return the same rows with the one array of `other` beside their own, as `name`."""
         pairs = zip(self._blocks, other._blocks, strict=True)
-        return StoredRows([{**own, **more} for own, more in pairs])
+        return StoredRows([{**own, name: next(iter(more.values()))} for own, more in pairs])
 
     def read(self, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> dict[str, Tensor]:
         """Return these rows of every array, in this order, as float32."""

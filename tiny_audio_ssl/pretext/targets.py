@@ -24,12 +24,12 @@ from tiny_audio_ssl.pretext.views import Views
 
 Compute = Callable[[Tensor, Array], Array]
 SPEECH_KINDS = ("speech", "words")
-LOG_MEL, SPEECH = "logmel", "is_speech"
+LOG_MEL, SPEECH, TARGET = "logmel", "is_speech", "target"
 
 
 def target_name(teacher: int) -> str:
     """Return the name of the array that holds the embeddings of a teacher, by its number."""
-    return f"target{teacher}"
+    return f"{TARGET}{teacher}"
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,13 @@ class Targets:
             return computed_rows(folder / key, [name], len(self.views), arrays, title, progress)
 
         rows = stored("log-mels", LOG_MEL, self._log_mels, asdict(self.frontend))
-        rows = rows.joined(stored("kinds", SPEECH, lambda _, is_speech: is_speech, spoken))
+        kinds = stored("kinds", SPEECH, lambda _, is_speech: is_speech, spoken)
+        rows = rows.beside(SPEECH, kinds)
         for index, model in enumerate(self.teachers.models):
             only = self.teachers.speech_only[index]
             compute = partial(self._targets, index)
             about = (model.identity, spoken if only else None)
-            rows = rows.joined(stored(model.name, target_name(index), compute, *about))
+            rows = rows.beside(target_name(index), stored(model.name, TARGET, compute, *about))
         return rows
 
     def _is_speech(self) -> Array:
