@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import WINDOW_SAMPLES
+from tiny_audio_ssl.export.model_folder import write_model_folder
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -45,6 +47,20 @@ def make_run(folder: Path, config: EncoderConfig, recordings: int = 16) -> Path:
     )
     settle(model, waves)
     checkpoint.save(folder / "last", model, {"task": "temporal_gap"}, {"step": 0})
+    return folder
+
+
+def make_model(folder: Path) -> Path:
+    """A model folder, named as `folder`, of a run whose settings speak of this machine."""
+    with tempfile.TemporaryDirectory() as place:
+        run = make_run(Path(place) / "run", EncoderConfig("dense", width=0.25))
+        loaded = checkpoint.load(run)
+        settings = {"task": "distillation", "pretext": {"weights": f"{place}/teacher.pt"}}
+        corpus = {"source": f"{place}/corpus", "recordings": 16, "hours": 0.0133}
+        training = {"steps": 30, "batch_size": 8}
+        about = {**settings, "training": training, "corpus": corpus}
+        checkpoint.save(run / "last", loaded.model, about, {"step": 30})
+        write_model_folder(run, folder, folder.name, "apache-2.0")
     return folder
 
 

@@ -237,9 +237,7 @@ def dense(config: EncoderConfig) -> Body:
         Residual(convolution(config.norm, b, b, (3, 3))),
         convolution(config.norm, b, c, (3, 3), stride=2),
     )
-    return Body(
-        nn.Sequential(*blocks), c, halvings=4, middle=0, float_blocks=1, channels_last=True
-    )
+    return Body(nn.Sequential(*blocks), c, halvings=4, middle=0, float_blocks=1, channels_last=True)
 
 
 def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) -> nn.Sequential:

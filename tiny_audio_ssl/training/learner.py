@@ -234,11 +234,26 @@ def fit(
 
     A task that has prepared `rows` is fitted on these.
     """
-    chosen = recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))
-    model.frontend.fit(sequential(chosen, config.crop_samples, 64))
+    model.frontend.fit(sequential(_chosen(recordings), config.crop_samples, 64))
+    fit_pretext(config, model, pretext, recordings, rows)
+
+
+@torch.no_grad()
+def fit_pretext(
+    config: PretrainConfig,
+    model: WaveformEncoder,
+    pretext: Pretext,
+    recordings: Recordings,
+    rows: StoredRows | None = None,
+) -> None:
+    """Fit the task alone, as `fit` does; the front-end keeps its statistics."""
     if rows is not None:
         pretext.fit_rows(rows)
         return
-    crops = sequential(chosen, config.crop_samples, 64)
+    crops = sequential(_chosen(recordings), config.crop_samples, 64)
     taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
     pretext.fit(torch.cat(list(taken)))
+
+
+def _chosen(recordings: Recordings) -> Recordings:
+    return recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))

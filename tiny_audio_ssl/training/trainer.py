@@ -36,7 +36,7 @@ from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training.learner import Learner, fit
+from tiny_audio_ssl.training.learner import Learner, fit, fit_pretext
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.fabric import fabric_class
@@ -75,7 +75,8 @@ class Trainer:
     """One run: build it, then `run()` it to its last step.
 
     `start` is the checkpoint to resume from. Without one, front-end and task are fitted on the
-    recordings, and the run begins at step 0.
+    recordings, and the run begins at step 0. With `weights`, it begins with that model, whose
+    front-end keeps its statistics.
     """
 
     def __init__(
@@ -89,16 +90,26 @@ class Trainer:
         fabric: Fabric | None = None,
         progress: bool = True,
         cache_dir: Path | None = None,
+        weights: WaveformEncoder | None = None,
+        origin: dict[str, str] | None = None,
     ) -> None:
+        """Build the run.
+
+        Args:
+            corpus, origin: about the recordings, and about `weights`; kept in the checkpoints.
+        """
         self.config, self.options = config, config.training
         self.fabric = fabric or launch(config.training)
         self.progress = progress and self.fabric.is_global_zero
         self.folder = checkpoint.RunFolder(run, self.options.keep_last)
         self.about = {**asdict(config), "corpus": corpus or {}}
+        if origin:
+            self.about["start"] = origin
         self.micro_batches = micro_batches(config, self.fabric.world_size)
         self.cache_dir = cache_dir or default_cache_dir()
         self.held_out = without_copies(held_out)
-        self._build(train, start)
+        with seeded(seed_of(self.options.seed)):
+            self._build(train, start, weights)
         self._tell_what_is_not_measured()
 
     def _tell_what_is_not_measured(self) -> None:
@@ -126,13 +137,16 @@ class Trainer:
                 FEWEST_HELD_OUT,
             )
 
-    def _build(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
-        with seeded(seed_of(self.options.seed)):
-            self._build_modules(train, start)
-
-    def _build_modules(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
+    def _build(
+        self,
+        train: Recordings,
+        start: checkpoint.Checkpoint | None,
+        weights: WaveformEncoder | None,
+    ) -> None:
         config = self.config
         model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
+        if weights:
+            model.load_state_dict(weights.state_dict())
         pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
         self.model: WaveformEncoder = model
         self.pretext = pretext
@@ -146,6 +160,8 @@ class Trainer:
             self.step, self.best = start.progress["step"], dict(start.progress["best"])
             training = checkpoint.load_training(start.folder)
             self._load(pretext, training, "pretext.", start.folder)
+        elif weights:
+            fit_pretext(config, model, pretext, train, rows)
         else:
             fit(config, model, pretext, train, rows)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
