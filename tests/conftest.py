@@ -77,6 +77,15 @@ def real_audio() -> Path:
 
 
 @pytest.fixture(scope="session")
+def teachers(real_audio: Path) -> Path:
+    """The weights of other models to compare with and to learn from, beside the recordings."""
+    folder = real_audio.parent / "teachers"
+    if not folder.is_dir():
+        pytest.skip(f"no weights in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the model `sample`, as `tiny_audio_ssl/weights` has those that are shipped."""
     return made_once(tmp_path_factory, "weights", lambda to: make_model(to / "sample"))

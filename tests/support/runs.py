@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -71,3 +72,12 @@ def settle(model: WaveformEncoder, waves: torch.Tensor) -> None:
             module.momentum = None  # statistics of all that it is shown
     model.train()(waves)
     model.eval()
+
+
+def at_step(run: Path, copy: Path, step: int) -> Path:
+    """Copy a run as it was when it had made its checkpoint of this step."""
+    shutil.copytree(run, copy, symlinks=True)
+    for link in ("last", "best"):
+        (copy / link).unlink(missing_ok=True)
+    (copy / "last").symlink_to(f"checkpoints/step-{step:08}")
+    return copy

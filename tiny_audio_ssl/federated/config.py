@@ -241,6 +241,11 @@ class FederatedConfig:
                 f"pretext {self.pretext!r} are no settings of {self.task} ({error}); "
                 'expected JSON such as {"slice_ms": 475}'
             ) from error
+        if pretext.prepares():
+            raise UserError(
+                f"pretext {self.pretext!r} has {self.task} compute targets before training, which "
+                'devices do not; leave "views" out, and the teachers run in every step'
+            )
         return PretrainConfig(
             self.task,
             pretext,

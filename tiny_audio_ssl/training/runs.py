@@ -103,8 +103,9 @@ def pretrain(
                 run, [source, begun.folder if begun else ""], f"`tiny-audio-ssl resume {run}`"
             )
         corpus = open_corpus(source, strict=strict)
-        if group_column is not None:
-            column(corpus.clips, group_column)  # raises before anything is decoded
+        needed = config.pretext.columns()
+        for name in [*needed, *([] if group_column is None else [group_column])]:
+            column(corpus.clips, name)  # raises before anything is decoded
         fabric = launch(config.training)
         micro_batches(config, fabric.world_size)
         recordings = _open(fabric, corpus, cache_dir, strict, progress)
@@ -115,7 +116,7 @@ def pretrain(
             recordings, contents, config.training.held_out, config.training.seed, group_column
         )
         if fabric.is_global_zero:
-            write_recordings(run / RECORDINGS, recordings, contents, set(train))
+            write_recordings(run / RECORDINGS, recordings, contents, set(train), needed)
             _write_skipped(run / SKIPPED, recordings.skipped)
             _tell_skipped(run / SKIPPED, recordings, config)
             if reason := too_few_recordings(config, len(train)):
@@ -135,6 +136,7 @@ def pretrain(
             corpus=about,
             fabric=fabric,
             progress=progress,
+            cache_dir=cache_dir,
             weights=begun.model if begun else None,
             origin={"name": home_of(start).name, "sha256": begun.sha256}
             if start and begun
@@ -186,6 +188,7 @@ def resume(
             start=start,
             fabric=fabric,
             progress=progress,
+            cache_dir=cache_dir,
             origin=start.run.get("start"),
         )
         return trainer.run()
