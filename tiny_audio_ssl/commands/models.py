@@ -1,14 +1,17 @@
-"""models: list the models that come with the package."""
+"""models: list the models that come with the package, or upload one to a hub."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import tyro
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, out
+from tiny_audio_ssl.export.config import NOT_STATED
 from tiny_audio_ssl.models import names
 
 MODEL = "model.safetensors"
@@ -16,10 +19,19 @@ MODEL = "model.safetensors"
 
 @dataclass
 class Models(Command):
-    """List the models that come with the package; their names stand in for RUN in every command."""
+    """List the models that come with the package; their names stand in for RUN in every command.
+
+    `tiny-audio-ssl models push RUN OWNER/NAME` uploads a run or a model to a hub, from where
+    hf://OWNER/NAME stands in for RUN; see docs/models.md.
+    """
 
     json: bool = False
     """Print JSON."""
+
+    @classmethod
+    def with_options(cls, argv: Sequence[str]) -> type[Command]:
+        """Return the command that uploads after `push`."""
+        return Push if argv[:1] == ["push"] else cls
 
     def run(self) -> int:
         found = [about(name) for name in names.shipped()]
@@ -29,6 +41,34 @@ class Models(Command):
             out.print(_table(found))
         else:
             out.print("no model comes with this package")
+        return 0
+
+
+@dataclass
+class Push(Command):
+    """Upload a run or a model to a model hub, with its card as README.md."""
+
+    action: Annotated[Literal["push"], tyro.conf.Positional]
+    """The word push."""
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run, checkpoint or a model by its name."""
+    repository: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OWNER/NAME")]
+    """Repository on the hub; made if there is none."""
+    license: str = NOT_STATED
+    """License of a run's weights, such as apache-2.0; a model states its own."""
+    private: bool = False
+    """Make the repository so that only its owner sees it."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        from tiny_audio_ssl.export.publish import publish
+
+        url = publish(self.model, self.repository, self.license, self.private)
+        if self.json:
+            print(json.dumps({"url": url, "repository": self.repository}))
+        else:
+            out.print(f"{url}: load it as hf://{self.repository}")
         return 0
 
 
