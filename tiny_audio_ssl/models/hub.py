@@ -117,6 +117,8 @@ def _reason(error: Exception) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return "the hub wants a token that may do this; log in with `hf auth login`"
+    if "Consistency check failed" in str(error):
+        return "the download ended before all of a file had come; try again"
     return f"the hub or its library says: {str(error).strip().splitlines()[0][:200]}"
 
 
