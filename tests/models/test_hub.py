@@ -1,4 +1,4 @@
-"""Models on a hub: downloaded once, found again without a network, wrong ones explained; uploads."""
+"""Models on a hub: downloaded once, found without a network, wrong ones explained; uploads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tiny_audio_ssl.models import checkpoint, names
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.hub import HubError
 
-constants = pytest.importorskip("huggingface_hub").constants
+constants = pytest.importorskip("huggingface_hub.constants")
 
 
 @pytest.fixture
@@ -122,9 +122,8 @@ def test_pushed_run_becomes_a_model_folder(tmp_path, hub):
     assert cli.run(["models", "push", str(run), "ann/mine", "--license", "mit"]) == 0
     repository = hub.repositories["ann/mine"]
     held = repository.commits[repository.refs[MAIN]]
-    assert (
-        held["README.md"].startswith(b'---\nlicense: "mit"\n') and b"# mine: " in held["README.md"]
-    )
+    card = held["README.md"].decode()
+    assert card.startswith('---\nlicense: "mit"\n') and "# mine: " in card
     assert str(tmp_path).encode() not in b"".join(held.values())
     assert checkpoint.load("hf://ann/mine").facts["license"] == "mit"
 
