@@ -16,6 +16,7 @@ from tiny_audio_ssl.utils.files import atomic_file
 THROUGH_FFMPEG = {".g722", ".gsm", ".wv"}  # libsndfile reads neither of them
 SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff"} | THROUGH_FFMPEG
 SHORTEST_S = 0.1
+PADDING_NOISE_DB = (-80, -66)
 QUIETEST_PEAK = 1e-3  # -60 dB of full scale
 
 
@@ -54,6 +55,24 @@ def reason_to_leave_out(waveform: audio.Waveform) -> str | None:
     if not np.isfinite(waveform).all():
         return "holds NaN or infinity"
     return "nearly silent" if np.abs(waveform).max() < QUIETEST_PEAK else None
+
+
+def padded(waveform: audio.Waveform, seed: int) -> audio.Waveform:
+    """Return a waveform of at least one window: a shorter one lies at a random place in silence.
+
+    Half of those have noise of -80 to -66 dB of full scale around them, since exact zeros are
+    rare in recordings.
+    """
+    missing = audio.WINDOW_SAMPLES - len(waveform)
+    if missing <= 0:
+        return waveform
+    generator = np.random.default_rng(seed)
+    before = int(generator.integers(0, missing + 1))
+    placed = np.pad(waveform, (before, missing - before))
+    if generator.random() < 0.5:
+        level = 10 ** (generator.uniform(*PADDING_NOISE_DB) / 20)
+        placed += level * generator.standard_normal(len(placed), np.float32)
+    return placed.astype(np.float32)
 
 
 def write(target: Path, waveform: audio.Waveform) -> None:
