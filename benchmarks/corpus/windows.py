@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,6 +38,9 @@ class Shares:
     sounds: float = 0.35
     music: float = 0.2
     notes: float = 0.1
+
+
+KINDS = tuple(asdict(Shares()))
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def write_windows(out: Path, draw: Draw) -> None:
     candidates = [candidate(out, row) for row in rows]
     drawn = draw_windows(candidates, draw)
     write_rows(out / "windows.csv", drawn)
-    for kind in asdict(draw.shares):
+    for kind in KINDS:
         own = [(row["path"], row["start_s"]) for row in drawn if row["kind"] == kind]
         share = len(own) / max(1, len(drawn))
         print(f"{kind:8} {len(own):6} windows {share:5.1%}, {len(set(own))} different")
@@ -117,7 +119,8 @@ def _audible(samples: npt.NDArray[np.float32], starts: Ints) -> Ints:
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW_SAMPLES)[starts]
     levels = np.sqrt(np.mean(np.square(windows, dtype=np.float32), axis=1))
     peaks = np.abs(windows).max(axis=1)
-    return starts[(levels >= QUIETEST * levels.max()) & (peaks >= SILENCE_PEAK)]
+    loud: Ints = starts[(levels >= QUIETEST * levels.max()) & (peaks >= SILENCE_PEAK)]
+    return loud
 
 
 def draw_windows(candidates: Iterable[Candidate], draw: Draw) -> list[dict[str, str]]:
@@ -126,17 +129,21 @@ def draw_windows(candidates: Iterable[Candidate], draw: Draw) -> list[dict[str, 
     A kind gets its share; inside a kind, a source the square root of its number of windows; inside
     a source, all windows are as likely. Where a source has too few, its windows overlap by half.
     """
-    sources: dict[str, dict[str, list[Candidate]]] = {kind: {} for kind in asdict(draw.shares)}
+    sources: dict[str, dict[str, list[Candidate]]] = {kind: {} for kind in KINDS}
     for one in candidates:
         kind, source = one.row["kind"], one.row["source"]
         if kind not in sources:
-            raise UserError(f"{one.row['path']}: kind {kind!r}, expected one of {', '.join(sources)}")
+            raise UserError(
+                f"{one.row['path']}: kind {kind!r}, expected one of {', '.join(sources)}"
+            )
         sources[kind].setdefault(source, []).append(one)
     rooms = {
         kind: {name: draw.repeats * sum(len(c.halves) for c in own) for name, own in named.items()}
         for kind, named in sources.items()
     }
-    kinds = shared_out(draw.windows, asdict(draw.shares), {k: sum(r.values()) for k, r in rooms.items()})
+    kinds = shared_out(
+        draw.windows, asdict(draw.shares), {k: sum(r.values()) for k, r in rooms.items()}
+    )
     drawn = []
     for kind, named in sources.items():
         weights = {name: sum(len(c.apart) for c in own) ** 0.5 for name, own in named.items()}
