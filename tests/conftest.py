@@ -74,6 +74,15 @@ def real_audio() -> Path:
 
 
 @pytest.fixture(scope="session")
+def teachers(real_audio: Path) -> Path:
+    """The weights of other models to compare with and to learn from, beside the recordings."""
+    folder = real_audio.parent / "teachers"
+    if not folder.is_dir():
+        pytest.skip(f"no weights in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def native_tools():
     """The compilers and the emulator that tests of native programs need."""
     if missing := missing_tools():
