@@ -51,7 +51,7 @@ class FederatedConfig:
     pretext: str = "{}"
     """Settings of the pretext task as JSON, such as {"slice_ms": 475}."""
     encoder: str = "mobile"
-    """Encoder: mobile or separable."""
+    """Encoder: mobile, separable or dense."""
     width: float = 1.0
     """Factor on the number of channels of every layer."""
     norm: NormKind = "local"
