@@ -24,6 +24,7 @@ from typing import Annotated
 import torch
 import tyro
 from body_variants import VARIANTS
+from frontend_forms import Filters
 from torch import Tensor, nn
 
 from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
@@ -43,12 +44,13 @@ from tiny_audio_ssl.models.encoders import (
     parameter_count,
 )
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.utils.files import write_rows
 from tiny_audio_ssl.utils.random_state import seeded
 
 RESULTS = Path(__file__).parent / "results" / "bodies.csv"
 SUFFIXES = {"executorch": "pte", "onnx": "onnx"}
-FRONTEND = "log-mel alone"
+FRONTEND = "log-mel alone, hop 10 ms"
 
 
 @dataclass(frozen=True)
@@ -128,13 +130,22 @@ def encoder_of(spec: str, **settings: object) -> Encoder:
 def networks(options: BodyBenchmark) -> Iterator[tuple[str, str, nn.Module]]:
     """Yield body, part and network of all that is timed."""
     frontend = LogMel().eval()
-    yield "", FRONTEND, frontend
+    for hop_ms in (10.0, 20.0):
+        config = FrontendConfig(hop_ms=hop_ms)
+        for name, made in (("log-mel", LogMel(config)), ("filters", with_filters(config))):
+            yield "", f"{name} alone, hop {hop_ms:g} ms", made.eval()
     for spec in (*options.bodies, *(VARIANTS if options.variants else ())):
         encoder = encoder_of(spec)
         yield spec, "whole", WaveformEncoder(frontend, encoder).eval()
         if options.parts:
             yield spec, "log-mel in", LogMelEncoder(encoder).eval()
             yield spec, "log-mel in, last", LogMelEncoder(encoder_of(spec, readout=("last",)))
+
+
+def with_filters(config: FrontendConfig) -> LogMel:
+    frontend = LogMel(config)
+    frontend.spectrum = Filters(config)
+    return frontend
 
 
 @torch.no_grad()
