@@ -21,5 +21,5 @@ def test_of_equals_the_earliest_is_best(tmp_path):
 @pytest.mark.parametrize("text", ["trial\n0\n", "trial,steps\n0,many\n", "trial\nfirst\n"])
 def test_table_of_another_version_is_told_in_words(text, tmp_path):
     (tmp_path / TABLE).write_text(text)
-    with pytest.raises(UserError, match=r"trials\.csv: its trials can't be read .* this is version"):
+    with pytest.raises(UserError, match=r"trials\.csv: its trials can't be read .* this is"):
         read(tmp_path)
