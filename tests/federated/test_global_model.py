@@ -9,7 +9,7 @@ from flwr.app import Message
 from support.federated_grid import ONE_ROUND, federate, records, saved_weights
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated.client_log import CLIENTS
+from tiny_audio_ssl.federated.run_files import CLIENTS
 from tiny_audio_ssl.models import checkpoint
 
 

@@ -11,7 +11,8 @@ from flwr.app import Message
 from support.federated_grid import FIRST_NODE_ID, federate, records
 
 from tiny_audio_ssl.federated import privacy
-from tiny_audio_ssl.federated.privacy_ledger import LEDGER, PrivacyLedger
+from tiny_audio_ssl.federated.privacy_ledger import PrivacyLedger
+from tiny_audio_ssl.federated.run_files import LEDGER
 
 LOCAL: dict[str, Any] = {"privacy": "local", "evaluate_every": 0, "local_steps": 1}
 

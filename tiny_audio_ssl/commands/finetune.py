@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from tiny_audio_ssl.commands.base import Command, err, out, progress
 from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
+from tiny_audio_ssl.utils.files import check_writable
 from tiny_audio_ssl.utils.ownership import check_no_input
 
 if TYPE_CHECKING:
@@ -63,10 +65,13 @@ class Finetune(Command):
         from tiny_audio_ssl.evaluation.probing import scores
         from tiny_audio_ssl.evaluation.probing.tables import mean_table, task_table
         from tiny_audio_ssl.models.checkpoint import check_replaceable, locate
+        from tiny_audio_ssl.utils.claim import claimed
 
         protocol = self._protocol()
         if self.out:
             scores.check_out(self.out, self.tasks.inputs)
+        if self.save:
+            check_writable(self.save)
         model = embedding.load(self.folder)
         tasks = self.tasks.open(self.cache_dir, self.allow_missing)
         groups = compatible(tasks) if self.multi_head else [[task] for task in tasks]
@@ -78,7 +83,8 @@ class Finetune(Command):
             for number, group in enumerate(groups, 1):
                 names = ", ".join(task.task.name for task in group)
                 err.print(f"encoder {number} of {len(groups)}: {names}")
-        results = self._train(model, groups, protocol)
+        with claimed(self.save, option="--save") if self.save else nullcontext():
+            results = self._train(model, groups, protocol)
         if self.out:
             scores.write(self.out, results)
         if self.json:

@@ -27,6 +27,7 @@ from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
 from tiny_audio_ssl.federated.privacy import Spent
 from tiny_audio_ssl.federated.privacy_ledger import spent_by_start
 from tiny_audio_ssl.federated.recordings import open_recordings
+from tiny_audio_ssl.federated.run_files import LISTS
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.base import Pretext
@@ -95,7 +96,8 @@ class GlobalModel:
             raise UserError('no folder for the run; name one with out="/folder/of/the/run"')
         if config.resume:
             return cls._resumed(config)
-        make_room(run, [config.source, config.server_data, config.start], "resume=true", "out")
+        inputs = [config.source, config.server_data, config.start]
+        make_room(run, inputs, "resume=true", "out", LISTS)
         pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tiny_audio_ssl.federated.privacy import Spent, accounted_noise
+from tiny_audio_ssl.federated.run_files import LEDGER
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.utils.files import atomic_file, explained
-
-LEDGER = "privacy.jsonl"
 
 
 class PrivacyLedger:

@@ -24,14 +24,16 @@ DEAD_OWNER_S = 10.0
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, name: str = CLAIM) -> Iterator[None]:
+def claimed(folder: Path, name: str = CLAIM, option: str = "--out") -> Iterator[None]:
     """Hold a folder that grows, such as a run's, while the block runs. It is made if need be.
+
+    `option`: the option that names the folder, for the message.
 
     Raises `UserError` if another process, or thread, holds it.
     """
     made = not folder.exists()
     try:
-        with _held(folder / name, folder):
+        with _held(folder / name, folder, option):
             yield
     finally:
         if made:
@@ -40,18 +42,18 @@ def claimed(folder: Path, name: str = CLAIM) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def claimed_target(target: Path) -> Iterator[None]:
-    """Hold a folder that will appear whole, such as an export's, while the block runs.
+def claimed_target(target: Path, option: str = "--out") -> Iterator[None]:
+    """Hold a file or folder that will appear whole, such as an export's, while the block runs.
 
     The claim is beside it. Raises `UserError` if another process, or thread, holds it.
     """
     place = target.resolve()
-    with _held(place.parent / f".{place.name}{CLAIM}", target):
+    with _held(place.parent / f".{place.name}{CLAIM}", target, option):
         yield
 
 
 @contextlib.contextmanager
-def _held(file: Path, folder: Path) -> Iterator[None]:
+def _held(file: Path, folder: Path, option: str) -> Iterator[None]:
     lock = FileLock(file, timeout=0, thread_local=False)
     with explained(folder):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +61,8 @@ def _held(file: Path, folder: Path) -> Iterator[None]:
             _acquire(lock, file)
         except Timeout:
             raise UserError(
-                f"{folder}: in use by {_owner(file)}; wait until it ends, or name another folder "
-                "with --out"
+                f"{folder}: in use by {_owner(file)}; wait until it ends, or name another place "
+                f"with {option}"
             ) from None
     try:
         with explained(folder):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.files import check_writable
 
 MARK = "tiny-audio-ssl"  # in pages and pictures, with the command that writes them
 HEAD_BYTES = 8192
@@ -23,7 +24,7 @@ def check_target(
     inputs: Iterable[str | Path] = (),
     option: str = "--out",
 ) -> None:
-    """Raise `UserError` if writing `target` would destroy something.
+    """Raise `UserError` if writing `target` would destroy something, or can't succeed.
 
     Args:
         is_ours: whether an existing file was written by an earlier run of the same kind. May raise
@@ -32,6 +33,7 @@ def check_target(
         option: the option that names the target, for the message.
     """
     check_no_input(target, inputs, option)
+    check_writable(target)
     if not os.path.lexists(target):
         return
     if target.exists() and not target.is_file():
