@@ -53,9 +53,7 @@ def process_state() -> dict[str, Any]:
         "levels": {name: logging.getLogger(name).level for name in logging.root.manager.loggerDict},
         "matrix products": torch.get_float32_matmul_precision(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "tiny numbers": (
-            torch.full((8,), 1e-39) * 2
-        ).tolist(),  # 0 if flushed
+        "tiny numbers": (torch.full((8,), 1e-39) * 2).tolist(),  # 0 if flushed
         "locale": locale.setlocale(locale.LC_ALL),
         "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
     }

@@ -26,7 +26,7 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.report import page, projector
 from tiny_audio_ssl.report.page import Content
 from tiny_audio_ssl.utils.files import atomic_file, check_writable
-from tiny_audio_ssl.utils.ownership import check_target
+from tiny_audio_ssl.utils.ownership import check_distinct, check_target
 
 # For each writer: how it checks its target, and a name that it takes.
 WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -135,6 +135,13 @@ def test_what_is_no_file_is_refused(make, tmp_path):
     make(tmp_path / "x.json")
     with pytest.raises(UserError, match="not a file"):
         scores.write(tmp_path / "x.json", [])
+
+
+def test_outputs_of_one_name_are_refused():
+    check_distinct([("a b", "a-b"), ("c", "c")])
+    for other in ("a-b", "A-B"):
+        with pytest.raises(UserError, match="'a b' and 'a_b' would both be saved as"):
+            check_distinct([("a b", "a-b"), ("a_b", other)])
 
 
 def test_a_link_stays_a_link(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 from collections.abc import Iterator
 from datetime import datetime
@@ -82,6 +83,18 @@ def _acquire(lock: FileLock, file: Path) -> None:
         if not _is_dead(file):
             raise
         lock.acquire(timeout=DEAD_OWNER_S)
+    while not _is_there(lock):  # an owner has removed the file since we opened it
+        lock.release()
+        lock.acquire()
+
+
+def _is_there(lock: FileLock) -> bool:
+    """Tell whether the file that is locked is the one that others will find by its name."""
+    descriptor = lock._context.lock_file_fd  # filelock has no public way to it
+    try:
+        return os.path.samestat(os.fstat(descriptor or -1), os.stat(lock.lock_file))
+    except FileNotFoundError:
+        return False
 
 
 def _is_dead(file: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -92,6 +93,8 @@ def atomic_folder(target: Path, replaces: Iterable[str] | None = None) -> Iterat
     with explained(target):
         place = target.resolve()  # of a link, what it points to
         place.parent.mkdir(parents=True, exist_ok=True)
+        if replaces is not None:
+            _bring_back(place)
         work = Path(tempfile.mkdtemp(prefix=_prefix(place.name), dir=place.parent))
         try:
             yield work
@@ -131,6 +134,13 @@ def _link(old: Path, new: Path) -> None:
         os.link(old, new, follow_symlinks=False)
     except OSError:  # a file system without hard links
         shutil.copy2(old, new, follow_symlinks=False)
+
+
+def _bring_back(place: Path) -> None:
+    """Put a folder back that a process was killed while exchanging, with what others put there."""
+    kept = sorted(place.parent.glob(glob.escape(_prefix(place.name) + "old.") + "*"))
+    if kept and not os.path.lexists(place):
+        os.rename(kept[-1], place)
 
 
 def _exchange(place: Path, work: Path) -> None:

@@ -57,6 +57,21 @@ def check_no_input(target: Path, inputs: Iterable[str | Path], option: str = "--
             )
 
 
+def check_distinct(outputs: Iterable[tuple[str, str]]) -> None:
+    """Raise `UserError` if two of a run's outputs would have one name, even where case is ignored.
+
+    `outputs`: what each is of, such as a task, and the name of its file or folder.
+    """
+    taken: dict[str, str] = {}
+    for about, name in outputs:
+        key = name.casefold()
+        if key in taken:
+            raise UserError(
+                f"{taken[key]!r} and {about!r} would both be saved as {name}; rename one of them"
+            )
+        taken[key] = about
+
+
 def same(one: Path, other: Path) -> bool:
     """Return whether both are there, and are the same file or folder."""
     try:
