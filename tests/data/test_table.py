@@ -127,7 +127,7 @@ def test_an_open_quote_is_refused_rather_than_swallowing_rows(folder: Path) -> N
 
 
 def test_a_cell_that_is_too_large_is_told_by_its_size(folder: Path) -> None:
-    with pytest.raises(UserError, match="a cell has more than 131,072 characters.*leave that"):
+    with pytest.raises(UserError, match=r"a cell has more than 131,072 characters.*leave that"):
         open_corpus(table(folder, f"path,notes\na.wav,{'x' * 200_000}\n"))
 
 
