@@ -34,8 +34,8 @@ class Finetune(Command):
     run are used: these show what labels alone achieve with an encoder of that size.
     """
 
-    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run or checkpoint; it is not changed."""
+    start: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run, checkpoint, or a model by its name; it is not changed."""
     tasks: Annotated[TrainingTaskOptions, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingTaskOptions
     )
@@ -72,7 +72,7 @@ class Finetune(Command):
             scores.check_out(self.out, self.tasks.inputs)
         if self.save:
             check_writable(self.save)
-        model = embedding.load(self.folder)
+        model = embedding.load(self.start)
         tasks = self.tasks.open(self.cache_dir, self.allow_missing)
         groups = compatible(tasks) if self.multi_head else [[task] for task in tasks]
         if self.save:
@@ -80,7 +80,7 @@ class Finetune(Command):
             for group in groups:
                 check_writable(self._save_folder(group))
                 check_replaceable(self._save_folder(group), "--save")
-                check_no_input(self._save_folder(group), [locate(self.folder)], "--save")
+                check_no_input(self._save_folder(group), [locate(self.start)], "--save")
         if self.multi_head:
             for number, group in enumerate(groups, 1):
                 err.print(f"encoder {number} of {len(groups)}: {_names(group)}")
