@@ -1,4 +1,4 @@
-"""What a federated run's folder holds besides a run's files: two lists, and Flower's logs."""
+"""Files of a federated run besides those of any run: two lists, and Flower's logs."""
 
 from __future__ import annotations
 
