@@ -36,7 +36,8 @@ def test_command(run, tmp_path, capsys):
 
 def test_two_processes_into_one_folder(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(Finetune, "_train", lambda *_: pytest.fail("trained"))
-    command = ["finetune", str(run), "--data", "builtin:2", "--save", str(tmp_path / "saved")]
+    command = ["finetune", str(run), "--data", "builtin:4", "--group", "group", "--folds", "2"]
+    command += ["--save", str(tmp_path / "saved")]
     with claimed(tmp_path / "saved"):
         assert cli.run(command) == 2
     said = " ".join(capsys.readouterr().err.split())
