@@ -267,3 +267,47 @@ def test_mn04_without_its_weights(tmp_path, monkeypatch, weights):
         UserError, match=r"expected the path of mn04_as\.safetensors|not the weights"
     ):
         HearModel("mn04_embedding", path)
+
+
+def test_yamnet_embedding(teachers, monkeypatch):
+    """The mean over patches of what the last convolution gives, which the tags follow from."""
+    needs("ai-edge-litert")
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    model = HearModel("yamnet_embedding", teachers / "yamnet_spectra_in.tflite")
+    rng = np.random.default_rng(0)
+    waves = (np.array([[0.01], [0.3]]) * rng.standard_normal((2, 15_600))).astype(np.float32)
+    found = model.embed(waves)
+    assert found.shape == (2, 1024) and (found >= 0).all() and found.any(axis=1).all()
+    padded = np.pad(waves, ((0, 0), (0, 7_680)))  # a second patch, half of it silent
+    np.testing.assert_allclose(model.embed(padded[:, :16_000]), model.embed(padded), atol=1e-6)
+    assert model.embed(waves[:, :800]).shape == (2, 1024)
+
+
+def test_yamnet_hears_patches_of_log_mel(teachers, monkeypatch):
+    needs("ai-edge-litert")
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    import yamnet_embedding
+
+    model = yamnet_embedding.load_model(str(teachers / "yamnet_spectra_in.tflite"))
+    seconds = torch.arange(2 * RATE) / RATE
+    patches = model.patches((2 * torch.pi * 1_000 * seconds).sin()[None])
+    assert patches.shape == (1, 4, 96, 64)
+    loudest = patches[0, 0].mean(dim=0).argmax()
+    edges_hertz = 700 * np.expm1(
+        np.linspace(*1127 * np.log1p(np.array([125, 7500]) / 700), 66) / 1127
+    )
+    assert edges_hertz[loudest] < 1_000 < edges_hertz[loudest + 2]
+    torch.testing.assert_close(model.patches(torch.zeros(1, 100)).mean().exp(), torch.tensor(0.001))
+
+
+def test_swiftf0_targets_show_the_pitch(monkeypatch):
+    needs("swift-f0")
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    model = HearModel("swiftf0_targets")
+    seconds = np.arange(15_600) / RATE
+    waves = np.stack([0.3 * np.sin(2 * np.pi * hz * seconds) for hz in (110, 440)])
+    found = model.embed(waves.astype(np.float32))
+    assert found.shape == (2, 69)
+    notes = 30 + found[:, :-1].argmax(axis=1)
+    assert notes.tolist() == [45, 69] and (found[:, -1] > 0.5).all()
+    assert not model.embed(np.zeros((1, 15_600), np.float32)).any()

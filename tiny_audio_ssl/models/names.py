@@ -1,6 +1,7 @@
 """Names of models, which stand in for the folder of a run wherever one is taken.
 
 - `small`: a model that comes with the package, `tiny_audio_ssl/weights/small`
+- `hf://OWNER/NAME`: a model on a hub (see `hub`)
 - `./small`, `runs/mine`: a folder
 
 A `Path` is always a folder. A name is a folder as well where the working directory holds a run or a
@@ -13,6 +14,8 @@ import json
 import logging
 from pathlib import Path
 from typing import Any
+
+from tiny_audio_ssl.models import hub
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 FOLDERS = (WEIGHTS,)  # each model is a subfolder of one of these
@@ -27,7 +30,12 @@ def shipped() -> tuple[str, ...]:
 
 
 def folder_of(run: str | Path) -> Path:
-    """Return the folder that `run` stands for, whether it exists or not."""
+    """Return the folder that `run` stands for, whether it exists or not.
+
+    Raises `HubError` if it is on a hub and can't be had.
+    """
+    if isinstance(run, str) and hub.is_reference(run):
+        return hub.download(run)
     found = _shipped_folders().get(run) if isinstance(run, str) else None
     if found is None:
         return Path(run)
@@ -43,20 +51,25 @@ def folder_of(run: str | Path) -> Path:
 
 def is_name(run: str | Path) -> bool:
     """Return whether `run` is the name of a model, not a folder."""
-    return folder_of(run) != Path(run)
+    return hub.is_reference(run) or folder_of(run) != Path(run)
 
 
 def home_of(run: str | Path) -> Path:
     """Return the folder in which results about `run` are kept, such as RUN/export.
 
-    For a shipped model, that is a folder of its name in the working directory.
+    For a model given by its name, that is a folder of the name in the working directory.
     """
-    return Path(run)
+    return Path(hub.Reference.parse(str(run)).name) if hub.is_reference(run) else Path(run)
+
+
+def shipped_folder(name: str) -> Path:
+    """Return the folder of a model that comes with the package."""
+    return _shipped_folders()[name]
 
 
 def facts_of(name: str) -> dict[str, Any]:
     """Return what the config of a shipped model says about it."""
-    config = json.loads((_shipped_folders()[name] / CONFIG).read_text())
+    config = json.loads((shipped_folder(name) / CONFIG).read_text())
     return dict(config["facts"])
 
 
