@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import fmean, median
 
-from tables.rows import ENCODERS, Row, accuracy, decimals, markdown, only, rows, where
+from tables.rows import ENCODERS, Row, accuracy, between, decimals, markdown, only, rows, where
 
 AVERAGE = "average"
 NAMES = {"supervised": "supervised, from scratch", "multi-head": "supervised, multi-head"}
@@ -108,6 +108,16 @@ def readout_table() -> str:
     return markdown(["readout", *header], lines)
 
 
+def readout_gain(readout: str, than: str) -> str:
+    """Return how many points of accuracy a readout is better than another, over the runs."""
+    gains = []
+    for row in where("readout", task=AVERAGE, readout=readout):
+        same = {"pretext": row["pretext"], "encoder": row["encoder"]}
+        other = only("readout", task=AVERAGE, readout=than, **same)
+        gains.append(100 * (float(row["accuracy"]) - float(other["accuracy"])))
+    return between(gains)
+
+
 def search_table() -> str:
     """Trials: weights, validation and test accuracy with their intervals."""
     weights = [name for name in rows("search")[0] if name.startswith("weight/")]
@@ -132,6 +142,11 @@ def search_table() -> str:
 def few_shot_mean(task: str, rule: str, limit: str, share: str) -> float:
     """Return a share averaged over encoders and numbers of examples."""
     return fmean(float(row[share]) for row in where("few_shot", task=task, rule=rule, limit=limit))
+
+
+def few_shot_unknown(task: str, limit: str) -> str:
+    """Return the share of taught sounds that are taken for unknown ones."""
+    return f"{100 * few_shot_mean(task, 'raw', limit, 'unknown'):.0f} %"
 
 
 def few_shot_table() -> str:
