@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import jinja2
-from tables import cost, federation, quality, rows
+from tables import cost, federation, quality, robustness, rows
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -31,7 +31,8 @@ def page() -> str:
     """Return docs/results.md."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(cost=cost, federation=federation, quality=quality, rows=rows)
+    tables = {"cost": cost, "federation": federation, "quality": quality, "robustness": robustness}
+    return template.render(**tables, rows=rows)
 
 
 def with_table(readme: str) -> str:

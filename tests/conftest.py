@@ -15,8 +15,11 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
+from support.made_once import made_once
 from support.native_tools import missing_tools
+from support.runs import make_model
 
+from tiny_audio_ssl.models import names
 from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.pretext import PRETEXTS
 
@@ -71,6 +74,28 @@ def real_audio() -> Path:
     if not (folder / "esc50" / "meta.csv").is_file():
         pytest.skip(f"no recordings in {folder}; set TINY_AUDIO_SSL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def teachers(real_audio: Path) -> Path:
+    """The weights of other models to compare with and to learn from, beside the recordings."""
+    folder = real_audio.parent / "teachers"
+    if not folder.is_dir():
+        pytest.skip(f"no weights in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the model `sample`, as `tiny_audio_ssl/weights` has those that are shipped."""
+    return made_once(tmp_path_factory, "weights", lambda to: make_model(to / "sample"))
+
+
+@pytest.fixture
+def sample(sample_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a model beside the shipped ones: narrow, with random weights."""
+    monkeypatch.setattr(names, "FOLDERS", (*names.FOLDERS, sample_folder))
+    return "sample"
 
 
 @pytest.fixture(scope="session")

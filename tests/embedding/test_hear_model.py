@@ -9,6 +9,7 @@ from importlib import metadata
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from support.paths import ROOT
 
 from tiny_audio_ssl import UserError
@@ -206,3 +207,107 @@ def test_resemblyzer_embedding(monkeypatch, samples):
     model = HearModel("resemblyzer_embedding")
     np.testing.assert_allclose(model.embed(waves), expected, atol=1e-5)
     assert np.isfinite(model.embed(np.zeros((1, 800), np.float32))).all()
+
+
+@pytest.fixture
+def chirp() -> torch.Tensor:
+    """The sound of mn04_as_reference.npz: one second at 32 kHz, [1, 32000]."""
+    seconds = torch.arange(32_000, dtype=torch.float64) / 32_000
+    phase = 2 * torch.pi * (200 * seconds + 900 * seconds**2)
+    return (0.3 * phase.sin()).float()[None]
+
+
+def test_mn04_is_the_published_network(teachers, monkeypatch, chirp):
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    import mn04
+
+    reference = np.load(teachers / "mn04_as_reference.npz")
+    model = mn04.MN04(teachers / "mn04_as.safetensors").eval()
+    mel = model.spectrogram(chirp)
+    np.testing.assert_allclose(mel[0], reference["mel"], atol=1e-4)
+    with torch.no_grad():
+        *middle, top = model.network(mel[:, None], {*mn04.MIDDLE, mn04.TOP})
+    np.testing.assert_allclose(torch.cat(middle, 1)[0], reference["blocks_5_11_13_15"], atol=2e-5)
+    np.testing.assert_allclose(top[0], reference["block_16"], atol=2e-5)
+
+
+def test_mn04_embedding_and_targets(teachers, monkeypatch, chirp):
+    """At 16 kHz the chirp, which ends at 2 kHz, gives what it gives at 32 kHz."""
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    reference = np.load(teachers / "mn04_as_reference.npz")
+    weights = teachers / "mn04_as.safetensors"
+    embedding, targets = (HearModel(f"mn04_{name}", weights) for name in ("embedding", "targets"))
+    waves = np.concatenate([chirp[:, ::2], 0.1 * chirp[:, ::2]])
+    found = embedding.embed(waves)
+    assert found.shape == (2, 320)
+    blocks = reference["blocks_5_11_13_15"]
+    np.testing.assert_allclose(targets.embed(waves)[:, :192], found[:, :192], atol=1e-6)
+    assert np.linalg.norm(found[0, :192] - blocks) < 0.1 * np.linalg.norm(blocks)
+    np.testing.assert_allclose(embedding.embed(waves[1:]), found[1:], atol=1e-5)
+    assert targets.embed(np.zeros((1, 10), np.float32)).shape == (1, 576)  # padded to 25 ms
+
+
+def test_mn04_upsampling_keeps_sines(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    import mn04
+
+    seconds = torch.arange(4_001, dtype=torch.float64) / 32_000
+    for hertz in (100, 1_000, 6_500):
+        sine = (2 * torch.pi * hertz * seconds).sin().float()
+        found = mn04.Upsampling()(sine[None, ::2])[0, :4_001]
+        torch.testing.assert_close(found[200:-200], sine[200:-200], rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("weights", ["", "other.safetensors"])
+def test_mn04_without_its_weights(tmp_path, monkeypatch, weights):
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    path = tmp_path / weights if weights else None
+    with pytest.raises(
+        UserError, match=r"expected the path of mn04_as\.safetensors|not the weights"
+    ):
+        HearModel("mn04_embedding", path)
+
+
+def test_yamnet_embedding(teachers, monkeypatch):
+    """The mean over patches of what the last convolution gives, which the tags follow from."""
+    needs("ai-edge-litert")
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    model = HearModel("yamnet_embedding", teachers / "yamnet_spectra_in.tflite")
+    rng = np.random.default_rng(0)
+    waves = (np.array([[0.01], [0.3]]) * rng.standard_normal((2, 15_600))).astype(np.float32)
+    found = model.embed(waves)
+    assert found.shape == (2, 1024) and (found >= 0).all() and found.any(axis=1).all()
+    padded = np.pad(waves, ((0, 0), (0, 7_680)))  # a second patch, half of it silent
+    np.testing.assert_allclose(model.embed(padded[:, :16_000]), model.embed(padded), atol=1e-6)
+    assert model.embed(waves[:, :800]).shape == (2, 1024)
+
+
+def test_yamnet_hears_patches_of_log_mel(teachers, monkeypatch):
+    needs("ai-edge-litert")
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    import yamnet_embedding
+
+    model = yamnet_embedding.load_model(str(teachers / "yamnet_spectra_in.tflite"))
+    seconds = torch.arange(2 * RATE) / RATE
+    patches = model.patches((2 * torch.pi * 1_000 * seconds).sin()[None])
+    assert patches.shape == (1, 4, 96, 64)
+    loudest = patches[0, 0].mean(dim=0).argmax()
+    edges_hertz = 700 * np.expm1(
+        np.linspace(*1127 * np.log1p(np.array([125, 7500]) / 700), 66) / 1127
+    )
+    assert edges_hertz[loudest] < 1_000 < edges_hertz[loudest + 2]
+    torch.testing.assert_close(model.patches(torch.zeros(1, 100)).mean().exp(), torch.tensor(0.001))
+
+
+def test_swiftf0_targets_show_the_pitch(monkeypatch):
+    needs("swift-f0")
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    model = HearModel("swiftf0_targets")
+    seconds = np.arange(15_600) / RATE
+    waves = np.stack([0.3 * np.sin(2 * np.pi * hz * seconds) for hz in (110, 440)])
+    found = model.embed(waves.astype(np.float32))
+    assert found.shape == (2, 69)
+    notes = 30 + found[:, :-1].argmax(axis=1)
+    assert notes.tolist() == [45, 69] and (found[:, -1] > 0.5).all()
+    assert not model.embed(np.zeros((1, 15_600), np.float32)).any()

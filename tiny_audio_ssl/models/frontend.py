@@ -46,6 +46,10 @@ class LogMel(nn.Module):
         normalized = (log_mel - self.mean) * self.inverse_std
         return normalized.transpose(0, 1).unsqueeze(1)
 
+    def normalize(self, log_mel: Tensor) -> Tensor:
+        """Normalize the bands of [B, 1, bands, frames] that another `LogMel`, not fitted, gave."""
+        return (log_mel - self.mean[:, 0]) * self.inverse_std[:, 0]
+
     def padded(self, waveform: Tensor) -> Tensor:
         """Append zeros to [B, N] if it is shorter than one window."""
         return F.pad(waveform, (0, max(0, self.config.window - waveform.shape[1])))

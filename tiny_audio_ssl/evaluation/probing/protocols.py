@@ -96,6 +96,13 @@ class Fitted:
     weight: NDArray[np.float64]  # [classes, D]
     bias: NDArray[np.float64]  # [classes]
     c: float
+    classes: Ints  # [classes], of the training part, ascending
+
+    def predict(self, x: Floats) -> Ints:
+        """Embeddings [recordings, D] -> the likeliest class of each [recordings]."""
+        scores = ((x - self.mean) / self.std) @ self.weight.T + self.bias
+        predicted: Ints = self.classes[scores.argmax(axis=1)]
+        return predicted
 
 
 def fit_all(x: Floats, labeled: OpenedTask) -> Fitted:
@@ -103,16 +110,28 @@ def fit_all(x: Floats, labeled: OpenedTask) -> Fitted:
 
     C is chosen as in `linear`: on the official validation part, or on inner folds.
     """
-    scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(x)
     everything = Split(np.arange(len(labeled)), np.arange(0))
     with_validation = (one for one in labeled.splits if one.validation is not None)
     c = _choose_c(x, labeled, next(with_validation, everything))
+    return _fitted(x, labeled.truth, c)
+
+
+def fit_training_part(x: Floats, labeled: OpenedTask, one: Split) -> Fitted:
+    """Fit the classifier of `linear` on the training part of a split, to predict what was changed.
+
+    `x` are the embeddings of all recordings, [recordings, D].
+    """
+    return _fitted(x[one.train], labeled.truth[one.train], _choose_c(x, labeled, one))
+
+
+def _fitted(x: Floats, truth: Ints, c: float) -> Fitted:
+    scaler = require("sklearn.preprocessing", "eval").StandardScaler().fit(x)
     known, axes = _rotated(scaler.transform(x), np.eye(x.shape[1], dtype=np.float32))
-    regression = _quietly(_regression(FITTING, C=c), known, labeled.truth)
+    regression = _quietly(_regression(FITTING, C=c), known, truth)
     weight, bias = regression.coef_ @ axes.T, regression.intercept_
     if len(weight) == 1:  # two classes: sigmoid(z) of the second equals softmax(0, z)
         weight, bias = np.vstack([0 * weight, weight]), np.append(0.0, bias)
-    return Fitted(scaler.mean_, scaler.scale_, weight, bias, c)
+    return Fitted(scaler.mean_, scaler.scale_, weight, bias, c, regression.classes_)
 
 
 def knn(x: Floats, labeled: OpenedTask, k: int = NEIGHBOURS) -> Measured:
