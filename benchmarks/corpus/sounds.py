@@ -21,12 +21,11 @@ QUIETEST_PEAK = 1e-3  # -60 dB of full scale
 
 
 def content_of(waveform: audio.Waveform) -> str:
-    """Return a hash that is the same for one recording in several encodings, at any level.
+    """Return a hash of the 16-bit samples, the same for one recording in any lossless format.
 
-    They differ in their last bits: 8-bit samples of the level-normalized waveform are hashed.
+    Digital silence before and after the sound does not count.
     """
-    coarse = np.round(waveform / max(float(np.abs(waveform).max()), 1e-9) * 100).astype(np.int8)
-    return hashlib.sha256(coarse.tobytes()).hexdigest()
+    return hashlib.sha256(np.trim_zeros(audio.to_int16(waveform)).tobytes()).hexdigest()
 
 
 def sound_files(folder: Path) -> list[Path]:

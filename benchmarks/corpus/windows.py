@@ -83,11 +83,16 @@ def main(options: DrawWindows) -> None:
 
 def write_windows(out: Path, draw: Draw) -> None:
     """Draw windows from OUT/manifest.csv into OUT/windows.csv, and print how many of each kind."""
-    with (out / "manifest.csv").open(newline="", encoding="utf-8") as file:
+    manifest = out / "manifest.csv"
+    if not manifest.is_file():
+        raise UserError(f"{manifest}: not there; assemble the corpus first")
+    with manifest.open(newline="", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if draw.tier in ("all", r["tier"])]
     print(f"looking for windows in {len(rows)} files", flush=True)
     candidates = [candidate(out, row) for row in rows]
     drawn = draw_windows(candidates, draw)
+    if not drawn:
+        raise UserError(f"{manifest}: no windows to draw with this tier and these shares")
     write_rows(out / "windows.csv", drawn)
     for kind in KINDS:
         own = [(row["path"], row["start_s"]) for row in drawn if row["kind"] == kind]

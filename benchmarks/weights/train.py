@@ -26,7 +26,6 @@ IMPORTANCE = {
     "mn04_targets": 2.0,
     "openwakeword_embedding": 0.5,
     "resemblyzer_embedding": 0.25,
-    "swiftf0_targets": 0.5,
 }
 OF_SPEECH = ("resemblyzer_embedding",)
 
@@ -70,6 +69,7 @@ def configuration(train: Train) -> PretrainConfig:
         speech_teacher=tuple(name for name in OF_SPEECH if name in train.teachers),
         views=train.views,
         band_limited=0.15,
+        level_db=15.0,
     )
     with train.windows.open(encoding="utf-8") as file:
         windows = sum(1 for _ in file) - 1

@@ -284,17 +284,14 @@ def test_corpus_without_speech_is_explained(teachers, labeled_sounds, tmp_path):
 
 def test_rows_are_shifted_and_changed_in_level(rng):
     task, _ = make(views=1, roll_frames=3, level_db=6.0)
-    rows = {
-        "logmel": torch.randn(5, 1, FRONTEND.bands, 96),
-        "target0": torch.randn(5, 128),
-        "is_speech": torch.zeros(5),
-    }
+    logmel = torch.randn(5, 1, FRONTEND.bands, 96)  # far above the offset, where gain is a shift
+    rows = {"logmel": logmel, "target0": torch.randn(5, 128), "is_speech": torch.zeros(5)}
     frontend = LogMel(FRONTEND)
     frontend.mean.fill_(2.0)
     frontend.inverse_std.fill_(0.5)
     found = task.draw_rows(frontend, rows, rng)["logmel"] / 0.5 + 2.0
-    shifts = [s for s in range(-3, 4) if (found - torch.roll(rows["logmel"], s, 3)).std() < 1.5]
-    changes = found - torch.roll(rows["logmel"], shifts[0], 3)
-    assert changes.std(dim=(1, 2, 3)).max() < 1e-4  # one change for a clip
-    decibels = changes[:, 0, 0, 0] * 10 / math.log(10)
+    changes = [found - torch.roll(logmel, shift, 3) for shift in range(-3, 4)]
+    change = min(changes, key=lambda one: one.std(dim=(1, 2, 3)).max())
+    assert change.std(dim=(1, 2, 3)).max() < 1e-3  # one change for a clip, one shift for all
+    decibels = change[:, 0, 0, 0] * 10 / math.log(10)
     assert decibels.abs().max() <= 6 and decibels.std() > 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +13,7 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend import LogMel, at_gain
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
@@ -26,7 +25,6 @@ from tiny_audio_ssl.pretext.views import Views
 SMALLEST_STD = (
     0.1  # relative to the mean over dimensions, so that one that hardly varies is not magnified
 )
-NEPERS_PER_DB = np.log(10) / 10  # of power, whose natural logarithm the log-mel is
 
 
 class Distillation(Pretext):
@@ -107,11 +105,12 @@ class Distillation(Pretext):
         return Targets(views, self.teachers, self.frontend).rows(folder, progress)
 
     def draw_rows(self, frontend: LogMel, rows: dict[str, Tensor], rng: torch.Generator) -> Inputs:
-        roll, level = self.config.roll_frames, self.config.level_db * NEPERS_PER_DB
+        roll, logmel = self.config.roll_frames, rows[LOG_MEL]
         shift = int(sampling.integers(-roll, roll, 1, rng))
-        change = level * (2 * torch.rand(len(rows[LOG_MEL]), generator=rng) - 1)
-        logmel = torch.roll(rows[LOG_MEL], shift, dims=3)
-        logmel = logmel + change.to(logmel.device)[:, None, None, None]
+        logmel = torch.roll(logmel, shift, dims=3)
+        if self.config.level_db:
+            gain_db = self.config.level_db * (2 * torch.rand(len(logmel), generator=rng) - 1)
+            logmel = at_gain(logmel, gain_db.to(logmel.device)[:, None, None, None])
         inputs = {"logmel": frontend.normalize(logmel)}
         inputs["target"] = self._standardized(self._targets(rows))
         return {**inputs, SPEECH: rows[SPEECH]}
