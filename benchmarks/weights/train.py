@@ -9,6 +9,7 @@ same corpus: about an hour on one core. Needs the extra `peers`.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,13 +20,16 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.utils.files import write_rows
 
 WIDTHS = {"tiny": 1.0, "small": 1.35}
 BATCH_SIZE = 128
+TEACHERS = ("mn04_targets", "openwakeword_embedding", "resemblyzer_embedding")
 IMPORTANCE = {
     "mn04_targets": 2.0,
     "openwakeword_embedding": 0.5,
     "resemblyzer_embedding": 0.25,
+    "swiftf0_targets": 0.1,
 }
 OF_SPEECH = ("resemblyzer_embedding",)
 
@@ -45,8 +49,18 @@ class Train:
     """How often each view is trained on."""
     views: int = 2
     """Views of each window."""
-    teachers: tuple[str, ...] = tuple(IMPORTANCE)
-    """Modules of the teachers, to leave some out."""
+    teachers: tuple[str, ...] = TEACHERS
+    """Modules of the teachers."""
+    mix: float = 0.5
+    """Share of the views that are mixed with another window."""
+    band_limited: float = 0.15
+    """Share of the views without anything above 4 kHz."""
+    level_db: float = 15.0
+    """Largest change of a view's level in a step, up or down."""
+    tier: Literal["all", "permissive"] = "all"
+    """License tier of the windows."""
+    body: Literal["dense", "mobile", "separable"] = "dense"
+    """Architecture of the encoder."""
     seed: int = 0
     cache_dir: Path | None = None
     """Folder for decoded audio and targets."""
@@ -56,11 +70,12 @@ def main(train: Train) -> None:
     if (train.out / "last").exists():
         runs.resume(train.out, cache_dir=train.cache_dir)
         return
-    runs.pretrain(train.windows, train.out, configuration(train), cache_dir=train.cache_dir)
+    windows = _windows(train)
+    runs.pretrain(windows, train.out, configuration(train, windows), cache_dir=train.cache_dir)
 
 
-def configuration(train: Train) -> PretrainConfig:
-    """Return the settings of the run."""
+def configuration(train: Train, windows: Path) -> PretrainConfig:
+    """Return the settings of a run on the windows in a manifest."""
     paths = {"mn04_targets": str(train.mn04)}
     pretext = DistillationConfig(
         teacher=train.teachers,
@@ -68,12 +83,13 @@ def configuration(train: Train) -> PretrainConfig:
         importance=tuple(IMPORTANCE[name] for name in train.teachers),
         speech_teacher=tuple(name for name in OF_SPEECH if name in train.teachers),
         views=train.views,
-        band_limited=0.15,
-        level_db=15.0,
+        mix=train.mix,
+        band_limited=train.band_limited,
+        level_db=train.level_db,
     )
-    with train.windows.open(encoding="utf-8") as file:
-        windows = sum(1 for _ in file) - 1
-    steps = round(train.passes * train.views * windows / BATCH_SIZE)
+    with windows.open(encoding="utf-8") as file:
+        count = sum(1 for _ in file) - 1
+    steps = round(train.passes * train.views * count / BATCH_SIZE)
     training = TrainingConfig(
         steps=steps,
         batch_size=BATCH_SIZE,
@@ -87,8 +103,18 @@ def configuration(train: Train) -> PretrainConfig:
         validate_every=1000,
         checkpoint_every=1000,
     )
-    encoder = EncoderConfig("dense", width=WIDTHS[train.size])
+    encoder = EncoderConfig(train.body, width=WIDTHS[train.size], readout=("last", "middle"))
     return PretrainConfig("distillation", pretext, encoder, training=training)
+
+
+def _windows(train: Train) -> Path:
+    """Return the manifest to train on: the given one, or a part of it beside it."""
+    if train.tier == "all":
+        return train.windows
+    part = train.windows.with_name(f"{train.windows.stem}-{train.tier}.csv")
+    with train.windows.open(newline="", encoding="utf-8") as file:
+        write_rows(part, (row for row in csv.DictReader(file) if row["tier"] == train.tier))
+    return part
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""The recipe of the shipped encoders, and the variants that it is compared with."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+from support.paths import ROOT
+
+WINDOWS = "path,tier\n" + "a.flac,permissive\n" * 96 + "b.flac,copyleft\n" * 160
+
+
+@pytest.fixture(scope="module")
+def scripts():
+    """`train` and `ablations`, imported as they are run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks" / "weights")
+        yield importlib.import_module("train"), importlib.import_module("ablations")
+
+
+@pytest.fixture
+def windows(tmp_path):
+    (tmp_path / "windows.csv").write_text(WINDOWS)
+    return tmp_path / "windows.csv"
+
+
+def recipe(scripts, windows, **changes):
+    given = {"size": "small", "windows": windows, "mn04": "mn04.safetensors", "out": "run"}
+    return scripts[0].Train(**{**given, **changes})
+
+
+def test_steps_follow_from_passes_views_and_windows(scripts, windows):
+    config = scripts[0].configuration(recipe(scripts, windows, passes=3), windows)
+    assert config.training.steps == 3 * 2 * 256 / 128
+    assert config.encoder.name == "dense" and config.encoder.width == 1.35
+    assert config.pretext.paths() == ["mn04.safetensors", None, None]
+    assert config.pretext.speech_teacher == ("resemblyzer_embedding",)
+
+
+def test_permissive_tier_is_a_part_of_the_windows(scripts, windows, monkeypatch):
+    asked = []
+    monkeypatch.setattr(scripts[0].runs, "pretrain", lambda source, *a, **k: asked.append(source))
+    scripts[0].main(recipe(scripts, windows, tier="permissive", out=windows.parent / "run"))
+    lines = asked[0].read_text().splitlines()
+    assert lines[0] == "path,tier" and set(lines[1:]) == {"a.flac,permissive"}
+    assert len(lines) == 97
+
+
+def test_variants_change_settings_that_there_are(scripts, windows):
+    train, ablations = scripts
+    known = inspect.signature(train.Train).parameters
+    for name, changes in ablations.VARIANTS.items():
+        assert set(changes) <= set(known), name
+        train.configuration(recipe(scripts, windows, **changes), windows)
