@@ -1,4 +1,5 @@
-# Two commands: `make quickstart` (the main job on built-in sounds) and `make test`.
+# Two commands: `make quickstart` (embeddings by a model that comes with the package, then the main
+# job on built-in sounds) and `make test`.
 # The newest Python that every dependency has wheels for. It is started, not only looked up: version
 # managers put names on the PATH for versions that are not in use.
 PYTHON ?= $(shell for v in 14 13 12 11; do \
@@ -11,6 +12,8 @@ RUN := runs/quickstart
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
+	$(BIN)/tiny-audio-ssl embed small builtin:1 --out $(RUN)/embeddings/builtin.npy
+	@echo "That was a model that comes with the package. One of your own, on made-up sounds:"
 	$(BIN)/tiny-audio-ssl pretrain builtin --out $(RUN) --task audio2vec-cbow --steps 300
 	$(BIN)/tiny-audio-ssl probe $(RUN) --data builtin --group group
 	$(BIN)/tiny-audio-ssl export $(RUN)
@@ -55,7 +58,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,dev]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,dev]"
 	touch $@ $(VENV)/.run $(VENV)/.federated
 
 $(VENV)/.federated: pyproject.toml | $(VENV)

@@ -3,7 +3,8 @@
 #
 #   android_demo/build_without_sdk.sh [OUT]    OUT: android_demo/build/without-sdk if left out
 #
-# $PYTHON has tiny-audio-ssl. $ASSETS is the folder of assets, app/src/main/assets if left out.
+# $PYTHON has tiny-audio-ssl. $ASSETS is the folder of assets, app/src/main/assets if left out; if
+# no encoder is there, it gets $MODEL, a run or the name of a model: small if left out.
 # From Debian: openjdk-17-jdk-headless npm zipalign libandroid-json-java.
 set -euo pipefail
 
@@ -21,12 +22,16 @@ for tool in java javac jar keytool npm zipalign; do
 done
 [ -f "$json" ] || { echo "$json not found; apt-get install libandroid-json-java" >&2; exit 2; }
 
+if [ -z "${ASSETS:-}" ] && [ ! -f "$assets/encoder/manifest.json" ]; then
+  "$python" -m tiny_audio_ssl export "${MODEL:-small}" --recipe live-microphone --format onnx \
+    --out "$out/export" --android "$here"
+fi
 with_assets=()
 if [ -f "$assets/encoder/manifest.json" ]; then
   "$python" -m tiny_audio_ssl.export.android "$assets"
   with_assets=(-A "$assets")
 else
-  echo "No encoder in the app: tiny-audio-ssl export RUN --android android_demo" >&2
+  echo "No encoder in the app: tiny-audio-ssl export small --android android_demo" >&2
 fi
 
 # Where what was downloaded lies: $kotlin, $android_tools, $executorch_java, $onnxruntime_aar.

@@ -1,13 +1,27 @@
-"""Other ways to write the mel spectrum, which lost; each gives [bands, B, frames] as ours does."""
+"""Other ways to write the mel spectrum, which lost; each gives [bands, B, frames] as ours does.
+
+All but `Filters` give the same values.
+"""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.models.mel_spectrum import DenseMel, FactoredMel, hann, mel_filters, rotations
+from tiny_audio_ssl.models.mel_spectrum import (
+    DenseMel,
+    FactoredMel,
+    hann,
+    mel_edges,
+    mel_filters,
+    rotations,
+)
+
+HANN_WIDTH = 1.44  # of a Hann window's main lobe at half power, in cycles a window
 
 
 class Stft(nn.Module):
@@ -92,6 +106,61 @@ class ProductsAlone(StoredWeights):
     def frames_of(self, waveform: Tensor) -> Tensor:
         """Return the frames of one clip."""
         return self._framed(waveform, self.config.frames(waveform.shape[1])).reshape(1, -1)
+
+
+class Filters(nn.Module):
+    """The power of one windowed complex filter for each band, as one dense product.
+
+    The window of a wide band is shorter, so that the filter is as wide as the band's triangle, and
+    as loud for white noise.
+    """
+
+    weight: Tensor
+
+    def __init__(self, config: FrontendConfig) -> None:
+        super().__init__()
+        self.config = config
+        noise = mel_filters(config).sum(dim=1) * hann(config.window).square().sum()
+        edges = mel_edges(config)
+        rows = torch.stack([
+            self._filter(float(middle), float(high - low) / 2, level)
+            for low, middle, high, level in zip(edges, edges[1:], edges[2:], noise, strict=False)
+        ])  # fmt: skip
+        weight = torch.cat([rows.real, rows.imag]).float().contiguous()
+        self.register_buffer("weight", weight, persistent=False)
+
+    def _filter(self, center_hz: float, width_hz: float, noise: Tensor) -> Tensor:
+        """[window], complex128"""
+        config = self.config
+        samples = min(config.window, round(HANN_WIDTH * config.sample_rate_hz / width_hz))
+        before = (config.window - samples) // 2
+        window = F.pad(hann(samples), (before, config.window - samples - before))
+        turns = torch.arange(config.window) * center_hz / config.sample_rate_hz
+        wave = torch.polar(torch.ones_like(window), -2 * math.pi * turns.double())
+        return wave * window * (noise / window.square().sum()).sqrt()
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        found = F.linear(self._frames(waveform), self.weight)
+        real, imaginary = (found * found).chunk(2, dim=2)
+        return (real + imaginary).permute(2, 0, 1)
+
+    def _frames(self, waveform: Tensor) -> Tensor:
+        """[B, N] -> [B, frames, window], of slices, since `unfold` is not delegated.
+
+        As in `FactoredMel`, nothing is padded or sliced that has its length already.
+        """
+        window, hop = self.config.window, self.config.hop
+        frames = self.config.frames(waveform.shape[1])
+        parts = []
+        for start in range(0, window, hop):
+            rest = waveform[:, start:] if start else waveform
+            if missing := max(0, frames * hop - rest.shape[1]):
+                rest = F.pad(rest, (0, missing))
+            if rest.shape[1] > frames * hop:
+                rest = rest[:, : frames * hop]
+            part = rest.reshape(-1, frames, hop)
+            parts.append(part if start + hop <= window else part[:, :, : window - start])
+        return torch.cat(parts, dim=2)
 
 
 def forms(config: FrontendConfig) -> dict[str, nn.Module]:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import jinja2
-from tables import cost, federation, quality, robustness, rows
+from tables import corpus, cost, federation, quality, robustness, rows
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -31,7 +31,13 @@ def page() -> str:
     """Return docs/results.md."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    tables = {"cost": cost, "federation": federation, "quality": quality, "robustness": robustness}
+    tables = {
+        "corpus": corpus,
+        "cost": cost,
+        "federation": federation,
+        "quality": quality,
+        "robustness": robustness,
+    }
     return template.render(**tables, rows=rows)
 
 

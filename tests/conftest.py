@@ -15,8 +15,11 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
+from support.made_once import made_once
 from support.native_tools import missing_tools
+from support.runs import make_model
 
+from tiny_audio_ssl.models import names
 from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.pretext import PRETEXTS
 
@@ -80,6 +83,19 @@ def teachers(real_audio: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no weights in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the model `sample`, as `tiny_audio_ssl/weights` has those that are shipped."""
+    return made_once(tmp_path_factory, "weights", lambda to: make_model(to / "sample"))
+
+
+@pytest.fixture
+def sample(sample_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a model beside the shipped ones: narrow, with random weights."""
+    monkeypatch.setattr(names, "FOLDERS", (*names.FOLDERS, sample_folder))
+    return "sample"
 
 
 @pytest.fixture(scope="session")

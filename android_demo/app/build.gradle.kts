@@ -37,14 +37,24 @@ dependencies {
     testImplementation(libs.json) // Android has org.json, a computer has not
 }
 
-// What `tiny-audio-ssl export RUN --android android_demo` put there must be whole.
+// What `tiny-audio-ssl export RUN --android android_demo` put there must be whole. If nothing is
+// there, the app gets the model `small`, by the Python that $PYTHON names.
 val checkEncoder by tasks.registering {
     val folder = layout.projectDirectory.dir("src/main/assets/encoder").asFile
     inputs.files(fileTree(folder))
     doLast {
         val manifest = folder.resolve("manifest.json")
         if (!manifest.isFile) {
-            logger.warn("No encoder in the app: tiny-audio-ssl export RUN --android android_demo")
+            val python = System.getenv("PYTHON") ?: "python3"
+            val demo = layout.projectDirectory.asFile.parent
+            val out = layout.buildDirectory.dir("export").get().asFile.path
+            ProcessBuilder(
+                python, "-m", "tiny_audio_ssl", "export", "small", "--recipe", "live-microphone",
+                "--format", "onnx", "--out", out, "--android", demo,
+            ).inheritIO().start().waitFor()
+        }
+        if (!manifest.isFile) {
+            logger.warn("No encoder in the app: tiny-audio-ssl export small --android android_demo")
             return@doLast
         }
         val artifacts = (JsonSlurper().parse(manifest) as Map<*, *>)["artifacts"] as List<*>

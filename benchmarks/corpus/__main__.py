@@ -3,182 +3,141 @@
 python benchmarks/corpus OUT --folders ../shared/data/free_speech ../shared/data/free_sounds
 
 Says first what it downloads and how much. Interrupted, the same command goes on where it was.
-Needs a Debian system (for apt-get and dpkg-deb) and `pip install av python-debian`.
+Needs a Debian system (for apt-get and dpkg-deb) and `pip install -e ".[corpus]"`.
+Writes OUT/manifest.csv (all files, with authors and licenses), OUT/skipped/ (what was left out, and
+why), OUT/windows.csv (for `tiny-audio-ssl pretrain`) and OUT/summary.csv.
 """
 
 from __future__ import annotations
 
-import csv
+import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
 
 import packages
-import sounds
+import summary
 import tyro
-from licenses import License, PackageLicenses, Tier, tier_of
+from assembly import Source, assemble, listed, verify
+from folders import Terms, folder_sources
+from licenses import tier_of
+from windows import Draw, write_windows
 
-from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.utils.files import sha256, write_rows
+from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.files import write_rows
 
 LIST = Path(__file__).with_name("packages.toml")
-KINDS_OF_FOLDERS = {"free_speech": "words", "free_sounds": "sounds"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Corpus:
     """Options of the command."""
 
     out: Annotated[Path, tyro.conf.Positional]
     """Folder of the corpus."""
-    tier: Literal["permissive", "all"] = "all"
-    """`permissive`: CC0, BSD, MIT, Apache, CC BY; `all`: free licenses with copyleft too."""
-    packages: tuple[str, ...] = ()
-    """Debian packages out of packages.toml; all of them by default."""
+    packages: tuple[str, ...] | None = None
+    """Debian packages out of packages.toml. Default: all of them; nothing after it: none."""
     folders: tuple[Path, ...] = ()
-    """Folders with a meta.csv (filename, license, author) or repositories that you have cloned."""
+    """Folders with a meta.csv (filename, license, author, kind), with a corpus.toml (license,
+    author, kind), or repositories under one license, given by --terms."""
+    terms: Terms = field(default_factory=Terms)
+    """License and author of the files in folders that have neither table."""
+    draw: Annotated[Draw, tyro.conf.OmitArgPrefixes] = field(default_factory=Draw)
     yes: bool = False
     """Download without asking."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One file of the corpus, as a line of manifest.csv."""
-
-    path: str
-    kind: str
-    source: str
-    version: str
-    original: str
-    author: str
-    license: str
-    tier: Tier
-    seconds: float
-    sha256: str
-    content: str
+    verify: bool = False
+    """Compare all files with their hashes first, and write sources that differ anew."""
 
 
 def main(corpus: Corpus) -> None:
-    known = tomllib.loads(LIST.read_text())
-    if unknown := sorted(set(corpus.packages) - set(known)):
-        raise UserError(f"{', '.join(unknown)}: not in {LIST.name}; add them, or choose from it")
-    found, missing = packages.find(corpus.packages or list(known))
-    for name in missing:
-        print(f"{name}: not in this system's package index; left out")
-    debs = corpus.out / "packages"
-    wanted = [p for p in found if not p.of(debs).is_file()]
-    print(f"{len(found)} packages, {len(wanted)} to download: {_mb(wanted):.0f} MB into {debs}")
-    if wanted and not corpus.yes and input("Download? [y/N] ").strip().lower() != "y":
-        raise UserError("nothing was downloaded; --yes goes on without asking")
-    seen: set[str] = set()
-    for package in found:
-        source = partial(_package, package, debs, known[package.name])
-        _assemble(corpus.out, package.name, package.version, seen, source)
-    for folder in corpus.folders:
-        _assemble(corpus.out, folder.name, "", seen, partial(_folder, folder))
-    rows = [row for part in sorted((corpus.out / "lists").glob("*.csv")) for row in _read(part)]
-    if corpus.tier == "permissive":
-        rows = [row for row in rows if row["tier"] == "permissive"]
-    write_rows(corpus.out / "manifest.csv", rows)
-    _summarize(rows)
-
-
-Found = tuple[Path, str, str, License]  # file, its name in the source, kind, terms
-
-
-def _assemble(
-    out: Path, name: str, version: str, seen: set[str], source: Callable[[], Iterator[Found]]
-) -> None:
-    """Write a source's files and its list, unless an earlier run has; adds to `seen` contents."""
-    listed = out / "lists" / f"{name}.csv"
-    if listed.is_file():
-        seen |= {row["content"] for row in _read(listed)}
-        return
-    rows: list[Row] = []
-    skipped: list[dict[str, str]] = []
-    for path, original, kind, terms in source():
+    """Assemble the corpus. Raises `UserError` with what is missing, after all else is done."""
+    for module in ("av", "debian.copyright"):
+        require(module, "corpus")
+    own = folder_sources(corpus.folders, corpus.terms)  # raises before anything is downloaded
+    if corpus.verify:
+        verify(corpus.out)
+    from_debian, failed = _from_debian(corpus)
+    if taken := sorted({s.name for s in from_debian} & {s.name for s in own}):
+        raise UserError(f"{', '.join(taken)}: a package has this name; rename the folder")
+    for source in [*from_debian, *own]:
         try:
-            waveform, content, tier = _usable(path, terms, seen)
-        except UserError as error:
-            skipped.append({"original": original, "reason": str(error)})
-            continue
-        target = out / "audio" / name / f"{len(rows):05d}.flac"
-        sounds.write(target, waveform)
-        seen.add(content)
-        seconds = round(len(waveform) / SAMPLE_RATE_HZ, 3)
-        place = str(target.relative_to(out))
-        rows.append(
-            Row(place, kind, name, version, original, terms.author, terms.name, tier, seconds,
-                sha256(target), content)
-        )  # fmt: skip
-    write_rows(out / "skipped" / f"{name}.csv", skipped)
-    write_rows(listed, map(asdict, rows))
-    hours = sum(row.seconds for row in rows) / 3600
-    print(f"{name}: {len(rows)} files, {hours:.2f} h; {len(skipped)} left out", flush=True)
+            assemble(corpus.out, source)
+        except packages.PackageError as error:
+            print(error, flush=True)
+            failed.append(source.name)
+    rows = [row for row in listed(corpus.out) if corpus.draw.tier in ("all", row["tier"])]
+    if not rows:
+        raise UserError(f"{corpus.out}: no file was written; the reasons are in its folder skipped")
+    write_rows(corpus.out / "manifest.csv", rows)
+    write_rows(corpus.out / "summary.csv", summary.by_source(rows))
+    print(summary.table(rows))
+    write_windows(corpus.out, corpus.draw)
+    if failed:
+        raise UserError(f"left out: {', '.join(failed)}; run the same command again to retry")
 
 
-def _usable(path: Path, terms: License, seen: set[str]) -> tuple[Waveform, str, Tier]:
-    """Return a file's sound, its content hash and tier. Raises `UserError`: why it is left out."""
-    tier = tier_of(terms.name)
-    if tier is None:
-        raise UserError(f"license {terms.name}")
-    waveform = sounds.read(path)
-    if reason := sounds.reason_to_leave_out(waveform):
-        raise UserError(reason)
-    content = sounds.content_of(waveform)
-    if content in seen:
-        raise UserError("the same sound is there already")
-    return waveform, content, tier
+def _from_debian(corpus: Corpus) -> tuple[list[Source], list[str]]:
+    """Return the packages to assemble, after asking whether to download them, and the missing."""
+    known = tomllib.loads(LIST.read_text(encoding="utf-8"))
+    chosen = list(known) if corpus.packages is None else list(corpus.packages)
+    if unknown := sorted(set(chosen) - set(known)):
+        raise UserError(f"{', '.join(unknown)}: not in {LIST.name}; add them, or choose from it")
+    if corpus.draw.tier == "permissive":
+        chosen = [name for name in chosen if _may_be_permissive(known[name])]
+    versions = {row["source"]: row["version"] for row in listed(corpus.out)}
+    done = {path.stem for path in (corpus.out / "lists").glob("*.csv")}
+    if done.issuperset(chosen):
+        return [], []
+    found, missing = packages.find(chosen)
+    for name in missing:
+        kept = f"; kept as it is: {versions.get(name, '')}" if name in done else "; left out"
+        print(f"{name}: not in this system's package index{kept}")
+    for package in found:
+        if versions.get(package.name, package.version) != package.version:
+            print(
+                f"{package.name}: {versions[package.name]} was assembled and is kept; the index "
+                f"has {package.version}. Delete lists/{package.name}.csv to take it"
+            )
+    new = [package for package in found if package.name not in done]
+    _ask(corpus, new)
+    debs = corpus.out / "packages"
+    packages.remove_leftovers(debs)
+    sources = [packages.source(package, debs, known[package.name]) for package in new]
+    return sources, [name for name in missing if name not in done]
 
 
-def _read(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="") as file:
-        return list(csv.DictReader(file))
+def _may_be_permissive(about: Mapping[str, Any]) -> bool:
+    return tier_of(about.get("license", "MIT")) == "permissive"
 
 
-def _package(package: packages.Package, debs: Path, about: dict[str, Any]) -> Iterator[Found]:
-    """The sound files of a package, each with its kind and license."""
-    with packages.unpacked(packages.download(package, debs)) as root:
-        stated = License(about["license"], package.name) if "license" in about else None
-        terms = None
-        if stated is None:
-            terms = PackageLicenses(root / "usr" / "share" / "doc" / package.name / "copyright")
-        for path in sounds.sound_files(root):
-            name = PurePosixPath(path.relative_to(root))
-            license_ = stated or (terms.of(name) if terms else None)
-            kinds = (kind for part, kind in about.get("kinds", {}).items() if part in f"/{name}")
-            yield path, str(name), next(kinds, about["kind"]), license_ or License("unknown", "")
-
-
-def _folder(folder: Path) -> Iterator[Found]:
-    """The files that a folder's meta.csv lists, with their licenses."""
-    table = folder / "meta.csv"
-    if not table.is_file():
-        raise UserError(f"{table}: not there; list the files with filename, license and author")
-    with table.open(newline="") as file:
-        for row in csv.DictReader(file):
-            kind = row.get("kind") or KINDS_OF_FOLDERS.get(folder.name, "sounds")
-            if folder.name == "free_speech" and row.get("part") != "words":
-                kind = "speech"
-            credit = row.get("author") or row.get("speaker") or row.get("source", "")
-            terms = License(row["license"].replace(" ", "-"), credit)
-            yield folder / row["filename"], row["filename"], kind, terms
-
-
-def _mb(found: Sequence[packages.Package]) -> float:
-    return sum(package.bytes for package in found) / 1e6
-
-
-def _summarize(rows: Sequence[dict[str, Any]]) -> None:
-    for kind in sorted({row["kind"] for row in rows}):
-        for tier in ("permissive", "copyleft"):
-            own = [float(r["seconds"]) for r in rows if r["kind"] == kind and r["tier"] == tier]
-            print(f"{kind:8} {tier:10} {len(own):6} files {sum(own) / 3600:6.2f} h")
+def _ask(corpus: Corpus, new: Sequence[packages.Package]) -> None:
+    """Say what will be downloaded, and ask. Raises `UserError`: no, nobody there, no space."""
+    debs = corpus.out / "packages"
+    wanted = [package for package in new if not package.of(debs).is_file()]
+    mb = sum(package.bytes for package in wanted) / 1e6
+    print(f"{len(new)} packages to assemble, {len(wanted)} to download: {mb:.0f} MB into {debs}")
+    for package in wanted:
+        print(f"  {package.name} {package.version}, {package.bytes / 1e6:.1f} MB")
+    corpus.out.mkdir(parents=True, exist_ok=True)
+    unpacked_mb = 3 * max((package.bytes for package in new), default=0) / 1e6
+    free_mb = shutil.disk_usage(corpus.out).free / 1e6
+    if mb + unpacked_mb > free_mb:
+        raise UserError(
+            f"{corpus.out}: {free_mb:.0f} MB free, and {mb + unpacked_mb:.0f} MB are needed to "
+            "download and unpack; free some, name another folder, or choose --packages"
+        )
+    if not wanted or corpus.yes:
+        return
+    try:
+        answer = input("Download? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise UserError("nothing was downloaded; answer y, or give --yes to go on without asking")
 
 
 if __name__ == "__main__":
@@ -186,3 +145,5 @@ if __name__ == "__main__":
         main(tyro.cli(Corpus))
     except UserError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command goes on where it was")

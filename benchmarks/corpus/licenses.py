@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from debian.copyright import Copyright, MachineReadableFormatError, NotMachineReadableError
+from tiny_audio_ssl.utils.extras import require
 
 Tier = Literal["permissive", "copyleft"]
 
@@ -60,11 +60,12 @@ class PackageLicenses:
     """The licenses of the files that one package installs."""
 
     def __init__(self, copyright_file: Path) -> None:
-        """Raise ValueError if the copyright file is not machine-readable."""
+        """Raise `ValueError` if the copyright file is not machine-readable, or not there."""
+        dep5 = require("debian.copyright", "corpus")
         try:
             with copyright_file.open(encoding="utf-8", errors="replace") as file:
-                paragraphs = list(Copyright(file, strict=False).all_files_paragraphs())
-        except (NotMachineReadableError, MachineReadableFormatError) as error:
+                paragraphs = list(dep5.Copyright(file, strict=False).all_files_paragraphs())
+        except (OSError, dep5.NotMachineReadableError, dep5.MachineReadableFormatError) as error:
             raise ValueError(f"{copyright_file}: not machine-readable: {error}") from error
         self._paragraphs = [
             (

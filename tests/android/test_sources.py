@@ -38,6 +38,15 @@ def test_the_phones_runtime_is_not_older_than_the_exporters(package):
     assert numbers(GRADLE["versions"][package]) >= numbers(exporter[1])
 
 
+def test_both_builds_put_a_shipped_model_into_an_app_without_encoder():
+    script = (DEMO / "build_without_sdk.sh").read_text()
+    gradle = (DEMO / "app" / "build.gradle.kts").read_text()
+    command = 'tiny_audio_ssl export "${MODEL:-small}" --recipe live-microphone --format onnx'
+    assert command in script
+    words = re.findall(r'"([^"]*)"', gradle.partition("ProcessBuilder(")[2].partition(")")[0])
+    assert " ".join(words[1:6]) == "tiny_audio_ssl export small --recipe live-microphone"
+
+
 def test_every_version_that_gradle_files_name_is_there_and_used():
     used: set[str] = set()
     for file in DEMO.rglob("*.gradle.kts"):

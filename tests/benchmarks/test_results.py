@@ -47,7 +47,11 @@ def test_only_the_text_between_the_markers_is_replaced(results_table):
 def test_every_file_of_results_is_on_the_page(results_table):
     text = results_table.PAGE.read_text(encoding="utf-8")
     for file in (ROOT / "benchmarks" / "results").glob("*.csv"):
-        script = {"search": "tiny-audio-ssl search", "latency": "latency_results.py"}
+        script = {
+            "search": "tiny-audio-ssl search",
+            "latency": "latency_results.py",
+            "corpus": "python benchmarks/corpus",
+        }
         assert script.get(file.stem, f"benchmarks/{file.stem}.py") in text, file.name
 
 

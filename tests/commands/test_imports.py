@@ -41,6 +41,7 @@ HEAVY = {
 ENDS_AT_ONCE = {
     "--version": ["--version"],
     "--help": ["--help"],
+    "models": ["models"],
     "unknown command": ["pretain"],
     "unknown option": ["embed", "--no-such-option"],
     "unknown task": ["pretrain", "builtin", "--task", "rotnet"],

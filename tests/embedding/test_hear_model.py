@@ -298,3 +298,16 @@ def test_yamnet_hears_patches_of_log_mel(teachers, monkeypatch):
     )
     assert edges_hertz[loudest] < 1_000 < edges_hertz[loudest + 2]
     torch.testing.assert_close(model.patches(torch.zeros(1, 100)).mean().exp(), torch.tensor(0.001))
+
+
+def test_swiftf0_targets_show_the_pitch(monkeypatch):
+    needs("swift-f0")
+    monkeypatch.syspath_prepend(BENCHMARK_PEERS)
+    model = HearModel("swiftf0_targets")
+    seconds = np.arange(15_600) / RATE
+    waves = np.stack([0.3 * np.sin(2 * np.pi * hz * seconds) for hz in (110, 440)])
+    found = model.embed(waves.astype(np.float32))
+    assert found.shape == (2, 69)
+    notes = 30 + found[:, :-1].argmax(axis=1)
+    assert notes.tolist() == [45, 69] and (found[:, -1] > 0.5).all()
+    assert not model.embed(np.zeros((1, 15_600), np.float32)).any()

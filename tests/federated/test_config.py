@@ -65,3 +65,8 @@ def test_client_needs_neither_ray_nor_plots_nor_probes():
     code = f"import sys; sys.modules.update(dict.fromkeys({left_out}))\n"
     code += "import tiny_audio_ssl.federated.client_app"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_targets_before_training_are_refused():
+    with pytest.raises(UserError, match='leave "views" out'):
+        FederatedConfig(task="distillation", pretext='{"views": 2}').pretrain()

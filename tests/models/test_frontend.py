@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.frontend import LOG_OFFSET, LogMel
+from tiny_audio_ssl.models.frontend import LOG_OFFSET, LogMel, at_gain
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import SAMPLES_AT_ONCE, DenseMel, FactoredMel, mel_spectrum
 
@@ -139,3 +139,11 @@ def test_impossible_settings_are_refused(wrong):
 def test_fit_without_waveforms_is_an_error():
     with pytest.raises(UserError, match="no waveforms"):
         LogMel().fit([])
+
+
+def test_log_mel_at_another_level(rng):
+    waves = 0.1 * torch.randn(3, 4000, generator=rng) * torch.tensor([[1.0], [0.01], [0.0]])
+    gains_db = torch.tensor([-20.0, 10.0, 5.0])
+    found = at_gain(LogMel()(waves), gains_db[:, None, None, None])
+    expected = LogMel()(waves * 10 ** (gains_db[:, None] / 20))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)

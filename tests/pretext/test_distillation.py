@@ -10,6 +10,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from support.audio_files import write
+from support.runs import at_step, chord
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.embedding.hear_model import HearModel
@@ -151,14 +153,11 @@ def test_resumed_run_loads_the_teacher_by_its_name(teacher, tmp_path):
 
     whole = pretrain("whole", 6)
     pretrain("parts", 6)
-    parts = tmp_path / "parts"
-    last = parts / "last"
-    last.unlink()
-    last.symlink_to("checkpoints/step-00000003")
+    parts = at_step(tmp_path / "parts", tmp_path / "resumed", 3)
     again = runs.resume(parts, progress=False)
     assert again.step == 6 and again.loss == whole.loss
     kept = json.loads((whole.folder / "config.json").read_text())
-    assert kept["run"]["pretext"]["teacher"] == teacher
+    assert kept["run"]["pretext"]["teacher"] == [teacher]
     weights = [checkpoint.load(f).model.state_dict() for f in (whole.folder, again.folder)]
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
 
@@ -166,3 +165,133 @@ def test_resumed_run_loads_the_teacher_by_its_name(teacher, tmp_path):
 def test_missing_teacher_is_explained():
     with pytest.raises(UserError, match="hear:gone: can't be imported"):
         make(teacher="gone")
+
+
+# --- several teachers, targets computed once ---------------------------------------------------
+
+SECOND = (
+    TEACHER.replace("scene_embedding_size = 3", "scene_embedding_size = 2")
+    .replace(
+        "return model.weight * torch.stack(parts, dim=1) + 5",
+        "calls.append(len(audio)); return torch.stack(parts[:2], dim=1)",
+    )
+    .replace("import torch\n", "import torch\n\ncalls = []\n", 1)
+)
+
+
+@pytest.fixture
+def teachers(teacher, tmp_path):
+    (tmp_path / "second_teacher.py").write_text(SECOND)
+    yield (teacher, "second_teacher")
+    sys.modules.pop("second_teacher", None)
+
+
+def test_losses_of_teachers_are_averaged_by_importance(teachers, rng):
+    task, encoder = make(teacher=teachers, importance=(3, 1))
+    clips = some_clips()
+    task.fit(clips)
+    inputs = task.inputs(LogMel(FRONTEND), clips, rng)
+    found = task.head(encoder(inputs["logmel"]))
+    cosine = torch.nn.functional.cosine_similarity
+    parts = [slice(0, 3), slice(3, 5)]
+    first, second = (
+        (2 - 2 * cosine(found[:, part], inputs["target"][:, part])).mean() for part in parts
+    )
+    loss = task(encoder, **inputs)["loss"]
+    assert loss.item() == pytest.approx((0.75 * first + 0.25 * second).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"teacher": ()}, "give one or more"),
+        ({"teacher": ("a", "b"), "weights": ("x",)}, "1 --pretext.weights were given for 2"),
+        ({"teacher": ("a", "b"), "importance": (1.0,)}, "1 --pretext.importance were given"),
+        ({"teacher": ("a",), "importance": (0.0,)}, "more than 0"),
+        ({"teacher": ("a",), "speech_teacher": ("b",), "views": 1}, "not among the teachers"),
+        ({"teacher": ("a",), "speech_teacher": ("a",)}, "--pretext.views 2"),
+        ({"band_limited": 0.5}, "--pretext.views 2"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
+        Distillation.Config(**settings)
+
+
+@pytest.fixture
+def labeled_sounds(tmp_path):
+    """Two recordings of speech and four others, in a manifest with a column `kind`."""
+    lines = ["path,kind"]
+    for i in range(6):
+        write(tmp_path / f"{i}.wav", chord(i, seconds=1.0))
+        lines.append(f"{i}.wav,{'words' if i < 2 else 'sounds'}")
+    manifest = tmp_path / "sounds.csv"
+    manifest.write_text("\n".join(lines) + "\n")
+    return manifest
+
+
+def pretrained(source, run, cache, teachers, **settings):
+    config = PretrainConfig(
+        "distillation",
+        Distillation.Config(teacher=teachers, clip_ms=500, views=2, **settings),
+        SMALL,
+        training=TrainingConfig(
+            steps=4, batch_size=4, warmup_steps=1, checkpoint_every=2, held_out=0, accelerator="cpu"
+        ),
+    )
+    return runs.pretrain(source, run, config, cache_dir=cache, progress=False)
+
+
+def test_targets_are_computed_once(teachers, labeled_sounds, tmp_path):
+    settings = {"speech_teacher": teachers[1:], "mix": 0.0}
+    first = pretrained(labeled_sounds, tmp_path / "one", tmp_path / "cache", teachers, **settings)
+    asked = sys.modules["second_teacher"].calls
+    assert sum(asked) == 2 * 2  # two views of two recordings of speech
+    again = pretrained(labeled_sounds, tmp_path / "two", tmp_path / "cache", teachers, **settings)
+    assert sum(asked) == 2 * 2
+    assert again.loss == first.loss
+    copied = at_step(tmp_path / "one", tmp_path / "three", 2)
+    assert runs.resume(copied, cache_dir=tmp_path / "cache", progress=False).loss == first.loss
+    elsewhere = at_step(tmp_path / "one", tmp_path / "four", 2)
+    resumed = runs.resume(elsewhere, cache_dir=tmp_path / "new-cache", progress=False)
+    assert resumed.loss == first.loss and sum(asked) == 2 * 2 * 2
+
+
+def test_targets_of_another_teacher_are_computed_anew(teachers, labeled_sounds, tmp_path):
+    pretrained(labeled_sounds, tmp_path / "one", tmp_path / "cache", teachers[1:])
+    sys.modules.pop("second_teacher")
+    changed = SECOND.replace("parts[:2]", "parts[1:]")
+    (tmp_path / "second_teacher.py").write_text(changed + "\n# longer, so that it is read again\n")
+    pretrained(labeled_sounds, tmp_path / "two", tmp_path / "cache", teachers[1:])
+    assert sum(sys.modules["second_teacher"].calls) == 2 * 6
+
+
+def test_teacher_of_speech_needs_the_column(teachers, labeled_sounds, tmp_path):
+    labeled_sounds.write_text(labeled_sounds.read_text().replace("kind", "sort"))
+    with pytest.raises(UserError, match="no column 'kind'"):
+        pretrained(
+            labeled_sounds, tmp_path / "run", tmp_path / "c", teachers, speech_teacher=teachers[1:]
+        )
+
+
+def test_corpus_without_speech_is_explained(teachers, labeled_sounds, tmp_path):
+    labeled_sounds.write_text(labeled_sounds.read_text().replace("words", "sounds"))
+    with pytest.raises(UserError, match="no recording is speech"):
+        pretrained(
+            labeled_sounds, tmp_path / "run", tmp_path / "c", teachers, speech_teacher=teachers[1:]
+        )
+
+
+def test_rows_are_shifted_and_changed_in_level(rng):
+    task, _ = make(views=1, roll_frames=3, level_db=6.0)
+    logmel = torch.randn(5, 1, FRONTEND.bands, 96)  # far above the offset, where gain is a shift
+    rows = {"logmel": logmel, "target0": torch.randn(5, 128), "is_speech": torch.zeros(5)}
+    frontend = LogMel(FRONTEND)
+    frontend.mean.fill_(2.0)
+    frontend.inverse_std.fill_(0.5)
+    found = task.draw_rows(frontend, rows, rng)["logmel"] / 0.5 + 2.0
+    changes = [found - torch.roll(logmel, shift, 3) for shift in range(-3, 4)]
+    change = min(changes, key=lambda one: one.std(dim=(1, 2, 3)).max())
+    assert change.std(dim=(1, 2, 3)).max() < 1e-3  # one change for a clip, one shift for all
+    decibels = change[:, 0, 0, 0] * 10 / math.log(10)
+    assert decibels.abs().max() <= 6 and decibels.std() > 1

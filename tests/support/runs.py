@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import nn
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import WINDOW_SAMPLES
+from tiny_audio_ssl.export.model_folder import write_model_folder
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -47,6 +50,20 @@ def make_run(folder: Path, config: EncoderConfig, recordings: int = 16) -> Path:
     return folder
 
 
+def make_model(folder: Path) -> Path:
+    """A model folder, named as `folder`, of a run whose settings speak of this machine."""
+    with tempfile.TemporaryDirectory() as place:
+        run = make_run(Path(place) / "run", EncoderConfig("dense", width=0.25))
+        loaded = checkpoint.load(run)
+        settings = {"task": "distillation", "pretext": {"weights": f"{place}/teacher.pt"}}
+        corpus = {"source": f"{place}/corpus", "recordings": 16, "hours": 0.0133}
+        training = {"steps": 30, "batch_size": 8}
+        about = {**settings, "training": training, "corpus": corpus}
+        checkpoint.save(run / "last", loaded.model, about, {"step": 30})
+        write_model_folder(run, folder, folder.name, "apache-2.0")
+    return folder
+
+
 @torch.no_grad()
 def settle(model: WaveformEncoder, waves: torch.Tensor) -> None:
     model.frontend.fit([waves])
@@ -55,3 +72,12 @@ def settle(model: WaveformEncoder, waves: torch.Tensor) -> None:
             module.momentum = None  # statistics of all that it is shown
     model.train()(waves)
     model.eval()
+
+
+def at_step(run: Path, copy: Path, step: int) -> Path:
+    """Copy a run as it was when it had made its checkpoint of this step."""
+    shutil.copytree(run, copy, symlinks=True)
+    for link in ("last", "best"):
+        (copy / link).unlink(missing_ok=True)
+    (copy / "last").symlink_to(f"checkpoints/step-{step:08}")
+    return copy

@@ -2,6 +2,7 @@
 
 - `run`: `bench`, the whole of it
 - `settings`: targets, how often to run, how to treat phones
+- `named_models`: exports of models that are given by their names
 - `subjects`, `discovery`, `eager`, `peers`: what is timed, and how it is found
 - `sound`: the input of all subjects
 - `on_host`, `on_phones`: time subjects, as measurements

@@ -10,6 +10,7 @@ from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.bench.baseline import check_baseline
 from tiny_audio_ssl.bench.discovery import find_subjects
 from tiny_audio_ssl.bench.measurement import Measurement
+from tiny_audio_ssl.bench.named_models import with_exports
 from tiny_audio_ssl.bench.on_host import time_on_host
 from tiny_audio_ssl.bench.on_phones import time_on_phones
 from tiny_audio_ssl.bench.phone import adb
@@ -56,7 +57,8 @@ def bench(
     True
 
     Args:
-        paths: export folders, artifacts within them, or .onnx and .pte files of other projects.
+        paths: export folders, artifacts within them, .onnx and .pte files of other projects, or
+            names of models, which are exported first.
         targets: `host` times from Python, `host-native` with the C++ runner on this machine, `adb`
             on attached phones.
         threads: threads of every runtime; ExecuTorch's are set for the whole process.
@@ -82,22 +84,25 @@ def bench(
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     peer_ms = checked_number("peer_ms", peer_ms, DURATION_MS)
     settings = TimingSettings(threads, runs, rounds, warm_up, tuple(cpus))
-    found = find_subjects(given, peer_ms, compiled)
-    subjects = [subject for subject in found if subject.path or HOST in targets]
-    if not subjects:
-        raise UserError(f"--target {' '.join(targets)} times only artifacts; give some in PATHS")
-    check_baseline(baseline, subjects)
-    if set(targets) != {HOST}:
-        for subject in subjects:
-            subject.check_native()
-    if ADB in targets:
-        adb.choose(serial, progress)  # refuse a missing phone before minutes on this machine
-    for line in differences_here(subjects) if {HOST, HOST_NATIVE} & set(targets) else ():
-        logger.warning(line)
-    measurements: list[Measurement] = []
-    if {HOST, HOST_NATIVE} & set(targets):
-        here, native = HOST in targets, HOST_NATIVE in targets
-        measurements += time_on_host(subjects, settings, here, native, progress)
-    if ADB in targets:
-        measurements += time_on_phones(subjects, settings, phone_settings, serial, progress)
-    return rows_of(measurements, baseline, keep_samples)
+    with with_exports(given, progress) as artifacts:
+        found = find_subjects(artifacts, peer_ms, compiled)
+        subjects = [subject for subject in found if subject.path or HOST in targets]
+        if not subjects:
+            raise UserError(
+                f"--target {' '.join(targets)} times only artifacts; give some in PATHS"
+            )
+        check_baseline(baseline, subjects)
+        if set(targets) != {HOST}:
+            for subject in subjects:
+                subject.check_native()
+        if ADB in targets:
+            adb.choose(serial, progress)  # refuse a missing phone before minutes on this machine
+        for line in differences_here(subjects) if {HOST, HOST_NATIVE} & set(targets) else ():
+            logger.warning(line)
+        measurements: list[Measurement] = []
+        if {HOST, HOST_NATIVE} & set(targets):
+            here, native = HOST in targets, HOST_NATIVE in targets
+            measurements += time_on_host(subjects, settings, here, native, progress)
+        if ADB in targets:
+            measurements += time_on_phones(subjects, settings, phone_settings, serial, progress)
+        return rows_of(measurements, baseline, keep_samples)

@@ -30,8 +30,9 @@ class Bench(Command):
     which come with 95 % intervals. See docs/latency.md, and docs/phone.md for phones.
     """
 
-    paths: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS...")]
-    """Export folders (RUN/export), artifacts within them, or .onnx and .pte of other projects."""
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS...")]
+    """Export folders (RUN/export), artifacts within them, .onnx and .pte of other projects, or
+    models by their names, which are exported first."""
     target: tuple[BenchTarget, ...] = (HOST,)
     """Where to time. host: from Python. host-native: with the C++ runner. adb: on all attached
     phones."""

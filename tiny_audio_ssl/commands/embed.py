@@ -16,8 +16,8 @@ from tiny_audio_ssl.commands.base import Command, out, progress, report_skipped
 class Embed(Command):
     """Write the embeddings of files, folders or manifests to a .parquet or .npy file."""
 
-    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, or one of its checkpoints (RUN/best)."""
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of a run, one of its checkpoints (RUN/best), or a model by its name, such as small."""
     sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCES...")]
     """Files, folders, CSV manifests, or `builtin` for the built-in sounds."""
     out: Path = Path("embeddings.parquet")
@@ -44,7 +44,7 @@ class Embed(Command):
         from tiny_audio_ssl.embedding.recordings import check_out, write
 
         check_out(self.out, self.sources)
-        embedder = load(self.run_folder, self.readout)
+        embedder = load(self.model, self.readout)
         corpus = open_corpora(self.sources, strict=self.strict)
         recordings = open_cache(corpus, self.cache_dir, strict=self.strict)
         wanted = spans(recordings, self.window_s, self.hop_s)

@@ -35,8 +35,9 @@ class Export(Command):
     own recordings. Ends with exit code 1 if an artifact's embeddings are too far from the model's.
     """
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Folders of runs, or of checkpoints (then name recordings with --calibration)."""
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    """Folders of runs, or of checkpoints (then name recordings with --calibration), or models by
+    their names."""
     out: Path | None = None
     """Folder to make; RUN/export if left out, OUT/NAME-OF-RUN for several runs. The files of an
     earlier export there are replaced, others are kept."""
@@ -82,7 +83,7 @@ class Export(Command):
                 err.print(f"{file}: for the app")
         return 0 if all(result.ok for result in results) else 1
 
-    def _export(self, run: Path, folder: Path | None) -> ExportResult:
+    def _export(self, run: str, folder: Path | None) -> ExportResult:
         from tiny_audio_ssl.export.exporter import add_latency, export
 
         asked = self.labels.data is not None or self.labels.suite is not None

@@ -14,6 +14,7 @@ from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.commands.recipe_option import with_recipe
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import TrainingExportConfig
+from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.utils.files import short_names
 
 
@@ -24,7 +25,7 @@ class ExportTraining(Command):
     Each folder holds the checkpoint begun from, too. See docs/training-on-device.md.
     """
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Folders of runs, or of checkpoints with their heads."""
     out: Path | None = None
     """Folder to make; RUN/export-training if left out, OUT/NAME-OF-RUN for several runs. The
@@ -62,8 +63,8 @@ class ExportTraining(Command):
         return 0
 
 
-def folders_of(runs: Sequence[Path], out: Path | None) -> list[Path | None]:
+def folders_of(runs: Sequence[str], out: Path | None) -> list[Path | None]:
     """Return a folder for each run: OUT, or OUT/NAME-OF-RUN of several; None for the default."""
     if out is None or len(runs) == 1:
         return [out] * len(runs)
-    return [out / name for name in short_names(runs)]
+    return [out / name for name in short_names([home_of(run) for run in runs])]

@@ -13,6 +13,7 @@ import tyro
 
 from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.models import names
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.progress import ProgressBar
 
@@ -93,10 +94,11 @@ def _with_absolute_paths(config: FederatedConfig) -> FederatedConfig:
     """Flower's processes run in other folders."""
     default = Path("runs") / f"federated-{config.task}-{config.encoder}"
     paths = {"out": str(Path(config.out or default).absolute())}
-    for name in PATHS:
-        given = getattr(config, name)
+    for setting in PATHS:
+        given = getattr(config, setting)
         if given and given.partition(":")[0] != "builtin":
-            paths[name] = str(Path(given).expanduser().absolute())
+            folder = names.folder_of(given) if setting == "start" else Path(given)
+            paths[setting] = str(folder.expanduser().absolute())
     return replace(config, **paths)  # type: ignore[arg-type]
 
 

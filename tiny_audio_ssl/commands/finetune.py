@@ -32,8 +32,8 @@ class Finetune(Command):
     run are used: these show what labels alone achieve with an encoder of that size.
     """
 
-    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run or checkpoint; it is not changed."""
+    start: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run, checkpoint, or a model by its name; it is not changed."""
     tasks: Annotated[TrainingTaskOptions, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingTaskOptions
     )
@@ -67,13 +67,13 @@ class Finetune(Command):
         protocol = self._protocol()
         if self.out:
             scores.check_out(self.out, self.tasks.inputs)
-        model = embedding.load(self.folder)
+        model = embedding.load(self.start)
         tasks = self.tasks.open(self.cache_dir, self.allow_missing)
         groups = compatible(tasks) if self.multi_head else [[task] for task in tasks]
         if self.save:
             for group in groups:
                 check_replaceable(self._save_folder(group), "--save")
-                check_no_input(self._save_folder(group), [locate(self.folder)], "--save")
+                check_no_input(self._save_folder(group), [locate(self.start)], "--save")
         if self.multi_head:
             for number, group in enumerate(groups, 1):
                 names = ", ".join(task.task.name for task in group)

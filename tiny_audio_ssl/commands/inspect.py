@@ -22,7 +22,8 @@ class Inspect(Command):
     """
 
     what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
-    """Run or checkpoint, export folder or artifact, or recordings as for `pretrain`."""
+    """Run, checkpoint or a model by its name, export folder or artifact, or recordings as for
+    `pretrain`."""
     cache_dir: Path | None = None
     """Folder for decoded audio."""
     json: bool = False
@@ -41,9 +42,9 @@ class Inspect(Command):
 
     def _about(self) -> dict[str, Any]:
         from tiny_audio_ssl.export import manifest
-        from tiny_audio_ssl.models import checkpoint
+        from tiny_audio_ssl.models import checkpoint, names
 
-        path = Path(self.what)
+        path = names.folder_of(self.what)
         if (path / checkpoint.CONFIG).is_file() or (path / "checkpoints").is_dir():
             return about_checkpoint(path)
         if (path if path.is_dir() else path.parent).joinpath(manifest.MANIFEST).is_file():
@@ -77,6 +78,7 @@ def about_checkpoint(path: Path) -> dict[str, Any]:
         "trained on": run.get("corpus", {}),
         "best": found.progress.get("best", {}),
         "sha256": found.sha256,
+        **({} if found.facts is None else {"facts": found.facts}),
     }
 
 

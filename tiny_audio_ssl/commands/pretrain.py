@@ -39,6 +39,9 @@ class Pretrain(Command):
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingConfig
     )
+    start: str | None = None
+    """Run, checkpoint or model by its name (such as small) to begin with its encoder and front-end
+    statistics; the options of both are then its own."""
     group_column: str | None = None
     """Manifest column whose groups (speakers, sessions) are held out whole."""
     cache_dir: Path | None = None
@@ -50,8 +53,10 @@ class Pretrain(Command):
 
     @classmethod
     def with_options(cls, argv: Sequence[str]) -> type[Command]:
-        """Return the command with the --pretext options of the task that `argv` names."""
-        return _with_task(_value_of(argv, "--task") or DEFAULT_TASK)
+        """Return the command with the --pretext options of the task that `argv` names, and with the
+        encoder of the start that it names."""
+        task, start = _value_of(argv, "--task"), _value_of(argv, "--start")
+        return _with_task(task or DEFAULT_TASK, _settings_of_start(start) if start else {})
 
     def run(self) -> int:
         from tiny_audio_ssl.training import runs
@@ -69,6 +74,7 @@ class Pretrain(Command):
                 self.source,
                 folder,
                 config,
+                start=self.start,
                 group_column=self.group_column,
                 cache_dir=self.cache_dir,
                 strict=self.strict,
@@ -76,8 +82,15 @@ class Pretrain(Command):
         return _report_run(folder, outcome, self.json)
 
 
-def _with_task(name: str) -> type[Pretrain]:
-    """Return `Pretrain` with the options of one task."""
+def _settings_of_start(start: str) -> dict[str, Any]:
+    from tiny_audio_ssl.models import checkpoint
+    from tiny_audio_ssl.training.start import settings_from
+
+    return settings_from(checkpoint.load(start))
+
+
+def _with_task(name: str, settings: dict[str, Any]) -> type[Pretrain]:
+    """Return `Pretrain` with the options of one task, and other defaults for some settings."""
     config = config_class(name)
     tasks = Literal[tuple(TASKS)]  # type: ignore[valid-type]
     listed = "; ".join(f"`{task}`: {entry.summary}" for task, entry in TASKS.items())
@@ -89,6 +102,7 @@ def _with_task(name: str) -> type[Pretrain]:
         ),
         ("pretext", config, field(default_factory=config)),
         ("task_name", ClassVar[str], name),
+        *((part, type(value), field(default=value)) for part, value in settings.items()),
     ]
     made = make_dataclass("Pretrain", fields, bases=(Pretrain,), kw_only=True)
     made.__doc__ = Pretrain.__doc__

@@ -26,8 +26,8 @@ class Probe(Command):
     statistics. An embedding that does not beat both has learned nothing worth shipping.
     """
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Runs or checkpoints."""
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    """Runs, checkpoints, or models by their names."""
     model: tuple[str, ...] = ()
     """Other models to compare with: hear:package.module (any module with the HEAR API), random:RUN,
     logmel, logmel:all."""

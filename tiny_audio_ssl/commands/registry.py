@@ -76,6 +76,10 @@ COMMANDS = {
         "federate:Federate",
         "Pre-train on devices that keep their recordings; docs/federated.md explains it.",
     ),
+    "models": CommandEntry(
+        "models:Models",
+        "List the models that come with the package; their names stand in for RUN.",
+    ),
     "inspect": CommandEntry(
         "inspect:Inspect", "Describe a run, a checkpoint, an export folder or a corpus."
     ),

@@ -33,8 +33,8 @@ class Report(Command):
     computed, and compared with random weights and log-mel statistics.
     """
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Runs or checkpoints."""
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    """Runs, checkpoints, or models by their names."""
     results: tuple[Path, ...] = ()
     """Files written by `tiny-audio-ssl probe --out FILE`."""
     tasks: Annotated[TaskOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=TaskOptions)
@@ -114,15 +114,17 @@ class Report(Command):
 
     def _runs(self) -> list[Run]:
         from tiny_audio_ssl.bench.run import bench
+        from tiny_audio_ssl.models.names import home_of
         from tiny_audio_ssl.report.runs import read_run
         from tiny_audio_ssl.utils.files import short_names
 
         found = []
-        for folder, name in zip(self.runs, short_names(self.runs), strict=True):
+        homes = [home_of(run) for run in self.runs]
+        for run, home, name in zip(self.runs, homes, short_names(homes), strict=True):
             with err.status(f"reading {name}"):
-                export = folder / "export"
+                export = home / "export"
                 timings = bench(export) if self.bench and export.is_dir() else ()
-                found.append(read_run(folder, name, timings))
+                found.append(read_run(run, name, timings))
         return found
 
     def _pictures(self, embedded: Sequence[EmbeddedTask], sounds: Sounds) -> list[Picture]:

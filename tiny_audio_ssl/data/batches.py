@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.data.shards import Ints
+from tiny_audio_ssl.data.stored_rows import StoredRows
+
+Batch = Tensor | dict[str, Tensor]
+"""Waveforms [B, samples], or what a task prepared before training: tensors [B, ...] by name."""
+Item = TypeVar("Item", bound=Batch)
 
 
 def seed_of(*numbers: int) -> int:
@@ -18,40 +25,37 @@ def seed_of(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
-class Batches(Dataset[Tensor]):
-    """Item k is this process's part of the batch of step k: random crops of recordings, [B, N].
+def segment_entries(recordings: Recordings, segment_s: float) -> Ints:
+    """Return the number of each recording, as often as it begins a segment of `segment_s`.
 
-    An epoch takes every recording once, in a new order each time. A recording longer than
-    `segment_s` is taken once for each segment that it begins; otherwise an hour would count no more
-    than a word. Every process draws the whole batch, and reads its own part of it.
+    Otherwise an hour would count no more than a word.
+    """
+    segments = np.ceil(recordings.samples / (segment_s * SAMPLE_RATE_HZ)).astype(int)
+    entries: Ints = np.repeat(np.arange(len(recordings)), np.maximum(1, segments))
+    return entries
+
+
+class BatchesByStep(Dataset[Item], Generic[Item]):
+    """Item k is this process's part of the batch of step k.
+
+    An epoch takes every entry once, in a new order each time. Every process draws the whole batch,
+    and reads its own part of it.
     """
 
     def __init__(
-        self,
-        recordings: Recordings,
-        crop_samples: int,
-        batch_size: int,
-        seed: int,
-        segment_s: float = 10.0,
-        rank: int = 0,
-        processes: int = 1,
+        self, entries: Ints, batch_size: int, seed: int, rank: int = 0, processes: int = 1
     ) -> None:
-        self.recordings = recordings
-        self.crop_samples = crop_samples
+        self.entries = entries
         self.batch_size = batch_size
         self.seed = seed
         share = batch_size // processes
         self.own = slice(rank * share, (rank + 1) * share)
-        segments = np.ceil(recordings.samples / (segment_s * SAMPLE_RATE_HZ)).astype(int)
-        self.entries = np.repeat(np.arange(len(recordings)), np.maximum(1, segments))
-        self._order: tuple[int, np.ndarray] = (-1, self.entries)
+        self._order: tuple[int, Ints] = (-1, entries)
 
-    def __getitem__(self, step: int) -> Tensor:
+    def chosen(self, step: int) -> Ints:
+        """Return the entries of the whole batch of a step."""
         positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        clips = np.array([self._entry(int(p)) for p in positions])
-        room = self.recordings.samples[clips] - self.crop_samples
-        starts = np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
-        return self._read(clips[self.own], starts[self.own])
+        return np.array([self._entry(int(p)) for p in positions])
 
     def _entry(self, position: int) -> int:
         epoch, place = divmod(position, len(self.entries))
@@ -60,14 +64,7 @@ class Batches(Dataset[Tensor]):
             self._order = (epoch, shuffled)
         return int(self._order[1][place])
 
-    def _read(self, clips: np.ndarray, starts: np.ndarray) -> Tensor:
-        batch = torch.empty(len(clips), self.crop_samples)
-        for row, clip, start in zip(batch, clips, starts, strict=True):
-            crop = self.recordings.read(int(clip), int(start), self.crop_samples)
-            row.copy_(torch.from_numpy(crop))
-        return batch
-
-    def loader(self, first_step: int, last_step: int, workers: int) -> DataLoader[Tensor]:
+    def loader(self, first_step: int, last_step: int, workers: int) -> DataLoader[Item]:
         """Return the batches of steps first..last-1, in that order for any number of workers."""
         return DataLoader(
             self,
@@ -80,6 +77,51 @@ class Batches(Dataset[Tensor]):
         )
 
 
+class Batches(BatchesByStep[Tensor]):
+    """Random crops of recordings, [B, N]; see `segment_entries` for how often each is taken."""
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        crop_samples: int,
+        batch_size: int,
+        seed: int,
+        segment_s: float = 10.0,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        entries = segment_entries(recordings, segment_s)
+        super().__init__(entries, batch_size, seed, rank, processes)
+        self.recordings = recordings
+        self.crop_samples = crop_samples
+
+    def __getitem__(self, step: int) -> Tensor:
+        clips = self.chosen(step)
+        room = self.recordings.samples[clips] - self.crop_samples
+        starts = np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
+        return self._read(clips[self.own], starts[self.own])
+
+    def _read(self, clips: Ints, starts: Ints) -> Tensor:
+        batch = torch.empty(len(clips), self.crop_samples)
+        for row, clip, start in zip(batch, clips, starts, strict=True):
+            crop = self.recordings.read(int(clip), int(start), self.crop_samples)
+            row.copy_(torch.from_numpy(crop))
+        return batch
+
+
+class RowBatches(BatchesByStep[dict[str, Tensor]]):
+    """Rows that a task prepared before training, tensors [B, ...] by name."""
+
+    def __init__(
+        self, rows: StoredRows, batch_size: int, seed: int, rank: int = 0, processes: int = 1
+    ) -> None:
+        super().__init__(np.arange(len(rows)), batch_size, seed, rank, processes)
+        self.rows = rows
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        return self.rows.read(self.chosen(step)[self.own])
+
+
 def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> Iterator[Tensor]:
     """Yield the middle crop of each recording in order, in batches, for validation and fits."""
     for first in range(0, len(recordings), batch_size):
@@ -89,3 +131,9 @@ def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> It
             for i in clips
         ]
         yield torch.from_numpy(np.stack(crops))
+
+
+def sequential_rows(rows: StoredRows, batch_size: int) -> Iterator[dict[str, Tensor]]:
+    """Yield prepared rows in order, in batches, for validation and fits."""
+    for first in range(0, len(rows), batch_size):
+        yield rows.read(range(first, min(first + batch_size, len(rows))))

@@ -22,6 +22,7 @@ from tiny_audio_ssl.embedding.long import embed_in_parts, parts_of
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.utils.ranges import DURATION_S, Range, checked_number
 from tiny_audio_ssl.version import __version__
 
@@ -48,10 +49,11 @@ class EmbeddingModel(Protocol):
 
 
 def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
-    """Load the last checkpoint of a run, or a checkpoint folder (`RUN/best`), to embed with.
+    """Load the last checkpoint of a run, a checkpoint folder (`RUN/best`) or a model by its name,
+    to embed with.
 
     Args:
-        run: the folder.
+        run: the folder, or a name such as "small" (see `models.names`); a `Path` is a folder.
         readout: parts of the embedding, of "last", "middle" and "mel", instead of those that the
             checkpoint names.
 
@@ -67,7 +69,7 @@ def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
         True
     """
     found = checkpoint.load(run, readout)
-    return Embedder(found.model, found.sha256, str(run))
+    return Embedder(found.model, found.sha256, str(home_of(run)))
 
 
 class Embedder:

@@ -56,7 +56,7 @@ def embed(
     """Embed files, folders or manifests with the last checkpoint of a run.
 
     Args:
-        run: folder of a run, or of a checkpoint (`RUN/best`).
+        run: folder of a run or of a checkpoint (`RUN/best`), or the name of a model.
         sources: files, folders, CSV manifests, or `builtin` for the built-in sounds.
         window_s: length of a window; None: one embedding of each whole recording (of one longer
             than a minute, the mean over equal parts, as `load(run).embed` gives).

@@ -29,6 +29,8 @@ Checking and describing it:
 - `reference`: outputs for clips that any device can make
 - `manifest`: manifest.json
 - `model_card`: MODEL_CARD.md
+- `model_folder`, `model_folder_card`: a run's weights to pass on, with a card of their own
+- `publish`: upload them to a model hub
 - `replaceable`: what a repeated export may replace
 - `verify`: check that an export is unchanged
 - `artifact_model`: an artifact as a model to probe

@@ -24,7 +24,7 @@ from tiny_audio_ssl.export.lowering import folded
 from tiny_audio_ssl.export.parity import OWN, Parity, compare_kinds, run_singly
 from tiny_audio_ssl.export.precision_search import PrecisionTarget, PrecisionTrial, smallest
 from tiny_audio_ssl.export.profile import time_shares
-from tiny_audio_ssl.export.quantize import FLOAT_BLOCKS, at_gains
+from tiny_audio_ssl.export.quantize import at_gains
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.shapes import Shapes, try_corners
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
@@ -178,7 +178,8 @@ class ArtifactBuilder:
     def _equalized(self) -> WaveformEncoder:
         """The model with equalized channels, for int8."""
         in_middle = "middle" in self.model.encoder.readout.parts  # whose maps leave the encoder
-        first = FLOAT_BLOCKS if in_middle else FLOAT_BLOCKS - 1
+        exact = self.model.encoder.float_blocks
+        first = exact if in_middle else exact - 1
         return equalized(folded(self.model), self._calibration, first)
 
     @cached_property

@@ -58,22 +58,25 @@ def equalized(model: WaveformEncoder, waveforms: Tensor, first: int) -> Waveform
 
 
 def _maps(encoder: Encoder, first: int) -> Iterator[_Channels]:
-    """Yield the maps between the convolutions of the blocks, in order.
+    """Yield the maps from the output of block `first` on, in order.
 
-    A block that adds its input to its output writes the map that it reads.
+    A block that adds its input to its output writes the map that it reads; a map that an earlier
+    block than `first` writes too is left out.
     """
-    blocks = [[m for m in block.modules() if is_conv(m)] for block in encoder.body]
-    writers = [blocks[first][-1]]
+    writers: list[nn.Conv2d] = []
     readers: list[nn.Conv2d] = []
-    for block, convolutions in list(zip(encoder.body, blocks, strict=True))[first + 1 :]:
+    earliest = -1  # block that writes the map
+    for index, block in enumerate(encoder.body):
+        convolutions = [m for m in block.modules() if is_conv(m)]
         readers.append(convolutions[0])
-        for before, after in pairwise(convolutions):
-            yield _Channels([before], [after])
+        if index > first:
+            yield from (_Channels([before], [after]) for before, after in pairwise(convolutions))
         if isinstance(block, Residual):
             writers.append(convolutions[-1])
-        else:
+            continue
+        if earliest >= first:
             yield _Channels(writers, readers)
-            writers, readers = [convolutions[-1]], []
+        writers, readers, earliest = [convolutions[-1]], [], index
 
 
 def _equalize(encoder: Encoder, channels: _Channels, log_mels: Tensor) -> None:

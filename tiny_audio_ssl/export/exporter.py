@@ -17,7 +17,7 @@ from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.export import manifest, model_card, reference
 from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
-from tiny_audio_ssl.export.config import ExportConfig
+from tiny_audio_ssl.export.config import NOT_STATED, ExportConfig
 from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
 from tiny_audio_ssl.export.parity import MIN_SNR_DB
@@ -28,12 +28,17 @@ from tiny_audio_ssl.export.shapes import shapes_of
 from tiny_audio_ssl.export.streaming.stream_encoder import stream_shape
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder
 from tiny_audio_ssl.utils.quiet import exporters_hushed
 
 SCORES = "scores.json"
+MADE_UP_SOUND = (
+    "{run} comes without recordings, so int8 is quantized by the built-in sounds, and artifacts "
+    "are compared on them; name recordings like those they will hear with --calibration"
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,9 @@ def export(
     ['encoder.mel.fp32.onnx', 'encoder.mel.int8.onnx']
 
     Args:
-        run: a run's folder, or a checkpoint's (then `calibration` must name recordings).
+        run: a run's folder, or a checkpoint's (then `calibration` must name recordings), or the
+            name of a model, which is quantized by the built-in sounds unless `calibration` says
+            otherwise.
         out: the folder to make; RUN/export if None. The files of an earlier export there are
             replaced; others, such as measurements and notes, are kept.
         config: all settings; the defaults if None.
@@ -86,13 +93,18 @@ def export(
     config.check()
     forms = choose(config)
     _require_packages(forms)
-    loaded = checkpoint.load(run, config.readout)
+    loaded, home = checkpoint.load(run, config.readout), home_of(run)
+    comes_without_sound = loaded.facts is not None and config.calibration is None
+    if comes_without_sound:
+        config = replace(config, calibration="builtin")
     target = _target(config, tasks)
-    folder = Path(out) if out is not None else Path(run) / "export"
+    folder = Path(out) if out is not None else home / "export"
     inputs = _inputs(loaded, config, tasks)
     replaceable(folder, "export", inputs)
-    probes = _probe_scores(Path(run), config)
-    plan, notes = _plan(Path(run), loaded, forms, config)
+    probes = _probe_scores(home, config)
+    plan, notes = _plan(home, loaded, forms, config)
+    if comes_without_sound and (plan.calibration or plan.comparison):
+        notes.append(MADE_UP_SOUND.format(run=run))
     builder = ArtifactBuilder(plan, progress)
     with (
         claimed_target(folder),
@@ -103,7 +115,7 @@ def export(
         content = _describe(plan, [artifact.form for artifact, _ in made])
         content["artifacts"] = [entry for _, entry in made]
         content["reference"] = reference.described(reference.record(work, content["artifacts"]))
-        content["license"] = config.license
+        content["license"] = _license(config, loaded)
         manifest.write(work, content)
         model_card.write(work, loaded, content, probes)
     artifacts = tuple(replace(a, path=folder / a.path.name) for a, _ in made)
@@ -128,7 +140,13 @@ def add_latency(
         latency: a row for each artifact, with `model_card.LATENCY_KEYS`.
     """
     loaded, content = checkpoint.load(run, config.readout), manifest.trusted(folder)
-    model_card.write(folder, loaded, content, _probe_scores(Path(run), config), latency)
+    model_card.write(folder, loaded, content, _probe_scores(home_of(run), config), latency)
+
+
+def _license(config: ExportConfig, loaded: Checkpoint) -> str:
+    """Return the license that was given, or that of a model that states its own."""
+    own = (loaded.facts or {}).get("license", NOT_STATED)
+    return config.license if config.license != NOT_STATED else own
 
 
 def _require_packages(forms: Sequence[Form]) -> None:

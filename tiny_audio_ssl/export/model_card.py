@@ -25,10 +25,11 @@ REFERENCES = ("random weights", "log-mel statistics", "log-mel statistics, all f
 LATENCY_KEYS = ("artifact", "runtime", "p50_ms", "p90_ms", "device", "threads", "runs")
 LIMITS = """\
 - Learned from the recordings above alone; sounds unlike them may be told apart less well.
-- An embedding is of {window_ms:g} ms of sound; what happens over longer times is not in it.
 - Embeddings of other weights, or of another readout, can't be compared with these.
+- Voices can be told apart by an embedding; treat it as personal data where recordings would be."""
+LIMITS_OF_ARTIFACTS = """\
+- An embedding is of {window_ms:g} ms of sound; what happens over longer times is not in it.
 - Scores of a head mean its labels only: a sound that is none of them still gets one of them.
-- Voices can be told apart by an embedding; treat it as personal data where recordings would be.
 - Forms other than fp32 differ from it by the SNR above: check your task on the form you ship."""
 
 
@@ -47,18 +48,19 @@ def write(
         latency: a row for each artifact that was timed, with `LATENCY_KEYS`.
     """
     task = content["checkpoint"]["task"] or NOT_STATED
+    formats = dict.fromkeys(artifact["format"] for artifact in content["artifacts"])
     parts = [
-        _header(content),
+        front_matter(content["license"], formats),
         f"# Audio embeddings by {task}, encoder {content['encoder']['name']}",
         f"A sound of {content['window_ms']:g} ms (16 kHz, mono) becomes {_outputs(content)}. "
         "Learned without labels by tiny-audio-ssl; `manifest.json` says what each artifact "
         "takes and gives, `tiny-audio-ssl verify` checks them.",
-        "## Training\n\n" + _table(("", ""), _training(loaded, content)),
+        "## Training\n\n" + table(("", ""), _training(loaded, content)),
         "## Artifacts\n\n" + _artifacts(content),
         *_heads(content),
         *_scores(scores),
         *_latencies(latency),
-        "## Limits\n\n" + LIMITS.format(**content),
+        f"## Limits\n\n{LIMITS}\n{LIMITS_OF_ARTIFACTS.format(**content)}",
         f"## License\n\n{content['license']}",
     ]
     with atomic_file(folder / MODEL_CARD) as work:
@@ -97,10 +99,9 @@ def scores_of(found: Sequence[Score], run: Path) -> tuple[Score, ...]:
     return tuple(replace(s, model=names[s.model]) for s in found if s.model in names)
 
 
-def _header(content: Mapping[str, Any]) -> str:
+def front_matter(license: str, formats: Iterable[str]) -> str:
     """Return the header that model hubs read; a license not stated is `unknown` in their terms."""
-    license = content["license"] if content["license"] != NOT_STATED else "unknown"
-    formats = dict.fromkeys(artifact["format"] for artifact in content["artifacts"])
+    license = license if license != NOT_STATED else "unknown"
     tags = ["audio", "self-supervised", "on-device", *formats]
     lines = [f"license: {json.dumps(license)}", "library_name: tiny-audio-ssl"]
     lines += ["pipeline_tag: feature-extraction", "tags:", *(f"  - {tag}" for tag in tags)]
@@ -153,7 +154,7 @@ def _artifacts(content: Mapping[str, Any]) -> str:
         else "Not compared with the model."
     )
     columns = ("file", "kB", "SNR dB", "cosine", "same top label")
-    return f"{_table(columns, rows)}\n\n{note}"
+    return f"{table(columns, rows)}\n\n{note}"
 
 
 def _heads(content: Mapping[str, Any]) -> list[str]:
@@ -173,7 +174,7 @@ def _heads(content: Mapping[str, Any]) -> list[str]:
         "manifest's `window_s` says; the head itself was then fitted on all clips."
     )
     columns = ("output", "task", "labels", "clips", "accuracy [95 %]")
-    return [f"## Heads\n\n{_table(columns, rows)}\n\n{note}"] if rows else []
+    return [f"## Heads\n\n{table(columns, rows)}\n\n{note}"] if rows else []
 
 
 def _scores(scores: Iterable[Score]) -> list[str]:
@@ -187,7 +188,7 @@ def _scores(scores: Iterable[Score]) -> list[str]:
         for s in scores
     ]
     columns = ("task", "protocol", "embedding", "accuracy [95 %]")
-    return [f"## Probes\n\n{_table(columns, rows)}"] if rows else []
+    return [f"## Probes\n\n{table(columns, rows)}"] if rows else []
 
 
 def _latencies(timed: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -200,7 +201,7 @@ def _latencies(timed: Sequence[Mapping[str, Any]]) -> list[str]:
     device, threads, runs = (timed[0][name] for name in ("device", "threads", "runs"))
     note = f"On {device}, {threads} thread, {runs} runs of each."
     columns = ("form", "runtime", "p50 ms", "p90 ms")
-    return [f"## Latency\n\n{_table(columns, rows)}\n\n{note}"]
+    return [f"## Latency\n\n{table(columns, rows)}\n\n{note}"]
 
 
 def _between(interval: Sequence[float | None]) -> str:
@@ -208,7 +209,8 @@ def _between(interval: Sequence[float | None]) -> str:
     return "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     cells = ([str(cell).replace("\n", " ") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -2,10 +2,10 @@
 
 Weights have a scale per channel, activations a scale per tensor, from real windows. Three parts
 stay float32. The front-end: a power spectrum spans eight decades and int8 two, so its embedding
-would be destroyed. The encoder's first two blocks: they have under 4 % of the weights and the
-largest maps, and their rounding errors pass through all that follows; leaving them out raises the
-embedding's signal-to-noise ratio by 4 to 5 dB and costs under 10 % of the time. And heads, which
-are small.
+would be destroyed. The encoder's first blocks (`Body.float_blocks`): they have under 4 % of the
+weights and the largest maps, and their rounding errors pass through all that follows; leaving them
+out raises the embedding's signal-to-noise ratio by 4 to 5 dB and costs under 10 % of the time
+(`mobile`). And heads, which are small.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.export.lowering import program
-from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.encoders import Encoder, is_conv
 from tiny_audio_ssl.utils.extras import require
 
-FLOAT_BLOCKS = 2
 MOST_AT_ONCE = 4096  # windows
 GAINS = (1.0, 0.1, 0.01, 3.0)  # a phone is held nearer to a sound, or farther away
 SMALLEST_SCALE = 2**-12  # XNNPACK's requantization loses precision below
-_STAYS_FLOAT = re.compile(rf"(^|\.)(frontend|readout|heads|body\.[0-{FLOAT_BLOCKS - 1}])(\.|$)")
 
 
 def at_gains(waveforms: Tensor) -> Tensor:
@@ -57,13 +55,17 @@ def quantized_graph(
     example = calibration if example is None else example
     two = example[:1].expand(2, *example.shape[1:]).contiguous()  # 1 would be the only size
     graph = program(network, two, dims=any_batch | dict(dims or {})).module()
-    observed = prepare_pt2e(graph, _xnnpack_quantizer())
+    observed = prepare_pt2e(graph, _xnnpack_quantizer(encoder_in(network).float_blocks))
     with torch.no_grad():
         observed(calibration)
     return _without_unused(convert_pt2e(observed))
 
 
-def _xnnpack_quantizer() -> Any:
+def encoder_in(network: nn.Module) -> Encoder:
+    return next(module for module in network.modules() if isinstance(module, Encoder))
+
+
+def _xnnpack_quantizer(float_blocks: int) -> Any:
     """Return the quantizer of .pte: all of an encoder but the parts that stay float32."""
     from executorch.backends.xnnpack.quantizer import xnnpack_quantizer as xnnpack
     from torchao.quantization.pt2e.observer import MinMaxObserver
@@ -76,7 +78,9 @@ def _xnnpack_quantizer() -> Any:
 
             Its own filter lets concatenations through.
             """
-            for node in filter(_stays_float, model.graph.nodes):
+            for node in model.graph.nodes:
+                if not _stays_float(node, float_blocks):
+                    continue
                 node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(_annotated=True)
             annotated: torch.fx.GraphModule = super().annotate(model)
             return annotated
@@ -92,9 +96,12 @@ def _xnnpack_quantizer() -> Any:
     return EncoderQuantizer().set_global(config)
 
 
-def _stays_float(node: torch.fx.Node) -> bool:
+def _stays_float(node: torch.fx.Node, blocks: int) -> bool:
+    """Return whether a node belongs to the front-end, the first blocks, the readout or a head."""
+    first = "|".join(map(str, range(blocks)))
+    pattern = rf"(^|\.)(frontend|readout|heads|body\.({first}))(\.|$)"
     stack = node.meta.get("nn_module_stack") or {}
-    return any(_STAYS_FLOAT.search(path) for path, _ in stack.values())
+    return any(re.search(pattern, path) for path, _ in stack.values())
 
 
 def _without_unused(graph: Any) -> nn.Module:
@@ -178,8 +185,8 @@ def _calibration_reader(names: Sequence[str], calibration: tuple[Tensor, ...]) -
 
 def _quantized_convolutions(network: nn.Module) -> int:
     """Return how many convolutions are quantized: the last ones of the encoder in `network`."""
-    encoder = next(module for module in network.modules() if isinstance(module, Encoder))
-    return sum(isinstance(m, nn.Conv2d) for m in encoder.body[FLOAT_BLOCKS:].modules())
+    encoder = encoder_in(network)
+    return sum(is_conv(m) for m in encoder.body[encoder.float_blocks :].modules())
 
 
 def _float_nodes(graph: Any, network: nn.Module, float_linear: bool) -> list[str]:

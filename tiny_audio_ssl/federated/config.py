@@ -51,7 +51,7 @@ class FederatedConfig:
     pretext: str = "{}"
     """Settings of the pretext task as JSON, such as {"slice_ms": 475}."""
     encoder: str = "mobile"
-    """Encoder: mobile or separable."""
+    """Encoder: mobile, separable or dense."""
     width: float = 1.0
     """Factor on the number of channels of every layer."""
     norm: NormKind = "local"
@@ -60,7 +60,8 @@ class FederatedConfig:
     `frozen`: by the statistics of the start, which never change. `group`: group normalization,
     which has no statistics."""
     start: str = ""
-    """Checkpoint to start from; empty for untrained weights."""
+    """Run, checkpoint or model by its name (such as small) to start from; empty for untrained
+    weights."""
 
     backend: Backend = "eager"
     """Runtime that computes the gradients on the clients: `eager` PyTorch, or `executorch`, which
@@ -240,6 +241,11 @@ class FederatedConfig:
                 f"pretext {self.pretext!r} are no settings of {self.task} ({error}); "
                 'expected JSON such as {"slice_ms": 475}'
             ) from error
+        if pretext.prepares():
+            raise UserError(
+                f"pretext {self.pretext!r} has {self.task} compute targets before training, which "
+                'devices do not; leave "views" out, and the teachers run in every step'
+            )
         return PretrainConfig(
             self.task,
             pretext,

@@ -6,7 +6,7 @@ A round ends with a checkpoint in the library's own format, whose step is the ro
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tiny_audio_ssl.federated.config import MODEL_SETTINGS, FederatedConfig
 from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
 from tiny_audio_ssl.federated.recordings import open_recordings
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import clip_counts, learner
@@ -38,6 +39,7 @@ from tiny_audio_ssl.training.run_recordings import (
     write_recordings,
 )
 from tiny_audio_ssl.training.run_settings import settings_of
+from tiny_audio_ssl.training.start import check_fits
 
 # Settings that may differ when a run is resumed.
 CHANGEABLE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every"}
@@ -95,19 +97,17 @@ class GlobalModel:
         pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:
-            _check_fits(config, pretrain, settings_of(start))
-        seed = pretrain.training.seed
-        model = (
-            start.model
-            if start
-            else checkpoint.untrained(pretrain.frontend, pretrain.encoder, seed)
-        )
+            _check_start(config, pretrain, start)
+        model = _model_to_begin_with(pretrain, start)
         pretext = model_vectors.build_pretext(pretrain, model)
-        if start and (start.folder / checkpoint.TRAINING).is_file():
+        has_heads = start is not None and (start.folder / checkpoint.TRAINING).is_file()
+        if start and has_heads:
             heads = checkpoint.within(checkpoint.load_training(start.folder), "pretext.")
             pretext.load_state_dict(heads)
         if start is None:
             learner.fit(pretrain, model, pretext, recordings)
+        elif not has_heads:
+            learner.fit_pretext(pretrain, model, pretext, recordings)
         made = cls(config, pretrain, model, pretext, recordings)
         if not config.start or config.norm == "local":
             made.update_batch_norm()
@@ -248,12 +248,29 @@ def _check_server_recordings(config: FederatedConfig, recordings: Recordings) ->
         )
 
 
-def _check_fits(config: FederatedConfig, own: PretrainConfig, start: PretrainConfig) -> None:
+def _model_to_begin_with(pretrain: PretrainConfig, start: Checkpoint | None) -> WaveformEncoder:
+    if start is None:
+        seed = pretrain.training.seed
+        return checkpoint.untrained(pretrain.frontend, pretrain.encoder, seed)
+    if start.facts is None:
+        return start.model
+    frames = pretrain.encoder.slice_frames  # of this run's task
+    encoder = replace(start.model.encoder.config, slice_frames=frames)
+    model = checkpoint.build_model(pretrain.frontend, encoder)
+    model.load_state_dict(start.model.state_dict())
+    return model
+
+
+def _check_start(config: FederatedConfig, own: PretrainConfig, start: Checkpoint) -> None:
     """Raise `UserError` unless the clients would build the start's model from the settings."""
+    if start.facts is not None:  # a model without heads goes with any task
+        check_fits(config.start, start, own.encoder, own.frontend)
+        return
+    then = settings_of(start)
     for name in MODEL_SETTINGS:
-        if getattr(own, name) != getattr(start, name):
+        if getattr(own, name) != getattr(then, name):
             raise UserError(
-                f"{config.start}: its {name} is {getattr(start, name)}, the settings say "
+                f"{config.start}: its {name} is {getattr(then, name)}, the settings say "
                 f"{getattr(own, name)}; clients build the model from the settings, so they must "
                 "describe the start"
             )

@@ -5,5 +5,7 @@
 - `mel_spectrum`: its Fourier transform and filters as matrix products
 - `encoders`: the encoders by name
 - `readout`: the parts of an encoder that make up the embedding
+- `names`: names of models, in place of a run's folder
+- `hub`: models on a model hub
 - `checkpoint`: weights and settings on disk
 """

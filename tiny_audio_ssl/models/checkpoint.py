@@ -8,6 +8,9 @@ RUN/
   last, best                   links to two of them
 ```
 Nothing is pickled. Every folder appears whole or not at all, and its hashes are checked at load.
+
+A model folder, as the package ships them, is a checkpoint with float16 weights and without
+training.safetensors, whose config.json holds `facts` about the model.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from safetensors.torch import save as serialized
 from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models import names
 from tiny_audio_ssl.models.encoder_config import EncoderConfig, checked
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
@@ -40,7 +44,7 @@ from tiny_audio_ssl.version import __version__
 
 FORMAT = 2
 READABLE_FORMATS = (1, FORMAT)  # 1 spelled the optimizer's state "optimiser."
-MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", "config.json"
+MODEL, TRAINING, CONFIG = "model.safetensors", "training.safetensors", names.CONFIG
 FILES = (CONFIG, MODEL, TRAINING)
 
 
@@ -60,6 +64,7 @@ class Checkpoint:
     run: dict[str, Any]  # the settings of the run that made it
     progress: dict[str, Any]  # step, losses, what training needs to go on
     sha256: str  # of model.safetensors
+    facts: dict[str, Any] | None = None  # about the model, in a model folder
 
 
 def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEncoder:
@@ -79,14 +84,19 @@ def save(
     run: dict[str, Any],
     progress: dict[str, Any],
     training: dict[str, Tensor] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     """Write a checkpoint folder atomically, replacing an earlier one, but no other file there.
+
+    With `facts`, it is a model folder: convolutions and matrices are stored as float16. Vectors
+    (biases, statistics) stay float32: they are few, and variances may be out of float16's range.
 
     Raises `UserError`: the folder can't be written, or is there and no checkpoint.
     """
     check_replaceable(folder)
     with atomic_folder(folder, replaces=FILES) as work:
-        (work / MODEL).write_bytes(serialized(_on_cpu(model.state_dict())))
+        weights = _on_cpu(model.state_dict())
+        (work / MODEL).write_bytes(serialized(weights if facts is None else _halved(weights)))
         if training is not None:
             (work / TRAINING).write_bytes(serialized(_on_cpu(training)))
         config = {
@@ -97,6 +107,7 @@ def save(
             "progress": progress,
             "versions": {"tiny-audio-ssl": __version__, "torch": torch.__version__},
             "sha256": {file.name: sha256(file) for file in sorted(work.glob("*.safetensors"))},
+            **({} if facts is None else {"facts": facts}),
         }
         (work / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
@@ -115,7 +126,8 @@ def check_replaceable(folder: Path, option: str = "--out") -> None:
 
 
 def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
-    """Load the last checkpoint of a run, or a checkpoint folder such as `RUN/best`.
+    """Load the last checkpoint of a run, a checkpoint folder such as `RUN/best`, or a model by its
+    name (see `models.names`); all weights are float32 then.
 
     `readout` names other parts for the embedding than the checkpoint does; the weights stay.
 
@@ -134,7 +146,12 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
     except _MISFITS as error:
         raise CheckpointError(_misfit(folder, error, config)) from error
     return Checkpoint(
-        folder, model.eval(), config["run"], config["progress"], config["sha256"][MODEL]
+        folder,
+        model.eval(),
+        config["run"],
+        config["progress"],
+        config["sha256"][MODEL],
+        config.get("facts"),
     )
 
 
@@ -161,8 +178,8 @@ def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def locate(path: str | Path) -> Path:
-    """Return the checkpoint folder for a path: itself, or the last one of a run."""
-    path = Path(path)
+    """Return the checkpoint folder for a path or a model's name: of a run, the last one."""
+    given, path = path, names.folder_of(path)
     for candidate in (path, path / "last"):
         if (candidate / CONFIG).is_file():
             return candidate.resolve()
@@ -171,8 +188,10 @@ def locate(path: str | Path) -> Path:
     if steps:
         return steps[-1].parent.resolve()
     raise CheckpointError(
-        f"{path}: no checkpoint there. Expected a run's folder (with `last` in it) or a checkpoint "
-        f"folder (with {CONFIG} in it), as `tiny-audio-ssl pretrain FOLDER --out RUN` makes them"
+        f"{given}: no checkpoint there. Expected a run's folder (with `last` in it) or a "
+        f"checkpoint folder (with {CONFIG} in it), as `tiny-audio-ssl pretrain FOLDER --out RUN` "
+        "makes them, or the name of a model that comes with the package: "
+        f"{', '.join(names.shipped()) or 'none does'}"
     )
 
 
@@ -226,6 +245,14 @@ def remove(folder: Path) -> None:
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with at least two dimensions larger than 1 as float16, others as given."""
+    return {
+        name: tensor.half() if sum(size > 1 for size in tensor.shape) > 1 else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Body:
     halvings: int = 5  # how often bands and frames are halved, rounding up
     middle: int = 1  # index of the block whose maps are the readout's "middle"
     middle_halvings: int = 2  # of these maps
+    float_blocks: int = 2  # at the start, which int8 leaves in float32
+    channels_last: bool = False  # how training lays out its maps; changes the last bits of a run
 
 
 class Encoder(nn.Module):
@@ -51,7 +53,8 @@ class Encoder(nn.Module):
         self.config = config
         made = (body or ENCODERS[config.name])(config)
         self.body, self.channels, self.halvings = made.blocks, made.channels, made.halvings
-        self.middle = made.middle
+        self.middle, self.float_blocks = made.middle, made.float_blocks
+        self.channels_last = made.channels_last
         self.bands = bands
         self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
@@ -234,7 +237,7 @@ def dense(config: EncoderConfig) -> Body:
         Residual(convolution(config.norm, b, b, (3, 3))),
         convolution(config.norm, b, c, (3, 3), stride=2),
     )
-    return Body(nn.Sequential(*blocks), c, halvings=4, middle=0)
+    return Body(nn.Sequential(*blocks), c, halvings=4, middle=0, float_blocks=1, channels_last=True)
 
 
 def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) -> nn.Sequential:

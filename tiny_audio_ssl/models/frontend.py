@@ -46,6 +46,10 @@ class LogMel(nn.Module):
         normalized = (log_mel - self.mean) * self.inverse_std
         return normalized.transpose(0, 1).unsqueeze(1)
 
+    def normalize(self, log_mel: Tensor) -> Tensor:
+        """Normalize the bands of [B, 1, bands, frames] that another `LogMel`, not fitted, gave."""
+        return (log_mel - self.mean[:, 0]) * self.inverse_std[:, 0]
+
     def padded(self, waveform: Tensor) -> Tensor:
         """Append zeros to [B, N] if it is shorter than one window."""
         return F.pad(waveform, (0, max(0, self.config.window - waveform.shape[1])))
@@ -71,3 +75,13 @@ class LogMel(nn.Module):
         self.mean.copy_(mean.reshape(-1, 1, 1))
         self.inverse_std.copy_(std.reciprocal().reshape(-1, 1, 1))
         return self
+
+
+def at_gain(log_mel: Tensor, gain_db: Tensor) -> Tensor:
+    """Return the log-mel, not normalized, that the waveform has at another level.
+
+    It is exact but for rounding, since the spectrum is linear in power: log(g (e^x - o) + o), where
+    g is the gain in power and o the offset below the logarithm.
+    """
+    power = (log_mel.exp() - LOG_OFFSET).clamp_min(0)
+    return torch.log(power * 10 ** (gain_db / 10) + LOG_OFFSET)

@@ -198,15 +198,21 @@ def _of_length(waveform: Tensor, samples: int, most_missing: int) -> Tensor:
 
 def mel_filters(config: FrontendConfig) -> Tensor:
     """Triangles on the HTK mel scale, peak 1: [bands, fft_size / 2 + 1], float64."""
-    low, high = (2595 * math.log10(1 + hz / 700) for hz in (config.min_hz, config.max_hz))
-    mel = torch.linspace(low, high, config.bands + 2, dtype=torch.float64)
-    edges = 700 * (10 ** (mel / 2595) - 1)
+    edges = mel_edges(config)
     bins = torch.linspace(
         0, config.sample_rate_hz / 2, config.fft_size // 2 + 1, dtype=torch.float64
     )
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
     return torch.minimum(rising, falling).clamp_min(0)
+
+
+def mel_edges(config: FrontendConfig) -> Tensor:
+    """Return where bands begin, peak and end in Hz, each at its neighbor's peak: [bands + 2]."""
+    low, high = (2595 * math.log10(1 + hz / 700) for hz in (config.min_hz, config.max_hz))
+    mel = torch.linspace(low, high, config.bands + 2, dtype=torch.float64)
+    edges: Tensor = 700 * (10 ** (mel / 2595) - 1)
+    return edges
 
 
 def hann(window: int) -> Tensor:

@@ -7,11 +7,15 @@ the batch.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from tiny_audio_ssl.data.batches import Batch
+from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -63,13 +67,35 @@ class Pretext(nn.Module):
         """Return {"loss": scalar, "embedding": [n, D] for the collapse meter, more to log}."""
         raise NotImplementedError
 
-    def inputs(self, frontend: LogMel, clips: Tensor, rng: torch.Generator) -> Inputs:
-        """Turn waveforms [B, samples] into the inputs of `forward`: by front-end and `draw`, in the
-        order that `takes` asks for."""
+    def inputs(self, frontend: LogMel, clips: Batch, rng: torch.Generator) -> Inputs:
+        """Turn a batch into the inputs of `forward`.
+
+        Waveforms [B, samples] go through front-end and `draw`, in the order that `takes` asks for;
+        rows that the task prepared through `draw_rows`.
+        """
+        if isinstance(clips, dict):
+            return self.draw_rows(frontend, clips, rng)
         if self.takes == "logmel":
             return self.draw(frontend(clips), rng)
         inputs = self.draw(clips, rng)
         return {**inputs, "logmel": frontend(inputs.pop("wav"))}
+
+    def prepare(
+        self, recordings: Recordings, folder: Path, segment_s: float, seed: int, progress: bool
+    ) -> StoredRows | None:
+        """Compute once what is too expensive for every step, and keep it below `folder`.
+
+        Training then takes its batches from these rows, and federated training, where the devices'
+        recordings stay with them, goes on with `draw`. None: the task prepares nothing.
+        """
+        return None
+
+    def draw_rows(self, frontend: LogMel, rows: dict[str, Tensor], rng: torch.Generator) -> Inputs:
+        """Turn rows that the task prepared into the inputs of `forward`, as `draw` does."""
+        raise NotImplementedError
+
+    def fit_rows(self, rows: StoredRows) -> None:
+        """Fit what `fit` does before the first step, on all rows that the task prepared."""
 
     def fit(self, clips: Tensor) -> None:
         """Fit statistics or codebooks before the first step, on clips as `draw` takes them."""

@@ -11,6 +11,7 @@ from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
+from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.report.results import in_order, read_results
 from tiny_audio_ssl.utils.files import short_names
 
@@ -20,7 +21,7 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 def gather_scores(
     files: Sequence[Path],
-    runs: Sequence[Path],
+    runs: Sequence[str],
     models: Sequence[EmbeddingModel],
     tasks: Sequence[OpenedTask],
     protocols: Sequence[str],
@@ -30,10 +31,11 @@ def gather_scores(
     """Read the scores of the files, and compute those of `models` on `tasks` that they lack.
 
     Args:
-        runs: folders of the runs on the page; scores of these get their short names.
+        runs: the runs on the page, as given; scores of these get their short names.
         progress: context manager of (title, total) that yields a function to advance it.
     """
-    names = dict(zip(map(str, runs), short_names(runs), strict=True))
+    homes = [home_of(run) for run in runs]
+    names = dict(zip(map(str, homes), short_names(homes), strict=True))
     scores = read_results(files, names)
     known = {(score.task, score.model, score.protocol) for score in scores}
     missing = [

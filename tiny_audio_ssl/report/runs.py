@@ -16,6 +16,7 @@ from tiny_audio_ssl.bench.rows import Row
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import CONFIG, MODEL, Checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds, parameter_count
+from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.report.artifacts import Exported, read_export
 
 Points = list[tuple[int, float]]  # (step, value)
@@ -97,10 +98,10 @@ class Run:
         )
 
 
-def read_run(folder: Path, name: str, timings: Sequence[Row] = ()) -> Run:
+def read_run(run: str | Path, name: str, timings: Sequence[Row] = ()) -> Run:
     """Read a run. Raises `UserError` without a checkpoint; anything else may be absent."""
-    found = checkpoint.load(folder)
-    root = _run_folder(folder, found.folder)
+    found = checkpoint.load(run)
+    root = _run_folder(home_of(run), found.folder)
     config = json.loads((found.folder / CONFIG).read_text())
     exported = read_export(root / "export", found.sha256, timings)
     curves = read_curves(root / "metrics.jsonl")

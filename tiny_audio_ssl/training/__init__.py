@@ -10,5 +10,6 @@
 - `scalar_events`: scalars for TensorBoard
 - `run_settings`: the settings of a checkpoint's run
 - `run_recordings`: the recordings that a run uses
+- `start`: the weights that a run begins with
 - `runs`: start and resume runs
 """

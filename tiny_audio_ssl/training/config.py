@@ -41,6 +41,9 @@ class TrainingConfig:
     """Highest learning rate of AdamW, reached after the warm-up; then a cosine to zero."""
     weight_decay: float = 0.01
     """Weight decay of AdamW; biases and normalization are exempt."""
+    average: float = 0.0
+    """Decay of the moving average of the encoder's weights that checkpoints hold in their place,
+    such as 0.999; 0: the weights themselves."""
     warmup_steps: int = 100
     """Steps in which the learning rate rises from zero."""
     gradient_clip: float = 1.0
@@ -81,6 +84,7 @@ class TrainingConfig:
             micro_batches=COUNT,
             learning_rate=POSITIVE,
             weight_decay=NOT_NEGATIVE,
+            average=SHARE_BELOW_1,
             warmup_steps=COUNT_OR_0,
             gradient_clip=POSITIVE,
             seed=SEED,

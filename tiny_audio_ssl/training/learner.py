@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from tiny_audio_ssl.data.batches import seed_of, sequential
+from tiny_audio_ssl.data.batches import Batch, seed_of, sequential
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 from tiny_audio_ssl.pretext.base import Pretext
@@ -106,6 +107,8 @@ class Learner:
         self.micro_batches = micro_batches
         self.min_clips = pretext.clips_needed(config.pretext)
         self.frontend = model.frontend.to(fabric.device)
+        if model.encoder.channels_last:
+            model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         module: nn.Module = Step(model.encoder, pretext).train()
         if self.options.compile:
             module.compile()
@@ -114,16 +117,16 @@ class Learner:
         self.module, self.optimizer = fabric.setup(module, adamw)
 
     def step(
-        self, clips: Tensor, step: int, penalty: Callable[[], Tensor] | None = None
+        self, clips: Batch, step: int, penalty: Callable[[], Tensor] | None = None
     ) -> dict[str, Tensor | float]:
-        """Train on waveforms [B, N] as step 0, 1, ... of the run; return the loss and more to log.
+        """Train on a batch as step 0, 1, ... of the run; return the loss and more to log.
 
         `penalty` is added to the loss that is minimized, but not to the one that is returned.
         """
         learning_rate = optimizer.schedule(step, self.options)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        parts = clips.chunk(self.micro_batches)
+        parts = _chunks(clips, self.micro_batches)
         record: dict[str, Tensor | float] = {}
         for index, part in enumerate(parts):
             micro_batch = self.fabric.global_rank * self.micro_batches + index
@@ -147,15 +150,15 @@ class Learner:
         record["learning_rate"] = learning_rate
         return record
 
-    def forward(self, clips: Tensor, *seeds: int) -> dict[str, Tensor]:
-        """Return the output of the task for waveforms [B, N]; `seeds` decide on what is random."""
-        if len(clips) < self.min_clips:
+    def forward(self, clips: Batch, *seeds: int) -> dict[str, Tensor]:
+        """Return the output of the task for a batch; `seeds` decide on what is random."""
+        if (count := _count(clips)) < self.min_clips:
             raise UserError(
                 f"{self.config.task} compares clips with one another, and needs {self.min_clips} "
-                f"or more at a time; it was given {len(clips)}"
+                f"or more at a time; it was given {count}"
             )
         seed = seed_of(self.options.seed, *seeds)
-        clips = clips.to(self.fabric.device, non_blocking=True)
+        clips = _moved(clips, self.fabric.device)
         with seeded(seed):  # for modules that draw in the forward pass, such as dropout
             with torch.no_grad():
                 rng = torch.Generator().manual_seed(seed)
@@ -168,23 +171,26 @@ class Learner:
         """Clips that are validated at a time."""
         return max(1, self.options.batch_size // self.micro_batches)
 
-    @torch.no_grad()
     def held_out_loss(self, recordings: Recordings) -> HeldOutLoss | None:
         """Return the mean loss and the spread of the embedding, on the same crops every time.
 
         A last part of fewer clips than the task compares is left out. Returns None if nothing is
         left.
         """
+        return self.mean_loss(sequential(recordings, self.config.crop_samples, self.part_size))
+
+    @torch.no_grad()
+    def mean_loss(self, batches: Iterable[Batch]) -> HeldOutLoss | None:
+        """Return what `held_out_loss` does, for batches of crops or of prepared rows."""
         self.module.eval()
         losses, embeddings, count = 0.0, [], 0
-        crops = sequential(recordings, self.config.crop_samples, self.part_size)
-        for index, clips in enumerate(crops):
-            if len(clips) < self.min_clips:
+        for index, clips in enumerate(batches):
+            if (size := _count(clips)) < self.min_clips:
                 continue
             out = self.forward(clips, VALIDATION, index)
-            losses += float(out["loss"]) * len(clips)
+            losses += float(out["loss"]) * size
             embeddings.append(out["embedding"])
-            count += len(clips)
+            count += size
         self.module.train()
         if not count:
             return None
@@ -199,13 +205,55 @@ class Learner:
         optimizer.load_state(self.optimizer, self.names, state)
 
 
+def _count(batch: Batch) -> int:
+    return len(next(iter(batch.values()))) if isinstance(batch, dict) else len(batch)
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    if isinstance(batch, dict):
+        return {name: part.to(device, non_blocking=True) for name, part in batch.items()}
+    return batch.to(device, non_blocking=True)
+
+
+def _chunks(batch: Batch, count: int) -> Sequence[Batch]:
+    if not isinstance(batch, dict):
+        return batch.chunk(count)
+    chunks = zip(*(part.chunk(count) for part in batch.values()), strict=True)
+    return [dict(zip(batch, parts, strict=True)) for parts in chunks]
+
+
 @torch.no_grad()
 def fit(
-    config: PretrainConfig, model: WaveformEncoder, pretext: Pretext, recordings: Recordings
+    config: PretrainConfig,
+    model: WaveformEncoder,
+    pretext: Pretext,
+    recordings: Recordings,
+    rows: StoredRows | None = None,
 ) -> None:
-    """Fit front-end and task on the middle crops of at most 2,000 recordings."""
-    chosen = recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))
-    model.frontend.fit(sequential(chosen, config.crop_samples, 64))
-    crops = sequential(chosen, config.crop_samples, 64)
+    """Fit front-end and task on the middle crops of at most 2,000 recordings.
+
+    A task that has prepared `rows` is fitted on these.
+    """
+    model.frontend.fit(sequential(_chosen(recordings), config.crop_samples, 64))
+    fit_pretext(config, model, pretext, recordings, rows)
+
+
+@torch.no_grad()
+def fit_pretext(
+    config: PretrainConfig,
+    model: WaveformEncoder,
+    pretext: Pretext,
+    recordings: Recordings,
+    rows: StoredRows | None = None,
+) -> None:
+    """Fit the task alone, as `fit` does; the front-end keeps its statistics."""
+    if rows is not None:
+        pretext.fit_rows(rows)
+        return
+    crops = sequential(_chosen(recordings), config.crop_samples, 64)
     taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
     pretext.fit(torch.cat(list(taken)))
+
+
+def _chosen(recordings: Recordings) -> Recordings:
+    return recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))

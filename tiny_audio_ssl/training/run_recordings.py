@@ -116,9 +116,14 @@ def check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
 
 
 def write_recordings(
-    path: Path, recordings: Recordings, contents: Sequence[str], train: set[int]
+    path: Path,
+    recordings: Recordings,
+    contents: Sequence[str],
+    train: set[int],
+    columns: Sequence[str] = (),
 ) -> None:
-    """Write every recording, whether it is trained on or held out, and the hash of its samples."""
+    """Write every recording, whether it is trained on or held out, the hash of its samples, and
+    the manifest's columns that the task needs."""
     rows = (
         [
             clip.path.absolute(),
@@ -127,12 +132,13 @@ def write_recordings(
             samples,
             content,
             "train" if index in train else "held_out",
+            *(clip.columns[name] for name in columns),
         ]
         for index, (clip, samples, content) in enumerate(
             zip(recordings.clips, recordings.samples, contents, strict=True)
         )
     )
-    write_csv(path, ["path", "start_s", "end_s", "samples", CONTENT, "split"], rows)
+    write_csv(path, ["path", "start_s", "end_s", "samples", CONTENT, "split", *columns], rows)
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:

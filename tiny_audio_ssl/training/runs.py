@@ -21,6 +21,7 @@ from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import Corpus, Skipped, column, open_corpus
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.training.clip_counts import micro_batches, too_few_recordings
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.new_run import claimed_run, is_first_process, make_room
@@ -36,6 +37,7 @@ from tiny_audio_ssl.training.run_recordings import (
     write_recordings,
 )
 from tiny_audio_ssl.training.run_settings import settings_of
+from tiny_audio_ssl.training.start import check_fits, settings_from
 from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
 from tiny_audio_ssl.utils.text import inert_cell, inert_path, one_line
 
@@ -50,6 +52,7 @@ def pretrain(
     run: str | Path,
     config: PretrainConfig | None = None,
     *,
+    start: str | Path | None = None,
     group_column: str | None = None,
     cache_dir: Path | None = None,
     strict: bool = False,
@@ -62,6 +65,9 @@ def pretrain(
         source: folder, audio file, CSV manifest, or `builtin` for the built-in sounds.
         run: folder to make.
         config: settings of the run; the defaults if None.
+        start: run, checkpoint or name of a model whose encoder and front-end statistics the run
+            begins with. Encoder and front-end settings are then its own, unless given: then they
+            must be the same, except for `readout` and `slice_frames`.
         group_column: manifest column whose groups (speakers, sessions) are held out whole.
         cache_dir: folder for decoded audio.
         strict: raise at the first recording that can't be used.
@@ -85,13 +91,21 @@ def pretrain(
     """
     run = Path(run)
     source = str(source)
+    begun = checkpoint.load(start) if start else None
+    if begun and config is None:
+        changes = settings_from(begun) | changes
     config = (config or PretrainConfig()).changed(**changes)
+    if start and begun:
+        check_fits(start, begun, config.encoder, config.frontend)
     with claimed_run(run):
         if is_first_process():
-            make_room(run, [source], f"`tiny-audio-ssl resume {run}`")
+            make_room(
+                run, [source, begun.folder if begun else ""], f"`tiny-audio-ssl resume {run}`"
+            )
         corpus = open_corpus(source, strict=strict)
-        if group_column is not None:
-            column(corpus.clips, group_column)  # raises before anything is decoded
+        needed = config.pretext.columns()
+        for name in [*needed, *([] if group_column is None else [group_column])]:
+            column(corpus.clips, name)  # raises before anything is decoded
         fabric = launch(config.training)
         micro_batches(config, fabric.world_size)
         recordings = _open(fabric, corpus, cache_dir, strict, progress)
@@ -102,7 +116,7 @@ def pretrain(
             recordings, contents, config.training.held_out, config.training.seed, group_column
         )
         if fabric.is_global_zero:
-            write_recordings(run / RECORDINGS, recordings, contents, set(train))
+            write_recordings(run / RECORDINGS, recordings, contents, set(train), needed)
             _write_skipped(run / SKIPPED, recordings.skipped)
             _tell_skipped(run / SKIPPED, recordings, config)
             if reason := too_few_recordings(config, len(train)):
@@ -122,6 +136,11 @@ def pretrain(
             corpus=about,
             fabric=fabric,
             progress=progress,
+            cache_dir=cache_dir,
+            weights=begun.model if begun else None,
+            origin={"name": home_of(start).name, "sha256": begun.sha256}
+            if start and begun
+            else None,
         )
         return trainer.run()
 
@@ -169,6 +188,8 @@ def resume(
             start=start,
             fabric=fabric,
             progress=progress,
+            cache_dir=cache_dir,
+            origin=start.run.get("start"),
         )
         return trainer.run()
 

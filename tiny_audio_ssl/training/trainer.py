@@ -23,19 +23,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from tiny_audio_ssl.data.batches import Batches, seed_of
+from tiny_audio_ssl.data.batches import Batch, Batches, RowBatches, seed_of, sequential_rows
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.copies import without_copies
+from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training.learner import Learner, fit
+from tiny_audio_ssl.training.learner import Learner, fit, fit_pretext
 from tiny_audio_ssl.training.metrics_log import MetricsLog
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.fabric import fabric_class
 from tiny_audio_ssl.utils.random_state import seeded
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
+PREPARED_VERSION = 1  # raised when a task prepares the same recordings otherwise
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
 PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
 
@@ -71,7 +75,8 @@ class Trainer:
     """One run: build it, then `run()` it to its last step.
 
     `start` is the checkpoint to resume from. Without one, front-end and task are fitted on the
-    recordings, and the run begins at step 0.
+    recordings, and the run begins at step 0. With `weights`, it begins with that model, whose
+    front-end keeps its statistics.
     """
 
     def __init__(
@@ -84,25 +89,27 @@ class Trainer:
         start: checkpoint.Checkpoint | None = None,
         fabric: Fabric | None = None,
         progress: bool = True,
+        cache_dir: Path | None = None,
+        weights: WaveformEncoder | None = None,
+        origin: dict[str, str] | None = None,
     ) -> None:
+        """Build the run.
+
+        Args:
+            corpus, origin: about the recordings, and about `weights`; kept in the checkpoints.
+        """
         self.config, self.options = config, config.training
         self.fabric = fabric or launch(config.training)
         self.progress = progress and self.fabric.is_global_zero
         self.folder = checkpoint.RunFolder(run, self.options.keep_last)
         self.about = {**asdict(config), "corpus": corpus or {}}
+        if origin:
+            self.about["start"] = origin
         self.micro_batches = micro_batches(config, self.fabric.world_size)
-        rank, processes = self.fabric.global_rank, self.fabric.world_size
-        self.batches = Batches(
-            train,
-            config.crop_samples,
-            self.options.batch_size,
-            self.options.seed,
-            self.options.segment_s,
-            rank,
-            processes,
-        )
+        self.cache_dir = cache_dir or default_cache_dir()
         self.held_out = without_copies(held_out)
-        self._build(train, start)
+        with seeded(seed_of(self.options.seed)):
+            self._build(train, start, weights)
         self._tell_what_is_not_measured()
 
     def _tell_what_is_not_measured(self) -> None:
@@ -130,33 +137,69 @@ class Trainer:
                 FEWEST_HELD_OUT,
             )
 
-    def _build(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
-        with seeded(seed_of(self.options.seed)):
-            self._build_modules(train, start)
-
-    def _build_modules(self, train: Recordings, start: checkpoint.Checkpoint | None) -> None:
+    def _build(
+        self,
+        train: Recordings,
+        start: checkpoint.Checkpoint | None,
+        weights: WaveformEncoder | None,
+    ) -> None:
         config = self.config
         model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
+        if weights:
+            model.load_state_dict(weights.state_dict())
         pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
         self.model: WaveformEncoder = model
         self.pretext = pretext
+        rows = self._prepared(train)
+        self.batches = self._batches(train, rows)
+        self.held_out_rows = self._prepared(self.held_out) if rows and len(self.held_out) else None
         self.step = 0
         self.best: dict[str, Any] = {"step": None, "loss": None}
         training: dict[str, Tensor] = {}
         if start:
             self.step, self.best = start.progress["step"], dict(start.progress["best"])
             training = checkpoint.load_training(start.folder)
-            try:
-                pretext.load_state_dict(checkpoint.within(training, "pretext."))
-            except RuntimeError as error:
-                raise checkpoint.misfit(start.folder, error) from error
+            self._load(pretext, training, "pretext.", start.folder)
+        elif weights:
+            fit_pretext(config, model, pretext, train, rows)
         else:
-            fit(config, model, pretext, train)
+            fit(config, model, pretext, train, rows)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
+        self.average = WeightAverage(model, self.options.average, self.step)
+        if start and self.average.is_kept:  # the checkpoint's encoder is the average
+            self._load(model.encoder, training, "encoder.", start.folder)
         try:
             self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
         except (KeyError, ValueError) as error:
             raise checkpoint.misfit(self.folder.root / "last", error) from error
+
+    def _load(
+        self, module: nn.Module, training: dict[str, Tensor], prefix: str, folder: Path
+    ) -> None:
+        try:
+            module.load_state_dict(checkpoint.within(training, prefix))
+        except RuntimeError as error:
+            raise checkpoint.misfit(folder, error) from error
+
+    def _prepared(self, recordings: Recordings) -> StoredRows | None:
+        """Return the rows that the task prepares; one process of each machine computes them."""
+        with self.fabric.rank_zero_first(local=True):
+            return self.pretext.prepare(
+                recordings,
+                self.cache_dir / f"prepared-v{PREPARED_VERSION}" / self.config.task,
+                self.options.segment_s,
+                self.options.seed,
+                self.progress and self.fabric.local_rank == 0,
+            )
+
+    def _batches(self, train: Recordings, rows: StoredRows | None) -> Batches | RowBatches:
+        options = self.options
+        place = (options.batch_size, options.seed)
+        processes = (self.fabric.global_rank, self.fabric.world_size)
+        if rows is not None:
+            return RowBatches(rows, *place, *processes)
+        crop = self.config.crop_samples
+        return Batches(train, crop, *place, options.segment_s, *processes)
 
     def run(self) -> TrainingResult:
         """Train up to the last step.
@@ -193,8 +236,10 @@ class Trainer:
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.options.steps
 
-    def _train_step(self, clips: Tensor) -> dict[str, Any]:
-        return self.learner.step(clips, self.step)
+    def _train_step(self, clips: Batch) -> dict[str, Any]:
+        record = self.learner.step(clips, self.step)
+        self.average.update()
+        return record
 
     def _log_step(self, log: MetricsLog | None, record: dict[str, Any]) -> tuple[float, float]:
         """Write the numbers of this step alone, no mean, so that a resumed run writes the same."""
@@ -218,7 +263,11 @@ class Trainer:
 
     def _validate(self, log: MetricsLog | None) -> float | None:
         """Return the mean loss on the held-out recordings, or None if there are too few."""
-        found = self.learner.held_out_loss(self.held_out)
+        if self.held_out_rows is None:
+            found = self.learner.held_out_loss(self.held_out)
+        else:
+            rows = sequential_rows(self.held_out_rows, self.learner.part_size)
+            found = self.learner.mean_loss(rows)
         if found is None:
             return None
         loss, wide, clips = found
@@ -241,15 +290,19 @@ class Trainer:
                 "checkpoint. Try a smaller --learning-rate or --precision 32"
             )
         if self.fabric.is_global_zero:
-            pretext = {f"pretext.{k}": v for k, v in self.pretext.state_dict().items()}
+            training = {f"pretext.{k}": v for k, v in self.pretext.state_dict().items()}
             state = self.learner.optimizer_state()
+            training |= {f"optimizer.{k}": v for k, v in state.items()}
+            if self.average.is_kept:
+                weights = self.model.encoder.state_dict()
+                training |= {f"encoder.{k}": v for k, v in weights.items()}
             self.folder.save(
                 self.step,
                 self.best["step"],
-                model=self.model,
+                model=self.average.model,
                 run=self.about,
                 progress={"step": self.step, "best": self.best},
-                training=pretext | {f"optimizer.{k}": v for k, v in state.items()},
+                training=training,
             )
         self.fabric.barrier()
 

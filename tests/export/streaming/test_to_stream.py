@@ -34,7 +34,9 @@ PACKET_MS = 160.0
 # runtimes could get wrong does not depend on everything that eager is compared on.
 MOBILE = EncoderConfig("mobile", width=0.5, slice_frames=16)
 SEPARABLE = EncoderConfig("separable", width=0.25, pooling="max", readout=("last", "middle", "mel"))
+DENSE = EncoderConfig("dense", width=0.5, readout=("last", "middle", "mel"))
 EXPORTS = {
+    "dense.pte": (DENSE, {"format": "executorch", "precision": ("fp32", "int8")}),
     "mobile.onnx": (MOBILE, {"format": "onnx"}),
     "mobile.fp32.pte": (MOBILE, {"format": "executorch", "precision": "fp32"}),
     "separable.int8.onnx": (SEPARABLE, {"format": "onnx", "precision": "int8"}),

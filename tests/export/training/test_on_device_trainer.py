@@ -68,7 +68,11 @@ def eager(run: Path, names: tuple[str, ...]) -> LossModule:
 
 
 GAP = ("temporal-gap", "mobile", "group", "mean_max")
-WHOLE = [GAP, ("audio2vec-cbow", "separable", "batch", "max")]
+WHOLE = [
+    GAP,
+    ("audio2vec-cbow", "separable", "batch", "max"),
+    ("cola", "dense", "batch", "mean_max"),
+]
 Exported = Callable[[tuple[str, str, str, str]], tuple[Path, Path]]
 
 

@@ -25,9 +25,9 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
     """Open the model that a word on the command line names.
 
     Args:
-        spec: a run or checkpoint folder; `random:RUN`, the same encoder and front-end statistics
-            with random weights; `logmel`, or `logmel:all` with all that a readout has; or
-            `hear:package.module`, any module with the HEAR API. For artifacts see
+        spec: a run or checkpoint folder, or the name of a model; `random:RUN`, the same encoder
+            and front-end statistics with random weights; `logmel`, or `logmel:all` with all that a
+            readout has; or `hear:package.module`, any module with the HEAR API. For artifacts see
             `export.artifact_model`.
         weights: of a `hear:` module.
 

@@ -28,6 +28,7 @@ from tiny_audio_ssl.export.training.training_reference import run_on_references
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.combined import Combined
@@ -153,7 +154,12 @@ def export_training(
     with exporters_hushed():
         require("executorch.exir", "executorch")
     loaded = checkpoint.load(run)
-    target = Path(out) if out is not None else Path(run) / "export-training"
+    if loaded.facts is not None:
+        raise UserError(
+            f"{run}: a model without a pretext task's heads, which a training step needs; train a "
+            f"run from it (tiny-audio-ssl pretrain FOLDER --start {run} --out RUN) and export that"
+        )
+    target = Path(out) if out is not None else home_of(run) / "export-training"
     replaceable(target, "export-training", [loaded.folder])
     trained = settings_of(loaded)
     pretext, heads = load_task(loaded, trained)

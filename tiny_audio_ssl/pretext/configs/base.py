@@ -25,3 +25,11 @@ class PretextConfig:
     def length_option(self) -> str:
         """Name the option that lowers `clip_frames`, for the error about short recordings."""
         raise NotImplementedError
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the manifest columns that the task needs."""
+        return ()
+
+    def prepares(self) -> bool:
+        """Return whether the task computes rows from all recordings before training."""
+        return False

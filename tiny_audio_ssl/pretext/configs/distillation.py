@@ -5,27 +5,97 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.utils.ranges import DURATION_MS, SHARE, check_numbers
+from tiny_audio_ssl.utils.ranges import (
+    COUNT_OR_0,
+    DURATION_MS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    check_numbers,
+    checked_number,
+)
+
+NO_WEIGHTS = "-"
 
 
 @dataclass(frozen=True)
 class DistillationConfig(PretextConfig):
     """Hyper-parameters of distillation."""
 
-    teacher: str = "tiny_audio_ssl.embedding.mel_statistics"
-    """Module with the HEAR API. One that is not installed is found through PYTHONPATH=FOLDER. The
-    default, statistics of the log-mel, needs no weights and teaches little."""
-    weights: str | None = None
-    """Path that is passed to the teacher's `load_model`, if it takes one."""
+    teacher: tuple[str, ...] = ("tiny_audio_ssl.embedding.mel_statistics",)
+    """Modules with the HEAR API, one for each teacher. A module that is not installed is found
+    through PYTHONPATH=FOLDER. The default, statistics of the log-mel, needs no weights and teaches
+    little."""
+    weights: tuple[str, ...] = ()
+    """Path for each teacher that is passed to its `load_model`; `-` for a teacher that takes none.
+    Default: none for all."""
+    importance: tuple[float, ...] = ()
+    """Weight of each teacher's loss. Default: 1 for all."""
+    speech_teacher: tuple[str, ...] = ()
+    """Those of the teachers that are asked about speech only: about recordings whose column `kind`
+    in the manifest is `speech` or `words`. Needs --pretext.views."""
     clip_ms: float = WINDOW_MS
-    """Length of the clips that teacher and encoder are given."""
+    """Length of the clips that teachers and encoder are given."""
     mix: float = 0.5
     """Share of the clips that are mixed with another clip."""
+    views: int = 0
+    """Views of each recording (of each segment of a long one) whose log-mel and targets are
+    computed once, before training, and kept in the cache: about 14 kB each. 0: the teachers run in
+    every step."""
+    band_limited: float = 0.0
+    """Share of the views without anything above 4 kHz. Needs --pretext.views."""
+    roll_frames: int = 8
+    """Largest number of frames by which a view is shifted in time, with wrap-around."""
+    level_db: float = 0.0
+    """Largest change of a view's level in a step, up or down, which the targets do not follow."""
 
     def __post_init__(self) -> None:
-        check_numbers(self, clip_ms=DURATION_MS, mix=SHARE)
+        for name in ("teacher", "weights", "speech_teacher"):
+            given = getattr(self, name)  # a text, or None, in checkpoints of older versions
+            texts = (given,) if isinstance(given, str) else tuple(given or ())
+            object.__setattr__(self, name, texts)
+        object.__setattr__(self, "importance", tuple(map(float, self.importance)))
+        self._check_teachers()
+        check_numbers(
+            self,
+            clip_ms=DURATION_MS,
+            mix=SHARE,
+            views=COUNT_OR_0,
+            band_limited=SHARE,
+            roll_frames=COUNT_OR_0,
+            level_db=NOT_NEGATIVE,
+        )
+
+    def _check_teachers(self) -> None:
+        if not self.teacher:
+            raise UserError("no teacher; give one or more modules with --pretext.teacher")
+        for name in ("weights", "importance"):
+            given = getattr(self, name)
+            if given and len(given) != len(self.teacher):
+                raise UserError(
+                    f"{len(given)} --pretext.{name} were given for {len(self.teacher)} teachers; "
+                    "give one for each"
+                )
+        for importance in self.importance:
+            checked_number("--pretext.importance", importance, POSITIVE)
+        if unknown := sorted(set(self.speech_teacher) - set(self.teacher)):
+            raise UserError(
+                f"--pretext.speech-teacher {' '.join(unknown)}: not among the teachers, "
+                f"{', '.join(self.teacher)}"
+            )
+        if not self.views and (self.speech_teacher or self.band_limited):
+            raise UserError(
+                "--pretext.speech-teacher and --pretext.band-limited change views, which are "
+                "computed before training; give --pretext.views 2"
+            )
+
+    def paths(self) -> list[str | None]:
+        """Return the weights of each teacher, or None for one that takes none."""
+        given = self.weights or (NO_WEIGHTS,) * len(self.teacher)
+        return [None if path == NO_WEIGHTS else path for path in given]
 
     def clip_frames(self, frontend: FrontendConfig) -> int:
         return frontend.frames_of_ms(self.clip_ms)
@@ -35,3 +105,9 @@ class DistillationConfig(PretextConfig):
 
     def length_option(self) -> str:
         return "--pretext.clip-ms"
+
+    def columns(self) -> tuple[str, ...]:
+        return ("kind",) if self.speech_teacher else ()
+
+    def prepares(self) -> bool:
+        return self.views > 0

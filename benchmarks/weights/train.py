@@ -1,0 +1,95 @@
+"""Train an encoder that comes with the package, `tiny` or `small`, or a shorter ablation of one.
+
+PYTHONPATH=benchmarks/peers python benchmarks/weights/train.py small CORPUS/windows.csv \\
+    --mn04 mn04_as.safetensors --out runs/small
+
+A run that is there already is continued. Targets are computed once, and shared by all runs on the
+same corpus: about an hour on one core. Needs the extra `peers`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
+from tiny_audio_ssl.training import runs
+from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+
+WIDTHS = {"tiny": 1.0, "small": 1.35}
+BATCH_SIZE = 128
+IMPORTANCE = {
+    "mn04_targets": 2.0,
+    "openwakeword_embedding": 0.5,
+    "resemblyzer_embedding": 0.25,
+}
+OF_SPEECH = ("resemblyzer_embedding",)
+
+
+@dataclass(frozen=True)
+class Train:
+    """The settings that the shipped encoders were trained with are the defaults."""
+
+    size: Annotated[Literal["tiny", "small"], tyro.conf.Positional]
+    windows: Annotated[Path, tyro.conf.Positional]
+    """Windows of 0.975 s, as `benchmarks/corpus` lists them."""
+    mn04: Path
+    """Weights of EfficientAT's mn04_as as safetensors."""
+    out: Path
+    """Folder of the run."""
+    passes: float = 30
+    """How often each view is trained on."""
+    views: int = 2
+    """Views of each window."""
+    teachers: tuple[str, ...] = tuple(IMPORTANCE)
+    """Modules of the teachers, to leave some out."""
+    seed: int = 0
+    cache_dir: Path | None = None
+    """Folder for decoded audio and targets."""
+
+
+def main(train: Train) -> None:
+    if (train.out / "last").exists():
+        runs.resume(train.out, cache_dir=train.cache_dir)
+        return
+    runs.pretrain(train.windows, train.out, configuration(train), cache_dir=train.cache_dir)
+
+
+def configuration(train: Train) -> PretrainConfig:
+    """Return the settings of the run."""
+    paths = {"mn04_targets": str(train.mn04)}
+    pretext = DistillationConfig(
+        teacher=train.teachers,
+        weights=tuple(paths.get(name, "-") for name in train.teachers),
+        importance=tuple(IMPORTANCE[name] for name in train.teachers),
+        speech_teacher=tuple(name for name in OF_SPEECH if name in train.teachers),
+        views=train.views,
+        band_limited=0.15,
+        level_db=15.0,
+    )
+    with train.windows.open(encoding="utf-8") as file:
+        windows = sum(1 for _ in file) - 1
+    steps = round(train.passes * train.views * windows / BATCH_SIZE)
+    training = TrainingConfig(
+        steps=steps,
+        batch_size=BATCH_SIZE,
+        learning_rate=3e-3,
+        warmup_steps=steps // 10,
+        gradient_clip=5.0,
+        average=0.999,
+        held_out=0.01,
+        seed=train.seed,
+        log_every=100,
+        validate_every=1000,
+        checkpoint_every=1000,
+    )
+    encoder = EncoderConfig("dense", width=WIDTHS[train.size])
+    return PretrainConfig("distillation", pretext, encoder, training=training)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Train, description=__doc__))

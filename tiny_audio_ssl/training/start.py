@@ -1,0 +1,54 @@
+"""Begin a run with the encoder and the front-end statistics of another run, or of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+
+FREE = ("slice_frames", "readout")  # settings of an encoder that its weights do not depend on
+
+
+def settings_from(start: Checkpoint) -> dict[str, Any]:
+    """Return encoder and front-end settings for a run that begins with `start`.
+
+    The encoder sees slices as long as those of the run's own task.
+    """
+    return {
+        "encoder": replace(start.model.encoder.config, slice_frames=None),
+        "frontend": start.model.frontend.config,
+    }
+
+
+def check_fits(
+    given: str | Path, start: Checkpoint, encoder: EncoderConfig, frontend: FrontendConfig
+) -> None:
+    """Raise `UserError` unless the weights of `start` fit a model of these settings.
+
+    Args:
+        given: `start` as the user named it.
+    """
+    theirs = dict(_settings(start.model.encoder.config, start.model.frontend.config))
+    other = [
+        f"{name} is {theirs[name]} there and {value} here"
+        for name, value in _settings(encoder, frontend)
+        if value != theirs[name]
+    ]
+    if other:
+        raise UserError(
+            f"{given}: the run can't begin with its weights, since it has other settings: "
+            f"{'; '.join(other)}. Give the settings that are there, or another start"
+        )
+
+
+def _settings(encoder: EncoderConfig, frontend: FrontendConfig) -> Iterator[tuple[str, Any]]:
+    for part, config in (("encoder", encoder), ("frontend", frontend)):
+        for name, value in asdict(config).items():
+            if name not in FREE:
+                yield f"{part}.{name}", value
