@@ -5,8 +5,8 @@ import java.io.File
 /**
  * What was heard from [startSample] to before [endSample], counted from the last reset.
  *
- * [learned] is the part of [vector] that the weights decide: without the log-mel's statistics, which
- * are as long for a sound's level as for its kind.
+ * [learned] is the first part of [vector], which the weights decide. The log-mel's statistics behind
+ * it are left out, since they change with the level of a sound.
  */
 class Embedding(
     val vector: FloatArray,
