@@ -50,7 +50,7 @@ from tiny_audio_ssl.utils.random_state import seeded
 
 RESULTS = Path(__file__).parent / "results" / "bodies.csv"
 SUFFIXES = {"executorch": "pte", "onnx": "onnx"}
-FRONTEND = "log-mel alone, hop 10 ms"
+FRONTEND = "front-end"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class BodyRow:
     ms: float = 0.0
     fastest_ms: float = 0.0
     times_faster: float | None = None  # than the first body's artifact of this kind
-    frontend_share: float | None = None  # of the log-mel alone, in the fastest rounds
+    frontend_share: float | None = None  # of the first front-end, in the fastest rounds
     device: str = field(default_factory=device_name)
 
     @property
@@ -133,7 +133,7 @@ def networks(options: BodyBenchmark) -> Iterator[tuple[str, str, nn.Module]]:
     for hop_ms in (10.0, 20.0):
         config = FrontendConfig(hop_ms=hop_ms)
         for name, made in (("log-mel", LogMel(config)), ("filters", with_filters(config))):
-            yield "", f"{name} alone, hop {hop_ms:g} ms", made.eval()
+            yield f"{name}, hop {hop_ms:g} ms", FRONTEND, made.eval()
     for spec in (*options.bodies, *(VARIANTS if options.variants else ())):
         encoder = encoder_of(spec)
         yield spec, "whole", WaveformEncoder(frontend, encoder).eval()
@@ -157,7 +157,7 @@ def artifacts(
     for index, (body, part, network) in enumerate(networks(options)):
         data = log_mels if isinstance(network, LogMelEncoder) else waves
         counted = parameter_count(network), multiply_adds(network, data[:1])
-        for precision in options.precision if body else ("fp32",):
+        for precision in ("fp32",) if part == FRONTEND else options.precision:
             path = folder / f"{index}.{precision}.{SUFFIXES[format]}"
             write(network, data, path, format, precision)
             row = BodyRow(body, part, format, precision, *counted, path.stat().st_size)

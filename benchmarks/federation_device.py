@@ -12,7 +12,8 @@ import psutil
 from tiny_audio_ssl.audio import synthetic as sounds
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.loopback import deployment
-from tiny_audio_ssl.federated.simulate import FLOWER_LOG, finished_run
+from tiny_audio_ssl.federated.run_files import run_log
+from tiny_audio_ssl.federated.simulate import finished_run
 
 SETTLED_S = 5.0
 
@@ -27,7 +28,7 @@ def client_cost(config: FederatedConfig, folder: Path) -> dict[str, float]:
             time.sleep(0.1)
         time.sleep(SETTLED_S)
         waiting_mb, before_s = memory_mb_of(family(supernode)), core_s_of(family(supernode))
-        log = Path(config.out) / FLOWER_LOG
+        log = run_log(Path(config.out))
         app = place.home.run_app(config, log)
         most_mb = 0.0
         while app.poll() is None:

@@ -12,7 +12,7 @@ import { basename } from "node:path";
 const ort = createRequire(process.cwd() + "/")("onnxruntime-web");
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
-const [warmUp, runs] = [10, 100];
+const [warmUp, runs] = [5, 30];
 
 function noise(size) {
   let state = 1;

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import locale
 import logging
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -45,11 +47,32 @@ def process_state() -> dict[str, Any]:
         "gradients": torch.is_grad_enabled(),
         "start method": multiprocessing.get_start_method(allow_none=True),
         "threads": {t.name for t in threading.enumerate() if not t.daemon},
+        "hooks": (sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning),
+        "paths": list(sys.path),
+        "NumPy errors": np.geterr(),
+        "levels": {name: logging.getLogger(name).level for name in logging.root.manager.loggerDict},
+        "matrix products": torch.get_float32_matmul_precision(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "tiny numbers": (torch.full((8,), 1e-39) * 2).tolist(),  # 0 if flushed
+        "locale": locale.setlocale(locale.LC_ALL),
+        "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
     }
 
 
 def pretrain(run: Path) -> TrainingResult:
     return tiny_audio_ssl.pretrain("builtin:2", run, SMALL, progress=False)
+
+
+def export(run: Path, folder: Path) -> Any:
+    pytest.importorskip("executorch")
+    pytest.importorskip("onnxruntime")
+    return tiny_audio_ssl.export(run, folder, precision="fp32", input="mel", parity_clips=2)
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> Path:
+    export(run, run / "export")
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +89,20 @@ CALLS: dict[str, Callable[[Path, Path], Any]] = {
     "load": lambda run, new: tiny_audio_ssl.load(run).embed(np.zeros(16_000)),
     "failed pretrain": lambda run, new: pretrain(new.parent / "missing" / "\0"),
 }
+# They take seconds, so each has one caller.
+SLOW_CALLS: dict[str, Callable[[Path, Path], Any]] = {
+    "probe": lambda run, new: tiny_audio_ssl.probe(
+        run, data="builtin:4", group="group", folds=2, protocols=("linear", "knn")
+    ),
+    "export": lambda run, new: export(run, new),
+    "verify": lambda run, new: tiny_audio_ssl.verify(run / "export"),
+    "bench": lambda run, new: tiny_audio_ssl.bench(run / "export", runs=2, rounds=1, warm_up=1),
+}
 
 
 def call(name: str, run: Path, new: Path) -> None:
     try:
-        CALLS[name](run, new)
+        (CALLS | SLOW_CALLS)[name](run, new)
     except (UserError, ValueError, OSError):
         assert name == "failed pretrain"
 
@@ -95,6 +127,13 @@ def test_a_call_leaves_the_process_as_it_was(
     before = process_state()
     caller(lambda: call(name, run, tmp_path / "run"))
     assert process_state() == before
+
+
+@pytest.mark.parametrize("name", SLOW_CALLS)
+def test_a_slow_call_leaves_the_process_as_it_was(
+    name: str, exported: Path, tmp_path: Path
+) -> None:
+    test_a_call_leaves_the_process_as_it_was(name, in_thread, exported, tmp_path)
 
 
 def test_two_threads_train_the_weights_that_one_trains(run: Path, tmp_path: Path) -> None:

@@ -48,6 +48,19 @@ def artifact(encoder: str, name: str, column: str) -> str:
     return row[column]
 
 
+def frontend_kilobytes() -> str:
+    """Return by how much artifacts that take a waveform are larger than those that take log-mel."""
+    sizes = {(r["encoder"], r["artifact"]): r["bytes"] for r in rows("artifacts") if r["bytes"]}
+    return between(
+        [
+            (float(size) - float(sizes[encoder, name.replace(".waveform.", ".mel.")])) / 1000
+            for (encoder, name), size in sizes.items()
+            if ".waveform." in name
+        ],
+        digits=0,
+    )
+
+
 def latency_table() -> str:
     """Waveform forms x models: eager from Python, artifacts from C++."""
     shown = [row for row in rows("latency") if _is_shown(row)]
@@ -114,6 +127,12 @@ def frontend_share_table() -> str:
     return markdown([*header, "share of the factored front-end"], lines)
 
 
+def frontend_share(runtime: str) -> str:
+    """Return the front-end's share of the time of, for example, `executorch, mobile int8`."""
+    (row,) = where("frontend", form="factored", runtime=runtime)
+    return percent(row["share_of_ms"])
+
+
 def streaming_table() -> str:
     """Streams by length of packet, beside the whole window."""
     lines = [
@@ -175,6 +194,12 @@ def throughput_table() -> str:
         lines.append(cells)
     header = [text for encoder in ENCODERS for text in (f"`{encoder}` clips/s", "ratio")]
     return markdown(["clips from", *header], lines)
+
+
+def training_minutes(steps: int) -> str:
+    """Return the minutes that so many steps of `mobile` take."""
+    (row,) = where("throughput", what="cache", encoder="mobile")
+    return decimals(steps * int(row["batch_size"]) / float(row["clips_per_s"]) / 60, 0)
 
 
 def memory_mb(what: str) -> str:

@@ -85,6 +85,32 @@ def overhead_table() -> str:
     return markdown([*header, "simulation / loop", "rounds alone / loop"], lines)
 
 
+def turn_cost_s() -> str:
+    """Return by how many seconds a device's turn takes longer in a simulation than in a loop."""
+    costs = []
+    for row in where("federation", part="overhead", measure="ratio_of_rounds"):
+        loop_s = value("overhead", row["setting"], "loop_s", clients=row["clients"])
+        turns = int(row["per_round"]) * int(row["rounds"])
+        costs.append((float(row["value"]) - 1) * loop_s / turns)
+    return between(costs)
+
+
+def overhead_of_short_work() -> str:
+    """Return the range of simulation / loop with the least work per device."""
+    found = where("federation", part="overhead", measure="ratio")
+    shortest = min(found, key=_work_s)
+    return between(row["value"] for row in found if _work_s(row) == _work_s(shortest))
+
+
+def shortest_work_s() -> str:
+    """Return the least work per device and round, in seconds."""
+    return f"{min(map(_work_s, where('federation', part='overhead'))):g}"
+
+
+def _work_s(row: Row) -> float:
+    return float(row["setting"].partition(" s ")[0])
+
+
 def memory_gb(first: int, last: int) -> str:
     """Return the memory of all processes after some rounds of 1,000 devices, in GB."""
     found: list[Row] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from tables.rows import ENCODERS, Row, accuracy, decimals, markdown, only, rows, where
+from tables.rows import ENCODERS, Row, accuracy, between, decimals, markdown, only, rows, where
 
 AVERAGE = "average"
 NAMES = {"supervised": "supervised, from scratch", "multi-head": "supervised, multi-head"}
@@ -106,6 +106,16 @@ def readout_table() -> str:
         lines.append(cells)
     header = [text for pretext, encoder in runs for text in (f"{pretext}, `{encoder}`", "size")]
     return markdown(["readout", *header], lines)
+
+
+def readout_gain(readout: str, than: str) -> str:
+    """Return how many points of accuracy a readout is better than another, over the runs."""
+    gains = []
+    for row in where("readout", task=AVERAGE, readout=readout):
+        same = {"pretext": row["pretext"], "encoder": row["encoder"]}
+        other = only("readout", task=AVERAGE, readout=than, **same)
+        gains.append(100 * (float(row["accuracy"]) - float(other["accuracy"])))
+    return between(gains)
 
 
 def search_table() -> str:

@@ -22,6 +22,7 @@ import tyro
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.model_card import table
 from tiny_audio_ssl.export.model_folder import write_model_folder
+from tiny_audio_ssl.models.encoder_config import ReadoutPart
 from tiny_audio_ssl.models.names import WEIGHTS
 
 TEACHERS = Path(__file__).with_name("teachers.toml")
@@ -46,6 +47,8 @@ class Ship:
     """Names of the model's embeddings in --probes, the one with its default readout first."""
     command: tuple[str, ...] = ()
     """Commands that made the run, for the card."""
+    readout: tuple[ReadoutPart, ...] = ()
+    """Parts of the embedding. Default: those of the run."""
     weights: Path = WEIGHTS
     """Folder in which the model's folder is made."""
 
@@ -71,7 +74,9 @@ def main(ship: Ship) -> None:
         sections.append(f"## How it was made\n\n```\n{commands}\n```")
     files = {"NOTICE": _notice(ship.name, teachers, rows)}
     out = ship.weights / ship.name
-    snr_db = write_model_folder(ship.run, out, ship.name, LICENSE, facts, sections, files)
+    snr_db = write_model_folder(
+        ship.run, out, ship.name, LICENSE, facts, sections, files, ship.readout
+    )
     kilobytes = sum(file.stat().st_size for file in out.iterdir()) / 1000
     print(f"{out}: {kilobytes:.0f} kB; float16 weights give {snr_db:.1f} dB of signal to noise")
 

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from support.audio_files import FORMATS, noise, write
 from support.odd_files import kinds, odd_files, outcome, whole
 
 from tiny_audio_ssl.audio.io import AudioError, duration_s, read, stream
 
-# Without a length in the header, or one that libsndfile passes over: any end is the end.
-WITHOUT_LENGTH = {"PAF", "PVF", "IRCAM", "XI", "MAT4", "MAT5", "MPC2K"}
+# Without a length in the header: the end of any frame is the end. libsndfile writes XI without one.
+WITHOUT_LENGTH = {"PAF", "PVF", "IRCAM", "XI"}
+# Joined, these are refused.
+ONE_PART = WITHOUT_LENGTH | {"HTK", "CAF", "MPC2K"}
 
 
 def test_odd_files_are_read_or_refused_in_words(
@@ -44,18 +47,51 @@ def test_joined_cut_and_padded_files(tmp_path: Path, kind: tuple[str, str]) -> N
     try:
         joined = read(path)
     except AudioError as error:
-        assert kind[0] in WITHOUT_LENGTH | {"HTK", "CAF"} and error.reason
+        assert kind[0] in ONE_PART and error.reason
     else:
-        if kind[0] != "MAT4":  # its matrices say how long they are, and more may follow
-            assert abs(len(joined) - len(alone[0]) - len(alone[1])) <= 2
-            assert abs(duration_s(path) - len(joined) / 16_000) < 1e-3
-            np.testing.assert_allclose(joined[: len(alone[0]) - 300], alone[0][:-300], atol=1e-6)
+        assert abs(len(joined) - len(alone[0]) - len(alone[1])) <= 2
+        assert abs(duration_s(path) - len(joined) / 16_000) < 1e-3
+        np.testing.assert_allclose(joined[: len(alone[0]) - 300], alone[0][:-300], atol=1e-6)
     path.write_bytes(first[: len(first) // 2])
     assert kind[0] in WITHOUT_LENGTH or outcome(path) != "read"
     path.write_bytes(first + bytes(5000))
-    if kind[0] not in WITHOUT_LENGTH | {"HTK"}:
+    if kind[0] not in WITHOUT_LENGTH | {"HTK", "MPC2K"}:
         assert len(read(path)) == len(alone[0])  # the last block of GSM is decoded at random
         np.testing.assert_array_equal(read(path)[:6000], alone[0][:6000])
+
+
+@pytest.mark.parametrize("kind", [k for k in kinds() if k[0] in WITHOUT_LENGTH], ids="-".join)
+def test_cut_within_a_frame_is_noticed_without_a_length(
+    tmp_path: Path, kind: tuple[str, str]
+) -> None:
+    path = tmp_path / f"a.{kind[0].lower()}"
+    data = whole(*kind)
+    if kind[0] == "XI":  # as trackers write it
+        data = data[:298] + struct.pack("<I", len(data) - 338) + data[302:]
+        path.write_bytes(data)
+        assert len(read(path)) == 6400
+    path.write_bytes(data[:-1])
+    one_byte = kind in {("PAF", "PCM_S8"), ("PVF", "PCM_S8"), ("IRCAM", "ULAW"), ("IRCAM", "ALAW")}
+    assert one_byte or outcome(path).startswith("cut short")
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 7, 3201])
+@pytest.mark.parametrize("kind", [k for k in kinds() if k[0] in ("MAT4", "MAT5")], ids="-".join)
+def test_matlab_files_of_any_length(tmp_path: Path, kind: tuple[str, str], samples: int) -> None:
+    path = tmp_path / "a.mat"
+    rng = np.random.default_rng(0)
+    for channels in (1, 3):
+        wave = rng.uniform(0.1, 0.3, (samples, channels))
+        wave[::2] *= -1
+        for order in ("LITTLE", "BIG"):
+            soundfile.write(path, wave, 16_000, kind[1], order, kind[0])
+            assert len(read(path, 0, 1)) == samples
+            data = path.read_bytes()
+            path.write_bytes(data[:-8] if len(data) > 300 else data[:-1])
+            if samples > 100:
+                assert outcome(path).startswith("cut short")
+            path.write_bytes(data + data)
+            assert len(read(path, 0, 1)) == 2 * samples
 
 
 @pytest.mark.parametrize("kind", kinds(), ids="-".join)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from support.audio_files import noise, write
 
 from tiny_audio_ssl import UserError, hear
-from tiny_audio_ssl.audio.io import AudioError, read
+from tiny_audio_ssl.audio.io import AudioError, read, resample
 from tiny_audio_ssl.audio.waveform import LOUDEST, as_waveform, check, full_scale_of
 from tiny_audio_ssl.data.cache import open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
@@ -183,3 +183,55 @@ def test_what_the_reader_gives_is_taken(tmp_path: Path) -> None:
             continue
         assert np.abs(heard).max() > peak
         assert np.isfinite(EMBEDDER.embed(heard)).all()
+
+
+WAVE = np.sin(np.arange(64, dtype=np.float64))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        WAVE.astype(">f4"),
+        WAVE.astype(">f8"),
+        WAVE.astype(np.longdouble),
+        WAVE[::-1].copy()[::-1],
+        np.stack([WAVE, WAVE], 1)[:, 0],
+        np.ma.array(WAVE),
+        np.asmatrix(WAVE).A1,
+        WAVE.tolist(),
+        memoryview(WAVE),
+        torch.from_numpy(WAVE),
+    ],
+    ids=lambda same: f"{type(same).__name__} {getattr(same, 'dtype', '')}",
+)
+def test_arrays_of_any_layout_are_the_same_sound(same):
+    if isinstance(same, np.ndarray):
+        same.flags.writeable = False
+    found = as_waveform(same, "[samples]")
+    assert found.dtype == np.float32 and found.dtype.isnative
+    np.testing.assert_array_equal(found, WAVE.astype(np.float32))
+    rows = np.asfortranarray(np.stack([found, found]))
+    resampled = [resample(row, 8000) for row in rows]
+    np.testing.assert_array_equal(resampled[0], resample(found, 8000))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        np.ma.array(WAVE, mask=np.arange(64) == 3),
+        WAVE.astype(object),
+        WAVE.astype(complex),
+        WAVE.astype("U8"),
+        WAVE > 0,
+        np.zeros(64, [("left", "f4")]),
+        np.array(0.5),
+        0.5,
+        None,
+        "sound",
+        [0.1, [0.2]],
+    ],
+    ids=str,
+)
+def test_what_is_no_sound_is_refused_in_words(other):
+    with pytest.raises(UserError, match="waveform"):
+        as_waveform(other, "[samples]", "[batch, samples]")

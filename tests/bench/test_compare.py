@@ -14,6 +14,7 @@ from tiny_audio_ssl.bench.measurement import Measurement
 from tiny_audio_ssl.bench.roofline import MatrixProductSpeed
 from tiny_audio_ssl.bench.rows import rows_of, write_csv
 from tiny_audio_ssl.bench.tables import change_table
+from tiny_audio_ssl.utils.files import write_rows
 
 
 def lines_of(folder: Path, *measurements: Measurement) -> list[dict[str, str]]:
@@ -84,3 +85,16 @@ def test_files_without_times_are_refused(tmp_path):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="no times in it"):
         read_csv(tmp_path / "other.csv")
+
+
+@pytest.mark.parametrize("change", ["no column", "no number"])
+def test_table_of_another_version(tmp_path, change):
+    (line,) = lines_of(tmp_path, measurement("a.onnx", around(1.0, 1, 0.01)))
+    line |= {"tiny_audio_ssl": "9.9.9"}
+    if change == "no column":
+        del line["p50_low_ms"]
+    else:
+        line["p50_ms"] = "1.5 ms"
+    write_rows(tmp_path / "new.csv", [line])
+    with pytest.raises(UserError, match=r"p50.*, written by tiny-audio-ssl 9\.9\.9; this is"):
+        read_csv(tmp_path / "new.csv")

@@ -63,6 +63,7 @@ def test_columns_that_ask_for_a_part(folder: Path, columns, cells, expected) -> 
         ("start_s,end_s,duration", "0,1,2", r"ends at 2 s, but the end is 1 s.* \(line 2\)"),
         ("duration", "0", r"not after its start.*\(line 2\)"),
         ("duration", "short", "duration is 'short', expected seconds"),
+        ("duration", "1_5", "duration is '1_5', expected seconds"),
         ("start_ms", "-3", "expected milliseconds"),
         ("sample_rate", "8000", r"sample_rate is 8000, but the file has 16000 Hz.*\(line 2\)"),
         ("channel", "2", r"channel is 2, but channels are averaged, and this file has 1"),
@@ -123,6 +124,19 @@ def test_other_encodings_are_refused_in_words(folder: Path, encoding: str) -> No
 def test_an_open_quote_is_refused_rather_than_swallowing_rows(folder: Path) -> None:
     with pytest.raises(UserError, match="not a CSV in UTF-8"):
         open_corpus(table(folder, 'path,label\na.wav,"dog\na.wav,cat\n'))
+
+
+def test_a_cell_that_is_too_large_is_told_by_its_size(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"a cell has more than 131,072 characters.*leave that"):
+        open_corpus(table(folder, f"path,notes\na.wav,{'x' * 200_000}\n"))
+
+
+@pytest.mark.parametrize("break_", ["\n", "\r\n", "\r"])
+def test_cells_with_line_breaks_keep_rows_and_line_numbers(folder: Path, break_: str) -> None:
+    lines = ["path,notes,duration", f'a.wav,"one{break_}two, ""three""",1', "a.wav,,wrong"]
+    corpus = open_corpus(table(folder, break_.join(lines)))
+    assert [clip.columns["notes"] for clip in corpus.clips] == [f'one{break_}two, "three"']
+    assert [one.reason.endswith("(line 4)") for one in corpus.skipped] == [True]
 
 
 def asks(name: str) -> bool:

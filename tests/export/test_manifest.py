@@ -22,6 +22,7 @@ def test_it_says_what_an_app_needs(small_export):
     assert len(content["checkpoint"]["model_sha256"]) == 64
     assert {"executorch", "onnxruntime", "torch"} <= set(content["versions"])
     assert content["license"] == "not stated"
+    assert manifest.learned_dim(content) == content["embedding_dim"] - 4 * 64  # mel statistics
     by_file = {entry["file"]: entry for entry in content["artifacts"]}
     assert by_file["encoder.mel.int8.pte"]["input"]["shape"] == [1, 1, 64, 96]
     assert by_file["encoder.mel.int8.onnx"]["input"]["shape"] == ["batch", 1, 64, 96]

@@ -25,7 +25,8 @@ def test_run_config_survives_its_file():
 
 
 def test_unknown_key_is_named_and_the_known_are_listed():
-    with pytest.raises(UserError, match=r"local-stepz not known; the keys are task, .*local-steps"):
+    message = r"run config .*: local-stepz not known, written by another .* task, .*local-steps"
+    with pytest.raises(UserError, match=message):
         FederatedConfig.from_run_config({**DEFAULTS, "local-stepz": 3})
 
 

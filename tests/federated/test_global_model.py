@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from flwr.app import Message
 from support.federated_grid import ONE_ROUND, federate, records, saved_weights
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated.client_log import CLIENTS
+from tiny_audio_ssl.federated.run_files import CLIENTS
 from tiny_audio_ssl.models import checkpoint
 
 
@@ -29,6 +31,19 @@ def test_killed_run_resumes_to_the_same_bytes(tmp_path):
     federate(tmp_path / "cut", resume=True, **settings)
     assert saved_weights(tmp_path / "cut") == saved_weights(tmp_path / "straight")
     assert [r["step"] for r in records(tmp_path / "cut")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("part", ["run", "progress"])
+def test_run_of_a_newer_version_is_not_resumed(part, tmp_path):
+    federate(tmp_path / "run", **ONE_ROUND)
+    file = tmp_path / "run" / "last" / checkpoint.CONFIG
+    content = json.loads(file.read_text())
+    content["versions"]["tiny-audio-ssl"] = "9.9.9"
+    content[part]["federated"]["from_the_future"] = 1
+    file.write_text(json.dumps(content))
+    message = "from_the_future not known.*, written by tiny-audio-ssl 9.9.9; this is version .*"
+    with pytest.raises(UserError, match=message):
+        federate(tmp_path / "run", resume=True, **ONE_ROUND)
 
 
 def test_start_from_a_checkpoint(plain_run, tmp_path):

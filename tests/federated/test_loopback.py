@@ -18,7 +18,8 @@ from tiny_audio_ssl.federated.client_log import CLIENTS
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.loopback import Deployment, deployment
 from tiny_audio_ssl.federated.processes import log_tail
-from tiny_audio_ssl.federated.simulate import FLOWER_LOG, finished_run, last_round
+from tiny_audio_ssl.federated.run_files import run_log
+from tiny_audio_ssl.federated.simulate import finished_run, last_round
 from tiny_audio_ssl.models import checkpoint
 
 SETTINGS = {**TINY, "clients": 2, "min_clients": 1, "evaluate_every": 0, "local_steps": 1}
@@ -36,7 +37,7 @@ def test_deployment_survives_a_killed_server_and_a_hanging_client(folders, tmp_p
     clients connect again when it is back, and one hangs in round 2. In round 3 the SuperLink is
     killed with the ServerApp that it has started, as systemd does, and what was saved stays."""
     run = tmp_path / "run"
-    log = run / FLOWER_LOG
+    log = run_log(run)
     config = FederatedConfig(out=str(run), **{**SETTINGS, "rounds": 1})
     with deployment() as place:
         for folder in folders:
@@ -101,6 +102,6 @@ def log_of(place: Deployment, number: int) -> str:
 
 
 def all_logs(place: Deployment, run: Path) -> str:
-    logs = [run / FLOWER_LOG, place.home.folder / "superlink.log"]
+    logs = [run_log(run), place.home.folder / "superlink.log"]
     logs += [place.supernode_log(number) for number in range(3)]
     return "\n".join(f"== {log.name}\n{log_tail(log)}" for log in logs)

@@ -11,7 +11,8 @@ from flwr.app import Message
 from support.federated_grid import FIRST_NODE_ID, federate, records
 
 from tiny_audio_ssl.federated import privacy
-from tiny_audio_ssl.federated.privacy_ledger import LEDGER, PrivacyLedger
+from tiny_audio_ssl.federated.privacy_ledger import PrivacyLedger
+from tiny_audio_ssl.federated.run_files import LEDGER
 
 LOCAL: dict[str, Any] = {"privacy": "local", "evaluate_every": 0, "local_steps": 1}
 
@@ -73,6 +74,27 @@ def test_run_of_an_older_version_counts_all_its_rounds(tmp_path):
     assert spent(run)[-1] == epsilons(federation, 3)[0]
 
 
+def test_run_that_starts_from_another_adds_what_that_spent(tmp_path):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    federate(first, **LOCAL, rounds=2)
+    early = first / "checkpoints" / "step-00000001"  # the second round was asked for all the same
+    lines: list[str] = []
+    central = {**LOCAL, "privacy": "central", "noise_multiplier": 3.0}
+    federation, _ = federate(second, log=lines.append, **central, rounds=1, start=str(early))
+    before = [(0.5, 2)]
+    assert spent(second) == [privacy.epsilon(federation.config, 1, before)]
+    assert any("epsilon includes what" in line for line in lines)
+    federation, _ = federate(third, **LOCAL, rounds=1, start=str(second))
+    assert spent(third) == [privacy.epsilon(federation.config, 1, [*before, (3.0, 1)])]
+    federation, _ = federate(third, **LOCAL, rounds=2, start=str(second), resume=True)
+    assert spent(third)[-1] == privacy.epsilon(federation.config, 2, [*before, (3.0, 1)])
+
+
+def test_updates_without_noise_leave_no_bound(plain_run, tmp_path):
+    federate(tmp_path / "run", **LOCAL, rounds=1, start=str(plain_run))
+    assert spent(tmp_path / "run") == [float("inf")]
+
+
 def test_nothing_is_written_without_privacy(plain_run):
     assert not (plain_run / LEDGER).exists()
 
@@ -89,7 +111,9 @@ def test_line_that_was_cut_off_is_dropped(tmp_path):
     PrivacyLedger(tmp_path).ask(1, [5], [5])
     with (tmp_path / LEDGER).open("a") as file:
         file.write('{"round": 2, "as')
+    cut = (tmp_path / LEDGER).read_bytes()
     ledger = PrivacyLedger(tmp_path, rounds_done=1)
+    assert (tmp_path / LEDGER).read_bytes() == cut  # its server may still be writing
     ledger.ask(2, [5], [5])
     assert PrivacyLedger(tmp_path, 2).most_of_a_client == 2
 

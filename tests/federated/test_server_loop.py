@@ -12,7 +12,7 @@ from tiny_audio_ssl import cli
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.embedding import embedder
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.federated.client_log import CLIENTS
+from tiny_audio_ssl.federated.run_files import CLIENTS, LISTS
 from tiny_audio_ssl.federated.simulate import finished_run, lost_rounds
 
 
@@ -131,3 +131,11 @@ def test_other_recordings_of_the_server_stop_a_resume(tmp_path):
     write(tmp_path / "server" / "2.wav", noise(2.0, seed=22))
     with pytest.raises(UserError, match="another sound"):
         federate(tmp_path / "run", **settings, rounds=2, resume=True)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_of_others_are_refused(name, tmp_path):
+    (tmp_path / name).write_text('{"round": 7}\n')
+    with pytest.raises(UserError, match=f"{name}: there already, and not of a run"):
+        federate(tmp_path, **ONE_ROUND)
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -15,8 +15,8 @@ from flwr.proto.message_pb2 import Message as Proto
 from flwr.supercore.task_identity import TaskIdentity
 
 from tiny_audio_ssl.federated.client_app import app
-from tiny_audio_ssl.federated.client_log import CLIENTS
 from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.federated.run_files import CLIENTS
 from tiny_audio_ssl.federated.server_loop import Federation
 from tiny_audio_ssl.models import checkpoint
 

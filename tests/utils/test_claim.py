@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.utils.claim import CLAIM, claimed, claimed_target
@@ -102,6 +103,24 @@ def test_of_several_that_start_together_one_has_the_folder(tmp_path):
         racer.stdin.flush()
     said = sorted(racer.communicate(timeout=60)[0].strip() for racer in racers)
     assert said == ["refused", "refused", "refused", "taken"]
+
+
+def test_a_claim_that_its_owner_removed_meanwhile_is_taken_again(tmp_path, monkeypatch):
+    """Between opening the file and locking it."""
+    acquire, removed = FileLock.acquire, []
+
+    def slow_acquire(lock, *arguments, **options):
+        found = acquire(lock, *arguments, **options)
+        if not removed:
+            removed.append(lock.lock_file)
+            os.unlink(lock.lock_file)
+        return found
+
+    monkeypatch.setattr(FileLock, "acquire", slow_acquire)
+    with claimed(tmp_path):
+        assert removed and (tmp_path / CLAIM).exists()
+        with pytest.raises(UserError, match="in use by process"), claimed(tmp_path):
+            pass
 
 
 def test_a_leftover_claim_with_any_content_is_no_hindrance(tmp_path):

@@ -86,6 +86,26 @@ def test_a_failed_exchange_leaves_the_old_folder(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
 
+def test_a_folder_that_a_killed_process_was_exchanging_comes_back(tmp_path, monkeypatch):
+    target = tmp_path / "export [1]"
+    make(target, {"a": "1"}, ())
+    (target / "notes").write_text("mine")
+    rename = os.rename
+
+    def die(old, new):
+        if new == target:
+            raise KeyboardInterrupt
+        rename(old, new)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(files.os, "rename", die)  # nothing is put back, as after SIGKILL
+        make(target, {"a": "2"}, ["a"])
+    assert not target.exists()
+    make(target, {"a": "3"}, ["a"])
+    assert tree(target) == {"a": "3", "notes": "mine"}
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
 @pytest.mark.parametrize(
     "error",
     [

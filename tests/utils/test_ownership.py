@@ -21,10 +21,12 @@ from tiny_audio_ssl.embedding import recordings as embeddings
 from tiny_audio_ssl.evaluation.probing import heads, scores
 from tiny_audio_ssl.federated.app_project import app_files, write_app
 from tiny_audio_ssl.federated.plot import check_plot
+from tiny_audio_ssl.federated.run_files import begin_logs
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.report import page, projector
 from tiny_audio_ssl.report.page import Content
-from tiny_audio_ssl.utils.ownership import check_target
+from tiny_audio_ssl.utils.files import atomic_file, check_writable
+from tiny_audio_ssl.utils.ownership import check_distinct, check_target
 
 # For each writer: how it checks its target, and a name that it takes.
 WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -39,6 +41,7 @@ WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "bench --chart, SVG": (check_chart, "x.svg"),
     "federate --centralized": (lambda path: check_plot(path.parent), "federated.png"),
     "the app's settings": (lambda path: write_app(path.parent) and None, "pyproject.toml"),
+    "federate, log": (lambda path: begin_logs(path.parent), "flower.log"),
     "finetune --save": (checkpoint.check_replaceable, "x"),
     "report --projector": (projector.check_out, "x"),
 }
@@ -59,6 +62,29 @@ def test_files_of_others_are_refused(check, name, content, tmp_path):
         check(tmp_path / name)
     assert (tmp_path / name).read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(("check", "name"), WRITERS.values(), ids=WRITERS)
+def test_what_can_not_be_written_is_refused_before_the_work(check, name, tmp_path):
+    (tmp_path / "file").touch()
+    if check is checkpoint.check_replaceable:  # `finetune` asks this
+        check = check_writable
+    with pytest.raises(UserError, match="cannot be written"):
+        check(tmp_path / "file" / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npy"])
+def test_long_names_are_written_or_refused_at_once(suffix, tmp_path):
+    for length in (200, 255 - len(suffix)):
+        for letter in ("x", "é"):
+            target = tmp_path / (letter * (length // len(letter.encode())) + suffix)
+            check_writable(target)
+            with atomic_file(target) as work:
+                work.write_text("x")
+            assert target.read_text() == "x"
+    with pytest.raises(UserError, match="cannot be written"):
+        check_writable(tmp_path / (300 * "x" + suffix))
 
 
 def test_arrays_and_tensors_of_others_are_refused(tmp_path):
@@ -109,6 +135,13 @@ def test_what_is_no_file_is_refused(make, tmp_path):
     make(tmp_path / "x.json")
     with pytest.raises(UserError, match="not a file"):
         scores.write(tmp_path / "x.json", [])
+
+
+def test_outputs_of_one_name_are_refused():
+    check_distinct([("a b", "a-b"), ("c", "c")])
+    for other in ("a-b", "A-B"):
+        with pytest.raises(UserError, match="'a b' and 'a_b' would both be saved as"):
+            check_distinct([("a b", "a-b"), ("a_b", other)])
 
 
 def test_a_link_stays_a_link(tmp_path):

@@ -9,7 +9,8 @@
 - `containers`: find the parts of a file that are to be decoded
 - `parts`: a part of a file, as a file of its own
 - `chunks`: parts of WAV, RF64, AIFF, 8SVX, Wave64 and CAF files
-- `headers`: parts of AU, NIST, AVR, WVE, SDS and VOC files
+- `headers`: parts of AU, NIST, AVR, WVE, SDS, VOC and XI files
+- `matlab`, `frames`: parts of MATLAB files; whether PAF, PVF and IRCAM files end within a frame
 - `ogg`, `flac`, `mpeg`: parts of Ogg, FLAC and MP3 files
 - `synthetic`: built-in sounds, made by arithmetic
 """

@@ -10,10 +10,12 @@ from typing import BinaryIO
 
 from tiny_audio_ssl.audio.chunks import LAYOUTS, chunk_parts
 from tiny_audio_ssl.audio.flac import flac_parts
+from tiny_audio_ssl.audio.frames import check_frames
 from tiny_audio_ssl.audio.headers import ENDS, header_parts
+from tiny_audio_ssl.audio.matlab import matlab_parts
 from tiny_audio_ssl.audio.mpeg import is_mpeg, mpeg_frame, mpeg_parts
 from tiny_audio_ssl.audio.ogg import ogg_parts
-from tiny_audio_ssl.audio.parts import ContainerError, Part, find_all, read_at
+from tiny_audio_ssl.audio.parts import ContainerError, Part, check_no_second_header, read_at
 from tiny_audio_ssl.audio.signatures import (
     HEAD_BYTES,
     foreign_format,
@@ -43,9 +45,11 @@ def parts_of(file: BinaryIO, size: int, suffix: str) -> tuple[list[Part], bool]:
         raise ContainerError(foreign_reason(name))
     if is_mpeg(head) or mpeg_frame(magic) or (known is None and suffix == ".mp3"):
         return mpeg_parts(file, size), True
+    if known == "MATLAB":
+        return matlab_parts(file, size), False
     if known:
-        if head[0] and next(find_all(file, head[:8], 8), None) is not None:
-            raise ContainerError("damaged: its header is found again within it; split it there")
+        check_frames(known, head, size)
+        check_no_second_header(file)
     elif head.startswith(b"\1\4"):  # libsndfile takes it for MPC2K, whatever its size
         raise ContainerError("damaged: its size is not what its header says")
     elif suffix in (".raw", ".pcm", ".sln"):

@@ -1,4 +1,4 @@
-"""How long the sound is by the header of AU, NIST, AVR, WVE, SDS and VOC files."""
+"""How long the sound is by the header of AU, NIST, AVR, WVE, SDS, VOC and XI files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
-from tiny_audio_ssl.audio.parts import ContainerError, Part, cut_short, is_padding, read_at, stray
+from tiny_audio_ssl.audio.parts import (
+    ContainerError,
+    Part,
+    check_no_second_header,
+    cut_short,
+    is_padding,
+    read_at,
+    stray,
+)
 
 _UNKNOWN = 0xFFFFFFFF
 
@@ -24,6 +32,7 @@ def header_parts(file: BinaryIO, size: int) -> list[Part]:
         magic = read_at(file, begin, 4)
         end = ENDS[magic](file, begin)
         if end is None or end <= begin:
+            check_no_second_header(file, begin)
             is_au = magic in (b".snd", b"dns.")  # 0 for "until the end", as some writers leave it
             patches = ((begin + 8, b"\xff" * 4),) if is_au else ()
             return [*parts, Part(begin, size, patches)]
@@ -104,6 +113,17 @@ def _voc(file: BinaryIO, begin: int) -> int | None:
     return at
 
 
+def _xi(file: BinaryIO, begin: int) -> int | None:
+    """Add up the sizes of the samples, which some writers leave at 0."""
+    head = read_at(file, begin, 298)
+    count = int.from_bytes(head[296:], "little")
+    heads = [read_at(file, begin + 298 + 40 * n, 40) for n in range(count)]
+    sizes = [int.from_bytes(one[:4], "little") for one in heads]
+    if not sizes or not all(sizes):
+        return None
+    return begin + 298 + 40 * count + sum(sizes)
+
+
 ENDS: dict[bytes, Callable[[BinaryIO, int], int | None]] = {
     b".snd": _au,
     b"dns.": _au,
@@ -112,5 +132,6 @@ ENDS: dict[bytes, Callable[[BinaryIO, int], int | None]] = {
     b"ALaw": _wve,
     b"\xf0\x7e\x00\x01": _sds,
     b"Crea": _voc,
+    b"Exte": _xi,
 }
 """By the first four bytes: where the sound ends, or None if the header does not say."""

@@ -99,6 +99,16 @@ def find_all(file: BinaryIO, needle: bytes, begin: int = 0) -> Iterator[int]:
         file.seek(at)
 
 
+def check_no_second_header(file: BinaryIO, begin: int = 0) -> None:
+    """Raise `ContainerError` if the first bytes from `begin` on are there again: joined files.
+
+    For formats without a length, whose parts can't be told apart.
+    """
+    needle = read_at(file, begin, 8)
+    if needle[:1] != b"\0" and next(find_all(file, needle, begin + len(needle)), None) is not None:
+        raise ContainerError("damaged: its header is found again within it; split it there")
+
+
 def is_padding(file: BinaryIO, begin: int, end: int) -> bool:
     """Whether the bytes behind the sound are few, zeros or a tag."""
     if end - begin <= MOST_PADDING_BYTES or read_at(file, begin, 12).startswith(TAGS):

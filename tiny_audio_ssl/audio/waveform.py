@@ -91,8 +91,12 @@ def as_waveform(
         pcm16: whether 16-bit integers are taken too, as microphones give them.
         may_be_empty: whether no samples are taken too.
 
-    Raises `UserError`: what `check` raises, and samples that are not floats.
+    Raises `UserError`: what `check` raises, and samples that are masked or not floats.
     """
+    if np.ma.is_masked(samples):  # `asarray` would bring back what the mask hides
+        raise UserError(
+            "waveform has masked samples; expected all of them: fill them, with waveform.filled(0)"
+        )
     try:
         array = np.asarray(samples)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients

@@ -11,6 +11,7 @@
 - `reference_check`: whether artifacts give their reference outputs here
 - `roofline`, `matrix_product`: the processor's peak
 - `statistics`, `baseline`, `rows`: intervals, ratios, and a row for each measurement
+- `saved_rows`: rows that were written to a CSV on another day
 - `tables`, `chart`, `compare`: rows as a table or bars, and beside those of another day
 - `machine`: names of this machine and its system
 """

@@ -12,7 +12,6 @@ artifact counts as slower if, for the ratio new / old of its medians,
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from tiny_audio_ssl.bench.rows import Row, flat
+from tiny_audio_ssl.bench.saved_rows import read_saved
 from tiny_audio_ssl.bench.statistics import Interval
 from tiny_audio_ssl.errors import UserError
 
 KEY_COLUMNS = ("target", "device", "model", "artifact", "input", "threads", "cpus", "phone_through")
 TIMES = ("p50_ms", "p50_low_ms", "p50_high_ms")
-REQUIRED = {"target", "device", "model", "artifact", "threads", *TIMES}
+REQUIRED = ("target", "device", "model", "artifact", "threads")
 Key = tuple[str, ...]
 
 
@@ -60,18 +60,9 @@ class Comparison:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read the lines of a CSV of `bench --csv`. Raises `UserError`: no file, or another CSV."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"--compare {path}: can't be read ({error})") from error
-    if not lines or not set(lines[0]) >= REQUIRED:
-        raise UserError(
-            f"--compare {path}: no times in it; expected a file written by "
-            f"`tiny-audio-ssl bench ... --csv {path.name}` of this version"
-        )
-    return lines
+    """Read the lines of a CSV of `bench --csv`. Raises `UserError` as `read_saved` does."""
+    again = f"expected a file written by `tiny-audio-ssl bench ... --csv {path.name}`"
+    return read_saved(path, REQUIRED, TIMES, again)
 
 
 def check_device(lines: Sequence[Mapping[str, str]], target: str, device: str) -> None:

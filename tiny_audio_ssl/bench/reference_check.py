@@ -20,12 +20,13 @@ def differences_here(subjects: Sequence[Subject]) -> Iterator[str]:
         file = folder / reference.REFERENCE
         if not file.is_file():
             continue
-        entries = {entry["file"]: entry for entry in manifest.read(folder)["artifacts"]}
+        content = manifest.read(folder)
+        entries = {entry["file"]: entry for entry in content["artifacts"]}
         expected = reference.read(file).get(subject.path.name)
         if expected is None:
             continue
         found = reference.run_on_references(subject.path, entries[subject.path.name])
-        if wrong := reference.differences(found, expected):
+        if wrong := reference.differences(found, expected, manifest.learned_dim(content)):
             yield (
                 f"{subject.path}: {'; '.join(wrong)}; this processor or runtime computes "
                 "differently, so compare its accuracy before its times"

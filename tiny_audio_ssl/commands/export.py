@@ -22,6 +22,7 @@ from tiny_audio_ssl.commands.recipe_option import with_recipe
 from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import ExportConfig
+from tiny_audio_ssl.utils.files import check_writable
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.export.exporter import ExportResult
@@ -69,7 +70,7 @@ class Export(Command):
             raise UserError("no run given; e.g. tiny-audio-ssl export RUN")
         self.config.check()
         if self.android is not None:
-            android.assets_of(self.android)
+            check_writable(android.assets_of(self.android))
             if len(self.runs) > 1:
                 raise UserError(
                     f"--android {self.android}: an app takes one run; {len(self.runs)} given"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,8 @@ from tiny_audio_ssl.commands.base import Command, err, out, progress
 from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
-from tiny_audio_ssl.utils.ownership import check_no_input
+from tiny_audio_ssl.utils.files import check_writable
+from tiny_audio_ssl.utils.ownership import check_distinct, check_no_input
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.embedding.embedder import Embedder
@@ -63,22 +65,27 @@ class Finetune(Command):
         from tiny_audio_ssl.evaluation.probing import scores
         from tiny_audio_ssl.evaluation.probing.tables import mean_table, task_table
         from tiny_audio_ssl.models.checkpoint import check_replaceable, locate
+        from tiny_audio_ssl.utils.claim import claimed
 
         protocol = self._protocol()
         if self.out:
             scores.check_out(self.out, self.tasks.inputs)
+        if self.save:
+            check_writable(self.save)
         model = embedding.load(self.start)
         tasks = self.tasks.open(self.cache_dir, self.allow_missing)
         groups = compatible(tasks) if self.multi_head else [[task] for task in tasks]
         if self.save:
+            check_distinct((_names(group), _folder_name(group)) for group in groups)
             for group in groups:
+                check_writable(self._save_folder(group))
                 check_replaceable(self._save_folder(group), "--save")
                 check_no_input(self._save_folder(group), [locate(self.start)], "--save")
         if self.multi_head:
             for number, group in enumerate(groups, 1):
-                names = ", ".join(task.task.name for task in group)
-                err.print(f"encoder {number} of {len(groups)}: {names}")
-        results = self._train(model, groups, protocol)
+                err.print(f"encoder {number} of {len(groups)}: {_names(group)}")
+        with claimed(self.save, option="--save") if self.save else nullcontext():
+            results = self._train(model, groups, protocol)
         if self.out:
             scores.write(self.out, results)
         if self.json:
@@ -122,6 +129,10 @@ class Finetune(Command):
         if self.multi_head:
             return "multi-head"
         return "supervised" if self.from_scratch else "fine-tuning"
+
+
+def _names(tasks: Sequence[OpenedTask]) -> str:
+    return ", ".join(task.task.name for task in tasks)
 
 
 def _folder_name(tasks: Sequence[OpenedTask]) -> str:

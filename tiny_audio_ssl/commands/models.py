@@ -88,19 +88,18 @@ def about(name: str) -> dict[str, Any]:
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
-    table = Table(caption="probe mean: accuracy of linear probes; the card in the folder has each")
-    columns = ("parameters", "multiply-adds", "front-end", "embedding size", "kB", "probe mean")
+    table = Table(caption="multiply-adds of 0.975 s: encoder + front-end; size of the embedding")
+    columns = ("parameters", "multiply-adds", "size", "kB", "probe mean")
     table.add_column("name", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
-    table.add_column("license")
+    table.add_column("license", no_wrap=True)
     for model in found:
         cost, mean = model["multiply_adds"], model["probe_mean"]
         table.add_row(
             model["name"],
             f"{model['parameters']:,}",
-            f"{cost['encoder']:,}",
-            f"{cost['frontend']:,}",
+            f"{cost['encoder'] / 1e6:.1f} + {cost['frontend'] / 1e6:.1f} M",
             f"{model['embedding_dim']:,}",
             f"{model['kilobytes']:.0f}",
             "-" if mean is None else f"{mean:.3f}",

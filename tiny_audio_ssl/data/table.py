@@ -56,6 +56,11 @@ def read_table(path: Path) -> tuple[list[str], list[Row]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(_lines(csv.reader(file, strict=True)))
     except (UnicodeDecodeError, csv.Error) as error:
+        if "field limit" in str(error):
+            raise TableError(
+                f"a cell has more than {csv.field_size_limit():,} characters",
+                "leave that column out",
+            ) from error
         raise TableError(
             f"not a CSV in UTF-8 ({error})", "save it as one (in Excel: CSV UTF-8)"
         ) from error
@@ -190,6 +195,6 @@ def _seconds(cells: Mapping[str, str], columns: Mapping[str, float]) -> float | 
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return math.nan if "_" in text else float(text)  # Python reads 1_5 as 15
     except ValueError:
         return math.nan

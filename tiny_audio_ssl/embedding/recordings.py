@@ -17,6 +17,7 @@ from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import Skipped, open_corpora
 from tiny_audio_ssl.embedding.embedder import Embedder, Floats, Span, embed_spans, load, spans
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.utils.ownership import check_target
 from tiny_audio_ssl.utils.text import inert_path
@@ -102,7 +103,11 @@ def write(
         with atomic_file(target) as work:
             _write_parquet(work, embedder, recordings, wanted, **kw)
         return
-    with atomic_file(target.with_suffix(".csv")) as table, atomic_file(target) as work:
+    with (
+        claimed_target(target),  # or the table would be another process's
+        atomic_file(target.with_suffix(".csv")) as table,
+        atomic_file(target) as work,
+    ):
         _write_npy(work, embedder, recordings, wanted, **kw)
         _write_rows(table, recordings, wanted)
 

@@ -67,7 +67,11 @@ def describe(
         "embedding_dim": encoder.embedding_dim,
         "frontend": asdict(frontend),
         "encoder": asdict(encoder.config)
-        | {"parameters": parameter_count(encoder), "multiply_adds": multiply_adds(encoder, mel)},
+        | {
+            "parameters": parameter_count(encoder),
+            "multiply_adds": multiply_adds(encoder, mel),
+            "learned_dim": encoder.learned_dim,
+        },
         "checkpoint": {
             "model_sha256": checkpoint.sha256,
             "task": checkpoint.run.get("task"),
@@ -112,6 +116,15 @@ def entry(
             for name, size in zip(heads.output_names(found_heads), sizes, strict=True)
         ],
     }  # fmt: skip
+
+
+def learned_dim(content: Mapping[str, Any]) -> int | None:
+    """Return the size of the first part of an embedding, which the weights decide.
+
+    None if the manifest does not say, as those of older versions do not.
+    """
+    found: int | None = content.get("encoder", {}).get("learned_dim")
+    return found
 
 
 def versions(forms: Sequence[Form]) -> dict[str, str]:

@@ -43,6 +43,7 @@ def write_model_folder(
     more_facts: Mapping[str, Any] | None = None,
     sections: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
+    readout: Sequence[str] = (),
 ) -> float:
     """Write the last checkpoint of a run as the model folder `out`.
 
@@ -53,13 +54,14 @@ def write_model_folder(
         more_facts: for config.json, besides those that the checkpoint tells.
         sections: of the card, in Markdown, between training and limits.
         files: texts of other files in the folder, by name.
+        readout: parts of the embedding, instead of those of the run.
 
     Returns the signal-to-noise ratio in dB of the embeddings by the float16 weights, on built-in
     sounds.
 
     Raises `UserError`: no checkpoint, something else at `out`, embeddings that differ too much.
     """
-    loaded = checkpoint.load(run)
+    loaded = checkpoint.load(run, readout)
     checkpoint.check_replaceable(out)
     texts = dict(files or {})
     facts = {"name": name, "license": license, **_facts(loaded.model), **(more_facts or {})}

@@ -126,13 +126,19 @@ def read(file: Path) -> dict[str, Any]:
     raise UserError(unreadable(file, found, f"format {FORMAT} with seeds {list(SEEDS)}", content))
 
 
-def differences(found: Outputs, expected: Mapping[str, Any]) -> list[str]:
-    """Return a line for each output that is further from the record than its limits allow."""
+def differences(
+    found: Outputs, expected: Mapping[str, Any], learned_dim: int | None = None
+) -> list[str]:
+    """Return a line for each output that is further from the record than its limits allow.
+
+    `learned_dim`: as `manifest.learned_dim` returns it. That part of an embedding is compared by
+    itself, too, as exports do: see `parity.compare_kinds`.
+    """
     limits, wrong = expected["limits"], []
     for name, rows in expected["outputs"].items():
         then, now = torch.tensor(rows), torch.from_numpy(found[name])
         if name == EMBEDDING:
-            snr_db = compare(now, then, limits["min_snr_db"]).snr_db
+            snr_db = compare(now, then, limits["min_snr_db"], learned_dim).snr_db
             if not snr_db >= limits["min_snr_db"]:  # nor is NaN
                 wrong.append(
                     f"gives other embeddings of the reference clips than when it was exported "

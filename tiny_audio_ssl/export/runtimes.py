@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tiny_audio_ssl.audio.waveform import check
+from tiny_audio_ssl.audio.waveform import as_waveform
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.forms import FORMATS
@@ -25,20 +25,20 @@ _executorch_process: dict[str, int] = {}  # "id": of the process that started it
 
 
 def open_artifact(path: Path, threads: int | None = None) -> Run:
-    """Return a function from the artifact's input (float32, C order) to embeddings [B, D]; its
-    other outputs are left out. See `open_outputs`.
+    """Return a function from the artifact's input, floats, to embeddings [B, D]; its other outputs
+    are left out. See `open_outputs`.
 
-    The function raises `UserError` for NaN and infinity, and for waveforms [B, samples] that
-    `audio.waveform.check` refuses.
+    The function raises `UserError` for what is not floats, NaN and infinity, and for waveforms
+    [B, samples] that `audio.waveform.as_waveform` refuses.
     """
     run_all = open_outputs(path, threads)
 
     def run(inputs: np.ndarray) -> np.ndarray:
-        if inputs.ndim == 2:
-            check(inputs, "[batch, samples]")
-        elif not np.isfinite(inputs).all():
-            raise UserError(f"{path}: NaN or infinity in its input; expected finite numbers")
-        return run_all(inputs)[0]
+        if np.ndim(inputs) == 2:
+            inputs = as_waveform(inputs, "[batch, samples]")
+        elif not np.issubdtype(inputs.dtype, np.floating) or not np.isfinite(inputs).all():
+            raise UserError(f"{path}: its input has integers, NaN or infinity; expected floats")
+        return run_all(np.ascontiguousarray(inputs, np.float32))[0]
 
     return run
 

@@ -60,7 +60,7 @@ def verify(path: str | Path) -> VerifyResult:
     sound = [entry for entry in entries if entry["file"] not in problems]
     if sound and reference.REFERENCE not in problems:
         expected = reference.read(folder / reference.REFERENCE)
-        problems |= _run(folder, sound, expected)
+        problems |= _run(folder, sound, expected, manifest.learned_dim(content))
     return VerifyResult(folder, tuple(entry["file"] for entry in entries), tuple(problems.values()))
 
 
@@ -78,7 +78,9 @@ def _stored(folder: Path, content: Any, entries: Sequence[Any]) -> dict[str, str
     return problems
 
 
-def _run(folder: Path, entries: Sequence[Any], expected: Any) -> dict[str, str]:
+def _run(
+    folder: Path, entries: Sequence[Any], expected: Any, learned_dim: int | None
+) -> dict[str, str]:
     """Run the artifacts; return a line for each that behaves differently, by name."""
     problems = {}
     waiting = list(entries)
@@ -89,7 +91,7 @@ def _run(folder: Path, entries: Sequence[Any], expected: Any) -> dict[str, str]:
                 path, name = folder / entry["file"], entry["file"]
                 try:
                     found = pool.submit(_runner(entry), path, entry).result()
-                    wrong = reference.differences(found, expected[name])
+                    wrong = reference.differences(found, expected[name], learned_dim)
                 except UserError as error:
                     problems[name] = str(error)
                 except BrokenProcessPool:

@@ -24,6 +24,7 @@ reply_validation    which replies count
 strategies          Flower's strategies by name
 global_model        the server's model and its checkpoints
 client_log          clients.jsonl
+run_files           the names of these files, and Flower's logs
 
 simulate            many clients on one machine
 loopback            a real deployment on one machine

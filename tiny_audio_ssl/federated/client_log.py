@@ -8,9 +8,8 @@ from pathlib import Path
 
 from tiny_audio_ssl.federated.counting_grid import CountingGrid
 from tiny_audio_ssl.federated.reply_validation import AcceptedReply, RefusedReply
+from tiny_audio_ssl.federated.run_files import CLIENTS
 from tiny_audio_ssl.utils.files import atomic_file, explained
-
-CLIENTS = "clients.jsonl"
 
 
 class ClientLog:

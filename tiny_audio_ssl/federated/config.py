@@ -30,6 +30,7 @@ from tiny_audio_ssl.utils.ranges import (
     Range,
     checked_number,
 )
+from tiny_audio_ssl.utils.written_by import unreadable
 
 Value = bool | int | float | str  # the types that a run config can hold
 StrategyName = Literal["fedavg", "fedprox", "fedadam", "trimmed-mean", "median", "krum"]
@@ -266,11 +267,15 @@ class FederatedConfig:
 
     @classmethod
     def from_run_config(cls, found: Mapping[str, Any]) -> FederatedConfig:
-        """Read Flower's run config. Raises `UserError` for an unknown key, listing the known."""
+        """Read Flower's run config. Raises `UserError` for an unknown key, listing the known.
+
+        Flower itself refuses keys that the app's pyproject.toml does not have. So an unknown one is
+        from the app of another version.
+        """
         if unknown := sorted(set(found) - set(KEYS)):
-            raise UserError(
-                f"run config: {', '.join(unknown)} not known; the keys are {', '.join(KEYS)}"
-            )
+            listed = f"{', '.join(unknown)} not known"
+            reads = f"the keys {', '.join(KEYS)}"
+            raise UserError(unreadable("run config of the Flower app", listed, reads))
         return cls(**{KEYS[key]: value for key, value in found.items()})
 
     def run_config(self) -> dict[str, Value]:

@@ -6,6 +6,7 @@ A round ends with a checkpoint in the library's own format, whose step is the ro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,10 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import model_vectors
 from tiny_audio_ssl.federated.config import MODEL_SETTINGS, FederatedConfig
 from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
+from tiny_audio_ssl.federated.privacy import Spent
+from tiny_audio_ssl.federated.privacy_ledger import spent_by_start
 from tiny_audio_ssl.federated.recordings import open_recordings
+from tiny_audio_ssl.federated.run_files import LISTS
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -60,6 +64,7 @@ class Progress:
     down_bytes: int = 0
     best_round: int | None = None
     best_loss: float | None = None
+    spent_before: list[Spent] | None = None  # by the runs that this one started from
 
 
 class GlobalModel:
@@ -93,7 +98,8 @@ class GlobalModel:
             raise UserError('no folder for the run; name one with out="/folder/of/the/run"')
         if config.resume:
             return cls._resumed(config)
-        make_room(run, [config.source, config.server_data, config.start], "resume=true", "out")
+        inputs = [config.source, config.server_data, config.start]
+        make_room(run, inputs, "resume=true", "out", LISTS)
         pretrain, recordings = config.pretrain(), open_recordings(config.server_data, config)
         start = checkpoint.load(config.start) if config.start else None
         if start:
@@ -109,6 +115,7 @@ class GlobalModel:
         elif not has_heads:
             learner.fit_pretext(pretrain, model, pretext, recordings)
         made = cls(config, pretrain, model, pretext, recordings)
+        made.progress.spent_before = spent_by_start(start) if start else None
         if not config.start or config.norm == "local":
             made.update_batch_norm()
         contents = recordings.contents()
@@ -122,6 +129,9 @@ class GlobalModel:
         then = start.run.get("federated")
         if then is None:
             raise UserError(f"{config.out}: not a federated run; name it as start, with a new out")
+        kept = start.progress["federated"]
+        _check_known(start.folder, then, FederatedConfig)
+        _check_known(start.folder, kept, Progress)
         now = asdict(config)
         if other := [k for k in now if k not in CHANGEABLE and now[k] != then.get(k)]:
             listed = ", ".join(f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in other)
@@ -133,10 +143,8 @@ class GlobalModel:
         recordings = open_recordings(config.server_data, config)
         _check_server_recordings(config, recordings)
         made = cls(config, pretrain, start.model, pretext, recordings)
-        known = {field.name for field in fields(Progress)}
-        kept = {k: v for k, v in start.progress["federated"].items() if k in known}
-        kept.setdefault("rounds_learned", kept.get("releases", 0))  # as older versions counted them
-        made.progress = Progress(**kept)
+        learned = kept.get("releases", 0)  # as older versions counted them
+        made.progress = Progress(**{"rounds_learned": learned, **kept})
         moments = checkpoint.within(tensors, "server.")
         made.strategy_state = {name: tensor.numpy() for name, tensor in moments.items()}
         return made
@@ -232,6 +240,13 @@ class _WaveformStep(nn.Module):
 
     def forward(self, clips: Tensor) -> None:
         self.learner.forward(clips, VALIDATION, 0)
+
+
+def _check_known(folder: Path, found: Mapping[str, Any], kind: type[Any]) -> None:
+    """Raise `CheckpointError` for names that `kind` does not have: a newer version's."""
+    if unknown := sorted(found.keys() - {field.name for field in fields(kind)}):
+        reason = f"of its federated run, {', '.join(unknown)} not known"
+        raise checkpoint.misfit(folder, UserError(reason))
 
 
 def _check_server_recordings(config: FederatedConfig, recordings: Recordings) -> None:

@@ -24,9 +24,15 @@ from tiny_audio_ssl.federated.credentials import (
 )
 from tiny_audio_ssl.federated.processes import HOST, FlowerHome, free_port
 from tiny_audio_ssl.federated.recordings import AUDIO, CANNOT_TAKE_PART
+from tiny_audio_ssl.federated.run_files import (
+    begin_logs,
+    check_logs,
+    logs_of,
+    run_log,
+    superlink_log,
+    supernode_log,
+)
 from tiny_audio_ssl.federated.simulate import (
-    FLOWER_LOG,
-    LOGS,
     Report,
     check_run_folder,
     claimed_launch,
@@ -50,14 +56,17 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
     open_corpus(config.server_data)
     for folder in audio:
         open_corpus(folder)
-    log, logs = Path(config.out) / FLOWER_LOG, Path(config.out) / LOGS
-    with claimed_launch(Path(config.out)), deployment(logs) as place:
-        for old in (log, *logs.glob("*.log")):
-            old.unlink(missing_ok=True)
+    run = Path(config.out)
+    check_logs(run, len(audio))
+    log, logs = run_log(run), logs_of(run)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(claimed_launch(run))
+        begin_logs(run, len(audio))
+        place = stack.enter_context(deployment(logs))
         for folder in audio:
             place.add_supernode(folder)
         app = place.home.run_app(config, log)
-        report_rounds(app.poll, Path(config.out), report)
+        report_rounds(app.poll, run, report)
     try:
         return finished_run(config, log)
     except UserError as error:
@@ -107,7 +116,7 @@ class Deployment:
 
     def supernode_log(self, number: int) -> Path:
         """Return the log file of the SuperNode that was added as number 0, 1, ..."""
-        return self.logs / f"supernode-{number}.log"
+        return supernode_log(self.logs, number)
 
     def _register(self, public: Path) -> None:
         command = ["flwr", "supernode", "register", str(public), processes.CONNECTION]
@@ -137,4 +146,4 @@ def _start_superlink(
     options: list[str | Path] = ["--enable-supernode-auth"]
     options += ["--ssl-certfile", credentials.certificate, "--ssl-keyfile", credentials.key]
     options += ["--ssl-ca-certfile", credentials.authority]
-    return processes.start_superlink(home, logs / "superlink.log", *options, port=port)
+    return processes.start_superlink(home, superlink_log(logs), *options, port=port)

@@ -90,17 +90,32 @@ class CentralPrivacy:
         )
 
 
-def epsilon(config: FederatedConfig, releases: int) -> float:
+Spent = tuple[float, int]  # noise multiplier as the accountant takes it, and releases
+
+
+def accounted_noise(privacy: str, noise_multiplier: float) -> float:
+    """Return the noise multiplier for the accountant: 0 without privacy.
+
+    Local: two possible updates of a client may differ by twice the clipping norm.
+    """
+    return noise_multiplier / {"none": math.inf, "local": 2}.get(privacy, 1)
+
+
+def epsilon(config: FederatedConfig, releases: int, before: Sequence[Spent] = ()) -> float:
     """Return the epsilon spent after so many releases, by Renyi accounting, for `config.delta`.
 
     Releases are counted by `PrivacyLedger`. Central: all rounds, for a client whose update is
     present or zero in each, as the draw of clients is no secret (it follows from the seed). Local:
-    the updates that one client was asked for, whatever its recordings; two possible updates may
-    then differ by twice the clipping norm.
+    the updates that one client was asked for, whatever its recordings.
+
+    `before`: what `spent_by_start` returns. Infinite if updates without noise are among it.
     """
-    if releases == 0:
+    now = (accounted_noise(config.privacy, config.noise_multiplier), releases)
+    spent = [(noise, count) for noise, count in (*before, now) if count]
+    if not spent:
         return 0.0
-    multiplier = config.noise_multiplier / (2 if config.privacy == "local" else 1)
+    if not all(noise for noise, _ in spent):
+        return math.inf
     accountant = require("opacus.accountants", "federated").RDPAccountant()
-    accountant.history = [(multiplier, 1.0, releases)]
+    accountant.history = [(noise, 1.0, count) for noise, count in spent]
     return float(accountant.get_epsilon(delta=config.delta))

@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-LEDGER = "privacy.jsonl"
+from tiny_audio_ssl.federated.privacy import Spent, accounted_noise
+from tiny_audio_ssl.federated.run_files import LEDGER
+from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.utils.files import atomic_file, explained
 
 
 class PrivacyLedger:
@@ -32,6 +35,7 @@ class PrivacyLedger:
         self.path = run / LEDGER
         self.asked: dict[str, int] = {}  # updates by node id
         self._clock = 0  # of `ask`
+        self._unfinished = False  # whether the file's last line is cut
         self._connected: dict[str, int] = {}  # time at which a node was first connected
         self._alive: dict[str, int] = {}  # time at which it last connected or answered
         lines = self._lines()
@@ -58,13 +62,23 @@ class PrivacyLedger:
             self._connected.setdefault(node, self._clock)
             self._alive.setdefault(node, self._clock)
         asked = {name: self._so_far(name) + 1 for name in map(str, node_ids)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps({"round": number, "asked": asked}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with explained(self.path):
+            self._append({"round": number, "asked": asked})
         self.asked |= asked
         self._rounds += 1
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._unfinished:
+            whole = self._lines()
+            with atomic_file(self.path) as work:
+                work.write_text("".join(json.dumps(one) + "\n" for one in whole))
+        self._unfinished = True  # until it is on the disk
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._unfinished = False
 
     def note_answers(self, node_ids: Iterable[int]) -> None:
         """Note which nodes answered, and are thus still there."""
@@ -78,12 +92,32 @@ class PrivacyLedger:
         return max(gone, default=0)
 
     def _lines(self) -> list[dict[str, Any]]:
-        """Read the lines; drop a last one that a killed process did not finish, as nothing was
+        """Read the lines, but for a last one that a killed process did not finish, as nothing was
         sent before it was."""
         if not self.path.is_file():
             return []
         lines = self.path.read_text().splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):
+            self._unfinished = True
             lines.pop()
-            self.path.write_text("".join(lines))
         return [json.loads(line) for line in lines]
+
+
+def spent_by_start(start: Checkpoint) -> list[Spent]:
+    """Return what the run of a checkpoint has spent, and the runs that it started from.
+
+    Devices are not known from one run to the next. So those of all these runs count as the same,
+    and what was asked of the busiest in each adds up. All rounds of the run count, also those after
+    the checkpoint. A federated run without privacy has spent updates without noise.
+    """
+    settings, progress = start.run.get("federated"), start.progress.get("federated")
+    if settings is None or progress is None:
+        return []
+    before = [(noise, count) for noise, count in progress.get("spent_before") or ()]
+    kind = settings["privacy"]
+    count = progress["round"]
+    if kind != "none":
+        ledger = PrivacyLedger(start.folder.parents[1], progress["round"])
+        asked = ledger.most_of_a_client if kind == "local" else ledger.rounds
+        count = max(progress["releases"], asked)
+    return [*before, (accounted_noise(kind, settings["noise_multiplier"]), count)]

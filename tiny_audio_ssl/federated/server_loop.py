@@ -75,6 +75,11 @@ class Federation:
         config, progress = self.config, self.model.progress
         if progress.round == 0:
             self.model.save({}, None)
+        if config.privacy != "none" and progress.spent_before:
+            self.log(
+                f"epsilon includes what {config.start} and the runs behind it have spent: their "
+                "devices may be the same"
+            )
         self.client_log.drop_after(progress.round)
         with MetricsLog(Path(config.out), progress.round, config.rounds, show=False) as log:
             while progress.round < config.rounds:
@@ -230,7 +235,9 @@ class Federation:
         if replies.loss is not None:
             metrics["train/loss"] = replies.loss
         if config.privacy != "none":
-            metrics["privacy/epsilon"] = privacy.epsilon(config, progress.releases)
+            metrics["privacy/epsilon"] = privacy.epsilon(
+                config, progress.releases, progress.spent_before or ()
+            )
             metrics["privacy/clipping_norm"] = self.privacy.clipping_norm
         return metrics
 

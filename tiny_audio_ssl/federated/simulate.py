@@ -15,14 +15,20 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import backends, processes
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.recordings import partition_sizes
+from tiny_audio_ssl.federated.run_files import (
+    LISTS,
+    begin_logs,
+    check_logs,
+    logs_of,
+    run_log,
+    superlink_log,
+)
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.training.new_run import make_room
 from tiny_audio_ssl.utils.claim import CLAIM, claimed
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.ranges import COUNT, checked_number
 
-FLOWER_LOG = "flower.log"  # in the run's folder
-LOGS = "logs"  # of Flower's other processes, in the run's folder
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -45,18 +51,18 @@ def simulate(
     open_corpus(config.server_data)
     partition_sizes(config)
     backends.make_fabric(config)
-    log = run / FLOWER_LOG
+    log = run_log(run)
     federation = {
         "num-supernodes": config.clients,
         "client-resources-num-cpus": 1,
         "init-args-num-cpus": (os.cpu_count() or 1) if workers is None else workers,
     }
     with claimed_launch(run), processes.flower_home() as home:
-        log.unlink(missing_ok=True)
+        begin_logs(run)
         port = processes.free_port()
         home.connect(port)
         processes.start_superlink(
-            home, run / LOGS / "superlink.log", "--insecure", "--simulation", port=port
+            home, superlink_log(logs_of(run)), "--insecure", "--simulation", port=port
         )
         app = home.run_app(config, log, federation)
         report_rounds(app.poll, run, report)
@@ -71,8 +77,9 @@ def _require_ray() -> None:
 def check_run_folder(config: FederatedConfig) -> None:
     """Raise the server's `UserError` about the run's folder before anything is started."""
     run = Path(config.out)
+    check_logs(run)
     if not config.resume:
-        make_room(run, [config.source, config.server_data, config.start], "--resume")
+        make_room(run, [config.source, config.server_data, config.start], "--resume", also=LISTS)
     elif not (run / "last").exists():
         raise UserError(f"{run}: no run there to continue; leave out --resume")
 

@@ -13,6 +13,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
@@ -56,7 +57,8 @@ def download(text: str) -> Path:
     Raises `HubError`: no such model, revision or file; no network; a file that is truncated, or not
     the one of which config.json has the hash.
     """
-    reference, hub = Reference.parse(text), require("huggingface_hub", EXTRA)
+    reference = Reference.parse(text)
+    hub, errors = _library()
     revision, files = reference.revision, []
     try:
         for name in FILES:
@@ -65,7 +67,7 @@ def download(text: str) -> Path:
             )
             files.append(Path(found))
             revision = files[0].parent.name  # the commit, for all files to be of one
-    except (OSError, ValueError, hub.errors.HTTPError) as error:
+    except (OSError, ValueError, errors.HTTPError) as error:
         raise HubError(f"{text}: {_reason(error)}") from error
     _check_hash(text, *files)
     return files[0].parent
@@ -80,7 +82,7 @@ def upload(folder: Path, repository: str, private: bool = False) -> str:
 
     Raises `HubError`: not a repository's name, no permission, no network.
     """
-    hub = require("huggingface_hub", EXTRA)
+    hub, errors = _library()
     repository = Reference.parse(f"{SCHEME}{repository.removeprefix(SCHEME)}").repository
     try:
         api = hub.HfApi(endpoint=_endpoint())
@@ -88,9 +90,13 @@ def upload(folder: Path, repository: str, private: bool = False) -> str:
         api.upload_folder(
             repo_id=repository, folder_path=folder, commit_message="Upload by tiny-audio-ssl"
         )
-    except (OSError, ValueError, hub.errors.HTTPError) as error:
+    except (OSError, ValueError, errors.HTTPError) as error:
         raise HubError(f"{repository}: not uploaded; {_reason(error)}") from error
     return str(made)
+
+
+def _library() -> tuple[ModuleType, ModuleType]:
+    return require("huggingface_hub", EXTRA), require("huggingface_hub.errors", EXTRA)
 
 
 def _endpoint() -> str | None:
@@ -99,7 +105,7 @@ def _endpoint() -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    errors = require("huggingface_hub", EXTRA).errors
+    _, errors = _library()
     if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
         return (
             "the hub can't be reached, and the model is not in the cache; connect to the network "
@@ -117,6 +123,8 @@ def _reason(error: Exception) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return "the hub wants a token that may do this; log in with `hf auth login`"
+    if "Consistency check failed" in str(error):
+        return "the download ended before all of a file had come; try again"
     return f"the hub or its library says: {str(error).strip().splitlines()[0][:200]}"
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tiny_audio_ssl.bench.rows import Row
+from tiny_audio_ssl.bench.saved_rows import read_saved
 from tiny_audio_ssl.bench.settings import HOST
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 
 BENCH = "bench.csv"  # in the export folder, written by `bench RUN/export --csv FILE`
@@ -76,19 +75,12 @@ def read_export(folder: Path, model_sha256: str, timings: Sequence[Row] = ()) ->
     return Exported([*eager, *made], notes)
 
 
-def _bench(folder: Path) -> list[dict[str, Any]]:
+def _bench(folder: Path) -> list[dict[str, str]]:
     path = folder / BENCH
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    if not rows or not {"artifact", "p50_ms", "p90_ms", "device", "threads", "runs"} <= set(
-        rows[0]
-    ):
-        raise UserError(
-            f"{path}: it has no times; write it again with "
-            f"tiny-audio-ssl bench {folder} --csv {path}"
-        )
+    again = f"write it again with tiny-audio-ssl bench {folder} --csv {path}"
+    rows = read_saved(path, ("artifact", "device", "threads", "runs"), ("p50_ms", "p90_ms"), again)
     return [row for row in rows if row.get("target", HOST) == HOST] or rows
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from tiny_audio_ssl.embedding.embedder import Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
-from tiny_audio_ssl.utils.files import atomic_folder
+from tiny_audio_ssl.utils.claim import claimed_target
+from tiny_audio_ssl.utils.files import atomic_folder, check_writable
 from tiny_audio_ssl.utils.ownership import check_no_input, has_mark, mark
 
 CONFIG = "projector_config.pbtxt"
@@ -25,6 +26,7 @@ def check_out(folder: Path, inputs: Iterable[str | Path] = ()) -> None:
             f"{folder}: there already, and not written by this command, so it is not replaced; "
             "name another folder with --projector"
         )
+    check_writable(folder)
 
 
 def write(folder: Path, labeled: Sequence[tuple[OpenedTask, Sequence[tuple[str, Floats]]]]) -> None:
@@ -36,7 +38,10 @@ def write(folder: Path, labeled: Sequence[tuple[OpenedTask, Sequence[tuple[str, 
     from torch.utils.tensorboard import SummaryWriter
 
     check_out(folder)
-    with atomic_folder(folder, replaces=_written(folder)) as work:
+    with (
+        claimed_target(folder, "--projector"),
+        atomic_folder(folder, replaces=_written(folder)) as work,
+    ):
         with SummaryWriter(str(work)) as board:
             for task, embeddings in labeled:
                 rows = [

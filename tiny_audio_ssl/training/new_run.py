@@ -34,7 +34,13 @@ def is_first_process() -> bool:
     return not any(int(os.environ.get(name) or 0) for name in variables)
 
 
-def make_room(run: Path, inputs: Iterable[str | Path], resume: str, option: str = "--out") -> None:
+def make_room(
+    run: Path,
+    inputs: Iterable[str | Path],
+    resume: str,
+    option: str = "--out",
+    also: Iterable[str] = (),
+) -> None:
     """Prepare the folder of a new run.
 
     What a run left that ended before its first checkpoint with trained weights is given up.
@@ -42,6 +48,7 @@ def make_room(run: Path, inputs: Iterable[str | Path], resume: str, option: str 
     Args:
         inputs: files and folders that the run reads.
         resume: how to resume a run, for the message.
+        also: names of files that this kind of run writes besides `WRITTEN`.
 
     Raises `UserError`: a run is there already, or files that no run wrote, by a name of ours.
     """
@@ -50,7 +57,7 @@ def make_room(run: Path, inputs: Iterable[str | Path], resume: str, option: str 
             f"{run}: holds a run already. Go on with it by {resume}, or name another folder with "
             f"{option}"
         )
-    there = [name for name in WRITTEN if os.path.lexists(run / name)]
+    there = [name for name in (*WRITTEN, *also) if os.path.lexists(run / name)]
     inputs = [given for given in inputs if given]
     for name in there:
         check_no_input(run / name, inputs, option)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,14 +25,16 @@ DEAD_OWNER_S = 10.0
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, name: str = CLAIM) -> Iterator[None]:
+def claimed(folder: Path, name: str = CLAIM, option: str = "--out") -> Iterator[None]:
     """Hold a folder that grows, such as a run's, while the block runs. It is made if need be.
+
+    `option`: the option that names the folder, for the message.
 
     Raises `UserError` if another process, or thread, holds it.
     """
     made = not folder.exists()
     try:
-        with _held(folder / name, folder):
+        with _held(folder / name, folder, option):
             yield
     finally:
         if made:
@@ -40,18 +43,18 @@ def claimed(folder: Path, name: str = CLAIM) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def claimed_target(target: Path) -> Iterator[None]:
-    """Hold a folder that will appear whole, such as an export's, while the block runs.
+def claimed_target(target: Path, option: str = "--out") -> Iterator[None]:
+    """Hold a file or folder that will appear whole, such as an export's, while the block runs.
 
     The claim is beside it. Raises `UserError` if another process, or thread, holds it.
     """
     place = target.resolve()
-    with _held(place.parent / f".{place.name}{CLAIM}", target):
+    with _held(place.parent / f".{place.name}{CLAIM}", target, option):
         yield
 
 
 @contextlib.contextmanager
-def _held(file: Path, folder: Path) -> Iterator[None]:
+def _held(file: Path, folder: Path, option: str) -> Iterator[None]:
     lock = FileLock(file, timeout=0, thread_local=False)
     with explained(folder):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +62,8 @@ def _held(file: Path, folder: Path) -> Iterator[None]:
             _acquire(lock, file)
         except Timeout:
             raise UserError(
-                f"{folder}: in use by {_owner(file)}; wait until it ends, or name another folder "
-                "with --out"
+                f"{folder}: in use by {_owner(file)}; wait until it ends, or name another place "
+                f"with {option}"
             ) from None
     try:
         with explained(folder):
@@ -80,6 +83,18 @@ def _acquire(lock: FileLock, file: Path) -> None:
         if not _is_dead(file):
             raise
         lock.acquire(timeout=DEAD_OWNER_S)
+    while not _is_there(lock):  # an owner has removed the file since we opened it
+        lock.release()
+        lock.acquire()
+
+
+def _is_there(lock: FileLock) -> bool:
+    """Tell whether the file that is locked is the one that others will find by its name."""
+    descriptor = lock._context.lock_file_fd  # filelock has no public way to it
+    try:
+        return os.path.samestat(os.fstat(descriptor or -1), os.stat(lock.lock_file))
+    except FileNotFoundError:
+        return False
 
 
 def _is_dead(file: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from tiny_audio_ssl.errors import UserError
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_OR_READ_ONLY = {*NO_SPACE, errno.EROFS}
+_LONGEST_PREFIX = 40  # characters of up to four bytes, of 255 bytes that a name may have
 # Errors of waiting for something else than a disk.
 _NOT_OF_A_DISK = (ConnectionError, ChildProcessError, InterruptedError, TimeoutError)
 # Libraries that write outside Python put the system's words into exceptions of their own.
@@ -91,7 +93,9 @@ def atomic_folder(target: Path, replaces: Iterable[str] | None = None) -> Iterat
     with explained(target):
         place = target.resolve()  # of a link, what it points to
         place.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        if replaces is not None:
+            _bring_back(place)
+        work = Path(tempfile.mkdtemp(prefix=_prefix(place.name), dir=place.parent))
         try:
             yield work
             for file in work.rglob("*"):
@@ -132,11 +136,18 @@ def _link(old: Path, new: Path) -> None:
         shutil.copy2(old, new, follow_symlinks=False)
 
 
+def _bring_back(place: Path) -> None:
+    """Put a folder back that a process was killed while exchanging, with what others put there."""
+    kept = sorted(place.parent.glob(glob.escape(_prefix(place.name) + "old.") + "*"))
+    if kept and not os.path.lexists(place):
+        os.rename(kept[-1], place)
+
+
 def _exchange(place: Path, work: Path) -> None:
     """Put the folder `work` in place of `place`, or leave `place` as it was."""
     old = None
     if place.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", dir=place.parent))
+        old = Path(tempfile.mkdtemp(prefix=_prefix(place.name) + "old.", dir=place.parent))
         os.rename(place, old)
     try:
         os.rename(work, place)
@@ -160,12 +171,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
         if place.exists() and not place.is_file():
             raise UserError(f"{target}: not a file; name a file to write")
         place.parent.mkdir(parents=True, exist_ok=True)
-        # Keep the suffix: writers such as numpy.save choose the format by it.
-        handle, name = tempfile.mkstemp(
-            prefix=f".{place.stem}.", suffix=place.suffix, dir=place.parent
-        )
-        os.close(handle)
-        work = Path(name)
+        work = _temporary(place, place.parent)
         try:
             yield work
             _sync(work)
@@ -174,6 +180,32 @@ def atomic_file(target: Path) -> Iterator[Path]:
         except BaseException:
             work.unlink(missing_ok=True)
             raise
+
+
+def check_writable(target: Path) -> None:
+    """Raise `UserError` unless a file or folder could be made at `target` now.
+
+    For before the work: nothing is left behind, and a disk may be full by the end of it.
+    """
+    with explained(target):
+        place = target.resolve()  # of a link, what it points to
+        with contextlib.suppress(FileNotFoundError):
+            place.lstat()  # a name that is too long, a file in place of a folder
+        parent = next(folder for folder in place.parents if folder.exists())
+        _temporary(place, parent).unlink()
+
+
+def _temporary(place: Path, folder: Path) -> Path:
+    """Make an empty file in `folder` with the suffix of `place`, by which writers such as
+    numpy.save choose the format."""
+    handle, name = tempfile.mkstemp(prefix=_prefix(place.stem), suffix=place.suffix, dir=folder)
+    os.close(handle)
+    return Path(name)
+
+
+def _prefix(name: str) -> str:
+    """Return how temporary names begin; not all of a long name, which would become too long."""
+    return f".{name[:_LONGEST_PREFIX]}."
 
 
 def write_rows(target: Path, rows: Iterable[Mapping[str, Any]]) -> None:

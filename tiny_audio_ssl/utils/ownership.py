@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.files import check_writable
 
 MARK = "tiny-audio-ssl"  # in pages and pictures, with the command that writes them
 HEAD_BYTES = 8192
@@ -23,7 +24,7 @@ def check_target(
     inputs: Iterable[str | Path] = (),
     option: str = "--out",
 ) -> None:
-    """Raise `UserError` if writing `target` would destroy something.
+    """Raise `UserError` if writing `target` would destroy something, or can't succeed.
 
     Args:
         is_ours: whether an existing file was written by an earlier run of the same kind. May raise
@@ -32,6 +33,7 @@ def check_target(
         option: the option that names the target, for the message.
     """
     check_no_input(target, inputs, option)
+    check_writable(target)
     if not os.path.lexists(target):
         return
     if target.exists() and not target.is_file():
@@ -53,6 +55,21 @@ def check_no_input(target: Path, inputs: Iterable[str | Path], option: str = "--
                 f"{target}: an input of this run ({given}), which is not replaced; name another "
                 f"place with {option}"
             )
+
+
+def check_distinct(outputs: Iterable[tuple[str, str]]) -> None:
+    """Raise `UserError` if two of a run's outputs would have one name, even where case is ignored.
+
+    `outputs`: what each is of, such as a task, and the name of its file or folder.
+    """
+    taken: dict[str, str] = {}
+    for about, name in outputs:
+        key = name.casefold()
+        if key in taken:
+            raise UserError(
+                f"{taken[key]!r} and {about!r} would both be saved as {name}; rename one of them"
+            )
+        taken[key] = about
 
 
 def same(one: Path, other: Path) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 import tiny_audio_ssl
 from tiny_audio_ssl import cli
+from tiny_audio_ssl.commands.finetune import Finetune
 from tiny_audio_ssl.evaluation.probing import scores
+from tiny_audio_ssl.utils.claim import claimed
 
 
 def test_command(run, tmp_path, capsys):
@@ -29,3 +32,21 @@ def test_command(run, tmp_path, capsys):
     assert "drop --from-scratch" in capsys.readouterr().out
     assert cli.run([*common, "--from-scratch"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["protocol"] == "supervised"
+
+
+def test_two_processes_into_one_folder(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Finetune, "_train", lambda *_: pytest.fail("trained"))
+    command = ["finetune", str(run), "--data", "builtin:4", "--group", "group", "--folds", "2"]
+    command += ["--save", str(tmp_path / "saved")]
+    with claimed(tmp_path / "saved"):
+        assert cli.run(command) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "saved: in use by process" in said and "name another place with --save" in said
+    assert not (tmp_path / "saved").exists()
+
+
+def test_a_place_that_can_not_be_written_is_told_before_sounds_are_read(run, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    command = ["finetune", str(run), "--data", "absent.csv", "--save", str(tmp_path / "file" / "x")]
+    assert cli.run(command) == 2
+    assert "cannot be written (Not a directory)" in " ".join(capsys.readouterr().err.split())

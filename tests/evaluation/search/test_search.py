@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -112,6 +113,20 @@ def test_other_settings_are_another_search(straight, capsys):
     said = capsys.readouterr().err
     assert "holds a search with other settings" in said and "--out" in said
     assert len(read(straight)) == 4
+
+
+@pytest.mark.parametrize("group", [None, "training"])
+def test_search_of_a_newer_version_is_not_continued(group, tmp_path):
+    search._keep_settings(tmp_path, CONFIG, [])
+    file = tmp_path / "settings.json"
+    content = json.loads(file.read_text())
+    content["versions"]["tiny-audio-ssl"] = "9.9.9"
+    (content[group] if group else content)["from_the_future"] = 1
+    file.write_text(json.dumps(content))
+    (tmp_path / "trials.csv").write_text("trial\n")
+    name = f"{group}.from_the_future" if group else "from_the_future"
+    with pytest.raises(UserError, match=f"{name} not known, written by tiny-audio-ssl 9.9.9; this"):
+        search.search(CONFIG, [], tmp_path, 1)
 
 
 def test_what_is_chosen_by_is_never_tested():

@@ -116,6 +116,7 @@ def save(
 def check_target(target: Path, tasks: Sequence[EvaluationTask]) -> None:
     """Raise `UserError` if the heads of these tasks can't be saved to `target`."""
     if target.suffix != SUFFIX:
+        ownership.check_distinct((task.name, file_name(task.name)) for task in tasks)
         for task in tasks:
             ownership.check_target(target / file_name(task.name), _is_head, option="--save-head")
         return

@@ -12,7 +12,7 @@ search that was killed continues to the same table as one that was not.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from tiny_audio_ssl.utils.claim import claimed
 from tiny_audio_ssl.utils.files import write_json
 from tiny_audio_ssl.utils.ownership import check_target, has_columns
 from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SEED, check_numbers, checked_number
+from tiny_audio_ssl.utils.written_by import unreadable
+from tiny_audio_ssl.version import __version__
 
 SETTINGS, TRIALS = "settings.json", "trials"
 
@@ -162,8 +164,14 @@ def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[OpenedTa
     path = folder / SETTINGS
     began = _began(folder)
     if began is None:
-        write_json(path, given)
+        write_json(path, given | {"versions": {"tiny-audio-ssl": __version__}})
         return
+    if unknown := _unknown(began, given):
+        raise UserError(
+            unreadable(path, f"{', '.join(unknown)} not known", f"the settings {', '.join(given)}",
+                       began)
+        )  # fmt: skip
+    began.pop("versions", None)
     names = [name for name in {**began, **given} if began.get(name) != given.get(name)]
     if names:
         listed = "; ".join(f"{n}: {began.get(n)!r}, now {given.get(n)!r}" for n in names)
@@ -171,6 +179,15 @@ def _keep_settings(folder: Path, config: SearchConfig, probes: Sequence[OpenedTa
             f"{folder}: holds a search with other settings: {listed}. Use the same settings to "
             "continue it, or another folder with --out"
         )
+
+
+def _unknown(found: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """Return the names in `found`, or in a group of settings in it, that are not `known`."""
+    names = [name for name in found if name not in known and name != "versions"]
+    for group, settings in known.items():
+        if isinstance(settings, dict) and isinstance(found.get(group), dict):
+            names += [f"{group}.{name}" for name in found[group] if name not in settings]
+    return names
 
 
 def _began(folder: Path) -> dict[str, Any] | None:

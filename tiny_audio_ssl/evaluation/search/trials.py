@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.pretext.configs.combined import Weights
 from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.utils.written_by import unreadable
 
 TABLE = "trials.csv"
 
@@ -56,11 +58,16 @@ def best(trials: Sequence[Trial]) -> Trial | None:
 
 
 def read(folder: Path) -> list[Trial]:
-    """Read the finished trials of a search."""
-    if not (folder / TABLE).exists():
+    """Read the finished trials of a search. Raises `UserError` for a table with other columns."""
+    path = folder / TABLE
+    if not path.exists():
         return []
-    with (folder / TABLE).open(newline="", encoding="utf-8") as file:
-        return [_trial_of(row) for row in csv.DictReader(file)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [_trial_of(row) for row in csv.DictReader(file)]
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        found = f"its trials can't be read ({type(error).__name__}: {error})"
+        raise UserError(unreadable(path, found, "the columns that it writes itself")) from error
 
 
 def write(folder: Path, tasks: Sequence[str], trials: Sequence[Trial]) -> None:
