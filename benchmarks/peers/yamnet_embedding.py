@@ -29,6 +29,7 @@ LOWEST_HZ, HIGHEST_HZ = 125.0, 7500.0
 PATCH, PATCH_HOP = 96, 48  # frames
 OFFSET = 0.001  # inside the logarithm
 EMBEDDING = "layer28/reduce_mean"
+PARAMETERS, MULTIPLY_ADDS = 3_700_000, 69_200_000  # of 0.96 s, as its authors give them
 
 
 class YAMNet(nn.Module):
@@ -48,6 +49,7 @@ class YAMNet(nn.Module):
             raise ValueError(f"weights {str(path)!r}; expected the path of a YAMNet .tflite file")
         self.register_buffer("filters", _filters(self.sample_rate))
         self.register_buffer("window", torch.hann_window(WINDOW))
+        self.published_size = (PARAMETERS, Path(path).stat().st_size, MULTIPLY_ADDS)
         self.interpreter = _interpreter(Path(path))
         (self.embedding,) = (
             one for one in self.interpreter.get_tensor_details() if one["name"].endswith(EMBEDDING)

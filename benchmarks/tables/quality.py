@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import fmean, median
+from statistics import median
 
 from tables.rows import ENCODERS, Row, accuracy, between, decimals, markdown, only, rows, where
 
@@ -139,23 +139,24 @@ def search_table() -> str:
     return markdown(["trial", *names, "validation", "test"], lines)
 
 
-def few_shot_mean(task: str, rule: str, limit: str, share: str) -> float:
-    """Return a share averaged over encoders and numbers of examples."""
-    return fmean(float(row[share]) for row in where("few_shot", task=task, rule=rule, limit=limit))
-
-
-def few_shot_unknown(task: str, limit: str) -> str:
-    """Return the share of taught sounds that are taken for unknown ones."""
-    return f"{100 * few_shot_mean(task, 'raw', limit, 'unknown'):.0f} %"
-
-
 def few_shot_table() -> str:
-    """Kinds of sound x limits: shares of correct, wrong and unknown answers."""
+    """Models x kinds of sound x ways to compare: shares with three examples."""
     lines = []
-    for task in dict.fromkeys(row["task"] for row in rows("few_shot")):
-        for limit in ("0.03", "0.05", "0.07", "0.1", "0.15", "0.25"):
-            shares = ("correct", "wrong", "unknown", "others_unknown")
-            means = [few_shot_mean(task, "raw", limit, share) for share in shares]
-            lines.append([task, limit, *(f"{100 * mean:.0f} %" for mean in means)])
-    header = ["taught sounds", "limit", "named correctly", "named wrongly", "unknown"]
-    return markdown([*header, "other sounds unknown"], lines)
+    for row in where("few_shot", examples="3"):
+        shares = [percent(row, name) for name in ("correct", "wrong", "others_unknown")]
+        best = [percent(row, f"{name}_at_80_unknown") for name in ("correct", "wrong")]
+        lines.append(
+            [row["model"], row["task"], row["way"], decimals(row["limit"], 2), *shares, *best]
+        )
+    header = ["encoder", "taught", "way to compare", "limit", "named rightly", "wrongly"]
+    at_80 = ["rightly, with 80 % of others unknown", "wrongly"]
+    return markdown([*header, "others unknown", *at_80], lines)
+
+
+def percent(row: Row, share: str) -> str:
+    """Return a share in percent, with its range over the draws where that is known."""
+    mean = f"{100 * float(row[share]):.0f} %"
+    if f"{share}_low_95" not in row:
+        return mean
+    low, high = (100 * float(row[f"{share}_{end}_95"]) for end in ("low", "high"))
+    return f"{mean} [{low:.0f}, {high:.0f}]"

@@ -6,6 +6,7 @@ import org.tinyaudiossl.demo.drawing.History
 import org.tinyaudiossl.encoder.ClipRecorder
 import org.tinyaudiossl.encoder.ClipStore
 import org.tinyaudiossl.encoder.Match
+import org.tinyaudiossl.encoder.Present
 import org.tinyaudiossl.encoder.Prototypes
 import org.tinyaudiossl.encoder.Teaching
 import org.tinyaudiossl.encoder.TinyAudioEncoder
@@ -50,6 +51,7 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
 
     private val recorder = ClipRecorder(clips, SAMPLE_RATE_HZ)
     private val microphone = Microphone(SAMPLE_RATE_HZ, ::hear) { onFailure(it) }
+    private val present = Present(maxOf(1, PRESENT_S * SAMPLE_RATE_HZ / encoder.hopSamples))
     private val lock = Any()
     private var teaching: Teaching? = null
 
@@ -58,6 +60,7 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
         if (listening) return
         listening = true
         encoder.reset() // what was heard before the break is another sound
+        present.reset()
         recorder.reset()
         microphone.start()
     }
@@ -86,8 +89,8 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
         if (keepsClips) recorder.push(pcm, count)
         for (found in encoder.push(pcm, count)) {
             history.addEmbedding(found.vector)
-            synchronized(lock) { teaching?.add(found.vector, level) }
-            match = sounds.nearest(found.vector)
+            synchronized(lock) { teaching?.add(found.learned, level) }
+            match = sounds.nearest(present.add(found.learned, level))
         }
         onHeard()
     }
@@ -110,5 +113,6 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
 
     companion object {
         const val SAMPLE_RATE_HZ = 16_000
+        private const val PRESENT_S = 2
     }
 }

@@ -28,6 +28,7 @@ data class Artifact(
     val embeddingDim: Int,
     val windowSamples: Int, // that an embedding has heard
     val state: List<State>, // of a stream
+    val learnedDim: Int = embeddingDim, // the first numbers, behind which are the log-mel's statistics
 ) {
     /** @throws ManifestException [found] is not the artifact: absent, cut short or altered. */
     fun check(found: File) {
@@ -63,6 +64,7 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
         const val FILE = "manifest.json"
         private val FORMAT_VERSIONS = 2..3 // they differ in the spelling of `license`, not read here
         private val LISTENING = listOf("stream", "waveform")
+        private const val MEL_STATISTICS = 4 // for each band: mean, deviation, maximum and change
         private val RUNTIMES = mapOf("onnx" to "onnxruntime", "executorch" to "executorch")
 
         /** @throws ManifestException [text] is no manifest, or one of another version. */
@@ -77,9 +79,10 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
                 )
             }
             val window = content.getInt("window_samples")
+            val statistics = statistics(content)
             Manifest(
                 content.getInt("sample_rate_hz"),
-                content.getJSONArray("artifacts").objects().map { artifact(it, window) },
+                content.getJSONArray("artifacts").objects().map { artifact(it, window, statistics) },
             )
         } catch (error: JSONException) {
             throw ManifestException("not a manifest: ${error.message}", error)
@@ -92,11 +95,19 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
             return parse(file.readText())
         }
 
-        private fun artifact(entry: JSONObject, window: Int): Artifact {
+        /** How many numbers at an embedding's end are statistics of the log-mel. */
+        private fun statistics(content: JSONObject): Int {
+            val parts = content.optJSONObject("encoder")?.optJSONArray("readout") ?: return 0
+            val bands = content.optJSONObject("frontend")?.optInt("bands") ?: 0
+            return if ((0 until parts.length()).any { parts.getString(it) == "mel" }) MEL_STATISTICS * bands else 0
+        }
+
+        private fun artifact(entry: JSONObject, window: Int, statistics: Int): Artifact {
             val input = entry.getJSONObject("input")
             val outputs = entry.getJSONArray("outputs").objects()
             val stream = entry.optJSONObject("stream")
             val format = entry.getString("format")
+            val dim = shape(outputs.first()).last().toInt()
             return Artifact(
                 file = entry.getString("file"),
                 sha256 = entry.getString("sha256"),
@@ -106,11 +117,12 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
                 inputKind = input.getString("kind"),
                 inputShape = shape(input),
                 outputs = outputs.map { it.getString("name") },
-                embeddingDim = shape(outputs.first()).last().toInt(),
+                embeddingDim = dim,
                 windowSamples = stream?.getInt("window_samples") ?: window,
                 state = stream?.getJSONArray("state")?.objects().orEmpty().map {
                     State(it.getString("input"), it.getString("output"), shape(it))
                 },
+                learnedDim = (dim - statistics).takeIf { it > 0 } ?: dim,
             )
         }
 

@@ -5,12 +5,16 @@ import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
-/** The nearest taught sound; [known]: as near as the threshold asks. */
+/** The nearest taught sound; [known]: near enough, and not nearly as near to another one. */
 data class Match(val name: String, val distance: Float, val known: Boolean)
 
 /**
  * Sounds taught by a few examples each: the nearest mean wins (Snell et al. 2017, arXiv 1703.05175,
- * equation 1), by cosine distance, 0..2. Embeddings are of one artifact, named by its SHA-256.
+ * equation 1), by cosine distance, 0..2. Embeddings are the learned parts of what one artifact
+ * gives ([Embedding.learned]); the artifact is named by its SHA-256.
+ *
+ * A sound is known if its distance is at most [threshold], and at most [MOST_OF_SECOND] of the
+ * distance to the second nearest. tiny_audio_ssl/embedding/taught_sounds.py does the same.
  *
  * Immutable: another thread may look for the nearest sound while one is taught.
  */
@@ -47,9 +51,10 @@ class Prototypes(
     /** Null as long as nothing was taught. */
     fun nearest(embedding: FloatArray): Match? {
         val there = unit(embedding)
-        val (name, distance) = means.mapValues { 1 - dot(there, it.value) }.minByOrNull { it.value }
-            ?: return null
-        return Match(name, distance, distance <= threshold)
+        val found = means.mapValues { 1 - dot(there, it.value) }.entries.sortedBy { it.value }
+        val (name, distance) = found.firstOrNull() ?: return null
+        val second = found.getOrNull(1)?.value ?: Float.POSITIVE_INFINITY
+        return Match(name, distance, distance <= threshold && distance <= MOST_OF_SECOND * second)
     }
 
     fun toJson(): String {
@@ -58,6 +63,7 @@ class Prototypes(
             sounds.put(name, JSONArray(vectors.map { JSONArray(it.map(Float::toDouble)) }))
         }
         return JSONObject()
+            .put("format", FORMAT)
             .put("artifact_sha256", artifactSha256)
             .put("threshold", threshold.toDouble())
             .put("sounds", sounds)
@@ -69,19 +75,22 @@ class Prototypes(
 
     companion object {
         /** Measured: benchmarks/results/few_shot.csv. */
-        const val DEFAULT_THRESHOLD = 0.07f
+        const val DEFAULT_THRESHOLD = 0.18f
+        const val MOST_OF_SECOND = 0.8f
         const val MAX_NAME = 40
+        private const val FORMAT = 2 // 1 held whole embeddings
 
         /**
-         * What [toJson] wrote, or null where it belongs to another artifact or is damaged: vectors
-         * of two encoders can't be compared.
+         * What [toJson] wrote, or null where it belongs to another artifact, is damaged or of
+         * another format: vectors of two encoders can't be compared.
          */
         fun fromJson(text: String, artifactSha256: String): Prototypes? = try {
             val content = JSONObject(text)
             val sounds = content.getJSONObject("sounds")
             val examples = sounds.keys().asSequence().associateWith { vectors(sounds.getJSONArray(it)) }
             Prototypes(artifactSha256, content.getDouble("threshold").toFloat(), examples)
-                .takeIf { content.getString("artifact_sha256") == artifactSha256 }
+                .takeIf { content.optInt("format") == FORMAT }
+                ?.takeIf { content.getString("artifact_sha256") == artifactSha256 }
         } catch (_: JSONException) {
             null
         }

@@ -27,3 +27,26 @@ class Teaching {
         return FloatArray(kept.first().size) { i -> kept.sumOf { it[i].toDouble() }.toFloat() / kept.size }
     }
 }
+
+/**
+ * What is heard now: the mean of the embeddings of the last [moments], each weighted by its level,
+ * since quiet ones are of what is around. A single embedding changes from one moment to the next.
+ */
+class Present(private val moments: Int) {
+    private val heard = ArrayDeque<Pair<FloatArray, Float>>()
+
+    /** The mean, with [embedding] as its newest moment. */
+    fun add(embedding: FloatArray, level: Float): FloatArray {
+        heard.addLast(embedding to maxOf(level, SILENCE))
+        if (heard.size > moments) heard.removeFirst()
+        val total = heard.sumOf { it.second.toDouble() }
+        return FloatArray(embedding.size) { i -> (heard.sumOf { (it.first[i] * it.second).toDouble() } / total).toFloat() }
+    }
+
+    /** Forget all: what comes next is another sound. */
+    fun reset() = heard.clear()
+
+    private companion object {
+        const val SILENCE = 1e-6f // keeps the weights of digital silence above zero
+    }
+}

@@ -2,8 +2,18 @@ package org.tinyaudiossl.encoder
 
 import java.io.File
 
-/** What was heard from [startSample] to before [endSample], counted from the last reset. */
-class Embedding(val vector: FloatArray, val startSample: Long, val endSample: Long)
+/**
+ * What was heard from [startSample] to before [endSample], counted from the last reset.
+ *
+ * [learned] is the first part of [vector], which the weights decide. The log-mel's statistics behind
+ * it are left out, since they change with the level of a sound.
+ */
+class Embedding(
+    val vector: FloatArray,
+    val startSample: Long,
+    val endSample: Long,
+    val learned: FloatArray = vector,
+)
 
 /**
  * Sound in, embeddings out.
@@ -47,7 +57,8 @@ class TinyAudioEncoder(
         val found = ArrayList<Embedding>(1)
         framer.push(pcm, count) { window, end ->
             val start = maxOf(0L, end - artifact.windowSamples)
-            found += Embedding(run(window), start, end)
+            val vector = run(window)
+            found += Embedding(vector, start, end, vector.copyOf(artifact.learnedDim))
         }
         return found
     }

@@ -22,6 +22,7 @@ class ManifestTest {
         File(folder, "a.onnx").writeBytes(bytes)
         File(folder, Manifest.FILE).writeText(
             """{"format_version": $version, "sample_rate_hz": 16000, "window_samples": 15600, "later": {},
+            "frontend": {"bands": 64}, "encoder": {"readout": ["last", "mel"]},
             "artifacts": [{"file": "$file", "sha256": "${hash ?: sha256(File(folder, "a.onnx"))}",
               "bytes": ${bytes.size}, "format": "onnx", "precision": "fp32",
               "input": {"kind": "stream", "name": "packet", "shape": ["batch", 2560]},
@@ -41,7 +42,7 @@ class ManifestTest {
         val artifact = manifest.forListening("onnxruntime")
         assertEquals(16_000, manifest.sampleRateHz)
         assertEquals(listOf(1L, 2560L), artifact.inputShape)
-        assertEquals(768, artifact.embeddingDim)
+        assertEquals(768 to 512, artifact.embeddingDim to artifact.learnedDim)
         assertEquals(15_360, artifact.windowSamples)
         assertEquals(listOf("embedding", "heard"), artifact.outputs)
         assertEquals(listOf("past" to 240, "summaries" to 6 * 897), artifact.state.map { it.input to it.size })

@@ -27,10 +27,20 @@ class PrototypesTest {
 
     @Test
     fun `what is further than the threshold is unknown`() {
-        val other = floatArrayOf(0.1f, 0f, 1f)
+        val other = floatArrayOf(0.5f, 0f, 1f)
         assertFalse(two.nearest(other)!!.known)
         assertTrue(two.withThreshold(1f).nearest(other)!!.known)
         assertNull(empty.nearest(bell))
+    }
+
+    @Test
+    fun `what is nearly as near to another sound is unknown`() {
+        val between = two.nearest(floatArrayOf(1f, 0.98f, 0f))!!
+        assertEquals("bell" to false, between.name to between.known)
+        val wide = two.withThreshold(2f)
+        assertFalse(wide.nearest(floatArrayOf(1f, 0.98f, 0f))!!.known)
+        assertTrue(wide.nearest(floatArrayOf(1f, 0.5f, 0f))!!.known)
+        assertTrue(wide.without("dog").nearest(floatArrayOf(1f, 0.98f, 0f))!!.known)
     }
 
     @Test
@@ -52,6 +62,7 @@ class PrototypesTest {
         assertEquals(two.nearest(bell)!!.distance, back.nearest(bell)!!.distance, 1e-6f)
         assertNull(Prototypes.fromJson(two.toJson(), "def"))
         assertNull(Prototypes.fromJson(two.toJson().dropLast(5), "abc"))
+        assertNull(Prototypes.fromJson(two.toJson().replace("\"format\":2", "\"format\":1"), "abc"))
     }
 
     @Test

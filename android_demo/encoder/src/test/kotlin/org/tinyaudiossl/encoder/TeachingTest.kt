@@ -19,6 +19,21 @@ class TeachingTest {
     }
 
     @Test
+    fun `the present is the mean of the last moments, the loud ones above all`() {
+        val present = Present(moments = 2)
+        assertContentEquals(floatArrayOf(4f, 0f), present.add(floatArrayOf(4f, 0f), level = 0f))
+        assertContentEquals(floatArrayOf(1f, 3f), present.add(floatArrayOf(1f, 3f), level = 0.3f), 1e-4f)
+        assertContentEquals(floatArrayOf(1.75f, 2.25f), present.add(floatArrayOf(4f, 0f), level = 0.1f), 1e-4f)
+        present.reset()
+        assertContentEquals(floatArrayOf(7f, 7f), present.add(floatArrayOf(7f, 7f), level = 0.1f))
+    }
+
+    private fun assertContentEquals(expected: FloatArray, actual: FloatArray, tolerance: Float) {
+        assertEquals(expected.size, actual.size)
+        for (i in expected.indices) assertEquals(expected[i], actual[i], tolerance)
+    }
+
+    @Test
     fun `levels are root mean squares`() {
         assertEquals(0.5f, rms(floatArrayOf(0.5f, -0.5f, Float.NaN), 2))
         assertEquals(0f, rms(FloatArray(0)))

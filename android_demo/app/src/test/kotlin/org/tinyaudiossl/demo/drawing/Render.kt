@@ -43,8 +43,8 @@ private class Heard(val artifact: File, sound: FloatArray, name: String) {
             history.addLevel(rms(packet))
             for (found in encoder.push(packet)) {
                 history.addEmbedding(found.vector)
-                if (found.endSample <= 32_000) teaching.add(found.vector, rms(packet))
-                last = found.vector
+                if (found.endSample <= 32_000) teaching.add(found.learned, rms(packet))
+                last = found.learned
             }
         }
         encoder.close()

@@ -1,0 +1,18 @@
+"""Comparison: our encoders beside other models, their quality and their cost."""
+
+from __future__ import annotations
+
+from tables.rows import accuracy, decimals, markdown, rows
+
+
+def comparison_table() -> str:
+    """Models x mean accuracy, ESC-50, size and time, the best last."""
+    lines = []
+    for row in sorted(rows("comparison"), key=lambda row: float(row["mean"])):
+        kilo = [f"{float(row[name]) / 1000:,.0f}" for name in ("parameters", "bytes")]
+        mega = decimals(float(row["multiply_adds"]) / 1e6, 1)
+        name = f"**{row['model']}**" if row["ours"] == "True" else row["model"]
+        quality = [accuracy(row["mean"]), accuracy(row["ESC-50 fold 4"])]
+        lines.append([name, *quality, row["dim"], *kilo, mega, decimals(row["p50_ms"], 2)])
+    header = ["embedding", "mean of ten", "ESC-50 fold 4", "numbers", "thousand parameters", "kB"]
+    return markdown([*header, "million multiply-adds", "ms"], lines)
