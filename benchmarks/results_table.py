@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import jinja2
-from tables import corpus, cost, federation, quality, robustness, rows
+from tables import comparison, corpus, cost, federation, quality, robustness, rows
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -32,6 +32,7 @@ def page() -> str:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     tables = {
+        "comparison": comparison,
         "corpus": corpus,
         "cost": cost,
         "federation": federation,
@@ -43,7 +44,7 @@ def page() -> str:
 
 def with_table(readme: str) -> str:
     """Return the README with a fresh table between its markers."""
-    block = f"{START}\n{quality.readme_table()}\n{END}"
+    block = f"{START}\n{comparison.readme_table()}\n{END}"
     pattern = f"{re.escape(START)}.*?{re.escape(END)}"
     return re.sub(pattern, lambda _: block, readme, flags=re.DOTALL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tables.rows import accuracy, decimals, markdown, rows
+from tables.rows import accuracy, decimals, markdown, only, rows
 
 
 def comparison_table() -> str:
@@ -16,3 +16,23 @@ def comparison_table() -> str:
         lines.append([name, *quality, row["dim"], *kilo, mega, decimals(row["p50_ms"], 2)])
     header = ["embedding", "mean of ten", "ESC-50 fold 4", "numbers", "thousand parameters", "kB"]
     return markdown([*header, "million multiply-adds", "ms"], lines)
+
+
+def readme_table() -> str:
+    """Return the table of the README: models x accuracy, ESC-50, parameters and time."""
+    names = {
+        "mel statistics": "log-mel statistics, no encoder",
+        "Resemblyzer": "Resemblyzer, made for voices",
+        "openWakeWord embedding": "openWakeWord's embedding, made for words",
+        "YAMNet": "YAMNet, made for sounds, 8-bit",
+        "mn04_as": "mn04_as, made for sounds; a teacher of ours",
+        "tiny": "**`tiny`**, comes with the package",
+        "small": "**`small`**, comes with the package",
+    }
+    lines = []
+    for name, shown in names.items():
+        row = only("comparison", model=name)
+        kilo = f"{float(row['parameters']) / 1000:,.0f} k" if row["parameters"] != "0" else ""
+        quality = [accuracy(row["mean"]), accuracy(row["ESC-50 fold 4"])]
+        lines.append([shown, *quality, kilo, decimals(row["p50_ms"], 2)])
+    return markdown(["embedding", "ten tasks", "ESC-50", "parameters", "ms"], lines)

@@ -74,25 +74,6 @@ def below(encoder: str, reference: str) -> str:
     return " and ".join(names)
 
 
-def readme_table() -> str:
-    """Return the table of the README: mean accuracy of ten tasks."""
-    names = {
-        "log-mel statistics, all four": "log-mel statistics, no encoder",
-        "Resemblyzer": "Resemblyzer, made for voices",
-        "openWakeWord embedding": "openWakeWord's embedding, made for words",
-        "random weights": "our encoder, random weights",
-        "supervised": "our encoder, trained on the labels from scratch",
-        "cola-augmented": "our encoder, pre-trained: COLA with augmentation",
-        "distillation": "our encoder, pre-trained: distillation",
-    }
-    lines = []
-    for name, shown in names.items():
-        found = where("quality", task=AVERAGE, embedding=name)
-        means = [accuracy(row["accuracy"]) for row in found]
-        lines.append([shown, *(means if len(means) == len(ENCODERS) else means * 2)])
-    return markdown(["embedding", *(f"`{encoder}`" for encoder in ENCODERS)], lines)
-
-
 def readout_table() -> str:
     """Readouts x runs: mean accuracy of ten tasks, and size of the embedding."""
     found = where("readout", task=AVERAGE)

@@ -19,11 +19,6 @@ def rows(name: str) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def measured(name: str) -> bool:
-    """Return whether a file of results is there."""
-    return (RESULTS / f"{name}.csv").is_file()
-
-
 def where(name: str, **conditions: str) -> list[Row]:
     """Return the rows of a file that have these values."""
     return [row for row in rows(name) if all(row[k] == v for k, v in conditions.items())]
