@@ -2,10 +2,9 @@
 
 Weights have a scale per channel, activations a scale per tensor, from real windows. Three parts
 stay float32. The front-end: a power spectrum spans eight decades and int8 two, so its embedding
-would be destroyed. The encoder's first blocks (`Body.float_blocks`): they have under 4 % of the
-weights and the largest maps, and their rounding errors pass through all that follows; leaving them
-out raises the embedding's signal-to-noise ratio by 4 to 5 dB and costs under 10 % of the time
-(`mobile`). And heads, which are small.
+would be destroyed. The encoder's first blocks (`Body.float_blocks`): they have few of the weights
+and the largest maps, and their rounding errors pass through all that follows. And heads, which are
+small.
 """
 
 from __future__ import annotations

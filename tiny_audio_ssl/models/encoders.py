@@ -221,7 +221,7 @@ def mobile(config: EncoderConfig) -> Body:
         block = depthwise_separable(config.norm, i, o, kernel, stride)
         blocks.append(Residual(block) if stride == 1 else block)
         i = o
-    return Body(nn.Sequential(*blocks), i)
+    return Body(nn.Sequential(*blocks), i, float_blocks=3)
 
 
 def dense(config: EncoderConfig) -> Body:
