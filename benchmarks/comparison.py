@@ -59,7 +59,8 @@ WITH_WEIGHTS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """Write a row for each model, and draw quality against milliseconds and kilobytes."""
+    """Write a row for each model, one for each model and task beside it, and draw quality against
+    milliseconds and kilobytes."""
 
     data: Annotated[Path, tyro.conf.Positional]
     """Folder with the labeled manifests."""
@@ -99,7 +100,6 @@ def main(wanted: Comparison) -> None:
                 "p50_ms": round(float(p50), 4),
                 "p90_ms": round(float(p90), 4),
                 "mean": round(float(np.mean(list(found.values()))), 4),
-                **{task: round(accuracy, 4) for task, accuracy in found.items()},
                 "device": device_name(),
                 "threads": torch.get_num_threads(),
                 "torch": torch.__version__,
@@ -107,8 +107,18 @@ def main(wanted: Comparison) -> None:
             }
         )
     write_rows(wanted.csv, rows)
-    draw(wanted.chart, rows)
+    write_rows(wanted.csv.with_stem(f"{wanted.csv.stem}_tasks"), by_task(accuracies))
+    draw(wanted.chart, [row for row in rows if not str(row["model"]).endswith(FULL)])
     show(rows)
+
+
+def by_task(accuracies: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Return a row for each model and task."""
+    return [
+        {"embedding": name, "task": task, "accuracy": round(accuracy, 4)}
+        for name, found in accuracies.items()
+        for task, accuracy in found.items()
+    ]
 
 
 def opened(wanted: Comparison) -> dict[str, EmbeddingModel]:

@@ -37,9 +37,11 @@ def _draw(file: Path, rows: Sequence[Row]) -> None:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, (column, label) in zip(figure.subplots(1, 2, sharey=True), AXES.items(), strict=True):
-        for row in rows:
-            _point(axes, row, column)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        best = max((row["mean"] for row in rows if row["ours"]), default=0)
+        for row in rows:
+            _point(axes, row, column, above=not row["ours"] or row["mean"] == best)
         axes.set_xlabel(label)
         axes.grid(alpha=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -50,9 +52,11 @@ def _draw(file: Path, rows: Sequence[Row]) -> None:
         figure.savefig(work, format="svg", transparent=True, metadata=nothing)
 
 
-def _point(axes: Any, row: Row, column: str) -> None:
+def _point(axes: Any, row: Row, column: str, above: bool) -> None:
     x = max(SMALLEST_KB, row["bytes"] / 1000) if column == "kilobytes" else row["p50_ms"]
     color = OURS if row["ours"] else OTHERS
     axes.plot(x, row["mean"], "o", color=color, markersize=6)
-    place = {"xytext": (6, 3), "textcoords": "offset points", "fontsize": 8}
+    side = -1 if row["ours"] else 1  # ours lie close together: to the left, one above the other
+    place: dict[str, Any] = {"xytext": (6 * side, 3 if above else -9), "ha": "right" if side < 0 else "left"}
+    place |= {"textcoords": "offset points", "fontsize": 8}
     axes.annotate(row["model"], (x, row["mean"]), **place)
