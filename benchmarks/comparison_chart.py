@@ -57,6 +57,9 @@ def _point(axes: Any, row: Row, column: str, above: bool) -> None:
     color = OURS if row["ours"] else OTHERS
     axes.plot(x, row["mean"], "o", color=color, markersize=6)
     side = -1 if row["ours"] else 1  # ours lie close together: to the left, one above the other
-    place: dict[str, Any] = {"xytext": (6 * side, 3 if above else -9), "ha": "right" if side < 0 else "left"}
+    place: dict[str, Any] = {
+        "xytext": (6 * side, 3 if above else -9),
+        "ha": "right" if side < 0 else "left",
+    }
     place |= {"textcoords": "offset points", "fontsize": 8}
     axes.annotate(row["model"], (x, row["mean"]), **place)

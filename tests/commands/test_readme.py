@@ -46,7 +46,7 @@ def forms_of(table: object) -> list[str]:
 
 
 def test_commands_are_understood(shown):
-    assert list(shown) == ["pretrain", "probe", "export", "embed"]
+    assert list(shown) == ["embed", "pretrain", "probe", "export"]
     for command, *_ in shown.values():
         cli.parse(command.split())
 

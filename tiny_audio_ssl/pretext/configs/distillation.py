@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.errors import UserError
@@ -54,10 +55,8 @@ class DistillationConfig(PretextConfig):
 
     def __post_init__(self) -> None:
         for name in ("teacher", "weights", "speech_teacher"):
-            given = getattr(self, name)  # a text, or None, in checkpoints of older versions
-            texts = (given,) if isinstance(given, str) else tuple(given or ())
-            object.__setattr__(self, name, texts)
-        object.__setattr__(self, "importance", tuple(map(float, self.importance)))
+            object.__setattr__(self, name, _texts(name, getattr(self, name)))
+        object.__setattr__(self, "importance", _numbers("importance", self.importance))
         self._check_teachers()
         check_numbers(
             self,
@@ -79,8 +78,6 @@ class DistillationConfig(PretextConfig):
                     f"{len(given)} --pretext.{name} were given for {len(self.teacher)} teachers; "
                     "give one for each"
                 )
-        for importance in self.importance:
-            checked_number("--pretext.importance", importance, POSITIVE)
         if unknown := sorted(set(self.speech_teacher) - set(self.teacher)):
             raise UserError(
                 f"--pretext.speech-teacher {' '.join(unknown)}: not among the teachers, "
@@ -111,3 +108,22 @@ class DistillationConfig(PretextConfig):
 
     def prepares(self) -> bool:
         return self.views > 0
+
+
+def _texts(name: str, given: Any) -> tuple[str, ...]:
+    """Return the values of a setting; one text alone, or None, is from an older version."""
+    values = (given,) if isinstance(given, str) else _values(name, given or ())
+    if not all(isinstance(value, str) for value in values):
+        raise UserError(f"{name} is {given!r}; expected texts")
+    return values
+
+
+def _numbers(name: str, given: Any) -> tuple[float, ...]:
+    values = _values(name, given)
+    return tuple(float(checked_number(name, value, POSITIVE)) for value in values)
+
+
+def _values(name: str, given: Any) -> tuple[Any, ...]:
+    if not isinstance(given, list | tuple):
+        raise UserError(f"{name} is {given!r}; expected a list")
+    return tuple(given)
