@@ -32,7 +32,7 @@ class Body:
     halvings: int = 5  # how often bands and frames are halved, rounding up
     middle: int = 1  # index of the block whose maps are the readout's "middle"
     middle_halvings: int = 2  # of these maps
-    float_blocks: int = 2  # at the start, which int8 leaves in float32
+    float_blocks: int = 3  # at the start, which int8 leaves in float32
     channels_last: bool = False  # how training lays out its maps; changes the last bits of a run
 
 
@@ -221,7 +221,7 @@ def mobile(config: EncoderConfig) -> Body:
         block = depthwise_separable(config.norm, i, o, kernel, stride)
         blocks.append(Residual(block) if stride == 1 else block)
         i = o
-    return Body(nn.Sequential(*blocks), i, float_blocks=3)
+    return Body(nn.Sequential(*blocks), i)
 
 
 def dense(config: EncoderConfig) -> Body:
