@@ -9,7 +9,7 @@ import torch
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.data import stored_rows
 from tiny_audio_ssl.data.batches import RowBatches, sequential_rows
-from tiny_audio_ssl.data.stored_rows import computed_rows
+from tiny_audio_ssl.data.stored_rows import StoredRows, computed_blocks
 
 ROWS = 10
 
@@ -26,16 +26,23 @@ class Squares:
         self.asked: list[range] = []
         self.fails_at = fails_at
 
-    def __call__(self, rows: range) -> dict[str, np.ndarray]:
+    def __call__(self, rows: range) -> np.ndarray:
         self.asked.append(rows)
         if self.fails_at in rows:
             raise KeyboardInterrupt
-        numbers = np.array(rows, np.float16)
-        return {"square": numbers**2, "pair": np.stack([numbers, -numbers], axis=1)}
+        return np.array(rows, np.float16) ** 2
+
+
+def pairs(rows: range) -> np.ndarray:
+    numbers = np.array(rows, np.float16)
+    return np.stack([numbers, -numbers], axis=1)
 
 
 def made(folder, compute) -> stored_rows.StoredRows:
-    return computed_rows(folder, ("square", "pair"), ROWS, compute, "squares", progress=False)
+    def blocks(name, compute):
+        return computed_blocks(folder, name, ROWS, compute, "squares", progress=False)
+
+    return StoredRows({"square": blocks("square", compute), "pair": blocks("pair", pairs)})
 
 
 def test_rows_are_read_in_the_order_asked_for(tmp_path):
@@ -58,7 +65,7 @@ def test_interrupted_computation_is_continued(tmp_path):
 @pytest.mark.parametrize("damage", [lambda f: f.unlink(), lambda f: f.write_bytes(b"\x93NUMPY")])
 def test_block_that_is_not_whole_is_computed_anew(tmp_path, damage):
     made(tmp_path, Squares())
-    damage(sorted(tmp_path.glob("*.npy"))[0])
+    damage(sorted(tmp_path.glob("*.square.npy"))[0])
     again = Squares()
     assert made(tmp_path, again).read([3])["square"].tolist() == [9]
     assert again.asked == [range(4)]
@@ -66,7 +73,7 @@ def test_block_that_is_not_whole_is_computed_anew(tmp_path, damage):
 
 def test_block_cut_short_is_computed_anew(tmp_path):
     made(tmp_path, Squares())
-    block = sorted(tmp_path.glob("*.npy"))[-1]
+    block = sorted(tmp_path.glob("*.square.npy"))[-1]
     block.write_bytes(block.read_bytes()[:-1])
     again = Squares()
     made(tmp_path, again)

@@ -38,6 +38,12 @@ def views(**changes) -> Views:
     return dataclasses.replace(plain, **changes)
 
 
+def drawn(rows: range, **changes):
+    """Return waveforms and the recordings that each consists of."""
+    made = views(**changes)
+    return made.draw(rows), made.recordings_of(rows)
+
+
 def levels_at(wave: np.ndarray) -> np.ndarray:
     """Return the amplitude at each of the three frequencies."""
     spectrum = np.abs(np.fft.rfft(wave)) * 2 / len(wave)
@@ -45,21 +51,21 @@ def levels_at(wave: np.ndarray) -> np.ndarray:
 
 
 def test_every_recording_has_as_many_views():
-    drawn = views()
-    _, used = drawn.draw(range(len(drawn)))
-    assert len(drawn) == 120
+    made = views()
+    used = made.recordings_of(range(len(made)))
+    assert len(made) == 120
     assert [used.count((k,)) for k in range(3)] == [40, 40, 40]
 
 
 def test_view_depends_on_seed_and_number_alone():
-    whole, _ = views(mix=0.5).draw(range(20))
-    part, _ = views(mix=0.5).draw(range(7, 9))
-    other, _ = views(mix=0.5, seed=1).draw(range(7, 9))
+    whole = views(mix=0.5).draw(range(20))
+    part = views(mix=0.5).draw(range(7, 9))
+    other = views(mix=0.5, seed=1).draw(range(7, 9))
     assert np.array_equal(whole[7:9], part) and not np.array_equal(part, other)
 
 
 def test_mixed_views_hold_both_sounds_at_a_similar_level():
-    waves, used = views(mix=1.0).draw(range(60))
+    waves, used = drawn(range(60), mix=1.0)
     pairs = [(w, u) for w, u in zip(waves.numpy(), used, strict=True) if len(set(u)) == 2]
     assert len(pairs) > 20
     for wave, (first, second) in pairs:
@@ -69,18 +75,18 @@ def test_mixed_views_hold_both_sounds_at_a_similar_level():
 
 
 def test_share_is_mixed():
-    _, used = views(mix=0.25).draw(range(120))
+    used = views(mix=0.25).recordings_of(range(120))
     assert 15 <= sum(len(clips) == 2 for clips in used) <= 45
 
 
 def test_band_limited_views_hold_nothing_above_4_khz():
-    waves, used = views(band_limited=1.0).draw(range(30))
+    waves, used = drawn(range(30), band_limited=1.0)
     for wave, (clip,) in zip(waves.numpy(), used, strict=True):
         assert (levels_at(wave)[clip] < 1e-4) == (Tones.hz[clip] > 4000)
 
 
 def test_levels_vary_and_nothing_is_clipped():
-    waves, used = views().draw(range(120))
+    waves, used = drawn(range(120))
     peaks = np.abs(waves.numpy()).max(axis=1)
     quiet = np.array([peak for peak, (clip,) in zip(peaks, used, strict=True) if clip == 2])
     assert peaks.max() <= 0.99 and quiet.max() / quiet.min() > 4  # 12 dB of the 18

@@ -6,7 +6,7 @@ block that is absent or cut short is computed anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,49 +21,47 @@ from tiny_audio_ssl.utils.progress import ProgressBar
 BLOCK_ROWS = 1024
 
 Array = npt.NDArray[Any]
-Compute = Callable[[range], dict[str, Array]]
+Blocks = list[Array]
+Compute = Callable[[range], Array]
 
 
 class StoredRows:
-    """Arrays `[rows, ...]` by name, memory-mapped."""
+    """Arrays `[rows, ...]` by name, each in blocks that are memory-mapped."""
 
-    def __init__(self, blocks: list[dict[str, Array]]) -> None:
-        self._blocks = blocks
-        self._rows = sum(len(next(iter(block.values()))) for block in blocks)
+    def __init__(self, arrays: Mapping[str, Blocks]) -> None:
+        self._arrays = arrays
+        self._rows = sum(map(len, next(iter(arrays.values()))))
 
     def __len__(self) -> int:
         return self._rows
 
-    def beside(self, name: str, other: StoredRows) -> StoredRows:
-        """Return the same rows with the one array of `other` beside their own, as `name`."""
-        pairs = zip(self._blocks, other._blocks, strict=True)
-        return StoredRows([{**own, name: next(iter(more.values()))} for own, more in pairs])
-
     def read(self, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> dict[str, Tensor]:
         """Return these rows of every array, in this order, as float32."""
-        chosen = np.asarray(rows, np.int64)
-        blocks, places = np.divmod(chosen, BLOCK_ROWS)
-        found = {
-            name: np.empty((len(chosen), *array.shape[1:]), np.float32)
-            for name, array in self._blocks[0].items()
+        numbers, places = np.divmod(np.asarray(rows, np.int64), BLOCK_ROWS)
+        return {
+            name: torch.from_numpy(_picked(blocks, numbers, places))
+            for name, blocks in self._arrays.items()
         }
-        for number in np.unique(blocks):
-            here = blocks == number
-            for name, array in self._blocks[number].items():
-                found[name][here] = array[places[here]]
-        return {name: torch.from_numpy(array) for name, array in found.items()}
 
 
-def computed_rows(
-    folder: Path, names: Sequence[str], rows: int, compute: Compute, title: str, progress: bool
-) -> StoredRows:
-    """Compute the blocks that `folder` lacks, and open all of them.
+def _picked(blocks: Blocks, numbers: Array, places: Array) -> Array:
+    found = np.empty((len(numbers), *blocks[0].shape[1:]), np.float32)
+    for number in np.unique(numbers):
+        here = numbers == number
+        found[here] = blocks[number][places[here]]
+    return found
+
+
+def computed_blocks(
+    folder: Path, name: str, rows: int, compute: Compute, title: str, progress: bool
+) -> Blocks:
+    """Compute the blocks of an array that `folder` lacks, and open all of them.
 
     Args:
-        folder: of these rows alone; its name should depend on everything that they depend on.
-        names: of the arrays that `compute` returns.
+        folder: of this array alone; its name should depend on everything that the array depends on.
+        name: of the array.
         rows: how many there are.
-        compute: returns the arrays of a range of rows; they are stored as they come.
+        compute: returns a range of rows; they are stored as they come.
         title: of the progress bar on stderr, drawn if `progress`.
 
     Raises `UserError`: the disk is full, or the folder can't be written.
@@ -72,30 +70,22 @@ def computed_rows(
     with ProgressBar(title, rows, show=progress) as bar:
         for number, first in enumerate(range(0, rows, BLOCK_ROWS)):
             wanted = range(first, min(first + BLOCK_ROWS, rows))
-            block = _opened(folder, number, names, len(wanted))
+            file = folder / f"{number:06d}.{name}.npy"
+            block = _opened(file, len(wanted))
             if block is None:
-                _write(folder, number, compute(wanted))
-                block = _opened(folder, number, names, len(wanted))
+                with atomic_file(file) as work:
+                    np.save(work, compute(wanted))
+                block = _opened(file, len(wanted))
                 assert block is not None
             blocks.append(block)
             bar.advance(len(wanted))
-    return StoredRows(blocks)
+    return blocks
 
 
-def _file(folder: Path, number: int, name: str) -> Path:
-    return folder / f"{number:06d}.{name}.npy"
-
-
-def _write(folder: Path, number: int, arrays: dict[str, Array]) -> None:
-    for name, array in arrays.items():
-        with atomic_file(_file(folder, number, name)) as work:
-            np.save(work, array)
-
-
-def _opened(folder: Path, number: int, names: Sequence[str], rows: int) -> dict[str, Array] | None:
+def _opened(file: Path, rows: int) -> Array | None:
     """Map a block into memory, or return None if it is not there or not whole."""
     try:
-        block = {name: np.load(_file(folder, number, name), mmap_mode="r") for name in names}
+        block: Array = np.load(file, mmap_mode="r")
     except (OSError, ValueError):
         return None
-    return block if all(len(array) == rows for array in block.values()) else None
+    return block if len(block) == rows else None

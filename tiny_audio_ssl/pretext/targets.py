@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,17 +11,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from tiny_audio_ssl.data.corpus import column
-from tiny_audio_ssl.data.stored_rows import Array, StoredRows, computed_rows
+from tiny_audio_ssl.data.stored_rows import Array, Blocks, Compute, StoredRows, computed_blocks
+from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.teachers import BATCH, Teachers, embedded
 from tiny_audio_ssl.pretext.views import Views
 
-Compute = Callable[[Tensor, Array], Array]
 SPEECH_KINDS = ("speech", "words")
 LOG_MEL, SPEECH, TARGET = "logmel", "is_speech", "target"
 
@@ -51,24 +49,23 @@ class Targets:
         spoken = hashlib.sha256(speech.tobytes()).hexdigest()
         views = self.views.identity()
 
-        def stored(title: str, name: str, compute: Compute, *about: Any) -> StoredRows:
-            def arrays(rows: range) -> dict[str, Array]:
-                waves, used = self.views.draw(rows)
-                is_speech = np.array([speech[list(clips)].any() for clips in used])
-                return {name: compute(waves, is_speech)}
-
+        def stored(title: str, name: str, compute: Compute, *about: Any) -> Blocks:
             key = hashlib.sha256(json.dumps([views, *about]).encode()).hexdigest()[:32]
-            return computed_rows(folder / key, [name], len(self.views), arrays, title, progress)
+            return computed_blocks(folder / key, name, len(self.views), compute, title, progress)
 
-        rows = stored("log-mels", LOG_MEL, self._log_mels, asdict(self.frontend))
-        kinds = stored("kinds", SPEECH, lambda _, is_speech: is_speech, spoken)
-        rows = rows.beside(SPEECH, kinds)
+        def is_speech(rows: range) -> Array:
+            return np.array([speech[list(u)].any() for u in self.views.recordings_of(rows)])
+
+        arrays = {
+            LOG_MEL: stored("log-mels", LOG_MEL, self._log_mels, asdict(self.frontend)),
+            SPEECH: stored("kinds", SPEECH, is_speech, spoken),
+        }
         for index, model in enumerate(self.teachers.models):
-            only = self.teachers.speech_only[index]
-            compute = partial(self._targets, index)
-            about = (model.identity, spoken if only else None)
-            rows = rows.beside(target_name(index), stored(model.name, TARGET, compute, *about))
-        return rows
+            heard = is_speech if self.teachers.speech_only[index] else None
+            compute = partial(_embeddings, self.views, model, heard)
+            about = (model.identity, spoken if heard else None)
+            arrays[target_name(index)] = stored(model.name, TARGET, compute, *about)
+        return StoredRows(arrays)
 
     def _is_speech(self) -> Array:
         """Return which recordings are speech; none if no teacher asks."""
@@ -79,20 +76,21 @@ class Targets:
         return np.array([kind.strip().lower() in SPEECH_KINDS for kind in kinds])
 
     @torch.no_grad()
-    def _log_mels(self, waves: Tensor, is_speech: Array) -> Array:
-        log_mel = LogMel(self.frontend)
-        spectra = torch.cat([log_mel(part) for part in torch.split(waves, BATCH)])
-        found: Array = spectra.half().numpy()
-        return found
+    def _log_mels(self, rows: range) -> Array:
+        log_mel, waves = LogMel(self.frontend), self.views.draw(rows)
+        spectra: Array = torch.cat([log_mel(w) for w in torch.split(waves, BATCH)]).half().numpy()
+        return spectra
 
-    @torch.no_grad()
-    def _targets(self, index: int, waves: Tensor, is_speech: Array) -> Array:
-        model = self.teachers.models[index]
-        heard = torch.from_numpy(is_speech) if self.teachers.speech_only[index] else slice(None)
-        target = torch.zeros(len(waves), model.dim, dtype=torch.float16)
-        if len(waves[heard]):
-            target[heard] = embedded(model, waves[heard]).half()
-        if not target.isfinite().all():
-            raise UserError(f"{model.name}: its embedding holds numbers too large for float16")
-        found: Array = target.numpy()
-        return found
+
+@torch.no_grad()
+def _embeddings(views: Views, model: HearModel, heard: Compute | None, rows: range) -> Array:
+    """Return a teacher's embeddings of the views; zeros for those that it is not asked about."""
+    waves = views.draw(rows)
+    chosen = torch.from_numpy(heard(rows)) if heard else torch.ones(len(waves), dtype=torch.bool)
+    target = torch.zeros(len(waves), model.dim, dtype=torch.float16)
+    if chosen.any():
+        target[chosen] = embedded(model, waves[chosen]).half()
+    if not target.isfinite().all():
+        raise UserError(f"{model.name}: its embedding holds numbers too large for float16")
+    found: Array = target.numpy()
+    return found

@@ -18,6 +18,7 @@ from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.waveform import Waveform
 from tiny_audio_ssl.data.batches import segment_entries
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.data.shards import Ints
 
 BAND_LIMIT_HZ = 4000.0  # the band of telephones, and of recordings made at 8 kHz
 LEVEL_DB = (-12.0, 6.0)  # range of the random change of level
@@ -46,14 +47,18 @@ class Views:
         return self.per_segment * len(self._entries)
 
     @property
-    def _entries(self) -> np.ndarray:
+    def _entries(self) -> Ints:
         return segment_entries(self.recordings, self.segment_s)
 
-    def draw(self, rows: range) -> tuple[Tensor, list[tuple[int, ...]]]:
-        """Return waveforms [views, samples], and the recordings that each view consists of."""
+    def draw(self, rows: range) -> Tensor:
+        """Return waveforms [views, samples]."""
         entries = self._entries
-        drawn = [self._view(row, entries) for row in rows]
-        return torch.from_numpy(np.stack([wave for wave, _ in drawn])), [used for _, used in drawn]
+        return torch.from_numpy(np.stack([self._view(row, entries) for row in rows]))
+
+    def recordings_of(self, rows: range) -> list[tuple[int, ...]]:
+        """Return the recordings that each view consists of, without reading them."""
+        entries = self._entries
+        return [self._plan(entries, row, self._rng(row))[0] for row in rows]
 
     def identity(self) -> str:
         """Return a hash of everything that the views depend on."""
@@ -62,19 +67,29 @@ class Views:
         contents = self.recordings.contents()
         return hashlib.sha256(json.dumps([about, contents]).encode()).hexdigest()
 
-    def _view(self, row: int, entries: np.ndarray) -> tuple[Waveform, tuple[int, ...]]:
-        rng = np.random.default_rng([self.seed, row])
+    def _rng(self, row: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, row])
+
+    def _plan(
+        self, entries: Ints, row: int, rng: np.random.Generator
+    ) -> tuple[tuple[int, ...], bool]:
+        """Return the one or two recordings of a view, and whether it is band-limited."""
         first, second = int(entries[row % len(entries)]), int(rng.choice(entries))
         is_mixed, is_limited = rng.random(2) < (self.mix, self.band_limited)
-        wave = self._crop(first, rng)
-        if is_mixed:
-            wave = _mixed(wave, self._crop(second, rng), rng.uniform(*MIX_WEIGHT))
+        return (first, second) if is_mixed else (first,), bool(is_limited)
+
+    def _view(self, row: int, entries: Ints) -> Waveform:
+        rng = self._rng(row)
+        used, is_limited = self._plan(entries, row, rng)
+        wave = self._crop(used[0], rng)
+        for other in used[1:]:
+            wave = _mixed(wave, self._crop(other, rng), rng.uniform(*MIX_WEIGHT))
         if is_limited:
             wave = _band_limited(wave)
         gain = 10 ** (rng.uniform(*LEVEL_DB) / 20)
         peak = float(np.abs(wave).max()) + 1e-9
-        changed = (wave * min(gain, PEAK / peak)).astype(np.float32)
-        return changed, (first, second) if is_mixed else (first,)
+        changed: Waveform = (wave * min(gain, PEAK / peak)).astype(np.float32)
+        return changed
 
     def _crop(self, index: int, rng: np.random.Generator) -> Waveform:
         room = int(self.recordings.samples[index]) - self.samples
