@@ -87,12 +87,14 @@ class Recordings:
         rows: Ints,
         spans: Ints,
         file_samples: Ints,
+        digests: dict[tuple[int, int, int], str] | None = None,
     ) -> None:
         self.clips = clips
         self.skipped = skipped
         self._store = store
         self._rows = rows  # [clips] the first row of the clip's file
         self._file_samples = file_samples  # [clips] the length of the clip's file
+        self._digests = {} if digests is None else digests  # by row, first sample and end
         self.spans = spans
         self.samples: Ints = spans[:, 1] - spans[:, 0]
 
@@ -130,6 +132,7 @@ class Recordings:
             self._rows[chosen],
             self.spans[chosen],
             self._file_samples[chosen],
+            self._digests,
         )
 
     def content(self, index: int) -> str:
@@ -139,12 +142,8 @@ class Recordings:
 
     def contents(self) -> list[str]:
         """Return the SHA-256 of each clip's decoded samples; see `content`."""
-        found: dict[tuple[int, int, int], str] = {}  # a file that is listed twice is read once
-        for row, (begin, end) in zip(self._rows.tolist(), self.spans.tolist(), strict=True):
-            if (row, begin, end) not in found:
-                found[row, begin, end] = self._digest(row, begin, end)
         return [
-            found[row, begin, end]
+            self._digest(row, begin, end)
             for row, (begin, end) in zip(self._rows.tolist(), self.spans.tolist(), strict=True)
         ]
 
@@ -162,11 +161,14 @@ class Recordings:
         return [number[row] for row in self._rows.tolist()]
 
     def _digest(self, row: int, begin: int, end: int) -> str:
-        digest = hashlib.sha256()
-        for start in range(begin, end, HASHED_SAMPLES):
-            part = self._store.read(row, start, min(HASHED_SAMPLES, end - start))
-            digest.update(np.ascontiguousarray(part, "<f4").data)
-        return digest.hexdigest()
+        """Return the hash of samples; each is computed once for all selections of recordings."""
+        if (row, begin, end) not in self._digests:
+            digest = hashlib.sha256()
+            for start in range(begin, end, HASHED_SAMPLES):
+                part = self._store.read(row, start, min(HASHED_SAMPLES, end - start))
+                digest.update(np.ascontiguousarray(part, "<f4").data)
+            self._digests[row, begin, end] = digest.hexdigest()
+        return self._digests[row, begin, end]
 
 
 def _recordings(
