@@ -111,8 +111,8 @@ class GlobalModel:
             heads = checkpoint.within(checkpoint.load_training(start.folder), "pretext.")
             pretext.load_state_dict(heads)
         if start is None:
-            learner.fit(pretrain, model, pretext, recordings)
-        elif not has_heads:
+            learner.fit_frontend(pretrain, model, recordings)
+        if not has_heads:
             learner.fit_pretext(pretrain, model, pretext, recordings)
         made = cls(config, pretrain, model, pretext, recordings)
         made.progress.spent_before = spent_by_start(start) if start else None

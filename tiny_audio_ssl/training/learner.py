@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
@@ -222,20 +222,9 @@ def _chunks(batch: Batch, count: int) -> Sequence[Batch]:
     return [dict(zip(batch, parts, strict=True)) for parts in chunks]
 
 
-@torch.no_grad()
-def fit(
-    config: PretrainConfig,
-    model: WaveformEncoder,
-    pretext: Pretext,
-    recordings: Recordings,
-    rows: StoredRows | None = None,
-) -> None:
-    """Fit front-end and task on the middle crops of at most 2,000 recordings.
-
-    A task that has prepared `rows` is fitted on these.
-    """
-    model.frontend.fit(sequential(_chosen(recordings), config.crop_samples, 64))
-    fit_pretext(config, model, pretext, recordings, rows)
+def fit_frontend(config: PretrainConfig, model: WaveformEncoder, recordings: Recordings) -> None:
+    """Fit the front-end on the middle crops of at most 2,000 recordings."""
+    model.frontend.fit(_crops(config, recordings))
 
 
 @torch.no_grad()
@@ -246,14 +235,15 @@ def fit_pretext(
     recordings: Recordings,
     rows: StoredRows | None = None,
 ) -> None:
-    """Fit the task alone, as `fit` does; the front-end keeps its statistics."""
+    """Fit the task on the rows that it has prepared, or else on crops as `fit_frontend` takes."""
     if rows is not None:
         pretext.fit_rows(rows)
         return
-    crops = sequential(_chosen(recordings), config.crop_samples, 64)
+    crops = _crops(config, recordings)
     taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
     pretext.fit(torch.cat(list(taken)))
 
 
-def _chosen(recordings: Recordings) -> Recordings:
-    return recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))
+def _crops(config: PretrainConfig, recordings: Recordings) -> Iterator[Tensor]:
+    chosen = recordings.select(range(0, len(recordings), -(-len(recordings) // 2000)))
+    return sequential(chosen, config.crop_samples, 64)

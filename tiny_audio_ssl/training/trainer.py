@@ -36,7 +36,7 @@ from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training.learner import Learner, fit, fit_pretext
+from tiny_audio_ssl.training.learner import Learner, fit_frontend, fit_pretext
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 from tiny_audio_ssl.utils.fabric import fabric_class
@@ -160,10 +160,10 @@ class Trainer:
             self.step, self.best = start.progress["step"], dict(start.progress["best"])
             training = checkpoint.load_training(start.folder)
             self._load(pretext, training, "pretext.", start.folder)
-        elif weights:
-            fit_pretext(config, model, pretext, train, rows)
         else:
-            fit(config, model, pretext, train, rows)
+            if not weights:
+                fit_frontend(config, model, train)
+            fit_pretext(config, model, pretext, train, rows)
         self.learner = Learner(config, model, pretext, self.fabric, self.micro_batches)
         self.average = WeightAverage(model, self.options.average, self.step)
         if start and self.average.is_kept:  # the checkpoint's encoder is the average
