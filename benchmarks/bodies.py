@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -111,7 +111,7 @@ def main(options: BodyBenchmark) -> None:
               f"{row.ms:8.3f} ms {row.fastest_ms:8.3f} ms  {faster}")  # fmt: skip
 
 
-def encoder_of(spec: str, **settings: object) -> Encoder:
+def encoder_of(spec: str, **settings: Any) -> Encoder:
     """Build the encoder that a word on the command line describes, with random weights."""
     name, _, rest = spec.partition(":")
     body: BuildBody | None = None
@@ -122,7 +122,7 @@ def encoder_of(spec: str, **settings: object) -> Encoder:
     elif rest:
         given = (setting.partition("=") for setting in rest.split(","))
         settings = {key: json.loads(value) for key, _, value in given} | settings
-    config = EncoderConfig(name, **settings)  # type: ignore[arg-type]
+    config = EncoderConfig(name, **settings)
     with seeded(0):
         return Encoder(config, LogMel().config.bands, body).eval()
 

@@ -35,7 +35,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
-from tiny_audio_ssl.evaluation.probing.models import random_weights
+from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, random_weights
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import PARTS
@@ -170,9 +170,10 @@ def timed(models: Mapping[str, EmbeddingModel], rounds: int) -> dict[str, list[f
 
 def size(model: EmbeddingModel) -> dict[str, int]:
     """Return parameters, bytes of weights as they are timed, and multiply-adds of one window."""
-    network = model.model if isinstance(model, HearModel | Embedder) else None
-    if network is None:  # statistics of the log-mel
-        return {"parameters": 0, "bytes": 0, "multiply_adds": window_cost(model.model)}  # type: ignore[attr-defined]
+    if isinstance(model, LogMelStatistics):
+        return {"parameters": 0, "bytes": 0, "multiply_adds": window_cost(model.model)}
+    assert isinstance(model, HearModel | Embedder)  # all others that there are here
+    network = model.model
     if published := getattr(network, "published_size", None):
         return dict(zip(("parameters", "bytes", "multiply_adds"), published, strict=True))
     learned = network.encoder if isinstance(network, WaveformEncoder) else network

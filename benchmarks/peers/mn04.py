@@ -80,6 +80,7 @@ class MN04(nn.Module):
         self.upsampling = Upsampling()
         self.spectrogram = Spectrogram()
         # Half the time on a CPU; PyTorch's stubs do not know this argument.
+        # Faster on a CPU; PyTorch's stubs do not know this argument.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def read(self, audio: Tensor, layers: Iterable[int]) -> tuple[Tensor, Tensor]:

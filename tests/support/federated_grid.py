@@ -107,7 +107,7 @@ def federate(
     context = Context(
         run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
     )
-    federation = Federation(config, grid, context, log=log)  # type: ignore[arg-type]
+    federation = Federation(config, grid, context, log=log)
     federation.run()
     return federation, grid
 

@@ -22,7 +22,7 @@ COMPARING = ("cola", "triplet", "byol-a", "combined")
 def settings(task: str, **changes: object) -> PretrainConfig:
     options = {"steps": 2, "batch_size": 4, "validate_every": 1, "accelerator": "cpu", **changes}
     pretext = CombinedConfig({"temporal-gap": 1.0, "cola": 0.5}) if task == "combined" else None
-    return PretrainConfig(task, pretext, SMALL, training=TrainingConfig(**options))  # type: ignore[arg-type]
+    return PretrainConfig(task, pretext, SMALL, training=TrainingConfig(**options))
 
 
 @pytest.fixture(scope="module")

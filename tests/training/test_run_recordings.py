@@ -22,7 +22,7 @@ SMALL = EncoderConfig(width=0.25)
 
 def settings(**changes: object) -> PretrainConfig:
     options = {"steps": 1, "batch_size": 4, "accelerator": "cpu", **changes}
-    return PretrainConfig("audio2vec-cbow", encoder=SMALL, training=TrainingConfig(**options))  # type: ignore[arg-type]
+    return PretrainConfig("audio2vec-cbow", encoder=SMALL, training=TrainingConfig(**options))
 
 
 def pretrain(source: Path, run: Path, **changes: object) -> None:

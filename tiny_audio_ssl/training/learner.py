@@ -108,6 +108,7 @@ class Learner:
         self.min_clips = pretext.clips_needed(config.pretext)
         self.frontend = model.frontend.to(fabric.device)
         if model.encoder.channels_last:
+            # PyTorch's stubs do not know this argument.
             model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         module: nn.Module = Step(model.encoder, pretext).train()
         if self.options.compile:

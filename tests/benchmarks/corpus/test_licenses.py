@@ -35,7 +35,10 @@ def test_the_last_paragraph_that_matches_holds(corpus, tmp_path):
         "Files: data/sounds/*\nCopyright: 2002\n Bob, and\n others\nLicense: CC-BY-3.0\n",
         "Files: data/sounds/c?t.ogg data/x.ogg\nCopyright: Cid\nLicense: CC0-1.0\n",
     )
-    of = lambda path: licenses.of(PurePosixPath("usr/share/games/g") / path)  # noqa: E731
+
+    def of(path: str) -> object:
+        return licenses.of(PurePosixPath("usr/share/games/g") / path)
+
     assert of("readme.ogg").name == "GPL-2+"
     assert of("sounds/dog.ogg").name == "CC-BY-3.0"
     assert of("sounds/dog.ogg").author == "2002 Bob, and others"
