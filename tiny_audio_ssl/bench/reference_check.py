@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
 
 from tiny_audio_ssl.bench.subjects import PEER, Subject
 from tiny_audio_ssl.export import manifest, reference
@@ -13,21 +15,22 @@ def differences_here(subjects: Sequence[Subject]) -> Iterator[str]:
 
     Peers, and exports that an old version made without a reference, are left out.
     """
-    for subject in subjects:
-        if subject.path is None or subject.model == PEER:
+    paths = [subject.path for subject in subjects if subject.path and subject.model != PEER]
+    for folder, own in groupby(paths, key=lambda path: path.parent):
+        if (folder / reference.REFERENCE).is_file():
+            yield from _differences(folder, own)
+
+
+def _differences(folder: Path, artifacts: Iterable[Path]) -> Iterator[str]:
+    content = manifest.read(folder)
+    entries = {entry["file"]: entry for entry in content["artifacts"]}
+    recorded = reference.read(folder / reference.REFERENCE)
+    for path in artifacts:
+        if (expected := recorded.get(path.name)) is None:
             continue
-        folder = subject.path.parent
-        file = folder / reference.REFERENCE
-        if not file.is_file():
-            continue
-        content = manifest.read(folder)
-        entries = {entry["file"]: entry for entry in content["artifacts"]}
-        expected = reference.read(file).get(subject.path.name)
-        if expected is None:
-            continue
-        found = reference.run_on_references(subject.path, entries[subject.path.name])
+        found = reference.run_on_references(path, entries[path.name])
         if wrong := reference.differences(found, expected, manifest.learned_dim(content)):
             yield (
-                f"{subject.path}: {'; '.join(wrong)}; this processor or runtime computes "
+                f"{path}: {'; '.join(wrong)}; this processor or runtime computes "
                 "differently, so compare its accuracy before its times"
             )
