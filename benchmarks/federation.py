@@ -6,7 +6,6 @@ python benchmarks/federation.py --parts norms --seeds 0 1 2  # one part; other r
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import time
@@ -32,7 +31,7 @@ from tiny_audio_ssl.federated.recordings import client_recordings, partition_siz
 from tiny_audio_ssl.federated.simulate import last_round, simulate
 from tiny_audio_ssl.federated.update_encoding import encode, payload_bytes
 from tiny_audio_ssl.models.checkpoint import build_model
-from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "federation.csv"
@@ -93,9 +92,7 @@ def keep(path: Path, part: str, rows: list[Row]) -> None:
     measured = {(one["part"], str(one["clients"])) for one in made}
     old: list[Row] = []
     if path.is_file():
-        with path.open(newline="") as file:
-            known = list(csv.DictReader(file))
-        old = [one for one in known if (one["part"], one["clients"]) not in measured]
+        old = [one for one in read_rows(path) if (one["part"], one["clients"]) not in measured]
     write_rows(path, [*old, *made])
 
 

@@ -8,7 +8,6 @@ Writes results/latency.csv and results/latency.png, and prints the table of the 
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from tiny_audio_ssl.bench.settings import HOST_NATIVE
 from tiny_audio_ssl.bench.subjects import PEER
 from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.files import read_rows
 
 RESULTS = Path(__file__).parent / "results"
 INPUTS = ("waveform", "mel", "stream")
@@ -49,8 +49,7 @@ def main(options: LatencyResults) -> None:
         for run, folder in zip(options.runs, folders, strict=True):
             export(run, folder, precision="all", input=INPUTS, parity=False)
         run_bench([*folders, *peers], options.timed_runs)
-    with (RESULTS / "latency.csv").open(newline="") as file:
-        print(markdown(list(csv.DictReader(file))))
+    print(markdown(read_rows(RESULTS / "latency.csv")))
 
 
 def run_bench(paths: Sequence[Path], runs: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tiny_audio_ssl.embedding.embedder import EmbeddingModel
 from tiny_audio_ssl.embedding.taught_sounds import example, loud, present, unit
+from tiny_audio_ssl.utils.files import read_rows
 
 DRAWS = 100
 HOP_S = 0.4  # from moment to moment
@@ -84,12 +84,12 @@ def tasks_of(data: Path) -> dict[str, list[Recording]]:
         # All washing machines are one recording.
         "sounds": [
             Recording(esc50 / row["filename"], row["category"], row["src_file"])
-            for row in rows(esc50)
+            for row in read_rows(esc50 / "meta.csv")
             if row["category"] != "washing_machine"
         ],
         "words": [
             Recording(keywords / row["filename"], row["word"], row["speaker"] or row["filename"])
-            for row in rows(keywords)
+            for row in read_rows(keywords / "meta.csv")
         ],
         PRETRAINING: [*free_sounds(data / "free_sounds"), *free_words(data / "free_speech")],
     }
@@ -97,20 +97,14 @@ def tasks_of(data: Path) -> dict[str, list[Recording]]:
 
 def free_words(folder: Path) -> Iterator[Recording]:
     """Yield every second spoken word, which is never taught: it should be unknown."""
-    words = [row for row in rows(folder) if row["part"] == "words"]
+    words = [row for row in read_rows(folder / "meta.csv") if row["part"] == "words"]
     for row in words[::2]:
         yield Recording(folder / row["filename"], "", row["speaker"])
 
 
-def rows(folder: Path) -> list[dict[str, str]]:
-    """Return the manifest of a folder."""
-    with (folder / "meta.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def free_sounds(folder: Path) -> Iterator[Recording]:
     """Yield sounds; they are of a kind if titles of several sources share a word: dog, rain ..."""
-    found = [row for row in rows(folder) if row["source"] != NOTES]
+    found = [row for row in read_rows(folder / "meta.csv") if row["source"] != NOTES]
     titles = [set(re.findall("[a-z]{3,}", title(row))) - NOT_KINDS for row in found]
     sources, sounds = defaultdict(set), Counter[str]()
     for row, words in zip(found, titles, strict=True):

@@ -6,7 +6,6 @@ source that it was at and nothing else.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from licenses import License, Tier, tier_of
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, Waveform
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.utils.files import sha256, write_rows
+from tiny_audio_ssl.utils.files import read_rows, sha256, write_rows
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Row:
 
 def listed(out: Path) -> list[dict[str, str]]:
     """Return the rows of all sources that are complete."""
-    return [row for part in sorted((out / "lists").glob("*.csv")) for row in _read(part)]
+    return [row for part in sorted((out / "lists").glob("*.csv")) for row in read_rows(part)]
 
 
 def assemble(out: Path, source: Source) -> None:
@@ -131,7 +130,7 @@ def _write(
 def verify(out: Path) -> None:
     """Compare written files with their hashes; the list of a source that differs is deleted."""
     for table in sorted((out / "lists").glob("*.csv")):
-        rows = _read(table)
+        rows = read_rows(table)
         bad = [row["path"] for row in rows if not _is_whole(out / row["path"], row["sha256"])]
         if bad:
             print(
@@ -143,8 +142,3 @@ def verify(out: Path) -> None:
 
 def _is_whole(path: Path, expected: str) -> bool:
     return path.is_file() and sha256(path) == expected
-
-
-def _read(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

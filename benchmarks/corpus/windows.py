@@ -7,7 +7,6 @@ Reads OUT/manifest.csv and writes OUT/windows.csv, for `tiny-audio-ssl pretrain 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ import tyro
 
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, SILENCE_PEAK, WINDOW_SAMPLES
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 HALF = WINDOW_SAMPLES // 2
 QUIETEST = 0.005  # -46 dB: the level of a window, relative to the loudest window of its file
@@ -86,8 +85,7 @@ def write_windows(out: Path, draw: Draw) -> None:
     manifest = out / "manifest.csv"
     if not manifest.is_file():
         raise UserError(f"{manifest}: not there; assemble the corpus first")
-    with manifest.open(newline="", encoding="utf-8") as file:
-        rows = [r for r in csv.DictReader(file) if draw.tier in ("all", r["tier"])]
+    rows = [row for row in read_rows(manifest) if draw.tier in ("all", row["tier"])]
     print(f"looking for windows in {len(rows)} files", flush=True)
     candidates = [candidate(out, row) for row in rows]
     drawn = draw_windows(candidates, draw)

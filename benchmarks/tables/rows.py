@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+
+from tiny_audio_ssl.utils.files import read_rows
 
 RESULTS = Path(__file__).parents[1] / "results"
 ENCODERS = ("mobile", "separable")
@@ -15,8 +16,7 @@ Row = dict[str, str]
 @cache
 def rows(name: str) -> list[Row]:
     """Read a file of results."""
-    with (RESULTS / f"{name}.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(RESULTS / f"{name}.csv")
 
 
 def where(name: str, **conditions: str) -> list[Row]:

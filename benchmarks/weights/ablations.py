@@ -9,7 +9,6 @@ may be stopped at any time, and `--variants` adds others later.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.models.encoder_config import ReadoutPart
-from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 BENCHMARKS = Path(__file__).parents[1]
 MN04, WORDS, VOICES = train.TEACHERS
@@ -74,7 +73,7 @@ def main(ablations: Ablations) -> None:
     tasks = [open_task(task) for task in read_suite(ablations.suite, ablations.data)]
     for seed in ablations.seeds:
         for variant in ablations.variants:
-            rows = _kept(ablations.csv)
+            rows: list[dict[str, Any]] = read_rows(ablations.csv) if ablations.csv.is_file() else []
             if any(row["variant"] == variant and row["seed"] == str(seed) for row in rows):
                 continue
             run = ablations.out / f"{variant.replace(' ', '-')}-{seed}"
@@ -102,13 +101,6 @@ def _scored(run: Path, tasks: list[OpenedTask]) -> Iterator[dict[str, Any]]:
                 "task": task.task.name,
                 "accuracy": round(accuracy, 4),
             }
-
-
-def _kept(table: Path) -> list[dict[str, Any]]:
-    if not table.is_file():
-        return []
-    with table.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ same corpus: about an hour on one core. Needs the extra `peers`.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +19,7 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 WIDTHS = {"tiny": 1.0, "small": 1.35}
 BATCH_SIZE = 128
@@ -112,8 +111,7 @@ def _windows(train: Train) -> Path:
     if train.tier == "all":
         return train.windows
     part = train.windows.with_name(f"{train.windows.stem}-{train.tier}.csv")
-    with train.windows.open(newline="", encoding="utf-8") as file:
-        write_rows(part, (row for row in csv.DictReader(file) if row["tier"] == train.tier))
+    write_rows(part, (row for row in read_rows(train.windows) if row["tier"] == train.tier))
     return part
 
 

@@ -218,6 +218,12 @@ def write_rows(target: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         writer.writerows(lines)
 
 
+def read_rows(source: Path) -> list[dict[str, str]]:
+    """Read a CSV file in UTF-8 with a header: a dictionary of texts for each line."""
+    with source.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def write_json(target: Path, value: Any, indent: int | None = 2) -> None:
     """Write a JSON file, atomically."""
     with atomic_file(target) as work:
