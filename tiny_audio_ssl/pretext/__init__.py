@@ -8,6 +8,7 @@
 - `pairs`: two slices of one recording, shared by several tasks
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: the augmentations of BYOL-A
+- `noise`: colored noise, added to log-mels
 - `sampling`: random parts of clips
 """
 
