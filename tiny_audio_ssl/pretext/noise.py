@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -55,8 +56,9 @@ def noise_power(frontend: FrontendConfig, frames: int) -> Tensor:
     return power.transpose(0, 1)[:, None]
 
 
-def _colored(rng: np.random.Generator, samples: int) -> np.ndarray:
+def _colored(rng: np.random.Generator, samples: int) -> npt.NDArray[np.float64]:
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     spectrum[1:] *= np.arange(1, len(spectrum)) ** (-rng.uniform(*COLORS) / 2)
     wave = np.fft.irfft(spectrum, samples)
-    return RMS * wave / wave.std()
+    scaled: npt.NDArray[np.float64] = RMS * wave / wave.std()
+    return scaled
