@@ -8,6 +8,8 @@
 - `pairs`: two slices of one recording, shared by several tasks
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: the augmentations of BYOL-A
+- `contrast`: losses of pairs against other clips
+- `distort`: distortions of waveforms
 - `sampling`: random parts of clips
 """
 
