@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from tiny_audio_ssl.models.frontend import LOG_OFFSET
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import mel_spectrum
-from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext import augment, distort, sampling
 
 SOUNDS = 512
-COLORS = (0.0, 2.0)  # exponent by which power falls with frequency: from white to brown
+SLOPES = (0.0, 2.0)  # power falls with frequency to this power: from white to brown
 RMS = 0.1
 SEED = 0
 QUIETEST = 1e-12  # power of a clip that is silent
@@ -49,16 +47,8 @@ def add_noise(
 @torch.no_grad()
 def noise_power(frontend: FrontendConfig, frames: int) -> Tensor:
     """Return the mel powers of noises [SOUNDS, 1, bands, frames], always the same."""
-    rng = np.random.default_rng(SEED)
-    samples = frontend.samples(frames)
-    waves = np.stack([_colored(rng, samples) for _ in range(SOUNDS)])
-    power: Tensor = mel_spectrum(frontend)(torch.from_numpy(waves).float())  # [bands, B, frames]
+    rng = torch.Generator().manual_seed(SEED)
+    slopes = augment.uniform(*SLOPES, SOUNDS, rng)
+    waves = RMS * distort.colored_noise(frontend.samples(frames), slopes, rng)
+    power: Tensor = mel_spectrum(frontend)(waves)  # [bands, B, frames]
     return power.transpose(0, 1)[:, None]
-
-
-def _colored(rng: np.random.Generator, samples: int) -> npt.NDArray[np.float64]:
-    spectrum = np.fft.rfft(rng.standard_normal(samples))
-    spectrum[1:] *= np.arange(1, len(spectrum)) ** (-rng.uniform(*COLORS) / 2)
-    wave = np.fft.irfft(spectrum, samples)
-    scaled: npt.NDArray[np.float64] = RMS * wave / wave.std()
-    return scaled
