@@ -48,7 +48,7 @@ class Cpc2(Predictive):
     pitch smears sound by up to 64 ms, and the nearest step to predict begins 25 ms after the past.
     """
 
-    paper = "Kharitonov, Riviere, Synnaeve et al. 2020, arXiv 2007.00991, sections 2 and 3"
+    paper = "Kharitonov, Riviere, Synnaeve et al. 2020, arXiv 2007.00991"
     takes = "wav"
 
     Config = Cpc2Config
