@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test lint bench results federate clean
+.PHONY: quickstart test lint docs bench results federate clean
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
@@ -33,7 +33,13 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks tests
+	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks docs examples tests
+
+# The documentation site, without a network: a broken link, a page that no shelf lists or a tutorial
+# that fails is an error.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "To read it, with the search: $(BIN)/python -m http.server --directory site"
 
 federate: $(VENV)/.federated
 	rm -rf runs/federated
@@ -50,7 +56,7 @@ results: $(VENV)/.run
 	$(BIN)/python benchmarks/results_table.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info
 
 # One pip call each, so that all pins are resolved together.
 $(VENV)/.run: pyproject.toml | $(VENV)
@@ -58,7 +64,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,dev]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,docs,dev]"
 	touch $@ $(VENV)/.run $(VENV)/.federated
 
 $(VENV)/.federated: pyproject.toml | $(VENV)
