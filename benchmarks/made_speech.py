@@ -11,6 +11,8 @@ NG is under the GPL, version 3; the package never imports it.
 from __future__ import annotations
 
 import ctypes
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +44,7 @@ turn open close play music house mouse mouth south north yellow little table app
 
 LIBRARY_EVENTS = {"end": 0, "word": 1, "phone": 7}  # espeak_EVENT_TYPE
 RATE, PITCH = 1, 3  # espeak_PARAMETER
-RETRIEVE, PHONEME_EVENTS = 1, 1  # output to the callback; option of espeak_Initialize
+SYNCHRONOUS, PHONEME_EVENTS = 2, 1  # espeak_AUDIO_OUTPUT; option of espeak_Initialize
 
 
 class _Name(ctypes.Union):
@@ -98,27 +100,35 @@ class Synthesizer:
 
     def __init__(self) -> None:
         loader = require("espeakng_loader", "speech-lab")
-        self._library = ctypes.CDLL(loader.get_library_path())
-        data = str(loader.get_data_path()).encode()
-        self._rate_hz = self._library.espeak_Initialize(RETRIEVE, 0, data, PHONEME_EVENTS)
+        self._data = Path(loader.get_data_path())
+        # The library's noise goes on where it was, so each synthesizer loads a copy of its own.
+        with tempfile.TemporaryDirectory() as folder:
+            copy = shutil.copy(loader.get_library_path(), folder)
+            self._library = ctypes.CDLL(str(copy))
+        where = str(self._data).encode()
+        self._rate_hz = self._library.espeak_Initialize(SYNCHRONOUS, 0, where, PHONEME_EVENTS)
         if self._rate_hz <= 0:
-            raise UserError(f"eSpeak NG can't read its data in {data.decode()}; install it again")
+            raise UserError(f"eSpeak NG can't read its data in {self._data}; install it again")
         self._events: list[tuple[str, int, int, str]] = []
         self._samples: list[NDArray[np.int16]] = []
         self._callback = _Callback(self._receive)  # kept: the library holds a bare pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
 
     def speak(self, words: Sequence[str], voice: Voice) -> Spoken:
-        """Return the words, spoken as one sentence."""
-        if self._library.espeak_SetVoiceByName(f"en-us+{voice.variant}".encode()):
+        """Return the words, spoken as one sentence.
+
+        The same sentence differs a little from call to call, as the library's noise does. Raises
+        `UserError` if there is no such variant.
+        """
+        if not (self._data / "voices" / "!v" / voice.variant).is_file():
             raise UserError(f"voice en-us+{voice.variant}: eSpeak NG has none of that name")
+        self._library.espeak_SetVoiceByName(f"en-us+{voice.variant}".encode())
         self._library.espeak_SetParameter(PITCH, voice.pitch, 0)
         self._library.espeak_SetParameter(RATE, voice.rate, 0)
         self._events, self._samples = [], []
         text = f"{' '.join(words)}.".encode()
         self._library.espeak_Synth(text, len(text) + 1, 0, 0, 0, 1, None, None)
-        self._library.espeak_Synchronize()
-        wave = np.concatenate(self._samples).astype(np.float32) / 32768
+        wave = np.concatenate(self._samples).astype(np.float32) / np.float32(32768)
         end = len(wave)
         phones = [(name, sample) for kind, sample, _, name in self._events if kind == "phone"]
         starts = [

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import Corpus, listing
-from tiny_audio_ssl.embedding.frames import Floats, FrameModel
+from tiny_audio_ssl.embedding.frames import Floats, FrameModel, hop_samples
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.phones.items import Item, audio_clips
 
 Ints = NDArray[np.int64]
 BATCH = 16  # recordings of one length
-ROUNDING_MS = 1e-6
+ROUNDING = 1e-6  # of a hop
 
 
 @dataclass(frozen=True)
@@ -59,23 +60,48 @@ def phone_features(
 
     Raises `UserError`: features that are not finite, a phone too short for a frame.
     """
-    places: dict[str, list[int]] = {}
-    for i, item in enumerate(items):
-        places.setdefault(item.file, []).append(i)
-    of_file = list(places.values())
-    found: list[Floats] = [np.empty((0, 0), np.float32)] * len(items)
+    files = {file: number for number, file in enumerate(dict.fromkeys(i.file for i in items))}
+    file_of = np.array([files[item.file] for item in items])
+    first, end = _frame_ranges(items, recordings.samples[file_of], hop_ms)
+    ends = np.cumsum(end - first)
+    starts = ends - (end - first)
+    frames: Floats | None = None
     for batch in _equal_lengths(recordings):
         waves = np.stack([recordings.read(index) for index in batch])
-        features, times_ms = model.frames(waves, hop_ms)
-        if not np.isfinite(features).all():
+        found, _ = model.frames(waves, hop_ms)
+        if not np.isfinite(found).all():
             raise UserError(f"{model.name}: frame features with NaN or infinite values")
+        if frames is None:
+            frames = np.empty((ends[-1], found.shape[2]), np.float32)
         for row, index in enumerate(batch):
-            for i in of_file[index]:
-                found[i] = _between(features[row], times_ms, items[i], hop_ms)
+            for i in np.flatnonzero(file_of == index):
+                frames[starts[i] : ends[i]] = found[row, first[i] : end[i]]
         done(len(batch))
-    lengths = np.array([len(own) for own in found])
-    ends = np.cumsum(lengths)
-    return PhoneFeatures(np.concatenate(found), ends - lengths, ends)
+    assert frames is not None  # an .item file names a recording at least
+    return PhoneFeatures(frames, starts, ends)
+
+
+def _frame_ranges(items: Sequence[Item], samples: Ints, hop_ms: float) -> tuple[Ints, Ints]:
+    """Return the first frame of each phone, and the one after its last, [phones].
+
+    `samples` are those of each phone's recording.
+    """
+    hop = hop_samples(hop_ms)
+    step_s = hop / SAMPLE_RATE_HZ
+    count = -(-samples // hop)  # frames of the recording
+    onsets, offsets = (
+        np.array([getattr(i, name) for i in items]) for name in ("onset_s", "offset_s")
+    )
+    first = np.ceil(onsets / step_s - ROUNDING).astype(np.int64)
+    end = np.minimum(np.floor(offsets / step_s + ROUNDING).astype(np.int64) + 1, count)
+    if len(empty := np.flatnonzero(first >= end)):
+        item, last_s = items[empty[0]], samples[empty[0]] / SAMPLE_RATE_HZ
+        raise UserError(
+            f"{item.file}: {item.phone} from {item.onset_s:g} to {item.offset_s:g} s holds no "
+            f"frame, with one every {hop_ms:g} ms of a recording of {last_s:.2f} s; choose a "
+            "shorter --hop-ms, or correct the .item file"
+        )
+    return first, end
 
 
 def _equal_lengths(recordings: Recordings) -> Iterator[list[int]]:
@@ -89,15 +115,3 @@ def _equal_lengths(recordings: Recordings) -> Iterator[list[int]]:
             batch = []
         batch.append(index)
     yield batch
-
-
-def _between(features: Floats, times_ms: NDArray[np.float64], item: Item, hop_ms: float) -> Floats:
-    first = np.searchsorted(times_ms, 1000 * item.onset_s - ROUNDING_MS)
-    end = np.searchsorted(times_ms, 1000 * item.offset_s + ROUNDING_MS)
-    if first >= end:
-        raise UserError(
-            f"{item.file}: {item.phone} from {item.onset_s:g} to {item.offset_s:g} s holds no "
-            f"frame, with one every {hop_ms:g} ms of a recording that ends at about "
-            f"{times_ms[-1] / 1000:.2f} s; choose a shorter --hop-ms, or correct the .item file"
-        )
-    return features[first:end]
