@@ -90,7 +90,7 @@ class Quality:
 
 
 class Bench:
-    """What all cells share, opened when it is first needed: corpus, tasks, speech."""
+    """Corpus, tasks and speech, shared by all cells and opened when first needed."""
 
     def __init__(self, quality: Quality) -> None:
         if unknown := [name for name in quality.tasks if name not in METHODS]:

@@ -1,4 +1,4 @@
-"""What `speech.py` measures: ABX error and PNMI of frames, speakers and emotions of recordings."""
+"""The measures of `speech.py`: ABX and PNMI of frames, speakers and emotions of recordings."""
 
 from __future__ import annotations
 

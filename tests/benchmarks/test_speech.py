@@ -192,8 +192,9 @@ def test_table_of_a_small_run(scripts, data, tmp_path, monkeypatch):
     assert [row["encoder"] for row in rows] == ["", "", "mobile x 0.25", "mobile x 0.25"]
     assert [row["seed"] for row in rows] == ["", "", "0", "0"]
     for row in rows:
-        for name in ("abx_keywords_across", "abx_made_within", "abx_made_across", "pnmi_made"):
-            assert 0 <= float(row[name]) < 0.7, name
+        for name in ("abx_keywords_across", "abx_made_within", "pnmi_keywords", "pnmi_made"):
+            assert 0 < float(row[name]) < 0.5, name
+        assert 0 <= float(row["abx_made_across"]) <= 1  # of very few phones in one context
         assert 0 <= float(row["eer_emodb"]) <= 1 and 0 <= float(row["emotion_emodb"]) <= 1
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "out" / "scores").iterdir()}
     module.main(wanted)
