@@ -26,6 +26,19 @@ FEWEST_USABLE = 0.1  # share of a corpus; if no more can be used, that is taken 
 logger = logging.getLogger(__name__)
 
 
+def check_columns(corpus: Corpus, config: PretrainConfig) -> None:
+    """Raise `UserError` unless the corpus has the columns that the task needs."""
+    for name in config.pretext.columns():
+        try:
+            corpus.column(name)
+        except UserError as error:
+            raise UserError(
+                f"{corpus.source}: {error}. {config.task} needs it for "
+                f"{config.pretext.columns_option()}; list the recordings in a CSV manifest that "
+                "has this column, with empty cells where nothing is known, or leave the option out"
+            ) from None
+
+
 def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
     """Move recordings that are shorter than the task's clip to `skipped`.
 
@@ -138,7 +151,7 @@ def write_recordings(
             zip(recordings.clips, recordings.samples, contents, strict=True)
         )
     )
-    write_csv(path, ["path", "start_s", "end_s", "samples", CONTENT, "split", *columns], rows)
+    write_csv(path, [*COLUMNS, CONTENT, "split", *columns], rows)
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
