@@ -56,6 +56,8 @@ class Train:
     """Share of the views without anything above 4 kHz."""
     level_db: float = 15.0
     """Largest change of a view's level in a step, up or down."""
+    noise: float = 0.25
+    """Share of the views to which noise is added in a step, at 10 to 40 dB."""
     tier: Literal["all", "permissive"] = "all"
     """License tier of the windows."""
     body: Literal["dense", "mobile", "separable"] = "dense"
@@ -85,6 +87,7 @@ def configuration(train: Train, windows: Path) -> PretrainConfig:
         mix=train.mix,
         band_limited=train.band_limited,
         level_db=train.level_db,
+        noise=train.noise,
     )
     with windows.open(encoding="utf-8") as file:
         count = sum(1 for _ in file) - 1
