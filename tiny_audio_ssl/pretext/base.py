@@ -7,7 +7,7 @@ the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -117,6 +117,11 @@ class Pretext(nn.Module):
 
     def fit_rows(self, rows: StoredRows) -> None:
         """Fit what `fit` does before the first step, on all rows that the task prepared."""
+
+    def fit_crops(self, frontend: LogMel, crops: Sequence[Tensor]) -> None:
+        """Call `fit` with what `draw` takes, made of batches of waveforms [n, samples]."""
+        taken = crops if self.takes == "wav" else [frontend(crop) for crop in crops]
+        self.fit(torch.cat(list(taken)))
 
     def fit(self, clips: Tensor) -> None:
         """Fit statistics or codebooks before the first step, on clips as `draw` takes them."""

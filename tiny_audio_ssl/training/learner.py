@@ -242,9 +242,7 @@ def fit_pretext(
     if rows is not None:
         pretext.fit_rows(rows)
         return
-    crops = _crops(config, recordings)
-    taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
-    pretext.fit(torch.cat(list(taken)))
+    pretext.fit_crops(model.frontend, list(_crops(config, recordings)))
 
 
 def _crops(config: PretrainConfig, recordings: Recordings) -> Iterator[Tensor]:
