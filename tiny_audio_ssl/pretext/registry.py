@@ -95,6 +95,21 @@ TASKS = {
         "configs.permutation:PermutationConfig",
         "the order of the shuffled patches of a slice",
     ),
+    "cpc": TaskEntry(
+        "cpc:Cpc",
+        "configs.cpc:CpcConfig",
+        "later steps of a clip among others, from those before",
+    ),
+    "cpc2": TaskEntry(
+        "cpc:Cpc2",
+        "configs.cpc:Cpc2Config",
+        "later steps of a clip among others, from a distorted past",
+    ),
+    "wav2vec": TaskEntry(
+        "wav2vec:Wav2vec",
+        "configs.wav2vec:Wav2vecConfig",
+        "which steps come later in a clip, each on its own",
+    ),
     "distillation": TaskEntry(
         "distillation:Distillation",
         "configs.distillation:DistillationConfig",

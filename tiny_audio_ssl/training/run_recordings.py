@@ -39,6 +39,32 @@ def check_columns(corpus: Corpus, config: PretrainConfig) -> None:
             ) from None
 
 
+def check_classes(corpus: Corpus, config: PretrainConfig) -> None:
+    """Tell which classes of a column are not in the task's list, and are taken for no label.
+
+    Raises `UserError` if no recording has a class of the list.
+    """
+    for name, classes in config.pretext.class_lists().items():
+        cells = [cell for cell in map(str.strip, corpus.column(name)) if cell]
+        others = [cell for cell in cells if cell not in classes]
+        named = ", ".join(sorted(set(others))[:5])
+        if len(others) == len(cells):
+            raise UserError(
+                f"{corpus.source}: no recording has one of the classes {', '.join(classes)} in "
+                f"column {name!r}; found {named or 'only empty cells'}. Correct "
+                f"{config.pretext.columns_option()}"
+            )
+        if others:
+            logger.warning(
+                "%d of %d recordings are used without their %s, which is not among %s: %s",
+                len(others),
+                len(corpus.clips),
+                name,
+                config.pretext.columns_option(),
+                named,
+            )
+
+
 def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
     """Move recordings that are shorter than the task's clip to `skipped`.
 

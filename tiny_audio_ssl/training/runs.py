@@ -29,6 +29,7 @@ from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,
     SKIPPED,
     TOO_SHORT,
+    check_classes,
     check_columns,
     check_most_usable,
     check_unchanged,
@@ -105,6 +106,7 @@ def pretrain(
             )
         corpus = open_corpus(source, strict=strict)
         check_columns(corpus, config)  # raises before anything is decoded
+        check_classes(corpus, config)
         if group_column is not None:
             corpus.column(group_column)
         fabric = launch(config.training)
