@@ -10,7 +10,8 @@
 - `predictive`: the base of tasks that predict later steps
 - `context`: networks over these steps, which are thrown away after training
 - `decoder`: the decoder of the tasks that reconstruct
-- `augment`: the augmentations of BYOL-A
+- `augment`: augmentations of log-mels
+- `heads`: small networks behind the encoder
 - `noise`: colored noise, added to log-mels
 - `contrast`: losses of pairs against other clips
 - `distort`: distortions of waveforms
