@@ -7,6 +7,7 @@ the batch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -102,3 +103,11 @@ class Pretext(nn.Module):
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
         """Update moving averages and the like after each optimizer step."""
+
+    def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
+        """Return why training is of no use any more and what to change, or None.
+
+        Asked after the warm-up; training then stops. `logged`: what `forward` gave in the last
+        step, by the names it gave them, as numbers.
+        """
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import torch
@@ -76,3 +76,11 @@ class Combined(Pretext):
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
         for _, task in self._parts():
             task.after_step(encoder, step, total_steps)
+
+    def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
+        for name, task in self._parts():
+            suffix = f"/{name}"
+            own = {k.removesuffix(suffix): v for k, v in logged.items() if k.endswith(suffix)}
+            if found := task.collapse_reason(own):
+                return f"{name}: {found}"
+        return None
