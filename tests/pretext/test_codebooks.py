@@ -35,9 +35,9 @@ def blobs(count: int, places: int, rng: torch.Generator) -> torch.Tensor:
 
 
 def test_gumbel_probabilities_and_choice_by_loops(rng):
-    book = gumbel_codebook(tau=0.7)
+    book = gumbel_codebook(tau=(0.7, 0.7))
     vectors = torch.randn(4, 6, generator=rng).double()
-    uniform = book.uniform(4, rng=rng).double()
+    uniform = book.draw(4, rng=rng)["uniform"].double()
     logits = book.logits(vectors).reshape(4, 2, 5).detach()
     coded = book(vectors, uniform)
     for i in range(4):
@@ -54,9 +54,10 @@ def test_gumbel_probabilities_and_choice_by_loops(rng):
 
 def test_gumbel_gradient_is_that_of_the_soft_choice(rng):
     """Forward is one-hot; backward is d/dx of sum_v p_v e_v, by finite differences in float64."""
-    book = gumbel_codebook(tau=0.7)
+    book = gumbel_codebook(tau=(0.7, 0.7))
     vectors = torch.randn(3, 6, generator=rng).double().requires_grad_()
-    uniform, weight = book.uniform(3, rng=rng).double(), torch.randn(3, 8, generator=rng).double()
+    uniform = book.draw(3, rng=rng)["uniform"].double()
+    weight = torch.randn(3, 8, generator=rng).double()
 
     def soft(x: torch.Tensor) -> float:
         logits = book.logits(x).reshape(3, 2, 5)
@@ -73,10 +74,37 @@ def test_gumbel_gradient_is_that_of_the_soft_choice(rng):
         assert float(vectors.grad[i, j]) == pytest.approx(slope, rel=1e-5, abs=1e-9)
 
 
+def test_diversity_is_the_share_of_entries_not_in_use(rng):
+    """(G V - sum_g perplexity_g) / (G V); its gradient by finite differences in float64."""
+    book = gumbel_codebook(diversity=0.3)
+    vectors = torch.randn(6, 6, generator=rng).double().requires_grad_()
+    noise = {"uniform": book.draw(6, rng=rng)["uniform"].double()}
+
+    def by_hand(x: torch.Tensor) -> float:
+        logits, total = book.logits(x).reshape(6, 2, 5).tolist(), 0.0
+        for g in range(2):
+            mean = [0.0] * 5
+            for row in logits:
+                shares = [math.exp(one) for one in row[g]]
+                mean = [m + s / sum(shares) / 6 for m, s in zip(mean, shares, strict=True)]
+            total += math.exp(-sum(m * math.log(m + 1e-7) for m in mean))
+        return 0.3 * (10 - total) / 10
+
+    loss = book(vectors, **noise).loss
+    assert loss.item() == pytest.approx(by_hand(vectors), rel=1e-9)
+    loss.backward()
+    for i, j in ((0, 1), (4, 2)):
+        moved = torch.zeros(6, 6).double()
+        moved[i, j] = 1e-6
+        with torch.no_grad():
+            slope = (by_hand(vectors + moved) - by_hand(vectors - moved)) / 2e-6
+        assert float(vectors.grad[i, j]) == pytest.approx(slope, rel=1e-5, abs=1e-9)
+
+
 def test_gumbel_temperature_falls_to_its_end():
     book = gumbel_codebook()
-    for step, expected in ((0, 2.0), (10, 2 * 0.9**10), (100, 0.5)):
-        book.anneal(step, start=2.0, end=0.5, decay=0.9)
+    for share, expected in ((0.0, 2.0), (0.5, 1.0), (1.0, 0.5)):
+        book.anneal(share)
         assert float(book.tau) == pytest.approx(expected)
 
 
@@ -123,7 +151,7 @@ def test_ids_are_those_of_the_coded_vectors(kind, rng):
     torch.manual_seed(0)
     book = kind(inputs=6, dim=8, groups=2, entries=5)
     vectors = torch.randn(12, 6, generator=rng)
-    coded = book(vectors, book.uniform(12, rng=rng)) if kind is GumbelCodebook else book(vectors)
+    coded = book(vectors, **book.draw(12, rng=rng))
     assert torch.equal(book.ids(vectors), coded.ids)
 
 

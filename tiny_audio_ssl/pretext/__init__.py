@@ -4,10 +4,15 @@
 - `base`: the contract of a task
 - `configs`: the hyper-parameters of each task, without PyTorch
 - `temporal_gap`, `audio2vec`, `autoencoder`, `triplet`, `cola`, `byol_a`, `distillation`,
-  `combined`: the tasks
+  `combined`, `hubert`: the tasks
 - `pairs`: two slices of one recording, shared by several tasks
 - `steps`: a clip as a sequence of short slices, shared by tasks that predict, mask or quantize
+- `masked_steps`: steps that are hidden and predicted
 - `context`: networks over these steps, which are thrown away after training
+- `codebooks`: vectors as numbers of entries, learned or fitted
+- `acoustic_targets`: MFCC and deltas of waveforms
+- `product`: what a task can give beside the embedding, to be exported
+- `units`: the product of tasks that give steps numbers
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: the augmentations of BYOL-A
 - `sampling`: random parts of clips

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.pretext.configs.codebooks import CodebookConfig
 
 FRAMES_PER_CENTROID = 20  # at least, to fit centroids: those of a few frames are recorded sound
 MEMBERS_PER_CENTROID = 5  # at least, to keep one
@@ -27,7 +28,7 @@ class Coded(NamedTuple):
 
     vectors: Tensor  # [n, dim], with a gradient past the choice (straight-through)
     ids: Tensor  # int64 [n, groups]
-    loss: Tensor  # scalar: the codebook's own part of the loss
+    loss: Tensor  # scalar: the codebook's own part of the loss, weighted
     soft_perplexity: Tensor  # [groups], of the mean probabilities; has a gradient for Gumbel
     hard_perplexity: Tensor  # [groups], of how often each entry is chosen
 
@@ -46,39 +47,62 @@ class GumbelCodebook(nn.Module):
     largest p, and its gradient that of sum_v p_gv e_v. As in fairseq, the groups share their
     entries (`combine`), and two layers make the logits. The perplexities are of the logits alone,
     without noise and temperature (arXiv 2006.11477, section 3.2).
+
+    loss = diversity (G V - the sum of the groups' soft perplexities) / (G V), as in fairseq;
+    equation 4 of arXiv 2006.11477 has the entropies in their place.
     """
 
     tau: Tensor
 
-    def __init__(self, inputs: int, dim: int, groups: int, entries: int, tau: float = 2.0) -> None:
-        """`inputs`, `dim`: sizes of the vectors that go in and come out."""
+    def __init__(
+        self,
+        inputs: int,
+        dim: int,
+        groups: int,
+        entries: int,
+        tau: tuple[float, float] = (2.0, 0.5),
+        diversity: float = 0.0,
+    ) -> None:
+        """Build it.
+
+        Args:
+            inputs, dim: sizes of the vectors that go in and come out.
+            tau: temperature at the beginning and at the end of training.
+            diversity: weight of the loss.
+        """
         super().__init__()
         self.groups, self.entries = groups, entries
+        self.tau_start, self.tau_end, self.diversity = *tau, diversity
         size = groups * entries
         last = nn.Linear(inputs, size)
         self.logits = nn.Sequential(nn.Linear(inputs, inputs), nn.GELU(), last)
         self.codes = nn.Parameter(torch.rand(entries, dim // groups))
-        self.register_buffer("tau", torch.tensor(tau))
+        self.register_buffer("tau", torch.tensor(self.tau_start))
         nn.init.normal_(last.weight)  # as fairseq does; with smaller ones few entries are chosen
         nn.init.zeros_(last.bias)
 
-    def uniform(self, *shape: int, rng: torch.Generator) -> Tensor:
-        """Draw u for vectors [*shape, inputs]: [*shape, groups, entries], inside 0..1."""
+    def draw(self, *shape: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """Draw what `forward` takes beside vectors [*shape, inputs]: {"uniform": [*shape, groups,
+        entries]}, numbers inside 0..1."""
         drawn = torch.rand(*shape, self.groups, self.entries, generator=rng)
-        return drawn.clamp_min(torch.finfo(drawn.dtype).tiny)
+        return {"uniform": drawn.clamp_min(torch.finfo(drawn.dtype).tiny)}
 
-    def forward(self, vectors: Tensor, uniform: Tensor) -> Coded:
-        """vectors [n, inputs], uniform [n, groups, entries]"""
+    def forward(self, vectors: Tensor, uniform: Tensor | None = None) -> Coded:
+        """vectors [n, inputs], uniform [..., groups, entries] of n times groups times entries"""
+        assert uniform is not None
+        uniform = uniform.reshape(-1, self.groups, self.entries)
         logits = self.logits(vectors).reshape(-1, self.groups, self.entries)
         soft = F.softmax((logits - (-uniform.log()).log()) / self.tau, dim=2)
         hard = F.one_hot(soft.argmax(dim=2), self.entries).to(soft.dtype)
         found = (hard - soft.detach() + soft) @ self.codes  # [n, groups, dim / groups]
         ids = logits.argmax(dim=2)
+        used = perplexity(F.softmax(logits, dim=2))
+        size = self.groups * self.entries
         return Coded(
             found.flatten(1),
             ids,
-            logits.new_zeros(()),
-            perplexity(F.softmax(logits, dim=2)),
+            self.diversity * (size - used.sum()) / size,
+            used,
             perplexity(F.one_hot(ids, self.entries).to(logits.dtype)),
         )
 
@@ -87,9 +111,9 @@ class GumbelCodebook(nn.Module):
         logits: Tensor = self.logits(vectors)
         return logits.reshape(-1, self.groups, self.entries).argmax(dim=2)
 
-    def anneal(self, step: int, start: float, end: float, decay: float) -> None:
-        """Set tau after `step` steps: start decay^step, at least `end`."""
-        self.tau.fill_(max(start * decay**step, end))
+    def anneal(self, share: float) -> None:
+        """Set tau after this share of the training, 0..1: it falls exponentially."""
+        self.tau.fill_(self.tau_start * (self.tau_end / self.tau_start) ** share)
 
 
 class KMeansCodebook(nn.Module):
@@ -110,8 +134,12 @@ class KMeansCodebook(nn.Module):
         self.norm = nn.GroupNorm(groups, dim)
         self.codes = nn.Parameter(0.01 * torch.randn(entries, dim // groups))
 
-    def forward(self, vectors: Tensor) -> Coded:
-        """vectors [n, inputs]"""
+    def draw(self, *shape: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return nothing: the nearest entry is not drawn."""
+        return {}
+
+    def forward(self, vectors: Tensor, uniform: Tensor | None = None) -> Coded:
+        """vectors [n, inputs]; `uniform` is for `GumbelCodebook` only"""
         wanted = self._projected(vectors)
         distances = squared_distances(wanted, self.codes)
         ids = distances.argmin(dim=2)
@@ -129,9 +157,23 @@ class KMeansCodebook(nn.Module):
         """[n, inputs] -> the nearest entry in each group, int64 [n, groups]."""
         return squared_distances(self._projected(vectors), self.codes).argmin(dim=2)
 
+    def anneal(self, share: float) -> None:
+        """Change nothing: there is no temperature."""
+
     def _projected(self, vectors: Tensor) -> Tensor:
         projected: Tensor = self.norm(self.project(vectors))
         return projected.reshape(len(projected), self.groups, -1)
+
+
+Codebook = GumbelCodebook | KMeansCodebook
+
+
+def build_codebook(config: CodebookConfig, size: int) -> Codebook:
+    """Return the codebook that the settings ask for, of vectors of this size."""
+    if config.codebook == "kmeans":
+        return KMeansCodebook(size, size, config.groups, config.entries, config.commitment)
+    tau = (config.tau_start, config.tau_end)
+    return GumbelCodebook(size, size, config.groups, config.entries, tau, config.diversity)
 
 
 def perplexity(shares: Tensor) -> Tensor:

@@ -76,6 +76,22 @@ TASKS = {
         "the embedding of a larger model (--pretext.teacher)",
         combinable=False,
     ),
+    "wav2vec2": TaskEntry(
+        "wav2vec2:Wav2vec2",
+        "configs.wav2vec2:Wav2vec2Config",
+        "the quantized step behind a mask, among other steps of the clip",
+    ),
+    "wav2vec-c": TaskEntry(
+        "wav2vec2:Wav2vecC",
+        "configs.wav2vec2:Wav2vecCConfig",
+        "as wav2vec2, with entries that the log-mel can be reconstructed from",
+    ),
+    "hubert": TaskEntry(
+        "hubert:Hubert",
+        "configs.hubert:HubertConfig",
+        "the clusters of masked steps, of MFCC or of another run (--pretext.targets)",
+        combinable=False,
+    ),
 }
 
 
