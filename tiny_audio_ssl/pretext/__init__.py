@@ -15,6 +15,8 @@
 - `units`: the product of tasks that give steps numbers
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: the augmentations of BYOL-A
+- `contrast`: losses of pairs against other clips
+- `distort`: distortions of waveforms
 - `sampling`: random parts of clips
 """
 
