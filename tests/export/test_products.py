@@ -156,7 +156,7 @@ def test_they_are_no_embeddings(unit_export, tmp_path):
 def test_command_line(unit_run, tmp_path, capsys):
     out = tmp_path / "out"
     given = ("--product", "units", "--format", "onnx", "--input", "mel", "--parity-clips", "2")
-    assert cli.main(["export", str(unit_run), "--out", str(out), *given, "--json"]) == 0
+    assert cli.run(["export", str(unit_run), "--out", str(out), *given, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["artifacts"][0]["product"] == "units"
     assert printed["artifacts"][0]["scores"]["units"]["ok"]

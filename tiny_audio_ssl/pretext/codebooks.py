@@ -2,7 +2,7 @@
 
 `GumbelCodebook` and `KMeansCodebook` are product codebooks: a vector is described by one entry in
 each of several groups. With one group, training soon uses a handful of entries (arXiv 1910.05453,
-section 3.3). `fit_centroids` is Lloyd's k-means.
+section 3.3). `DistanceCodebook` has one group. `fit_centroids` is Lloyd's k-means.
 """
 
 from __future__ import annotations
@@ -165,10 +165,45 @@ class KMeansCodebook(nn.Module):
         return projected.reshape(len(projected), self.groups, -1)
 
 
-Codebook = GumbelCodebook | KMeansCodebook
+class DistanceCodebook(nn.Module):
+    """Entries chosen by softmax_v(-|h - e_v|), hard, with its gradient (arXiv 1910.12729, eq. 1).
+
+    loss = commitment mean |h - sg(e)|^2, which keeps vectors near to their entries.
+    """
+
+    def __init__(self, dim: int, entries: int, commitment: float = 0.25) -> None:
+        super().__init__()
+        self.entries, self.commitment = entries, commitment
+        self.norm = nn.LayerNorm(dim)
+        self.codes = nn.Parameter(torch.randn(entries, dim))
+
+    def forward(self, vectors: Tensor) -> Coded:
+        """vectors [n, dim], normalized by `norm`"""
+        soft = F.softmax(-squared_distances(vectors, self.codes).clamp_min(1e-6).sqrt(), dim=1)
+        ids = soft.argmax(dim=1)
+        hard = F.one_hot(ids, self.entries).to(soft.dtype)
+        loss = self.commitment * F.mse_loss(vectors, self.codes[ids].detach())
+        return Coded(
+            (hard - soft.detach() + soft) @ self.codes,
+            ids[:, None],
+            loss,
+            perplexity(soft[:, None]),
+            perplexity(hard[:, None]),
+        )
+
+    def ids(self, vectors: Tensor) -> Tensor:
+        """[n, dim], not normalized -> the nearest entry, int64 [n, 1]."""
+        distances = squared_distances(self.norm(vectors), self.codes)
+        return distances.argmin(dim=1, keepdim=True)
+
+    def anneal(self, share: float) -> None:
+        """Change nothing: there is no temperature."""
 
 
-def build_codebook(config: CodebookConfig, size: int) -> Codebook:
+Codebook = GumbelCodebook | KMeansCodebook | DistanceCodebook
+
+
+def build_codebook(config: CodebookConfig, size: int) -> GumbelCodebook | KMeansCodebook:
     """Return the codebook that the settings ask for, of vectors of this size."""
     if config.codebook == "kmeans":
         return KMeansCodebook(size, size, config.groups, config.entries, config.commitment)

@@ -86,6 +86,11 @@ TASKS = {
         "configs.wav2vec2:Wav2vecCConfig",
         "as wav2vec2, with entries that the log-mel can be reconstructed from",
     ),
+    "seqrq-ae": TaskEntry(
+        "seqrq_ae:SeqRqAe",
+        "configs.seqrq_ae:SeqRqAeConfig",
+        "the log-mel from the entries of segments, runs of steps with the same entry",
+    ),
     "hubert": TaskEntry(
         "hubert:Hubert",
         "configs.hubert:HubertConfig",
