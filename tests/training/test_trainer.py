@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from contract.task_settings import SETTINGS
 from support.programs import start_program
 
 from tiny_audio_ssl import UserError, cli
@@ -48,7 +49,8 @@ BUILTIN = "builtin:4"
 
 
 def config(task: str = "temporal-gap", **changes) -> PretrainConfig:
-    return PretrainConfig(task, PRETEXTS[task].Config(), SMALL, training=replace(SHORT, **changes))
+    own = PRETEXTS[task].Config(**SETTINGS.get(task, {}))
+    return PretrainConfig(task, own, SMALL, training=replace(SHORT, **changes))
 
 
 def pretrain(folder: Path, settings: PretrainConfig, source: str = BUILTIN):
@@ -191,12 +193,8 @@ def test_two_processes_do_what_one_does(tmp_path):
 
 
 def test_every_task_runs_with_batch_norm_and_bf16(task_name, tmp_path):
-    settings = PretrainConfig(
-        task_name,
-        PRETEXTS[task_name].Config(),
-        EncoderConfig(width=0.25),
-        training=replace(SHORT, steps=4, precision="bf16"),
-    )
+    short = config(task_name, steps=4, precision="bf16")
+    settings = replace(short, encoder=EncoderConfig(width=0.25))
     outcome = pretrain(tmp_path / "run", settings)
     assert outcome.step == 4 and np.isfinite(outcome.loss or np.nan)
     assert all(
@@ -262,8 +260,8 @@ def test_recordings_too_short_for_the_task(tmp_path, task_name, caplog):
     soundfile.write(tmp_path / "short.wav", noise, 16_000)
     with pytest.raises(UserError, match=rf"needs clips of {needed_s:.3f}.*--pretext\."):
         pretrain(tmp_path / "run", config(task_name), source=str(tmp_path))
-    soundfile.write(tmp_path / "long.wav", np.tile(noise, 4), 16_000)
-    soundfile.write(tmp_path / "longer.wav", np.tile(noise, 5), 16_000)
+    for times in range(4, 12):
+        soundfile.write(tmp_path / f"{times}-times.wav", np.tile(noise, times), 16_000)
     pretrain(tmp_path / "run", config(task_name, steps=2), source=str(tmp_path))
     assert f"1 are shorter than the {needed_s:.3f}" in caplog.text and "--pretext." in caplog.text
     assert "short.wav,0.300 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
