@@ -55,7 +55,8 @@ def test_loss_by_loops(rng):
     task, encoder = make()
     inputs = task.draw(wandering(rng), rng)
     out = task(encoder, **inputs)
-    steps = task.codebook.norm(task.project(task.encode(encoder, inputs["logmel"]))).detach()
+    projected = task.project(task.encode(encoder, inputs["logmel"])).detach()
+    steps = task.codebook.norm(projected.flatten(0, 1)).detach().reshape(projected.shape)
     codes = task.codebook.codes.detach()
     chosen = [
         [min(range(5), key=lambda v: (steps[b, t] - codes[v]).norm()) for t in range(12)]
@@ -89,7 +90,7 @@ def test_loss_by_loops(rng):
 
 def test_gradient_is_that_of_the_soft_choice(rng):
     """P(v | h) = softmax(-|h - e_v|), by loops, with finite differences in float64."""
-    book = DistanceCodebook(4, 5).double()
+    book = DistanceCodebook(4, 5, 0.25, "group").double()
     vectors = torch.randn(2, 4, generator=rng).double().requires_grad_()
     weight = torch.randn(2, 4, generator=rng).double()
 

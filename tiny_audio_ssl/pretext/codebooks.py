@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.encoder_config import Norm
 from tiny_audio_ssl.pretext.configs.codebooks import CodebookConfig
 
 FRAMES_PER_CENTROID = 20  # at least, to fit centroids: those of a few frames are recorded sound
@@ -168,13 +169,15 @@ class KMeansCodebook(nn.Module):
 class DistanceCodebook(nn.Module):
     """Entries chosen by softmax_v(-|h - e_v|), hard, with its gradient (arXiv 1910.12729, eq. 1).
 
-    loss = commitment mean |h - sg(e)|^2, which keeps vectors near to their entries.
+    loss = commitment mean |h - sg(e)|^2, which keeps vectors near to their entries. `norm`, before
+    it, takes away what all vectors have in common; without it all were nearest to one entry.
     """
 
-    def __init__(self, dim: int, entries: int, commitment: float = 0.25) -> None:
+    def __init__(self, dim: int, entries: int, commitment: float, norm: Norm) -> None:
+        """`norm`: batch normalization, or for `group` that of each vector by itself."""
         super().__init__()
         self.entries, self.commitment = entries, commitment
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.BatchNorm1d(dim) if norm == "batch" else nn.LayerNorm(dim)
         self.codes = nn.Parameter(torch.randn(entries, dim))
 
     def forward(self, vectors: Tensor) -> Coded:

@@ -34,7 +34,8 @@ class SeqRqAe(CodedSteps):
 
     def __init__(self, config: SeqRqAeConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
-        self.codebook = DistanceCodebook(config.size, config.entries, config.commitment)
+        norm = encoder.config.norm
+        self.codebook = DistanceCodebook(config.size, config.entries, config.commitment, norm)
         self.network = Recurrent(config.size)
         self.reconstruct = nn.Linear(config.size, self.hop_frames * frontend.bands)
 
@@ -43,7 +44,8 @@ class SeqRqAe(CodedSteps):
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         features = self.encode(encoder, inputs["logmel"])
-        steps = self.codebook.norm(self.project(features))
+        projected = self.project(features)
+        steps = self.codebook.norm(projected.flatten(0, 1)).reshape(projected.shape)
         ids = self.codebook(steps.flatten(0, 1)).ids.reshape(steps.shape[:2])
         segments = segment_numbers(ids)
         coded = self.codebook(means(steps, segments).flatten(0, 1))
