@@ -55,8 +55,7 @@ def test_loss_by_loops(rng):
     task, encoder = make()
     inputs = task.draw(wandering(rng), rng)
     out = task(encoder, **inputs)
-    projected = task.project(task.encode(encoder, inputs["logmel"])).detach()
-    steps = task.codebook.norm(projected.flatten(0, 1)).detach().reshape(projected.shape)
+    steps = task.steps_of(task.encode(encoder, inputs["logmel"])).detach()
     codes = task.codebook.codes.detach()
     chosen = [
         [min(range(5), key=lambda v: (steps[b, t] - codes[v]).norm()) for t in range(12)]
@@ -90,7 +89,7 @@ def test_loss_by_loops(rng):
 
 def test_gradient_is_that_of_the_soft_choice(rng):
     """P(v | h) = softmax(-|h - e_v|), by loops, with finite differences in float64."""
-    book = DistanceCodebook(4, 5, 0.25, "group").double()
+    book = DistanceCodebook(4, 5).double()
     vectors = torch.randn(2, 4, generator=rng).double().requires_grad_()
     weight = torch.randn(2, 4, generator=rng).double()
 
@@ -118,7 +117,7 @@ def test_units_are_the_nearest_entries(rng):
     with torch.no_grad():
         found = product.module(logmel)
         features = encoder(logmel[..., 8:16])
-        steps = task.codebook.norm(task.project(features))
+        steps = task.norm(task.project(features))
         nearest = [min(range(5), key=lambda v: (s - task.codebook.codes[v]).norm()) for s in steps]
     assert found[:, 2, 0].tolist() == nearest
 

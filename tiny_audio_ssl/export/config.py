@@ -22,9 +22,6 @@ EMBEDDING = "embedding"
 class ExportConfig:
     """Settings of an export: artifacts, recordings, and the least they must keep of the model."""
 
-    product: str = EMBEDDING
-    """Output of the artifacts: `embedding`, or by its name what the task of the run can give beside
-    it, such as `units` (docs/pretext-tasks.md lists them)."""
     format: tuple[FormatName, ...] = ("executorch", "onnx")
     """File formats: .pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
     precision: tuple[Literal[Precision, "all"], ...] = ()
@@ -34,6 +31,9 @@ class ExportConfig:
     input: tuple[Input, ...] = ("waveform", "mel")
     """Input of an artifact: 16 kHz samples, the normalized log-mel, or packets of samples one after
     the other (see docs/streaming.md)."""
+    product: str = EMBEDDING
+    """Output of the artifacts: `embedding`, or by its name what the task of the run can give beside
+    it, such as `units` (docs/pretext-tasks.md lists them)."""
     window_ms: float = WINDOW_MS
     """Sound that an artifact takes at a time."""
     max_window_ms: float | None = None

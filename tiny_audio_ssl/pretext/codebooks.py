@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.encoder_config import Norm
 from tiny_audio_ssl.pretext.configs.codebooks import CodebookConfig
 
 FRAMES_PER_CENTROID = 20  # at least, to fit centroids: those of a few frames are recorded sound
@@ -25,7 +24,7 @@ _BATCH = 16_384  # frames whose distances are in memory at a time
 
 
 class Coded(NamedTuple):
-    """What a codebook makes of n vectors."""
+    """The entries of a codebook for n vectors."""
 
     vectors: Tensor  # [n, dim], with a gradient past the choice (straight-through)
     ids: Tensor  # int64 [n, groups]
@@ -45,9 +44,9 @@ class GumbelCodebook(nn.Module):
     """Entries chosen by logits, with the Gumbel softmax in training (arXiv 1910.05453, eq. 1).
 
     p_gv = softmax_v((l_gv - log(-log u_gv)) / tau), u uniform; the output is the entry with the
-    largest p, and its gradient that of sum_v p_gv e_v. As in fairseq, the groups share their
-    entries (`combine`), and two layers make the logits. The perplexities are of the logits alone,
-    without noise and temperature (arXiv 2006.11477, section 3.2).
+    largest p, and its gradient that of sum_v p_gv e_v. One layer makes the logits, and the groups
+    share their entries, as they can in fairseq. The perplexities are of the logits alone, without
+    noise and temperature (arXiv 2006.11477, section 3.2).
 
     loss = diversity (G V - the sum of the groups' soft perplexities) / (G V), as in fairseq;
     equation 4 of arXiv 2006.11477 has the entropies in their place.
@@ -75,12 +74,11 @@ class GumbelCodebook(nn.Module):
         self.groups, self.entries = groups, entries
         self.tau_start, self.tau_end, self.diversity = *tau, diversity
         size = groups * entries
-        last = nn.Linear(inputs, size)
-        self.logits = nn.Sequential(nn.Linear(inputs, inputs), nn.GELU(), last)
+        self.logits = nn.Linear(inputs, size)
         self.codes = nn.Parameter(torch.rand(entries, dim // groups))
         self.register_buffer("tau", torch.tensor(self.tau_start))
-        nn.init.normal_(last.weight)  # as fairseq does; with smaller ones few entries are chosen
-        nn.init.zeros_(last.bias)
+        nn.init.normal_(self.logits.weight)  # as fairseq does; with less, the noise alone chooses
+        nn.init.zeros_(self.logits.bias)
 
     def draw(self, *shape: int, rng: torch.Generator) -> dict[str, Tensor]:
         """Draw what `forward` takes beside vectors [*shape, inputs]: {"uniform": [*shape, groups,
@@ -169,19 +167,16 @@ class KMeansCodebook(nn.Module):
 class DistanceCodebook(nn.Module):
     """Entries chosen by softmax_v(-|h - e_v|), hard, with its gradient (arXiv 1910.12729, eq. 1).
 
-    loss = commitment mean |h - sg(e)|^2, which keeps vectors near to their entries. `norm`, before
-    it, takes away what all vectors have in common; without it all were nearest to one entry.
+    loss = commitment mean |h - sg(e)|^2, which keeps vectors near to their entries.
     """
 
-    def __init__(self, dim: int, entries: int, commitment: float, norm: Norm) -> None:
-        """`norm`: batch normalization, or for `group` that of each vector by itself."""
+    def __init__(self, dim: int, entries: int, commitment: float = 0.25) -> None:
         super().__init__()
         self.entries, self.commitment = entries, commitment
-        self.norm = nn.BatchNorm1d(dim) if norm == "batch" else nn.LayerNorm(dim)
         self.codes = nn.Parameter(torch.randn(entries, dim))
 
     def forward(self, vectors: Tensor) -> Coded:
-        """vectors [n, dim], normalized by `norm`"""
+        """vectors [n, dim]"""
         soft = F.softmax(-squared_distances(vectors, self.codes).clamp_min(1e-6).sqrt(), dim=1)
         ids = soft.argmax(dim=1)
         hard = F.one_hot(ids, self.entries).to(soft.dtype)
@@ -195,12 +190,8 @@ class DistanceCodebook(nn.Module):
         )
 
     def ids(self, vectors: Tensor) -> Tensor:
-        """[n, dim], not normalized -> the nearest entry, int64 [n, 1]."""
-        distances = squared_distances(self.norm(vectors), self.codes)
-        return distances.argmin(dim=1, keepdim=True)
-
-    def anneal(self, share: float) -> None:
-        """Change nothing: there is no temperature."""
+        """[n, dim] -> the nearest entry, int64 [n, 1]."""
+        return squared_distances(vectors, self.codes).argmin(dim=1, keepdim=True)
 
 
 Codebook = GumbelCodebook | KMeansCodebook | DistanceCodebook

@@ -93,24 +93,27 @@ class Hubert(MaskedSteps):
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         features = self.encode(encoder, inputs["logmel"])
-        context = self.in_context(self.project(features), inputs["mask"])
-        chosen, labels = context[inputs["predicted"]], inputs["labels"][inputs["predicted"]]
-        logits = [self.logits(index, chosen) for index in range(len(self.heads))]
-        losses = [F.cross_entropy(part, labels[:, i]) for i, part in enumerate(logits)]
+        context = self.in_context(self.steps_of(features), inputs["mask"])
+        labels, predicted = inputs["labels"], inputs["predicted"]
+        logits = [self.logits(index, context) for index in range(len(self.heads))]
+        losses = [
+            self.mean(F.cross_entropy(part.mT, labels[..., i], reduction="none"), predicted)
+            for i, part in enumerate(logits)
+        ]
         largest = self._largest
-        right = logits[largest].argmax(dim=1) == labels[:, largest]
-        known, wanted = self.units(features.detach()), inputs["labels"][..., largest]
+        known, wanted = self.units(features.detach()), labels[..., largest]
+        right = (logits[largest].argmax(dim=2) == wanted).float()
         return {
             "loss": torch.stack(losses).sum() + F.cross_entropy(known.mT, wanted),
             "embedding": features.flatten(0, 1),
-            "accuracy": right.float().mean(),
+            "accuracy": self.mean(right, predicted),
             "unit_accuracy": (known.argmax(dim=2) == wanted).float().mean(),
         }
 
     def logits(self, index: int, context: Tensor) -> Tensor:
-        """[n, size] -> cosines with the codes of a codebook, over the temperature [n, clusters]."""
+        """[..., size] -> cosines with the codes of a codebook, over the temperature."""
         wanted, codes = self.heads[index](context), cast(Tensor, self.codes[index])
-        cosines = F.normalize(wanted, dim=1) @ F.normalize(codes, dim=1).T
+        cosines = F.normalize(wanted, dim=-1) @ F.normalize(codes, dim=1).T
         return cosines / float(self.config.temperature)
 
     def product(self, frontend: LogMel, encoder: Encoder) -> Product:

@@ -41,15 +41,24 @@ class MaskedSteps(Steps):
         mask = spans(clips, config.steps, config.mask_share, config.span_steps, rng)
         return {"mask": mask, "predicted": eroded(mask, self.reach)}
 
+    def steps_of(self, features: Tensor) -> Tensor:
+        """Project features [B, S, D] to what the transformer reads [B, S, size]."""
+        steps: Tensor = self.project(features)
+        return steps
+
     def in_context(self, steps: Tensor, mask: Tensor) -> Tensor:
         """Mask steps [B, S, size], and return what the transformer makes of the rest, for all."""
         seen = torch.where(mask.unsqueeze(2), self.hidden, steps)
         context: Tensor = self.context(seen)
         return context
 
+    def mean(self, values: Tensor, predicted: Tensor) -> Tensor:
+        """Return the mean of values [B, steps] over the predicted steps."""
+        return (values * predicted).sum() / predicted.sum()
+
     def predictions(self, encoder: Encoder, **inputs: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
         features = self.encode(encoder, inputs["logmel"])
-        context = self.in_context(self.project(features), inputs["mask"])
+        context = self.in_context(self.steps_of(features), inputs["mask"])
         for step in range(self.config.steps):
             clips = inputs["predicted"][:, step]
             if clips.any():

@@ -30,12 +30,13 @@ class SeqRqAe(CodedSteps):
 
     paper = "Liu, Tu, Lee, Lee 2019, arXiv 1910.12729, section 2"
 
+    codebook: DistanceCodebook
+
     Config = SeqRqAeConfig
 
     def __init__(self, config: SeqRqAeConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
-        norm = encoder.config.norm
-        self.codebook = DistanceCodebook(config.size, config.entries, config.commitment, norm)
+        self.codebook = DistanceCodebook(config.size, config.entries, config.commitment)
         self.network = Recurrent(config.size)
         self.reconstruct = nn.Linear(config.size, self.hop_frames * frontend.bands)
 
@@ -44,8 +45,7 @@ class SeqRqAe(CodedSteps):
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         features = self.encode(encoder, inputs["logmel"])
-        projected = self.project(features)
-        steps = self.codebook.norm(projected.flatten(0, 1)).reshape(projected.shape)
+        steps = self.steps_of(features)
         ids = self.codebook(steps.flatten(0, 1)).ids.reshape(steps.shape[:2])
         segments = segment_numbers(ids)
         coded = self.codebook(means(steps, segments).flatten(0, 1))

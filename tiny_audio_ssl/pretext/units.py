@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.codebooks import Codebook, collapse_reason
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
 from tiny_audio_ssl.pretext.product import Output, Product
@@ -73,11 +75,23 @@ class CodedSteps(Steps):
 
     codebook: Codebook
 
-    def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
-        self.codebook.anneal(step / total_steps)
+    def __init__(self, config: Any, encoder: Encoder, frontend: FrontendConfig) -> None:
+        super().__init__(config, encoder, frontend)
+        size, is_batch = config.size, encoder.config.norm == "batch"
+        self.norm = nn.BatchNorm1d(size) if is_batch else nn.LayerNorm(size)
+
+    def steps_of(self, features: Tensor) -> Tensor:
+        """Project features of steps [B, S, D], and normalize them over the batch, or for encoders
+        without batch normalization each by itself: [B, S, size].
+
+        Over the batch is better: what all steps have in common makes them choose the same entries.
+        """
+        steps: Tensor = self.norm(self.project(features.flatten(0, 1)))
+        return steps.reshape(*features.shape[:2], -1)
 
     def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
         return collapse_reason(logged["hard_perplexity"])
 
     def product(self, frontend: LogMel, encoder: Encoder) -> Product:
-        return units(self, encoder, Ids(self.project, self.codebook.ids), self.config)
+        layers = nn.Sequential(self.project, self.norm)
+        return units(self, encoder, Ids(layers, self.codebook.ids), self.config)

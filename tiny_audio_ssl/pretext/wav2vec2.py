@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.base import Inputs
-from tiny_audio_ssl.pretext.codebooks import build_codebook
+from tiny_audio_ssl.pretext.codebooks import GumbelCodebook, KMeansCodebook, build_codebook
 from tiny_audio_ssl.pretext.configs.wav2vec2 import Wav2vec2Config, Wav2vecCConfig
 from tiny_audio_ssl.pretext.context import Recurrent
 from tiny_audio_ssl.pretext.masked_steps import MaskedSteps
@@ -24,6 +24,8 @@ class Wav2vec2(CodedSteps, MaskedSteps):
     The sum runs over q_t and the q of other masked steps of the clip; those with the same entries
     as q_t are left out.
     """
+
+    codebook: GumbelCodebook | KMeansCodebook
 
     paper = "Baevski, Zhou, Mohamed, Auli 2020, arXiv 2006.11477, section 3"
 
@@ -48,30 +50,36 @@ class Wav2vec2(CodedSteps, MaskedSteps):
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         features = self.encode(encoder, inputs["logmel"])
-        steps = self.project(features)
+        steps = self.steps_of(features)
         coded = self.codebook(steps.flatten(0, 1), inputs.get("uniform"))
         codes = coded.vectors.reshape(steps.shape)
-        logits = self.logits(self.in_context(steps, inputs["mask"]), codes, inputs)
-        right = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-        contrast = F.cross_entropy(logits, right)
+        logits = self.logits(self.in_context(steps, inputs["mask"]), codes, inputs["distractors"])
+        predicted = inputs["predicted"]
+        contrast = self.mean(logits.logsumexp(dim=2) - logits[..., 0], predicted)
         terms = {"contrast": contrast, "codes": coded.loss, **self.terms(codes, inputs["logmel"])}
         return {
             "loss": torch.stack(list(terms.values())).sum(),
             "embedding": features.flatten(0, 1),
-            "accuracy": (logits.argmax(dim=1) == 0).float().mean(),
+            "accuracy": self.mean((logits.argmax(dim=2) == 0).float(), predicted),
             **coded.logged(),
             **terms,
         }
 
-    def logits(self, context: Tensor, codes: Tensor, inputs: Inputs) -> Tensor:
-        """[B, steps, size] twice -> for each predicted step, cosines with q_t and with the
-        distractors, over the temperature [n, 1 + distractors]."""
-        clip, step = inputs["predicted"].nonzero(as_tuple=True)
-        own, others = codes[clip, step], codes[clip[:, None], inputs["distractors"][clip, step]]
-        wanted = self.of_codes(torch.cat([own[:, None], others], dim=1))
-        cosines = F.cosine_similarity(self.of_context(context[clip, step])[:, None], wanted, dim=2)
-        same = F.pad((others == own[:, None]).all(dim=2), (1, 0))
-        return (cosines / self.config.temperature).masked_fill(same, -torch.inf)
+    def logits(self, context: Tensor, codes: Tensor, distractors: Tensor) -> Tensor:
+        """Return the cosines of each step's context with q_t, and with the q of its distractors,
+        over the temperature.
+
+        [B, steps, size] twice, and [B, steps, n] numbers of steps, to [B, steps, 1 + n].
+        """
+        clips = torch.arange(len(codes), device=codes.device)[:, None, None]
+        others = codes[clips, distractors]
+        wanted = self.of_codes(torch.cat([codes[:, :, None], others], dim=2))
+        cosines = F.cosine_similarity(self.of_context(context)[:, :, None], wanted, dim=3)
+        same = F.pad((others == codes[:, :, None]).all(dim=3), (1, 0))
+        return (cosines / float(self.config.temperature)).masked_fill(same, -torch.inf)
+
+    def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
+        self.codebook.anneal(step / total_steps)
 
     def terms(self, codes: Tensor, logmel: Tensor) -> dict[str, Tensor]:
         """Return further terms of the loss, by the names that are logged."""

@@ -17,8 +17,8 @@ class HubertConfig(MaskedStepsConfig):
     """Hyper-parameters of HuBERT."""
 
     targets: str = MFCC
-    """What is clustered: `mfcc` in a first iteration; in a second one the run of the first, whose
-    encoder gives the features."""
+    """Features that are clustered: `mfcc` in a first iteration; in a second one the folder of the
+    first one's run, whose encoder gives them."""
     clusters: tuple[int, ...] = (50, 100)
     """Sizes of the codebooks, all of which are predicted. Fitting takes 20 steps or more for each
     cluster. The paper has 100, and 500 in its second iteration, for 960 hours of speech."""
