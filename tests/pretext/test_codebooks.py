@@ -37,34 +37,39 @@ def blobs(count: int, places: int, rng: torch.Generator) -> torch.Tensor:
 def test_gumbel_probabilities_and_choice_by_loops(rng):
     book = gumbel_codebook(tau=(0.7, 0.7))
     vectors = torch.randn(4, 6, generator=rng).double()
-    uniform = book.draw(4, rng=rng)["uniform"].double()
+    noise = book.draw(4, rng=rng)["noise"].double()
     logits = book.logits(vectors).reshape(4, 2, 5).detach()
-    coded = book(vectors, uniform)
+    coded = book(vectors, noise)
     for i in range(4):
         for g in range(2):
-            scores = [
-                (float(logits[i, g, v]) - math.log(-math.log(float(uniform[i, g, v])))) / 0.7
-                for v in range(5)
-            ]
+            scores = [(float(logits[i, g, v]) + float(noise[i, g, v])) / 0.7 for v in range(5)]
             chosen = max(range(5), key=scores.__getitem__)
             found = coded.vectors[i, 4 * g : 4 * g + 4]
             torch.testing.assert_close(found, book.codes[chosen])
             assert coded.ids[i, g] == logits[i, g].argmax()
 
 
+def test_gumbel_noise_is_that_of_uniform_numbers():
+    """-log(-log u): mean 0.5772 (Euler's constant), variance pi^2 / 6."""
+    drawn = gumbel_codebook().draw(20_000, rng=torch.Generator().manual_seed(0))["noise"]
+    assert drawn.shape == (20_000, 2, 5) and drawn.isfinite().all()
+    assert drawn.mean().item() == pytest.approx(0.5772, abs=0.02)
+    assert drawn.var().item() == pytest.approx(math.pi**2 / 6, rel=0.02)
+
+
 def test_gumbel_gradient_is_that_of_the_soft_choice(rng):
     """Forward is one-hot; backward is d/dx of sum_v p_v e_v, by finite differences in float64."""
     book = gumbel_codebook(tau=(0.7, 0.7))
     vectors = torch.randn(3, 6, generator=rng).double().requires_grad_()
-    uniform = book.draw(3, rng=rng)["uniform"].double()
+    noise = book.draw(3, rng=rng)["noise"].double()
     weight = torch.randn(3, 8, generator=rng).double()
 
     def soft(x: torch.Tensor) -> float:
         logits = book.logits(x).reshape(3, 2, 5)
-        shares = torch.softmax((logits - torch.log(-torch.log(uniform))) / 0.7, dim=2)
+        shares = torch.softmax((logits + noise) / 0.7, dim=2)
         return float(((shares @ book.codes).flatten(1) * weight).sum())
 
-    (book(vectors, uniform).vectors * weight).sum().backward()
+    (book(vectors, noise).vectors * weight).sum().backward()
     step = 1e-6
     for i, j in ((0, 0), (1, 3), (2, 5)):
         moved = torch.zeros(3, 6).double()
@@ -78,7 +83,7 @@ def test_diversity_is_the_share_of_entries_not_in_use(rng):
     """(G V - sum_g perplexity_g) / (G V); its gradient by finite differences in float64."""
     book = gumbel_codebook(diversity=0.3)
     vectors = torch.randn(6, 6, generator=rng).double().requires_grad_()
-    noise = {"uniform": book.draw(6, rng=rng)["uniform"].double()}
+    noise = book.draw(6, rng=rng)["noise"].double()
 
     def by_hand(x: torch.Tensor) -> float:
         logits, total = book.logits(x).reshape(6, 2, 5).tolist(), 0.0
@@ -90,7 +95,7 @@ def test_diversity_is_the_share_of_entries_not_in_use(rng):
             total += math.exp(-sum(m * math.log(m + 1e-7) for m in mean))
         return 0.3 * (10 - total) / 10
 
-    loss = book(vectors, **noise).loss
+    loss = book(vectors, noise).loss
     assert loss.item() == pytest.approx(by_hand(vectors), rel=1e-9)
     loss.backward()
     for i, j in ((0, 1), (4, 2)):
@@ -169,7 +174,7 @@ def test_perplexity_counts_the_entries_in_use():
 
 def test_a_collapsed_codebook_is_told_with_what_to_change():
     assert collapse_reason(2.0) is None
-    assert "--pretext.groups" in (collapse_reason(1.3) or "")
+    assert "--pretext.entries" in (collapse_reason(1.3) or "")
 
 
 def test_lloyd_equals_scikit_learn_from_the_same_start(rng):

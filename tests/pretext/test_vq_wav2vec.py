@@ -44,7 +44,7 @@ def test_loss_by_loops(codebook, rng):
     out = task(encoder, **inputs)
     with torch.no_grad():
         steps = task.steps_of(task.encode(encoder, inputs["logmel"])).flatten(0, 1)
-        coded = task.codebook(steps, inputs.get("uniform"))
+        coded = task.codebook(steps, inputs.get("noise"))
         codes = coded.vectors.reshape(3, 9, 16)
         context = task.network(codes)
         right, wrong = [], []

@@ -47,7 +47,7 @@ def contrast_by_loops(task: Wav2vec2, encoder: Encoder, inputs: Inputs) -> float
     with torch.no_grad():
         features = task.encode(encoder, inputs["logmel"])
         steps = task.steps_of(features)
-        codes = task.codebook(steps.flatten(0, 1), inputs.get("uniform")).vectors
+        codes = task.codebook(steps.flatten(0, 1), inputs.get("noise")).vectors
         codes = codes.reshape(steps.shape)
         masked = steps.clone()
         masked[inputs["mask"]] = task.hidden
@@ -70,7 +70,7 @@ def test_loss_by_loops(codebook, rng):
     by_hand = contrast_by_loops(task, encoder, inputs)
     assert out["contrast"].item() == pytest.approx(by_hand, rel=1e-6)
     steps = task.steps_of(task.encode(encoder, inputs["logmel"])).flatten(0, 1)
-    own = task.codebook(steps, inputs.get("uniform")).loss
+    own = task.codebook(steps, inputs.get("noise")).loss
     assert out["loss"].item() == pytest.approx(by_hand + own.item(), rel=1e-6)
     assert own.item() > 0
 
@@ -95,6 +95,8 @@ def test_distractors_are_other_masked_steps_of_the_clip(rng):
         for t in range(12):
             others = inputs["distractors"][b, t].tolist()
             assert t not in others and all(inputs["mask"][b, other] for other in others)
+            apart = [s for s in range(12) if abs(s - t) > 2 and inputs["mask"][b, s]]
+            assert not apart or set(others) <= set(apart)
 
 
 def test_distractors_with_the_same_entries_do_not_count(rng):
@@ -111,7 +113,7 @@ def test_consistency_by_loops(rng):
     inputs = drawn(task, rng)
     out = task(encoder, **inputs)
     steps = task.steps_of(task.encode(encoder, inputs["logmel"]))
-    codes = task.codebook(steps.flatten(0, 1), inputs["uniform"]).vectors.reshape(steps.shape)
+    codes = task.codebook(steps.flatten(0, 1), inputs["noise"]).vectors.reshape(steps.shape)
     found = task.reconstruct(task.network(codes)).detach().reshape(3, 12, 64, 4)
     errors = []
     for b in range(3):

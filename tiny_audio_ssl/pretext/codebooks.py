@@ -81,17 +81,17 @@ class GumbelCodebook(nn.Module):
         nn.init.zeros_(self.logits.bias)
 
     def draw(self, *shape: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """Draw what `forward` takes beside vectors [*shape, inputs]: {"uniform": [*shape, groups,
-        entries]}, numbers inside 0..1."""
-        drawn = torch.rand(*shape, self.groups, self.entries, generator=rng)
-        return {"uniform": drawn.clamp_min(torch.finfo(drawn.dtype).tiny)}
+        """Draw -log(-log u) for vectors [*shape, inputs]: {"noise": [*shape, groups, entries]}."""
+        uniform = torch.rand(*shape, self.groups, self.entries, generator=rng)
+        smallest = torch.finfo(uniform.dtype).tiny
+        return {"noise": -(-uniform.clamp_min(smallest).log()).log()}
 
-    def forward(self, vectors: Tensor, uniform: Tensor | None = None) -> Coded:
-        """vectors [n, inputs], uniform [..., groups, entries] of n times groups times entries"""
-        assert uniform is not None
-        uniform = uniform.reshape(-1, self.groups, self.entries)
+    def forward(self, vectors: Tensor, noise: Tensor | None = None) -> Coded:
+        """vectors [n, inputs], noise [..., groups, entries] for as many"""
+        assert noise is not None
+        noise = noise.reshape(-1, self.groups, self.entries)
         logits = self.logits(vectors).reshape(-1, self.groups, self.entries)
-        soft = F.softmax((logits - (-uniform.log()).log()) / self.tau, dim=2)
+        soft = F.softmax((logits + noise) / self.tau, dim=2)
         hard = F.one_hot(soft.argmax(dim=2), self.entries).to(soft.dtype)
         found = (hard - soft.detach() + soft) @ self.codes  # [n, groups, dim / groups]
         ids = logits.argmax(dim=2)
@@ -137,8 +137,8 @@ class KMeansCodebook(nn.Module):
         """Return nothing: the nearest entry is not drawn."""
         return {}
 
-    def forward(self, vectors: Tensor, uniform: Tensor | None = None) -> Coded:
-        """vectors [n, inputs]; `uniform` is for `GumbelCodebook` only"""
+    def forward(self, vectors: Tensor, noise: Tensor | None = None) -> Coded:
+        """vectors [n, inputs]; `noise` is for `GumbelCodebook` only"""
         wanted = self._projected(vectors)
         distances = squared_distances(wanted, self.codes)
         ids = distances.argmin(dim=2)
@@ -228,8 +228,8 @@ def collapse_reason(hard_perplexity: float) -> str | None:
     return (
         f"the codebook has collapsed: all sounds get the same entry (hard perplexity "
         f"{hard_perplexity:.2f}, expected {FEWEST_CODES:g} or more). Try a smaller "
-        "--learning-rate, a longer --warmup-steps, more --pretext.groups, or recordings that "
-        "differ more"
+        "--learning-rate, a longer --warmup-steps, another number of --pretext.entries, or "
+        "recordings that differ more"
     )
 
 

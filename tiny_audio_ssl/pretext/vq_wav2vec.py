@@ -40,7 +40,7 @@ class VqWav2vec(CodedSteps, Wav2vec):
         """Return the features of all steps [n, D], and what the codebook makes of them."""
         features = self.encode(encoder, inputs["logmel"])
         steps = self.steps_of(features).flatten(0, 1)
-        return features.flatten(0, 1), self.codebook(steps, inputs.get("uniform"))
+        return features.flatten(0, 1), self.codebook(steps, inputs.get("noise"))
 
     def encoded(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         features, coded = self.coded(encoder, inputs)

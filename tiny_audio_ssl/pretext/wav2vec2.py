@@ -21,8 +21,8 @@ class Wav2vec2(CodedSteps, MaskedSteps):
     codebook's own terms.
 
     c is what a transformer makes of the masked steps, q a step that is not masked but quantized.
-    The sum runs over q_t and the q of other masked steps of the clip; those with the same entries
-    as q_t are left out.
+    The sum runs over q_t and the q of other masked steps of the clip, which share no sample with
+    q_t; those with the same entries as q_t are left out.
     """
 
     codebook: GumbelCodebook | KMeansCodebook
@@ -40,18 +40,29 @@ class Wav2vec2(CodedSteps, MaskedSteps):
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         logmel, count, steps = self.crop(clips, rng), len(clips), self.config.steps
         masks = self.draw_mask(count, rng)
-        others = masks["mask"][:, None, :] & ~torch.eye(steps, dtype=torch.bool)
-        chosen = torch.multinomial(
-            others.flatten(0, 1).float(), self.config.distractors, replacement=True, generator=rng
-        )
+        distractors = self.draw_distractors(masks["mask"], rng)
         noise = self.codebook.draw(count, steps, rng=rng)
-        drawn = {**masks, "distractors": chosen.reshape(count, steps, -1), **noise}
+        drawn = {**masks, "distractors": distractors, **noise}
         return {"logmel": logmel, **{k: value.to(clips.device) for k, value in drawn.items()}}
+
+    def draw_distractors(self, mask: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw masked steps of the same clip for each step: int64 [B, steps, distractors].
+
+        Where there are any, they are steps that share no sample with it.
+        """
+        step = torch.arange(mask.shape[1])
+        distance = (step[:, None] - step).abs()
+        others, apart = (mask[:, None, :] & (distance > least) for least in (0, self.reach))
+        allowed = torch.where(apart.any(dim=2, keepdim=True), apart, others)
+        chosen = torch.multinomial(
+            allowed.flatten(0, 1).float(), self.config.distractors, replacement=True, generator=rng
+        )
+        return chosen.reshape(*mask.shape, -1)
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         features = self.encode(encoder, inputs["logmel"])
         steps = self.steps_of(features)
-        coded = self.codebook(steps.flatten(0, 1), inputs.get("uniform"))
+        coded = self.codebook(steps.flatten(0, 1), inputs.get("noise"))
         codes = coded.vectors.reshape(steps.shape)
         logits = self.logits(self.in_context(steps, inputs["mask"]), codes, inputs["distractors"])
         predicted = inputs["predicted"]
