@@ -15,7 +15,8 @@
 - `product`: what a task can give beside the embedding, to be exported
 - `units`: the product of tasks that give steps numbers
 - `decoder`: the decoder of the tasks that reconstruct
-- `augment`: the augmentations of BYOL-A
+- `augment`: augmentations of log-mels
+- `heads`: small networks behind the encoder
 - `noise`: colored noise, added to log-mels
 - `contrast`: losses of pairs against other clips
 - `distort`: distortions of waveforms
