@@ -140,7 +140,6 @@ TASKS = {
         "hubert:Hubert",
         "configs.hubert:HubertConfig",
         "the clusters of masked steps, of MFCC or of another run (--pretext.targets)",
-        combinable=False,
     ),
 }
 
