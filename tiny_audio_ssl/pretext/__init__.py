@@ -11,7 +11,8 @@
 - `context`: networks over these steps, which are thrown away after training
 - `interpolation`: what a reconstruction of masked parts is compared with
 - `decoder`: the decoder of the tasks that reconstruct
-- `augment`: the augmentations of BYOL-A
+- `augment`: augmentations of log-mels
+- `heads`: small networks behind the encoder
 - `noise`: colored noise, added to log-mels
 - `contrast`: losses of pairs against other clips
 - `distort`: distortions of waveforms

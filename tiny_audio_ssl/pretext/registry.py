@@ -70,6 +70,31 @@ TASKS = {
         "configs.byol_a:ByolAConfig",
         "another augmented view of the same slice, as a moving average sees it",
     ),
+    "lim": TaskEntry(
+        "lim:Lim",
+        "configs.lim:LimConfig",
+        "whether two chunks come from the same recording",
+    ),
+    "mix-back": TaskEntry(
+        "mix_back:MixBack",
+        "configs.mix_back:MixBackConfig",
+        "another augmented patch of the recording, with others in the background",
+    ),
+    "clar": TaskEntry(
+        "clar:Clar",
+        "configs.clar:ClarConfig",
+        "another distorted view of the recording, and its label if it has one",
+    ),
+    "multi-format": TaskEntry(
+        "multi_format:MultiFormat",
+        "configs.multi_format:MultiFormatConfig",
+        "which waveform belongs to a log-mel",
+    ),
+    "permutation": TaskEntry(
+        "permutation:Permutation",
+        "configs.permutation:PermutationConfig",
+        "the order of the shuffled patches of a slice",
+    ),
     "cpc": TaskEntry(
         "cpc:Cpc",
         "configs.cpc:CpcConfig",
@@ -79,7 +104,6 @@ TASKS = {
         "cpc:Cpc2",
         "configs.cpc:Cpc2Config",
         "later steps of a clip among others, from a distorted past",
-        combinable=False,
     ),
     "wav2vec": TaskEntry(
         "wav2vec:Wav2vec",

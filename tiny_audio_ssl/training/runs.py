@@ -19,7 +19,7 @@ import numpy as np
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings, open_cache
-from tiny_audio_ssl.data.corpus import Corpus, Skipped, column, open_corpus
+from tiny_audio_ssl.data.corpus import Corpus, Skipped, open_corpus
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.training.clip_counts import micro_batches, too_few_recordings
@@ -29,6 +29,8 @@ from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,
     SKIPPED,
     TOO_SHORT,
+    check_classes,
+    check_columns,
     check_most_usable,
     check_unchanged,
     long_enough,
@@ -103,9 +105,10 @@ def pretrain(
                 run, [source, begun.folder if begun else ""], f"`tiny-audio-ssl resume {run}`"
             )
         corpus = open_corpus(source, strict=strict)
-        needed = config.pretext.columns()
-        for name in [*needed, *([] if group_column is None else [group_column])]:
-            column(corpus.clips, name)  # raises before anything is decoded
+        check_columns(corpus, config)  # raises before anything is decoded
+        check_classes(corpus, config)
+        if group_column is not None:
+            corpus.column(group_column)
         fabric = launch(config.training)
         micro_batches(config, fabric.world_size)
         recordings = _open(fabric, corpus, cache_dir, strict, progress)
@@ -116,7 +119,9 @@ def pretrain(
             recordings, contents, config.training.held_out, config.training.seed, group_column
         )
         if fabric.is_global_zero:
-            write_recordings(run / RECORDINGS, recordings, contents, set(train), needed)
+            write_recordings(
+                run / RECORDINGS, recordings, contents, set(train), config.pretext.columns()
+            )
             _write_skipped(run / SKIPPED, recordings.skipped)
             _tell_skipped(run / SKIPPED, recordings, config)
             if reason := too_few_recordings(config, len(train)):

@@ -199,7 +199,8 @@ class Trainer:
         if rows is not None:
             return RowBatches(rows, *place, *processes)
         crop = self.config.crop_samples
-        return Batches(train, crop, *place, options.segment_s, *processes)
+        lists = self.config.pretext.class_lists()
+        return Batches(train, crop, *place, options.segment_s, *processes, lists)
 
     def run(self) -> TrainingResult:
         """Train up to the last step.
