@@ -90,8 +90,8 @@ def _longest(hits: np.ndarray) -> int:
 
 
 def test_raw_audio_never_leaves_a_client(task_name, tmp_path):
-    own = json.dumps(SETTINGS.get(task_name, {}))
-    settings = {"task": task_name, "pretext": own, "clients": 2, "rounds": 1, "local_steps": 1}
+    pretext = json.dumps(SETTINGS.get(task_name, {}))
+    settings = {"task": task_name, "pretext": pretext, "clients": 2, "rounds": 1, "local_steps": 1}
     canary = Canary(tmp_path / "clients", FederatedConfig(**{**TINY, **settings}))
     federation, grid = federate(tmp_path / "run", node_configs=canary.node_configs, **settings)
     canary.add_log_mel(federation.model.model.frontend(torch.from_numpy(canary.wave)[None]).numpy())
