@@ -110,11 +110,51 @@ TASKS = {
         "configs.wav2vec:Wav2vecConfig",
         "which steps come later in a clip, each on its own",
     ),
+    "mockingjay": TaskEntry(
+        "masked:Mockingjay",
+        "configs.masked:MaskedConfig",
+        "spans of frames that are masked, by a transformer",
+    ),
+    "audio-albert": TaskEntry(
+        "masked:AudioAlbert",
+        "configs.masked:MaskedConfig",
+        "spans of frames that are masked, by a transformer of one shared layer",
+    ),
+    "tera": TaskEntry(
+        "masked:Tera",
+        "configs.masked:TeraConfig",
+        "frames and bands that are masked, under noise, by a transformer",
+    ),
     "distillation": TaskEntry(
         "distillation:Distillation",
         "configs.distillation:DistillationConfig",
         "the embedding of a larger model (--pretext.teacher)",
         combinable=False,
+    ),
+    "vq-wav2vec": TaskEntry(
+        "vq_wav2vec:VqWav2vec",
+        "configs.vq_wav2vec:VqWav2vecConfig",
+        "as wav2vec, on steps that are quantized",
+    ),
+    "wav2vec2": TaskEntry(
+        "wav2vec2:Wav2vec2",
+        "configs.wav2vec2:Wav2vec2Config",
+        "the quantized step behind a mask, among other steps of the clip",
+    ),
+    "wav2vec-c": TaskEntry(
+        "wav2vec2:Wav2vecC",
+        "configs.wav2vec2:Wav2vecCConfig",
+        "as wav2vec2, with entries that the log-mel can be reconstructed from",
+    ),
+    "seqrq-ae": TaskEntry(
+        "seqrq_ae:SeqRqAe",
+        "configs.seqrq_ae:SeqRqAeConfig",
+        "the log-mel from the entries of segments, runs of steps with the same entry",
+    ),
+    "hubert": TaskEntry(
+        "hubert:Hubert",
+        "configs.hubert:HubertConfig",
+        "the clusters of masked steps, of MFCC or of another run (--pretext.targets)",
     ),
 }
 
