@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from contract.task_settings import SETTINGS
 from support.audio_files import noise, write
 from support.federated_grid import ONE_ROUND, TINY, federate, left_out, records
 
@@ -88,7 +90,8 @@ def _longest(hits: np.ndarray) -> int:
 
 
 def test_raw_audio_never_leaves_a_client(task_name, tmp_path):
-    settings = {"task": task_name, "pretext": "{}", "clients": 2, "rounds": 1, "local_steps": 1}
+    pretext = json.dumps(SETTINGS.get(task_name, {}))
+    settings = {"task": task_name, "pretext": pretext, "clients": 2, "rounds": 1, "local_steps": 1}
     canary = Canary(tmp_path / "clients", FederatedConfig(**{**TINY, **settings}))
     federation, grid = federate(tmp_path / "run", node_configs=canary.node_configs, **settings)
     canary.add_log_mel(federation.model.model.frontend(torch.from_numpy(canary.wave)[None]).numpy())

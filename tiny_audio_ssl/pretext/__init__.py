@@ -4,11 +4,12 @@
 - `base`: the contract of a task
 - `configs`: the hyper-parameters of each task, without PyTorch
 - `temporal_gap`, `audio2vec`, `autoencoder`, `triplet`, `cola`, `byol_a`, `distillation`,
-  `combined`, `cpc`, `wav2vec`: the tasks
+  `combined`, `cpc`, `wav2vec`, `masked`: the tasks
 - `pairs`: two slices of one recording, shared by several tasks
 - `steps`: a clip as a sequence of short slices, shared by tasks that predict, mask or quantize
 - `predictive`: the base of tasks that predict later steps
 - `context`: networks over these steps, which are thrown away after training
+- `interpolation`: what a reconstruction of masked parts is compared with
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: augmentations of log-mels
 - `heads`: small networks behind the encoder

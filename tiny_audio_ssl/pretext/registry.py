@@ -110,6 +110,21 @@ TASKS = {
         "configs.wav2vec:Wav2vecConfig",
         "which steps come later in a clip, each on its own",
     ),
+    "mockingjay": TaskEntry(
+        "masked:Mockingjay",
+        "configs.masked:MaskedConfig",
+        "spans of frames that are masked, by a transformer",
+    ),
+    "audio-albert": TaskEntry(
+        "masked:AudioAlbert",
+        "configs.masked:MaskedConfig",
+        "spans of frames that are masked, by a transformer of one shared layer",
+    ),
+    "tera": TaskEntry(
+        "masked:Tera",
+        "configs.masked:TeraConfig",
+        "frames and bands that are masked, under noise, by a transformer",
+    ),
     "distillation": TaskEntry(
         "distillation:Distillation",
         "configs.distillation:DistillationConfig",
