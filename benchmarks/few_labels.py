@@ -4,7 +4,7 @@ python benchmarks/few_labels.py DATA --out runs/few-labels
 
 DATA has the folder `keywords`. Speakers are either trained on or tested. All recordings of the
 training speakers are heard without labels; a drawn share of them has one. Existing runs are
-kept.
+continued.
 """
 
 from __future__ import annotations
@@ -105,19 +105,21 @@ def fine_tuned(model: Embedder, task: OpenedTask, protocol: Any) -> float:
 
 
 def pretrained(wanted: FewLabels, run: Path, manifest: Path, classes: tuple[str, ...]) -> Embedder:
-    """Pre-train on the training speakers, unless the run is there, and open its learned part."""
+    """Pre-train on the training speakers, and open the learned part of the encoder."""
     training = manifest.with_name(f"{manifest.stem}-training.csv")
     with manifest.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
     write_rows(training, rows)
-    if not run.exists():
-        config = PretrainConfig(
-            "clar",
-            Clar.Config(classes=classes, augmentations=wanted.augmentations),
-            EncoderConfig("mobile", readout=("last",)),
-            training=TrainingConfig(steps=wanted.steps, batch_size=64, held_out=0.0),
-        )
-        tiny_audio_ssl.pretrain(training, run, config, progress=False)
+    if run.exists():
+        tiny_audio_ssl.resume(run, progress=False)
+        return load(run)
+    config = PretrainConfig(
+        "clar",
+        Clar.Config(classes=classes, augmentations=wanted.augmentations),
+        EncoderConfig("mobile", readout=("last",)),
+        training=TrainingConfig(steps=wanted.steps, batch_size=64, held_out=0.0),
+    )
+    tiny_audio_ssl.pretrain(training, run, config, progress=False)
     return load(run)
 
 

@@ -14,6 +14,7 @@ from tiny_audio_ssl.testing.pretext_case import SMALL, PretextCase
 
 STEPS = {"steps": 6, "distances": 2, "size": 32, "negatives": 2}
 MASKED = {"steps": 6, "size": 64, "layers": 2}
+HIDDEN = {"steps": 8, "size": 32, "span_steps": 5}
 SETTINGS: dict[str, dict[str, Any]] = {
     "cpc": STEPS,
     "cpc2": {**STEPS, "distorted": 0.0},  # distortions hear the whole clip
@@ -21,6 +22,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mockingjay": MASKED,
     "audio-albert": MASKED,
     "tera": MASKED,
+    "hubert": {**HIDDEN, "clusters": (2,)},
+    "seqrq-ae": {"steps": 8, "size": 32, "entries": 32},
+    "vq-wav2vec": {**STEPS, "entries": 8},
+    "wav2vec-c": {**HIDDEN, "entries": 8, "distractors": 4},
+    "wav2vec2": {**HIDDEN, "entries": 8, "distractors": 4},
 }
 """Hyper-parameters where the defaults would take more than 3 s of CPU."""
 
@@ -36,6 +42,10 @@ PREDICTIVE = {
     "mockingjay",
     "audio-albert",
     "tera",
+    "hubert",
+    "vq-wav2vec",
+    "wav2vec-c",
+    "wav2vec2",
 }
 """Tasks that predict or reconstruct what they hide: the leak check covers them."""
 

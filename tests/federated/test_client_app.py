@@ -112,7 +112,9 @@ def test_errors_of_real_clients_do_not_name_files(tmp_path):
     assert all("CorpusError" in text for text in left_out(tmp_path / "run").values())
 
 
-@pytest.mark.parametrize("task", ["cola", "triplet", "byol-a"])
+@pytest.mark.parametrize(
+    "task", ["cola", "triplet", "byol-a", "lim", "mix-back", "clar", "multi-format"]
+)
 def test_client_with_one_recording_does_not_compare_it_with_itself(task, tmp_path):
     """It is left out of training and evaluation, and its log says why; the others go on."""
     folders = [synthetic.write(tmp_path / str(client), 1, seed=client) for client in range(2)]

@@ -52,6 +52,13 @@ def waves_for(task, count=6):
     return 0.1 * torch.randn(count, samples, generator=torch.Generator().manual_seed(1))
 
 
+def test_collapse_of_one_task_is_told():
+    task, _ = make({"wav2vec2": 1.0, "triplet": 1.0})
+    assert task.collapse_reason({"loss/triplet": 0.1, "hard_perplexity/wav2vec2": 9.0}) is None
+    found = task.collapse_reason({"loss/triplet": 0.1, "hard_perplexity/wav2vec2": 1.2})
+    assert found is not None and found.startswith("wav2vec2: the codebook has collapsed")
+
+
 def test_loss_is_the_weighted_sum_of_the_tasks_own(rng):
     """PASE, arXiv 1904.03416, section 2: all workers' losses at once; here with weights."""
     task, encoder = make()

@@ -7,7 +7,7 @@ the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +21,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.pretext.product import Product
 
 Inputs = dict[str, Tensor]
 
@@ -128,3 +129,18 @@ class Pretext(nn.Module):
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
         """Update moving averages and the like after each optimizer step."""
+
+    def product(self, frontend: LogMel, encoder: Encoder) -> Product | None:
+        """Return what the task can give beside the embedding, with the weights as they are now.
+
+        `export RUN --product NAME` makes artifacts of it. None: the task gives nothing else.
+        """
+        return None
+
+    def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
+        """Return why training is of no use any more and what to change, or None.
+
+        Asked after the warm-up; training then stops. `logged`: what `forward` gave in the last
+        step, by the names it gave them, as numbers.
+        """
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -98,6 +98,14 @@ class Combined(Pretext):
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
         for task in self._tasks():
             task.after_step(encoder, step, total_steps)
+
+    def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
+        for name, task in self._parts():
+            suffix = f"/{name}"
+            own = {k.removesuffix(suffix): v for k, v in logged.items() if k.endswith(suffix)}
+            if found := task.collapse_reason(own):
+                return f"{name}: {found}"
+        return None
 
 
 def _draws_from_logmel(task: Pretext) -> bool:

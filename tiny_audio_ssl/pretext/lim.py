@@ -54,11 +54,11 @@ class Lim(Pretext):
             return self._among_all(embedding)
         first, same, other = embedding.chunk(3)
         positive, negative = self._score(first, same), self._score(first, other)
-        right = torch.cat([positive, -negative]).detach()
+        found, wrong = ((scores.detach() >= 0).float().mean() for scores in (positive, negative))
         return {
             "loss": contrast.pair_bce(positive, negative),
             "embedding": embedding,
-            "accuracy": right.gt(0).float().mean(),
+            "accuracy": (found + 1 - wrong) / 2,
         }
 
     def _among_all(self, embedding: Tensor) -> dict[str, Tensor]:

@@ -131,6 +131,31 @@ TASKS = {
         "the embedding of a larger model (--pretext.teacher)",
         combinable=False,
     ),
+    "vq-wav2vec": TaskEntry(
+        "vq_wav2vec:VqWav2vec",
+        "configs.vq_wav2vec:VqWav2vecConfig",
+        "as wav2vec, on steps that are quantized",
+    ),
+    "wav2vec2": TaskEntry(
+        "wav2vec2:Wav2vec2",
+        "configs.wav2vec2:Wav2vec2Config",
+        "the quantized step behind a mask, among other steps of the clip",
+    ),
+    "wav2vec-c": TaskEntry(
+        "wav2vec2:Wav2vecC",
+        "configs.wav2vec2:Wav2vecCConfig",
+        "as wav2vec2, with entries that the log-mel can be reconstructed from",
+    ),
+    "seqrq-ae": TaskEntry(
+        "seqrq_ae:SeqRqAe",
+        "configs.seqrq_ae:SeqRqAeConfig",
+        "the log-mel from the entries of segments, runs of steps with the same entry",
+    ),
+    "hubert": TaskEntry(
+        "hubert:Hubert",
+        "configs.hubert:HubertConfig",
+        "the clusters of masked steps, of MFCC or of another run (--pretext.targets)",
+    ),
 }
 
 

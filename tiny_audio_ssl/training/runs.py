@@ -56,6 +56,7 @@ def pretrain(
     *,
     start: str | Path | None = None,
     group_column: str | None = None,
+    opened: Recordings | None = None,
     cache_dir: Path | None = None,
     strict: bool = False,
     progress: bool = True,
@@ -71,6 +72,8 @@ def pretrain(
             begins with. Encoder and front-end settings are then its own, unless given: then they
             must be the same, except for `readout` and `slice_frames`.
         group_column: manifest column whose groups (speakers, sessions) are held out whole.
+        opened: the recordings of `source`, which are then not opened again: for several runs on
+            one large corpus.
         cache_dir: folder for decoded audio.
         strict: raise at the first recording that can't be used.
         progress: draw progress bars on stderr.
@@ -104,14 +107,18 @@ def pretrain(
             make_room(
                 run, [source, begun.folder if begun else ""], f"`tiny-audio-ssl resume {run}`"
             )
-        corpus = open_corpus(source, strict=strict)
+        corpus = (
+            Corpus(source, Path(source), tuple(opened.clips), tuple(opened.skipped))
+            if opened
+            else open_corpus(source, strict=strict)
+        )
         check_columns(corpus, config)  # raises before anything is decoded
         check_classes(corpus, config)
         if group_column is not None:
             corpus.column(group_column)
         fabric = launch(config.training)
         micro_batches(config, fabric.world_size)
-        recordings = _open(fabric, corpus, cache_dir, strict, progress)
+        recordings = opened or _open(fabric, corpus, cache_dir, strict, progress)
         recordings = long_enough(recordings, config, strict)
         check_most_usable(source, recordings)
         contents = recordings.contents()
