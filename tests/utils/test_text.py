@@ -89,3 +89,16 @@ def test_formulas_are_inert() -> None:
 def test_markdown_shows_text_as_it_is() -> None:
     assert markdown("a|b\n<script>") == r"a\|b\\n\<script\>"
     assert markdown("up, down") == "up, down"
+
+
+def test_a_narrow_terminal_cuts_no_cell_off():
+    table = Table()
+    table.add_column("path")
+    table.add_column("sha256")
+    table.add_row("recordings/kitchen/kettle.wav", "0123456789" * 3)
+    file = io.StringIO()
+    PlainConsole(file=file, width=24).print(table)
+    assert max(map(len, file.getvalue().splitlines())) == 24
+    cells = [line.split("│")[1:3] for line in file.getvalue().splitlines() if line.startswith("│")]
+    path, digest = ("".join(part).replace(" ", "") for part in zip(*cells, strict=True))
+    assert (path, digest) == ("recordings/kitchen/kettle.wav", "0123456789" * 3)
