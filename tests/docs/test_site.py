@@ -71,4 +71,4 @@ def test_tutorials_show_what_was_computed(site: Path):
     assert "(unknown)" in shown["teaching"]
     assert "the contract is kept" in shown["pretext-task"]
     assert "hear:band_energies" in shown["comparison"]
-    assert "runs/federation" in shown["federation"]
+    assert "up_bytes" in shown["federation"] and "3/3" in shown["federation"]
