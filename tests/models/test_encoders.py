@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, Pooling
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.models.frontend import LogMel
 
 BANDS = 64
 
 
-@pytest.fixture(params=["mean_max", "max"])
+@pytest.fixture(params=get_args(Pooling))
 def pooling(request):
     return request.param
 

@@ -1,10 +1,10 @@
 """Static int8: PT2E with the XNNPACK quantizer for .pte, ONNX Runtime's QDQ for .onnx.
 
-Weights have a scale per channel, activations a scale per tensor, from real windows. Three parts
+Weights have a scale per channel, activations a scale per tensor, from real windows. Four parts
 stay float32. The front-end: a power spectrum spans eight decades and int8 two, so its embedding
 would be destroyed. The encoder's first blocks (`Body.float_blocks`): they have few of the weights
-and the largest maps, and their rounding errors pass through all that follows. And heads, which are
-small.
+and the largest maps, and their rounding errors pass through all that follows. And attention and
+heads, which are small.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def _xnnpack_quantizer(float_blocks: int) -> Any:
 
 
 def _stays_float(node: torch.fx.Node, blocks: int) -> bool:
-    """Return whether a node belongs to the front-end, the first blocks, the readout or a head."""
+    """Return whether a node belongs to a part that stays float32, or to the readout."""
     first = "|".join(map(str, range(blocks)))
-    pattern = rf"(^|\.)(frontend|readout|heads|body\.({first}))(\.|$)"
+    pattern = rf"(^|\.)(frontend|attention|readout|heads|body\.({first}))(\.|$)"
     stack = node.meta.get("nn_module_stack") or {}
     return any(re.search(pattern, path) for path, _ in stack.values())
 
@@ -192,9 +192,11 @@ def _float_nodes(graph: Any, network: nn.Module, float_linear: bool) -> list[str
     """Return the names of the nodes that stay float32.
 
     In the graph's order: those before the first quantized convolution, the pooling after the last
-    one, and all after the embedding, which are heads. The encoders are chains.
+    one, and all after the embedding, which are heads. The encoders are chains. Attention is products
+    behind the convolutions, so with it the linear layer stays float32 too.
     """
     count = _quantized_convolutions(network)
+    float_linear = float_linear or encoder_in(network).attention is not None
     kinds = {"MaxPool", "AveragePool"} | ({"Gemm", "MatMul"} if float_linear else set())
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
     behind = graph.node[convolutions[-1] :]

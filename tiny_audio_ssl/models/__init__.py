@@ -4,6 +4,7 @@
 - `frontend`: the log-mel spectrogram as an exportable module
 - `mel_spectrum`: its Fourier transform and filters as matrix products
 - `encoders`: the encoders by name
+- `pooling`: attention over time
 - `readout`: the parts of an encoder that make up the embedding
 - `names`: names of models, in place of a run's folder
 - `hub`: models on a model hub

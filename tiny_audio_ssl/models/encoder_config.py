@@ -10,7 +10,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.ranges import COUNT, Range, check_numbers
 
 Norm = Literal["batch", "group"]
-Pooling = Literal["mean_max", "max"]
+Pooling = Literal["mean_max", "max", "attention"]
 ReadoutPart = Literal["last", "middle", "mel"]
 PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
 
@@ -37,7 +37,8 @@ class EncoderConfig:
     """Factor on the channels of every layer, rounded to a multiple of 8."""
     pooling: Pooling = "mean_max"
     """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
-    `max`: the paper's global maximum."""
+    `max`: the paper's global maximum; `attention`: mean and deviation with learned weights over
+    time, which needs a task whose slices are at least twice as long as a column of the last map."""
     projection_dim: int | None = None
     """Size of a linear layer behind the pooling. Default: 128 for `max`, as in the paper; no such
     layer for `mean_max`, whose embedding is the pooled map itself."""

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.pooling import AttentivePooling
 from tiny_audio_ssl.models.readout import MEL_STATISTICS, Readout
 from tiny_audio_ssl.utils.threads import compute_in_forked_processes
 
@@ -59,7 +60,10 @@ class Encoder(nn.Module):
         self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
         self.feature_dim = config.projection_dim or (128 if config.pooling == "max" else pooled)
-        plain = config.pooling == "mean_max" and config.projection_dim is None
+        self.attention: AttentivePooling | None = None
+        if config.pooling == "attention":
+            self.attention = AttentivePooling(self.channels * self.rows)
+        plain = config.pooling != "max" and config.projection_dim is None
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
         self.readout = Readout(config.readout)
         middle_block = self.body[made.middle]
@@ -84,8 +88,11 @@ class Encoder(nn.Module):
         return embedding
 
     def pooled(self, maps: Tensor) -> Tensor:
+        """Last maps [B, C, rows, T'] -> embedding of all their columns [B, feature_dim]."""
         if self.config.pooling == "max":
             pooled = maps.amax(dim=(2, 3))
+        elif self.attention is not None:
+            pooled = self.attention(maps.float()).to(maps.dtype)  # float32 where the maps are half
         else:
             pooled = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1).flatten(1)
         embedding: Tensor = self.project(pooled)
@@ -126,12 +133,8 @@ class Encoder(nn.Module):
         """
         _, maps = self.maps(logmel)
         columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
-        if self.config.pooling == "max":
-            pooled = columns.amax(dim=3)
-        else:
-            pooled = torch.cat([columns, columns], dim=2).flatten(2)
-        embeddings: Tensor = self.project(pooled)
-        return embeddings
+        embeddings = self.pooled(columns.flatten(0, 1).unsqueeze(3))
+        return embeddings.reshape(*columns.shape[:2], -1)
 
 
 class WaveformEncoder(nn.Module):
