@@ -6,8 +6,12 @@
 - `temporal_gap`, `audio2vec`, `autoencoder`, `triplet`, `cola`, `byol_a`, `distillation`,
   `combined`: the tasks
 - `pairs`: two slices of one recording, shared by several tasks
+- `steps`: a clip as a sequence of short slices, shared by tasks that predict, mask or quantize
+- `context`: networks over these steps, which are thrown away after training
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: the augmentations of BYOL-A
+- `contrast`: losses of pairs against other clips
+- `distort`: distortions of waveforms
 - `sampling`: random parts of clips
 """
 

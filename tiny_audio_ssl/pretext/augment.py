@@ -25,8 +25,7 @@ def mixup(logmel: Tensor, rng: torch.Generator, largest: float = 0.2) -> Tensor:
     """
     count = len(logmel)
     share = uniform(0, largest, count, rng).reshape(-1, 1, 1, 1).to(logmel.device)
-    # A single clip is mixed with itself, which changes nothing.
-    other = (torch.arange(count) + sampling.integers(1, max(1, count - 1), count, rng)) % count
+    other = sampling.others(count, rng)  # a single clip is mixed with itself: nothing changes
     energy = logmel.exp()
     return energy.lerp(energy[other.to(logmel.device)], share).log()
 

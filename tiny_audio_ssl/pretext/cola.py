@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext import augment
+from tiny_audio_ssl.pretext import augment, contrast
 from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.pretext.configs.cola import ColaConfig
 from tiny_audio_ssl.pretext.pairs import Pairs
@@ -53,10 +52,8 @@ class Cola(Pairs):
         # the embedding collapses.
         scale = anchor.shape[1] ** -0.5
         logits = scale * anchor @ self.similarity(positive).T  # [anchors, positives]
-        right = torch.arange(len(logits), device=logits.device)
-        accuracy = (logits.argmax(dim=1) == right).float().mean()
         return {
-            "loss": F.cross_entropy(logits, right),
+            "loss": contrast.info_nce(logits),
             "embedding": embedding,
-            "accuracy": accuracy,
+            "accuracy": contrast.accuracy(logits),
         }

@@ -11,6 +11,11 @@ def integers(low: int, high: int, count: int, rng: torch.Generator) -> Tensor:
     return torch.randint(low, high + 1, (count,), generator=rng)
 
 
+def others(count: int, rng: torch.Generator) -> Tensor:
+    """Draw the index of another clip for each of `count`, [count]. One alone gets its own."""
+    return (torch.arange(count) + integers(1, max(1, count - 1), count, rng)) % count
+
+
 def cut(clips: Tensor, starts: Tensor, frames: int) -> Tensor:
     """Cut `frames` frames from each clip [B, 1, bands, T], from its own start [B]."""
     offsets = torch.arange(frames, device=clips.device)
