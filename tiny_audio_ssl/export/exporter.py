@@ -94,6 +94,7 @@ def export(
     forms = choose(config)
     _require_packages(forms)
     loaded, home = checkpoint.load(run, config.readout), home_of(run)
+    loaded = replace(loaded, model=loaded.model.constant())
     comes_without_sound = loaded.facts is not None and config.calibration is None
     if comes_without_sound:
         config = replace(config, calibration="builtin")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.export.lowering import program
-from tiny_audio_ssl.models.encoders import Encoder, is_conv
+from tiny_audio_ssl.models.encoders import Encoder, convolution_count
 from tiny_audio_ssl.utils.extras import require
 
 MOST_AT_ONCE = 4096  # windows
@@ -182,21 +182,16 @@ def _calibration_reader(names: Sequence[str], calibration: tuple[Tensor, ...]) -
     return CalibrationWindows()
 
 
-def _quantized_convolutions(network: nn.Module) -> int:
-    """Return how many convolutions are quantized: the last ones of the encoder in `network`."""
-    encoder = encoder_in(network)
-    return sum(is_conv(m) for m in encoder.body[encoder.float_blocks :].modules())
-
-
 def _float_nodes(graph: Any, network: nn.Module, float_linear: bool) -> list[str]:
     """Return the names of the nodes that stay float32.
 
     In the graph's order: those before the first quantized convolution, the pooling after the last
-    one, and all after the embedding, which are heads. The encoders are chains. Attention is products
-    behind the convolutions, so with it the linear layer stays float32 too.
+    one, and all after the embedding, which are heads. The encoders are chains. Attention consists
+    of products behind the convolutions, so with it a linear layer there stays float32 too.
     """
-    count = _quantized_convolutions(network)
-    float_linear = float_linear or encoder_in(network).attention is not None
+    encoder = encoder_in(network)
+    count = convolution_count(encoder.body[encoder.float_blocks :])
+    float_linear = float_linear or encoder.attention is not None
     kinds = {"MaxPool", "AveragePool"} | ({"Gemm", "MatMul"} if float_linear else set())
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
     behind = graph.node[convolutions[-1] :]

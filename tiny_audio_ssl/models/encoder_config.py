@@ -14,7 +14,8 @@ Pooling = Literal["mean_max", "max", "attention"]
 ReadoutPart = Literal["last", "middle", "mel"]
 PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
 
-ENCODER_NAMES = ("mobile", "separable", "dense")  # the keys of `encoders.ENCODERS`
+# The keys of `encoders.ENCODERS`.
+ENCODER_NAMES = ("mobile", "separable", "dense", "shared", "sinc-mobile")
 
 
 def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
@@ -32,7 +33,9 @@ class EncoderConfig:
 
     name: str = "mobile"
     """`mobile`: depthwise-separable, 3 M multiply-adds; `separable`: the paper's, 8 M; `dense`:
-    4 M in large products, which take less time."""
+    4 M in large products, which take less time; `shared`: `mobile` with one block applied four
+    times, 5 M; `sinc-mobile`: `mobile` behind learned band-pass filters, for tasks that take
+    waveforms."""
     width: float = 1.0
     """Factor on the channels of every layer, rounded to a multiple of 8."""
     pooling: Pooling = "mean_max"

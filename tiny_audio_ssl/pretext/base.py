@@ -71,13 +71,16 @@ class Pretext(nn.Module):
         """Turn a batch into the inputs of `forward`.
 
         Waveforms [B, samples] go through front-end and `draw`, in the order that `takes` asks for;
-        rows that the task prepared through `draw_rows`.
+        rows that the task prepared through `draw_rows`. For a front-end that is learned, "wav"
+        stays: the step turns it into "logmel", so that the gradient reaches the filters.
         """
         if isinstance(clips, dict):
             return self.draw_rows(frontend, clips, rng)
         if self.takes == "logmel":
             return self.draw(frontend(clips), rng)
         inputs = self.draw(clips, rng)
+        if frontend.is_learned:
+            return inputs
         return {**inputs, "logmel": frontend(inputs.pop("wav"))}
 
     def prepare(

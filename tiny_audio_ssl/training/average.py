@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -21,15 +19,12 @@ class WeightAverage:
 
     def __init__(self, model: WaveformEncoder, decay: float, step: int) -> None:
         self.is_kept = decay > 0
-        self._weights = model.encoder
-        self.model = model
+        self._weights = self.model = model
         if self.is_kept:
             moving = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-            self._average = AveragedModel(model.encoder, multi_avg_fn=moving, use_buffers=True)
+            self._average = AveragedModel(model, multi_avg_fn=moving, use_buffers=True)
             self._average.n_averaged.fill_(step)
-            encoder = self._average.module
-            self.model = copy.copy(model)  # the front-end is one
-            self.model._modules = {**model._modules, "encoder": encoder}
+            self.model = self._average.module
 
     def update(self) -> None:
         """Take in the weights after a step."""

@@ -60,7 +60,7 @@ class WindowReadout(nn.Module):
             largest["last"] = last.amax(dim=(2, 3))
         elif "last" in self.parts and self.attention is not None:
             averaged["last"], averaged["last variance"], scores = self.attention.moments(last)
-            largest["weight"] = scores.logsumexp(dim=1, keepdim=True)
+            largest["weight"] = _log_sum_exp(scores.unsqueeze(2))
         elif "last" in self.parts:
             averaged["last"] = last.mean(dim=3).flatten(1)
             largest["last"] = last.amax(dim=3).flatten(1)
@@ -123,6 +123,12 @@ class WindowReadout(nn.Module):
     def _part(self, summaries: Tensor, name: str) -> Tensor:
         """Return the values [..., n] of this name in summaries [..., size]."""
         return _named(self.averaged, summaries[..., 1:])[name]
+
+
+def _log_sum_exp(scores: Tensor) -> Tensor:
+    """[B, T, 1] -> [B, 1], of operators that XNNPACK takes."""
+    largest = scores.amax(dim=1)
+    return largest + (scores - largest.unsqueeze(1)).exp().sum(dim=1).log()
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -159,6 +159,12 @@ def export_training(
             f"{run}: a model without a pretext task's heads, which a training step needs; train a "
             f"run from it (tiny-audio-ssl pretrain FOLDER --start {run} --out RUN) and export that"
         )
+    if loaded.model.frontend.is_learned:
+        raise UserError(
+            f"{run}: its encoder, {loaded.model.encoder.config.name}, learns its filters from "
+            "waveforms, and a training step in ExecuTorch begins at the log-mel; train another "
+            "encoder there, such as mobile"
+        )
     target = Path(out) if out is not None else home_of(run) / "export-training"
     replaceable(target, "export-training", [loaded.folder])
     trained = settings_of(loaded)
