@@ -52,7 +52,7 @@ def test_weights_are_the_filters_response(frontend):
 
 
 def test_bands_hold_the_energy_of_the_convolved_waveform(frontend, rng):
-    """What SincNet's convolution gives, squared and averaged as the frame's window does."""
+    """SincNet's convolution, squared and averaged over the frame's window."""
     wave = 0.1 * torch.randn(4, 16_000, generator=rng)
     filtered = F.conv1d(wave[:, None], frontend.taps()[:, None], padding=TAPS // 2)
     window = (torch.hann_window(400) ** 2).expand(64, 1, 400)

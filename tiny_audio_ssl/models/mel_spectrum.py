@@ -116,7 +116,7 @@ class FactoredMel(nn.Module):
         frames = self.config.frames(waveform.shape[1])
         return self._of_frames(self._framed(waveform, frames), frames, learned)
 
-    def _of_frames(self, framed: Tensor, frames: int, learned: Tensor | None) -> Tensor:
+    def _of_frames(self, framed: Tensor, frames: int, learned: Tensor | None = None) -> Tensor:
         """[strands, length, B * frames] -> [bands, B, frames]"""
         inner = torch.bmm(self._first(), framed)
         spectrum = torch.bmm(self.second, inner.reshape(1, 2 * self.strands, -1))

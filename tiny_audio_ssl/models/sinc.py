@@ -58,7 +58,8 @@ class SincLogMel(LogMel):
         low, high = 2 * self.edges_hz()[:, :, None] / self.config.sample_rate_hz
         n = torch.arange(TAPS, device=low.device) - TAPS // 2
         window = torch.hamming_window(TAPS, periodic=False, device=low.device)
-        return (high * torch.sinc(high * n) - low * torch.sinc(low * n)) * window
+        taps: Tensor = (high * torch.sinc(high * n) - low * torch.sinc(low * n)) * window
+        return taps
 
     def filters(self) -> Tensor:
         """Return the weight |G(f)|^2 of each bin in each band: [bands, fft_size / 2 + 1]."""

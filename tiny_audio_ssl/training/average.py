@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -24,7 +26,7 @@ class WeightAverage:
             moving = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
             self._average = AveragedModel(model, multi_avg_fn=moving, use_buffers=True)
             self._average.n_averaged.fill_(step)
-            self.model = self._average.module
+            self.model = cast(WaveformEncoder, self._average.module)
 
     def update(self) -> None:
         """Take in the weights after a step."""
