@@ -10,6 +10,7 @@
 - `context`: networks over these steps, which are thrown away after training
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: the augmentations of BYOL-A
+- `noise`: colored noise, added to log-mels
 - `contrast`: losses of pairs against other clips
 - `distort`: distortions of waveforms
 - `sampling`: random parts of clips

@@ -7,8 +7,9 @@ the batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +43,11 @@ class Pretext(nn.Module):
     with one another, by negatives or by statistics of the batch. With fewer, it can't learn, and
     its loss means nothing: training refuses them, and validation leaves them out."""
 
+    hides: ClassVar[Literal["nothing", "frames", "samples"]] = "nothing"
+    """For a task that predicts parts of a clip from others, or masks them: whether a prediction
+    shares no "frames" of the log-mel with its target, or not even "samples". `predictions` is
+    checked for it."""
+
     Config: ClassVar[Any] = PretextConfig
     """The dataclass of the hyper-parameters, derived from `PretextConfig`."""
 
@@ -66,6 +72,14 @@ class Pretext(nn.Module):
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         """Return {"loss": scalar, "embedding": [n, D] for the collapse meter, more to log}."""
         raise NotImplementedError
+
+    def predictions(self, encoder: Encoder, **inputs: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+        """Give pairs of a prediction and its target, both differentiable functions of the clips.
+
+        The contract's leak check takes the gradients of both: nothing that `hides` names may reach
+        prediction and target of a pair. Called for the check alone.
+        """
+        return ()
 
     def inputs(self, frontend: LogMel, clips: Batch, rng: torch.Generator) -> Inputs:
         """Turn a batch into the inputs of `forward`.
