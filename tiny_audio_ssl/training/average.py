@@ -27,6 +27,8 @@ class WeightAverage:
             self._average = AveragedModel(model, multi_avg_fn=moving, use_buffers=True)
             self._average.n_averaged.fill_(step)
             self.model = cast(WaveformEncoder, self._average.module)
+            if not model.frontend.is_learned:
+                self.model.frontend = model.frontend
 
     def update(self) -> None:
         """Take in the weights after a step."""
