@@ -12,13 +12,18 @@ from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.testing import Goal
 from tiny_audio_ssl.testing.pretext_case import SMALL, PretextCase
 
-SETTINGS: dict[str, dict[str, Any]] = {}
+STEPS = {"steps": 6, "distances": 2, "size": 32, "negatives": 2}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "cpc": STEPS,
+    "cpc2": {**STEPS, "distorted": 0.0},  # distortions hear the whole clip
+    "wav2vec": STEPS,
+}
 """Hyper-parameters where the defaults would take more than 3 s of CPU."""
 
 GOALS: dict[str, Goal] = {}
 """What training on one batch has to reach where half the loss says nothing."""
 
-PREDICTIVE = {"audio2vec-cbow", "audio2vec-skipgram"}
+PREDICTIVE = {"audio2vec-cbow", "audio2vec-skipgram", "cpc", "cpc2", "wav2vec"}
 """Tasks that predict or reconstruct what they hide: the leak check covers them."""
 
 

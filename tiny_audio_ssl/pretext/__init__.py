@@ -4,9 +4,10 @@
 - `base`: the contract of a task
 - `configs`: the hyper-parameters of each task, without PyTorch
 - `temporal_gap`, `audio2vec`, `autoencoder`, `triplet`, `cola`, `byol_a`, `distillation`,
-  `combined`: the tasks
+  `combined`, `cpc`, `wav2vec`: the tasks
 - `pairs`: two slices of one recording, shared by several tasks
 - `steps`: a clip as a sequence of short slices, shared by tasks that predict, mask or quantize
+- `predictive`: the base of tasks that predict later steps
 - `context`: networks over these steps, which are thrown away after training
 - `decoder`: the decoder of the tasks that reconstruct
 - `augment`: the augmentations of BYOL-A

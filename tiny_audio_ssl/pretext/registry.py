@@ -70,6 +70,22 @@ TASKS = {
         "configs.byol_a:ByolAConfig",
         "another augmented view of the same slice, as a moving average sees it",
     ),
+    "cpc": TaskEntry(
+        "cpc:Cpc",
+        "configs.cpc:CpcConfig",
+        "later steps of a clip among others, from those before",
+    ),
+    "cpc2": TaskEntry(
+        "cpc:Cpc2",
+        "configs.cpc:Cpc2Config",
+        "later steps of a clip among others, from a distorted past",
+        combinable=False,
+    ),
+    "wav2vec": TaskEntry(
+        "wav2vec:Wav2vec",
+        "configs.wav2vec:Wav2vecConfig",
+        "which steps come later in a clip, each on its own",
+    ),
     "distillation": TaskEntry(
         "distillation:Distillation",
         "configs.distillation:DistillationConfig",
