@@ -50,6 +50,7 @@ LOSS, EMBEDDING = "loss", "embedding"
 VERIFIED = frozenset(
     [
         "_log_softmax",
+        "_softmax",
         "_to_copy",
         "abs",
         "add.Tensor",
@@ -76,6 +77,7 @@ VERIFIED = frozenset(
         "mean.dim",
         "minimum",
         "mm",
+        "mul.Scalar",
         "mul.Tensor",
         "native_layer_norm",
         "ne.Scalar",
@@ -92,6 +94,7 @@ VERIFIED = frozenset(
         "slice_copy.Tensor",
         "slice_scatter",
         "split_with_sizes_copy",
+        "sqrt",
         "sub.Tensor",
         "sum.dim_IntList",
         "tanh",
