@@ -25,6 +25,7 @@ from tiny_audio_ssl.utils.extras import require
 
 MOST_AT_ONCE = 4096  # windows
 GAINS = (1.0, 0.1, 0.01, 3.0)  # a phone is held nearer to a sound, or farther away
+FEWEST_SHARED = 1024  # values; scales and zero points are fewer
 SMALLEST_SCALE = 2**-12  # XNNPACK's requantization loses precision below
 
 
@@ -57,7 +58,7 @@ def quantized_graph(
     observed = prepare_pt2e(graph, _xnnpack_quantizer(encoder_in(network).float_blocks))
     with torch.no_grad():
         observed(calibration)
-    return _without_unused(convert_pt2e(observed))
+    return _without_unused(_weights_once(convert_pt2e(observed)))
 
 
 def encoder_in(network: nn.Module) -> Encoder:
@@ -101,6 +102,18 @@ def _stays_float(node: torch.fx.Node, blocks: int) -> bool:
     pattern = rf"(^|\.)(frontend|attention|readout|heads|body\.({first}))(\.|$)"
     stack = node.meta.get("nn_module_stack") or {}
     return any(re.search(pattern, path) for path, _ in stack.values())
+
+
+def _weights_once(graph: Any) -> Any:
+    """Let layers that share weights share the int8 ones, of which each was given a copy."""
+    first: dict[tuple[Any, ...], str] = {}
+    for node in graph.graph.find_nodes(op="get_attr"):
+        owner, _, leaf = node.target.rpartition(".")
+        values = getattr(graph.get_submodule(owner), leaf)
+        if values.numel() >= FEWEST_SHARED:
+            key = (values.shape, values.dtype, values.detach().numpy().tobytes())
+            node.target = first.setdefault(key, node.target)
+    return graph
 
 
 def _without_unused(graph: Any) -> nn.Module:

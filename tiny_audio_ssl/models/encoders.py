@@ -246,13 +246,15 @@ def shared(config: EncoderConfig) -> Body:
     """`mobile` whose residual block is applied four times with the same weights.
 
     After the transformer of Audio ALBERT (Chi et al. 2020, arXiv 2005.08575): deeper, and not
-    larger. The block is not normalized. Batch norm would need statistics of each application, and
-    folding those into the convolutions would give each weights of its own.
+    larger. The block has neither normalization nor biases. Batch norm would need statistics of each
+    application, and folding those into the convolutions would give each weights of its own; XNNPACK
+    takes no int8 bias that layers with inputs of several scales share.
     """
     body = mobile(config)
     size = body.channels
-    depthwise = nn.Conv2d(size, size, 5, padding=2, groups=size)
-    block = nn.Sequential(depthwise, nn.Conv2d(size, size, 1), nn.ReLU())
+    depthwise = nn.Conv2d(size, size, 5, padding=2, groups=size, bias=False)
+    pointwise = nn.Conv2d(size, size, 1, bias=False)
+    block = nn.Sequential(depthwise, pointwise, nn.ReLU())
     body.blocks[REPEATED] = Residual(block, times=4)
     return body
 
