@@ -76,9 +76,14 @@ class Predictive(Steps):
         return embedding.flatten(0, 1), z, z
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        embedding, past, z = self.encoded(encoder, inputs)
+        return self.compared(*self.encoded(encoder, inputs), inputs["negatives"])
+
+    def compared(
+        self, embedding: Tensor, past: Tensor, z: Tensor, negatives: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the output of `forward`, of what `encoded` gives."""
         places = self.positives(len(z)).to(z.device)
-        places = torch.cat([places[..., None], inputs["negatives"]], dim=3)
+        places = torch.cat([places[..., None], negatives], dim=3)
         candidates = z.flatten(0, 1)[places]  # [B, anchors, K, 1 + negatives, size]
         predicted = self.predicted(self.context(past))
         scores = (candidates * predicted[..., None, :]).sum(dim=4)
