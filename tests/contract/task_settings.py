@@ -19,7 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cpc": STEPS,
     "cpc2": {**STEPS, "distorted": 0.0},  # distortions hear the whole clip
     "wav2vec": STEPS,
-    "dapc": {"size": 4, "hidden": 32, "layers": 1},
+    "dapc": {"size": 2, "hidden": 32, "layers": 1},
     "mockingjay": MASKED,
     "audio-albert": MASKED,
     "tera": MASKED,

@@ -20,7 +20,7 @@ from torch import nn
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig
-from tiny_audio_ssl.models.encoders import Encoder, convolution_count
+from tiny_audio_ssl.models.encoders import Encoder, convolution_count, parameter_count
 
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")
@@ -81,6 +81,15 @@ def test_sizes(exported, small_export):
             exact = Form(form.format, "fp32", form.input)
             assert form.precision == "fp32" or size < sizes.get(exact, size + 1)
             assert form.precision != "int8" or size < 200_000
+
+
+def test_repeated_weights_are_stored_once(tmp_path):
+    run = make_run(tmp_path / "run", EncoderConfig("shared"))
+    both = ("executorch", "onnx")
+    result = quick(run, tmp_path / "out", format=both, parity=False)
+    weights = 4 * parameter_count(checkpoint.load(run).model.encoder)
+    for artifact in result.artifacts:  # three copies more would be 235,000 bytes
+        assert abs(artifact.bytes - weights) < 60_000
 
 
 def test_the_front_end_adds_little(small_run, small_export, tmp_path):

@@ -55,6 +55,7 @@ def quantized_graph(
     example = calibration if example is None else example
     two = example[:1].expand(2, *example.shape[1:]).contiguous()  # 1 would be the only size
     graph = program(network, two, dims=any_batch | dict(dims or {})).module()
+    _weights_apart(graph)
     observed = prepare_pt2e(graph, _xnnpack_quantizer(encoder_in(network).float_blocks))
     with torch.no_grad():
         observed(calibration)
@@ -102,6 +103,19 @@ def _stays_float(node: torch.fx.Node, blocks: int) -> bool:
     pattern = rf"(^|\.)(frontend|attention|readout|heads|body\.({first}))(\.|$)"
     stack = node.meta.get("nn_module_stack") or {}
     return any(re.search(pattern, path) for path, _ in stack.values())
+
+
+def _weights_apart(graph: Any) -> None:
+    """Give each convolution a node of its own for its weights: the quantizer leaves layers in
+    float32 that share one."""
+    for node in graph.graph.find_nodes(op="get_attr"):
+        users = [user for user in node.users if user.target is torch.ops.aten.conv2d.default]
+        for user in users[1:]:
+            with graph.graph.inserting_before(user):
+                own = graph.graph.get_attr(node.target)
+            own.meta = dict(node.meta)
+            user.replace_input_with(node, own)
+    graph.recompile()
 
 
 def _weights_once(graph: Any) -> Any:

@@ -247,8 +247,8 @@ def shared(config: EncoderConfig) -> Body:
 
     After the transformer of Audio ALBERT (Chi et al. 2020, arXiv 2005.08575): deeper, and not
     larger. The block has neither normalization nor biases. Batch norm would need statistics of each
-    application, and folding those into the convolutions would give each weights of its own; XNNPACK
-    takes no int8 bias that layers with inputs of several scales share.
+    application, and folding those into the convolutions would give each weights of its own; an int8
+    layer's biases have the scale of its input, which differs with each application too.
     """
     body = mobile(config)
     size = body.channels
