@@ -40,4 +40,4 @@ class Wav2vec(Predictive):
         right, wrong = scores[..., 0], scores[..., 1:]
         of_right = F.binary_cross_entropy_with_logits(right, torch.ones_like(right))
         of_wrong = F.binary_cross_entropy_with_logits(wrong, torch.zeros_like(wrong))
-        return of_right + self.config.negatives * of_wrong
+        return of_right + wrong.shape[3] * of_wrong

@@ -85,7 +85,7 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "binary": lambda y: F.binary_cross_entropy_with_logits(y[:, :1], TARGET[:, :1].sigmoid()),
     "classes": lambda y: F.cross_entropy(y @ y.T, torch.arange(len(y))),
     "similarity": lambda y: (F.normalize(y, dim=1) @ torch.tanh(F.layer_norm(y, (2,))).T).mean(),
-    "chosen": lambda y: (y.gather(1, CHOSEN) ** 2).mean(),
+    "chosen": lambda y: F.mse_loss(y.gather(1, CHOSEN), CHOSEN.float()),
     "parts": lambda y: F.mse_loss(y.split([1, 2])[1], y.split([1, 2])[0].abs()),
 }
 
