@@ -15,7 +15,7 @@ from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.heads import Head
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
-from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export import manifest_content
 from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.export.equalize import equalized
 from tiny_audio_ssl.export.forms import Form, as_input, network
@@ -114,7 +114,9 @@ class ArtifactBuilder:
             module = with_heads(network(self.model, form.input), plan.heads)
             try_corners(plan.shapes, form, self.model, module, open_outputs(path), path)
         parity, scores = self._parity(form, path)
-        entry = manifest.entry(form, self.model, plan.samples, path, plan.heads, plan.shapes)
+        entry = manifest_content.entry(
+            form, self.model, plan.samples, path, plan.heads, plan.shapes
+        )
         return _made(form, path, entry, parity, operators, scores, shares)
 
     def _write(self, form: Form, path: Path) -> tuple[Operators | None, dict[str, float]]:
