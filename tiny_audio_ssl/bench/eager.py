@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import forms
+from tiny_audio_ssl.export import forms, products
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
@@ -34,6 +34,10 @@ def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Mo
     if stream := entry.get("stream"):
         sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
         return StreamEncoder(model, StreamShape(**sizes)).eval()
+    if "product" in entry:
+        return products.product_network(
+            products.rebuilt(entry, model), model.frontend, entry["input"]["kind"]
+        )
     return forms.network(model, entry["input"]["kind"])
 
 

@@ -16,6 +16,7 @@ Making an artifact:
 - `quantize`, `half`, `weights_only`: int8, 16-bit float, int8 weights
 - `shapes`: windows of several lengths, several at a time
 - `heads`: linear classifiers behind the encoder
+- `products`: what a task gives beside the embedding
 - `precision_search`: the smallest precision that is good enough
 - `streaming`: artifacts for a live microphone
 - `training`: artifacts that train on a device

@@ -37,7 +37,13 @@ def train(config: FederatedConfig, report: Callable[[int, dict[str, float]], Non
     learner = Learner(settings, model.model, model.pretext, CpuFabric())
     recordings = all_recordings(config)
     clip_counts.check_recordings(settings, len(recordings))
-    batches = Batches(recordings, settings.crop_samples, config.batch_size, config.seed)
+    batches = Batches(
+        recordings,
+        settings.crop_samples,
+        config.batch_size,
+        config.seed,
+        class_lists=settings.pretext.class_lists(),
+    )
     progress = model.progress
     with MetricsLog(out, progress.round, config.rounds, show=False) as log:
         while progress.round < config.rounds:

@@ -62,7 +62,13 @@ def _train(
     fabric = backends.make_fabric(config)
     learner, exchanged = _learner(config, settings, weights, fixed, fabric)
     seed = settings.training.seed
-    batches = Batches(recordings, settings.crop_samples, config.batch_size, seed)
+    batches = Batches(
+        recordings,
+        settings.crop_samples,
+        config.batch_size,
+        seed,
+        class_lists=settings.pretext.class_lists(),
+    )
     penalty = _proximal(exchanged, config.proximal_mu) if config.strategy == "fedprox" else None
     first = (round_number - 1) * config.local_steps
     losses = []

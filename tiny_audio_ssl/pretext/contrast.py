@@ -49,4 +49,5 @@ def pair_bce(positive: Tensor, negative: Tensor) -> Tensor:
     Ravanelli, Bengio 2018, arXiv 1812.00271: a discriminator tells pairs that belong together from
     pairs that do not.
     """
-    return F.softplus(-positive).mean() + F.softplus(negative).mean()
+    of_positive = F.binary_cross_entropy_with_logits(positive, torch.ones_like(positive))
+    return of_positive + F.binary_cross_entropy_with_logits(negative, torch.zeros_like(negative))

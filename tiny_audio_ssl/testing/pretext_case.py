@@ -54,7 +54,7 @@ class PretextCase:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Hyper-parameters for the checks where they are not the defaults: small ones are fast."""
     goal: Goal | None = None
-    """What training on one batch has to reach. Default: half the loss."""
+    """Value that training on one batch has to reach. Default: half the loss."""
 
     def build(self) -> tuple[Pretext, Encoder]:
         """Return the task with its settings, and a fresh encoder; always the same."""

@@ -10,6 +10,7 @@
 - `new_run`: the claim on a run's folder, and what may be replaced in it
 - `scalar_events`: scalars for TensorBoard
 - `run_settings`: the settings of a checkpoint's run
+- `run_task`: its task, with the weights of the checkpoint
 - `run_recordings`: the recordings that a run uses
 - `start`: the weights that a run begins with
 - `runs`: start and resume runs

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.data.batches import Batch, seed_of, sequential
+from tiny_audio_ssl.data.batches import Batch, middle_crops, seed_of, sequential
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
@@ -135,7 +135,9 @@ class Learner:
         A last part of fewer clips than the task compares is left out. Returns None if nothing is
         left.
         """
-        return self.mean_loss(sequential(recordings, self.config.crop_samples, self.part_size))
+        lists = self.config.pretext.class_lists()
+        crop = self.config.crop_samples
+        return self.mean_loss(middle_crops(recordings, crop, self.part_size, lists))
 
     @torch.no_grad()
     def mean_loss(self, batches: Iterable[Batch]) -> HeldOutLoss | None:
@@ -197,9 +199,7 @@ def fit_pretext(
     if rows is not None:
         pretext.fit_rows(rows)
         return
-    crops = _crops(config, recordings)
-    taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
-    pretext.fit(torch.cat(list(taken)))
+    pretext.fit_crops(model.frontend, list(_crops(config, recordings)))
 
 
 def _crops(config: PretrainConfig, recordings: Recordings) -> Iterator[Tensor]:

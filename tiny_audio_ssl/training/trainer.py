@@ -195,7 +195,8 @@ class Trainer:
         if rows is not None:
             return RowBatches(rows, *place, *processes)
         crop = self.config.crop_samples
-        return Batches(train, crop, *place, options.segment_s, *processes)
+        lists = self.config.pretext.class_lists()
+        return Batches(train, crop, *place, options.segment_s, *processes, lists)
 
     def run(self) -> TrainingResult:
         """Train up to the last step.
@@ -240,7 +241,8 @@ class Trainer:
     def _log_step(self, log: MetricsLog | None, record: dict[str, Any]) -> tuple[float, float]:
         """Write the numbers of this step alone, no mean, so that a resumed run writes the same."""
         mean = self.fabric.all_reduce({k: torch.as_tensor(v) for k, v in record.items()})
-        numbers = {f"train/{'spread' if k == 'embedding' else k}": float(mean[k]) for k in mean}
+        logged = {name: float(mean[name]) for name in mean}
+        numbers = {f"train/{'spread' if k == 'embedding' else k}": logged[k] for k in logged}
         loss = numbers["train/loss"]
         if not math.isfinite(loss):
             raise TrainingStoppedError(
@@ -248,6 +250,8 @@ class Trainer:
                 f"{self.options.learning_rate:g}), a longer --warmup-steps or --precision 32. "
                 f"{self.folder.root} keeps the last checkpoint"
             )
+        if self.step > self.options.warmup_steps and (why := self.pretext.collapse_reason(logged)):
+            raise TrainingStoppedError(f"at step {self.step}: {why}")
         (step, began), now = self._clock, time.perf_counter()
         self._clock = (self.step, now)
         rate = (self.step - step) * self.options.batch_size / (now - began)

@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_audio_ssl.export import manifest_content
-from tiny_audio_ssl.export.config import FormatName, Precision
+from tiny_audio_ssl.export.config import EMBEDDING, FormatName, Precision
 from tiny_audio_ssl.export.forms import Form
-from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.parity import Parity, compare_kinds
 from tiny_audio_ssl.export.quantize import quantized_graph

@@ -29,16 +29,15 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.names import home_of
-from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.combined import Combined
+from tiny_audio_ssl.training import run_task
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
-from tiny_audio_ssl.utils.random_state import seeded
 
 FORMAT = "executorch-training"
 FILE, START = "training.pte", "start"
@@ -186,10 +185,11 @@ def export_training(
 def load_task(
     loaded: checkpoint.Checkpoint, config: PretrainConfig
 ) -> tuple[Pretext, dict[str, Tensor]]:
-    """Load the run's task with its heads; return both, the heads by their names in the
-    checkpoint."""
-    with seeded(0):  # the heads are loaded below
-        pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
+    """Load the run's task with its heads, as `run_task.load_task` does.
+
+    Raises `UserError` for a task that changes weights after each step, too.
+    """
+    pretext, heads = run_task.load_task(loaded, config)
     for part in pretext.modules():
         follows = isinstance(part, Pretext) and type(part).after_step is not Pretext.after_step
         if follows and not isinstance(part, Combined):
@@ -198,12 +198,6 @@ def load_task(
                 "average, say), which a training artifact does not do; tasks such as temporal-gap "
                 "or audio2vec-cbow can be exported"
             )
-    state = checkpoint.load_training(loaded.folder)
-    heads = {name: value for name, value in state.items() if name.startswith("pretext.")}
-    try:
-        pretext.load_state_dict({k.removeprefix("pretext."): v for k, v in heads.items()})
-    except RuntimeError as error:
-        raise UserError(f"{loaded.folder}: its heads are not {config.task}'s: {error}") from error
     return pretext, heads
 
 
@@ -228,7 +222,7 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
         joint_graph(frozen(step), inputs), kept=[torch.ops.aten.linear.default]
     )
     operators = Counter(
-        node.target.name().rpartition("::")[2]
+        _operator_name(node.target)
         for node in edge.exported_program().graph.nodes
         if node.op == "call_function" and node.target is not operator.getitem
     )
@@ -242,6 +236,13 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
     with target.open("wb") as file:
         edge.to_executorch().write_to_file(file)
     return dict(sorted(operators.items()))
+
+
+def _operator_name(target: Any) -> str:
+    """Return the name without its namespace; of Python's own functions, which sizes that vary are
+    computed by, there is only one."""
+    name = target.name() if hasattr(target, "name") else target.__name__
+    return str(name).rpartition("::")[2]
 
 
 def _entry(file: Path, task: LossModule, config: PretrainConfig, inputs: Inputs) -> dict[str, Any]:

@@ -117,6 +117,9 @@ class DistillationConfig(PretextConfig):
     def columns(self) -> tuple[str, ...]:
         return ("kind",) if self.speech_teacher else ()
 
+    def columns_option(self) -> str:
+        return "--pretext.speech-teacher"
+
     def prepares(self) -> bool:
         return self.views > 0
 
