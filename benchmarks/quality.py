@@ -46,6 +46,8 @@ class Method:
 
     task: str
     settings: dict[str, Any] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
+    """Settings that name the run of another method, with the same encoder and seed."""
 
 
 SETTINGS: dict[str, dict[str, Any]] = {  # of tasks that need others than their defaults here
@@ -55,6 +57,7 @@ VARIANTS = {
     "cola-augmented": Method(
         "cola", {"clip_ms": 975.0, "slice_ms": 675.0, "mixup": 0.4, "resize": True}
     ),
+    "hubert-second": Method("hubert", runs={"targets": "hubert"}),
 }
 METHODS = {**{task: Method(task, SETTINGS.get(task, {})) for task in TASKS}, **VARIANTS}
 
@@ -166,9 +169,13 @@ def train(bench: Bench, cell: Cell) -> None:
         runs.resume(cell.run)
         return
     method = METHODS[cell.method]
+    others = {
+        name: str(folder(bench.quality.out, other, cell.encoder, cell.seed))
+        for name, other in method.runs.items()
+    }
     config = PretrainConfig(
         method.task,
-        pretext_class(method.task).Config(**method.settings),
+        pretext_class(method.task).Config(**method.settings, **others),
         EncoderConfig(cell.encoder),
         training=replace(bench.quality.training, seed=cell.seed),
     )

@@ -13,7 +13,7 @@ from tiny_audio_ssl.embedding.frames import FrameModel
 from tiny_audio_ssl.evaluation.phones.abx import AbxConfig, abx
 from tiny_audio_ssl.evaluation.phones.features import phone_features
 from tiny_audio_ssl.evaluation.phones.frame_models import SpectralFrames
-from tiny_audio_ssl.evaluation.phones.measure import SpokenPhones
+from tiny_audio_ssl.evaluation.phones.measure import SpokenPhones, score_own_units
 from tiny_audio_ssl.evaluation.phones.units import clustered, frame_phones, score_units
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
@@ -61,6 +61,8 @@ def of_phones(
         labels = frame_phones(features, phones.items)
         score = score_units(labels, clustered(features.frames, units), units)
         found |= {f"pnmi_{name}": score.pnmi, f"perplexity_{name}": score.perplexity}
+        if own := score_own_units(model, phones, hop_ms):
+            found |= {f"own_pnmi_{name}": own.pnmi, f"own_perplexity_{name}": own.perplexity}
     return found
 
 

@@ -248,9 +248,11 @@ def fit_centroids(frames: Tensor, count: int, rng: torch.Generator, rounds: int 
             f"{len(frames)} frames to fit {count} clusters to; expected {FRAMES_PER_CENTROID} or "
             "more for each. Give more recordings, or ask for fewer clusters (--pretext.clusters)"
         )
-    found, members = lloyd(frames.double(), spread_start(frames.double(), count, rng), rounds)
+    middle = frames.mean(dim=0)  # distances are differences of products: small ones are exact
+    centered = frames - middle
+    found, members = lloyd(centered, spread_start(centered, count, rng), rounds)
     found[members < MEMBERS_PER_CENTROID] = _FAR_AWAY
-    return found.float()
+    return found + middle
 
 
 def lloyd(frames: Tensor, start: Tensor, rounds: int = 50) -> tuple[Tensor, Tensor]:

@@ -82,11 +82,7 @@ class Predictive(Steps):
         self, embedding: Tensor, past: Tensor, z: Tensor, negatives: Tensor
     ) -> dict[str, Tensor]:
         """Return the output of `forward`, of what `encoded` gives."""
-        places = self.positives(len(z)).to(z.device)
-        places = torch.cat([places[..., None], negatives], dim=3)
-        candidates = z.flatten(0, 1)[places]  # [B, anchors, K, 1 + negatives, size]
-        predicted = self.predicted(self.context(past))
-        scores = (candidates * predicted[..., None, :]).sum(dim=4)
+        scores = self.scores(self.predicted(self.context(past)), z, negatives)
         right = (scores.argmax(dim=3) == 0).float()
         named = zip(self.distances.tolist(), right.mean(dim=(0, 1)), strict=True)
         return {
@@ -95,6 +91,20 @@ class Predictive(Steps):
             "accuracy": right.mean(),
             **{f"ahead/{k * self.config.hop_ms:g}-ms": value for k, value in named},
         }
+
+    def scores(self, predicted: Tensor, z: Tensor, negatives: Tensor) -> Tensor:
+        """Multiply each prediction with the right step and the negatives.
+
+        All steps that may be candidates are multiplied, in one product, and then chosen from.
+        """
+        places = torch.cat([self.positives(len(z)).to(z.device)[..., None], negatives], dim=3)
+        if self.config.negatives_from == "clip":
+            first = self.config.steps * torch.arange(len(z), device=z.device)
+            places = places - first[:, None, None, None]
+        else:
+            z = z.flatten(0, 1).expand(len(z), -1, -1)
+        products = predicted.flatten(1, 2) @ z.transpose(1, 2)  # [B, anchors * K, candidates]
+        return products.gather(2, places.flatten(1, 2)).reshape(places.shape)
 
     def predictions(self, encoder: Encoder, **inputs: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
         _, past, z = self.encoded(encoder, inputs)

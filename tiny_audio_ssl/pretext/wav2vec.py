@@ -37,4 +37,4 @@ class Wav2vec(Predictive):
 
     def loss(self, scores: Tensor) -> Tensor:
         right, wrong = scores[..., 0], scores[..., 1:]
-        return F.softplus(-right).mean() + F.softplus(wrong).sum(dim=3).mean()
+        return -F.logsigmoid(right).mean() - F.logsigmoid(-wrong).sum(dim=3).mean()

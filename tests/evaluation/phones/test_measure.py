@@ -8,14 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from rich.console import Console
 from support.runs import make_run
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.evaluation.phones.abx import AbxConfig
 from tiny_audio_ssl.evaluation.phones.features import phone_features
 from tiny_audio_ssl.evaluation.phones.frame_models import open_frame_model, open_frame_models
-from tiny_audio_ssl.evaluation.phones.measure import open_phones, score_phones
+from tiny_audio_ssl.evaluation.phones.measure import open_phones, phone_table, score_phones
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.pretext import config_class
+from tiny_audio_ssl.training.runs import pretrain
 
 RATE = 16_000
 
@@ -102,6 +106,34 @@ def test_models_and_baselines(run):
     own = open_frame_model(run, readout=("last",), window_ms=95.0)
     assert own.identity != open_frame_model(run, readout=("last",)).identity
     assert own.frames(waves, 50.0)[0].shape[1] == 5
+
+
+def test_units_of_the_runs_own_task(phones, tmp_path):
+    """Each is what the exported product gives for the slice; a run's other scores stay the same."""
+    settings = config_class("vq-wav2vec")(entries=8)
+    small = {"encoder": EncoderConfig(width=0.25), "batch_size": 4, "steps": 1}
+    pretrain(
+        "builtin:2", tmp_path / "run", task="vq-wav2vec", pretext=settings, progress=False, **small
+    )
+    model = open_frame_model(tmp_path / "run")
+    wave = np.random.default_rng(0).normal(0, 0.1, (1, RATE // 2)).astype(np.float32)
+    ids, _ = model.units.frames(wave, 2.5)
+    assert set(np.unique(ids)) <= set(range(8))
+    product, network = model.units.product, model.embedder.model
+    expected = product.module(network.frontend(torch.from_numpy(wave)))[0].numpy()
+    center, step = 760, 640  # samples: of a slice of 8 frames, and from one to the next
+    chosen = (center + step * np.arange(len(expected))) // 40
+    np.testing.assert_array_equal(ids[0, chosen], expected)
+    score = score_phones(model, phones, 20.0, ["within"], AbxConfig(context="any"), units=3)
+    assert score.own and 0 <= score.own.pnmi <= 1 and score.summary()["own_size"] <= 64
+    table = Console(width=150)
+    with table.capture() as capture:
+        table.print(phone_table([score, replace(score, own=None)]))
+    assert "PNMI of own units" in capture.get()
+
+
+def test_tasks_without_units(run):
+    assert open_frame_model(run).units is None and open_frame_model("tiny").units is None
 
 
 def test_the_command(run, tones, capsys, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.evaluation.phones.units import clustered, frame_phones, score_units
+from tiny_audio_ssl.evaluation.phones.units import clustered, frame_phones, joined, score_units
 
 PHONES = ["A"] * 40 + ["B"] * 40 + ["C"] * 20
 
@@ -64,3 +64,8 @@ def test_each_frame_has_the_phone_that_it_is_of(made_up):
     assert len(found) == len(made_up.features.frames)
     start, end = made_up.features.starts[5], made_up.features.ends[5]
     assert set(found[start:end]) == {made_up.items[5].phone}
+
+
+def test_ids_of_several_codebooks_are_joined():
+    ids = np.array([[1, 0], [1, 2], [1, 0], [0, 2]], np.float32)
+    assert joined(ids).tolist() == [1, 2, 1, 0]

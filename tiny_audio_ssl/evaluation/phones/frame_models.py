@@ -21,21 +21,70 @@ from tiny_audio_ssl.embedding.frames import (
     Frames,
     at_nearest,
     centers_ms,
+    embed_windows,
     hop_samples,
+    window_samples,
 )
 from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.evaluation.probing.models import random_weights
 from tiny_audio_ssl.evaluation.probing.probe import baselines_of, check_names, weights_of
+from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.acoustic_targets import Mfcc
+from tiny_audio_ssl.pretext.base import Pretext
+from tiny_audio_ssl.pretext.product import Product
+from tiny_audio_ssl.pretext.registry import TASKS
+from tiny_audio_ssl.pretext.units import UNITS
+from tiny_audio_ssl.training.run_settings import settings_of
+from tiny_audio_ssl.training.run_task import load_task
+
+
+class UnitIds:
+    """The unit ids that the task of a run gives to slices: frames of one number a codebook."""
+
+    def __init__(self, product: Product, embedder: Embedder) -> None:
+        self.product, self.model = product, embedder.model
+        self.name, self.identity = f"{embedder.name}, units", f"units-{embedder.identity}"
+
+    @torch.no_grad()
+    def frames(self, waves: Floats, hop_ms: float) -> Frames:
+        """[B, N] -> ids [B, T, codebooks], centers in ms [T]."""
+        audio = torch.from_numpy(as_waveform(waves, "[batch, samples]"))
+        hop, window = hop_samples(hop_ms), window_samples(self.model)
+        found: Floats = embed_windows(self._ids, audio, window, hop).numpy()
+        return found, centers_ms(audio.shape[1], hop)
+
+    def _ids(self, audio: Tensor) -> Tensor:
+        ids: Tensor = self.product.module(self.model.frontend(audio))  # [B, 1, codebooks]
+        return ids[:, 0].float()
+
+
+def own_units(run: str | Path, embedder: Embedder) -> UnitIds | None:
+    """Return the units that the run's task gives; None for tasks without, and without its heads."""
+    loaded = checkpoint.load(run)
+    task = str(loaded.run.get("task"))
+    if loaded.facts is not None or task not in TASKS:
+        return None
+    if pretext_class(task).product is Pretext.product:
+        return None
+    pretext, _ = load_task(loaded, settings_of(loaded))
+    product = pretext.eval().product(loaded.model.frontend, loaded.model.encoder)
+    return UnitIds(product, embedder) if product and product.name == UNITS else None
 
 
 class EncoderFrames:
     """The frames of an encoder, in windows of `window_ms`, or of its slices if None."""
 
-    def __init__(self, embedder: Embedder, window_ms: float | None = None) -> None:
-        self.embedder, self.window_ms = embedder, window_ms
+    def __init__(
+        self,
+        embedder: Embedder,
+        window_ms: float | None = None,
+        units: UnitIds | None = None,
+    ) -> None:
+        """`units` are those that the run's own task gives."""
+        self.embedder, self.window_ms, self.units = embedder, window_ms, units
         self.name = embedder.name
         self.identity = f"{embedder.identity}-{window_ms}"
 
@@ -107,7 +156,8 @@ def open_frame_model(
         return SPECTRAL[str(spec)]()
     if kind == "random" and rest:
         return EncoderFrames(random_weights(embedding.load(rest, readout)), window_ms)
-    return EncoderFrames(embedding.load(spec, readout), window_ms)
+    embedder = embedding.load(spec, readout)
+    return EncoderFrames(embedder, window_ms, own_units(spec, embedder))
 
 
 def open_frame_models(

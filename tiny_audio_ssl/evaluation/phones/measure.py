@@ -13,11 +13,13 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.embedding.frames import FrameModel
 from tiny_audio_ssl.evaluation.phones.abx import AbxConfig, AbxScore, Speaker, abx
 from tiny_audio_ssl.evaluation.phones.features import open_recordings, phone_features
+from tiny_audio_ssl.evaluation.phones.frame_models import EncoderFrames
 from tiny_audio_ssl.evaluation.phones.items import Item, read_items
 from tiny_audio_ssl.evaluation.phones.units import (
     UnitScore,
     clustered,
     frame_phones,
+    joined,
     score_units,
 )
 
@@ -28,12 +30,14 @@ class PhoneScore:
 
     model: str
     abx: dict[Speaker, AbxScore]
-    units: UnitScore
+    units: UnitScore  # of clusters
+    own: UnitScore | None = None  # of the units that the run's task gives
 
     def summary(self) -> dict[str, Any]:
         """Return plain numbers, for JSON."""
         errors = {f"abx_{speaker}": score.error for speaker, score in self.abx.items()}
-        return {"model": self.model, **errors, **asdict(self.units)}
+        own = {f"own_{name}": value for name, value in asdict(self.own).items()} if self.own else {}
+        return {"model": self.model, **errors, **asdict(self.units), **own}
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,16 @@ class SpokenPhones:
 
 
 def open_phones(
-    items: str | Path, audio: str | Path | None = None, cache_dir: Path | None = None
+    items: str | Path,
+    audio: str | Path | None = None,
+    cache_dir: Path | None = None,
+    shortest_s: float = 0.0,
 ) -> SpokenPhones:
     """Read an .item file and decode its recordings, which lie below `audio`, or beside it if None.
 
-    Raises `UserError`: either can't be used.
+    Phones shorter than `shortest_s` are left out. Raises `UserError`: either can't be used.
     """
-    found = read_items(items)
+    found = [one for one in read_items(items) if one.offset_s - one.onset_s >= shortest_s]
     return SpokenPhones(found, open_recordings(found, audio or Path(items).parent, cache_dir))
 
 
@@ -81,7 +88,20 @@ def score_phones(
     }
     labels = frame_phones(features, items)
     found = clustered(features.frames, units, config.seed)
-    return PhoneScore(model.name, errors, score_units(labels, found, units))
+    own = score_own_units(model, phones, hop_ms)
+    return PhoneScore(model.name, errors, score_units(labels, found, units), own)
+
+
+def score_own_units(model: FrameModel, phones: SpokenPhones, hop_ms: float) -> UnitScore | None:
+    """Score the units that a run's own task gives; None for other models.
+
+    With several codebooks, a unit is a choice of all of them. `size` counts those that occur.
+    """
+    if not isinstance(model, EncoderFrames) or model.units is None:
+        return None
+    features = phone_features(model.units, phones.items, phones.recordings, hop_ms)
+    ids = joined(features.frames)
+    return score_units(frame_phones(features, phones.items), ids, int(ids.max()) + 1)
 
 
 def phone_table(scores: Sequence[PhoneScore]) -> Table:
@@ -93,8 +113,15 @@ def phone_table(scores: Sequence[PhoneScore]) -> Table:
     for name in (*(f"ABX {one} speakers" for one in speakers), f"PNMI of {size} units"):
         table.add_column(name, justify="right")
     table.add_column("perplexity", justify="right")
+    with_own = any(score.own for score in scores)
+    for name in ("PNMI of own units", "perplexity") if with_own else ():
+        table.add_column(name, justify="right")
     for score in scores:
         errors = (f"{score.abx[speaker].error:.3f}" for speaker in speakers)
-        own = score.units
-        table.add_row(score.model, *errors, f"{own.pnmi:.3f}", f"{own.perplexity:.1f}")
+        cells = [cell for one in (score.units, score.own) for cell in _unit_cells(one)]
+        table.add_row(score.model, *errors, *cells[: None if with_own else 2])
     return table
+
+
+def _unit_cells(score: UnitScore | None) -> tuple[str, str]:
+    return (f"{score.pnmi:.3f}", f"{score.perplexity:.1f}") if score else ("", "")

@@ -74,3 +74,9 @@ def clustered(frames: Floats, size: int, seed: int = 0) -> Ints:
     kmeans = require("sklearn.cluster", "eval").KMeans(size, n_init=1, random_state=seed)
     units: Ints = kmeans.fit(frames[chosen]).predict(frames).astype(np.int64)
     return units
+
+
+def joined(ids: Floats) -> Ints:
+    """Return one number for each frame's ids [frames, codebooks]: 0 and up, equal for equal ids."""
+    _, number = np.unique(ids, axis=0, return_inverse=True)
+    return number.ravel().astype(np.int64)

@@ -222,7 +222,7 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
         joint_graph(frozen(step), inputs), kept=[torch.ops.aten.linear.default]
     )
     operators = Counter(
-        _operator_name(node.target)
+        node.target.name().rpartition("::")[2]
         for node in edge.exported_program().graph.nodes
         if node.op == "call_function" and node.target is not operator.getitem
     )
@@ -236,13 +236,6 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
     with target.open("wb") as file:
         edge.to_executorch().write_to_file(file)
     return dict(sorted(operators.items()))
-
-
-def _operator_name(target: Any) -> str:
-    """Return the name without its namespace; of Python's own functions, which sizes that vary are
-    computed by, there is only one."""
-    name = target.name() if hasattr(target, "name") else target.__name__
-    return str(name).rpartition("::")[2]
 
 
 def _entry(file: Path, task: LossModule, config: PretrainConfig, inputs: Inputs) -> dict[str, Any]:
