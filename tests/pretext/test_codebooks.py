@@ -1,4 +1,4 @@
-"""Codebooks against literal forms of their papers, and k-means against scikit-learn."""
+"""Codebooks against literal forms of their papers."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.cluster import KMeans
 
-from tiny_audio_ssl import UserError
 from tiny_audio_ssl.pretext.codebooks import (
     GumbelCodebook,
     KMeansCodebook,
     collapse_reason,
-    fit_centroids,
-    lloyd,
-    nearest,
     perplexity,
-    spread_start,
 )
 
 
 def gumbel_codebook(**settings) -> GumbelCodebook:
     torch.manual_seed(0)
     return GumbelCodebook(inputs=6, dim=8, groups=2, entries=5, **settings).double()
-
-
-def blobs(count: int, places: int, rng: torch.Generator) -> torch.Tensor:
-    """Frames [count, 3] around so many places."""
-    centers = 10 * torch.randn(places, 3, generator=rng)
-    ids = torch.arange(count) % places
-    return centers[ids] + torch.randn(count, 3, generator=rng)
 
 
 def test_gumbel_probabilities_and_choice_by_loops(rng):
@@ -175,38 +162,3 @@ def test_perplexity_counts_the_entries_in_use():
 def test_a_collapsed_codebook_is_told_with_what_to_change():
     assert collapse_reason(2.0) is None
     assert "--pretext.entries" in (collapse_reason(1.3) or "")
-
-
-def test_lloyd_equals_scikit_learn_from_the_same_start(rng):
-    frames = blobs(600, 12, rng).double()
-    start = spread_start(frames, 8, rng)
-    found, members = lloyd(frames, start, rounds=300)
-    theirs = KMeans(8, init=start.numpy(), n_init=1, max_iter=300, tol=0, algorithm="lloyd")
-    theirs.fit(frames.numpy())
-    np.testing.assert_allclose(found.numpy(), theirs.cluster_centers_, rtol=1e-9)
-    assert members.tolist() == np.bincount(theirs.labels_).tolist()
-
-
-def test_start_is_frames_far_apart(rng):
-    frames = blobs(400, 8, rng).double()
-    start = spread_start(frames, 8, rng)
-    assert all(any(torch.equal(one, frame) for frame in frames) for one in start)
-    assert len(set(nearest(frames[:8], start).tolist())) >= 6  # chance alone: 5
-
-
-def test_no_centroid_is_of_few_frames(rng):
-    frames = blobs(396, 3, rng)
-    outliers = torch.tensor([[1e3, 0, 0], [0, 1e3, 0], [0, 0, 1e3]]).repeat_interleave(4, dim=0)
-    everything = torch.cat([frames, outliers])
-    found = fit_centroids(everything, 8, rng)
-    assert found.shape == (8, 3) and found.dtype == torch.float32
-    members = torch.bincount(nearest(everything, found), minlength=8)
-    assert all(count == 0 or count >= 5 for count in members.tolist())
-    kept = found[members > 0]
-    assert kept.abs().max() < 1e3  # the three places of four frames each are gone
-    assert torch.isfinite(found).all()
-
-
-def test_too_few_frames_for_the_clusters(rng):
-    with pytest.raises(UserError, match=r"99 frames to fit 5 clusters.*--pretext.clusters"):
-        fit_centroids(torch.randn(99, 3, generator=rng), 5, rng)

@@ -11,7 +11,8 @@
 - `predictive`: the base of tasks that predict later steps
 - `masked_steps`: the base of tasks that predict steps which they mask
 - `context`: networks over these steps, which are thrown away after training
-- `codebooks`: vectors as numbers of entries, learned or fitted
+- `codebooks`: vectors as numbers of entries that are learned with a task
+- `kmeans`: clusters that are fitted before training
 - `acoustic_targets`: MFCC and deltas of waveforms
 - `product`: what a task can give beside the embedding, to be exported
 - `units`: the product of tasks that give steps numbers

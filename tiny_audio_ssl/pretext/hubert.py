@@ -15,8 +15,8 @@ from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.acoustic_targets import Mfcc
 from tiny_audio_ssl.pretext.base import Inputs
-from tiny_audio_ssl.pretext.codebooks import fit_centroids, nearest
 from tiny_audio_ssl.pretext.configs.hubert import MFCC, HubertConfig
+from tiny_audio_ssl.pretext.kmeans import fit_centroids, nearest
 from tiny_audio_ssl.pretext.masked_steps import MaskedSteps
 from tiny_audio_ssl.pretext.product import Product
 from tiny_audio_ssl.pretext.units import Ids, units
