@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest, reference
+from tiny_audio_ssl.export import manifest, manifest_content, reference
 from tiny_audio_ssl.export.config import TrainingExportConfig
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.replaceable import replaceable
@@ -185,7 +185,7 @@ def export_training(
             operators = to_training(task, list(inputs.values()), work / FILE)
         checkpoint.save(work / START, loaded.model, loaded.run, loaded.progress, heads)
         form = Form("executorch", "fp32", "mel")
-        content = manifest.describe(loaded, trained.crop_samples, (), (), [form])
+        content = manifest_content.describe(loaded, trained.crop_samples, (), (), [form])
         entry = _entry(work / FILE, task, trained, inputs) | {"operators": operators}
         content["artifacts"] = [entry]
         recorded = reference.record(work, [entry], run_on_references)
