@@ -15,7 +15,7 @@ from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.export import manifest, model_card, reference
+from tiny_audio_ssl.export import manifest, manifest_content, model_card, reference
 from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
 from tiny_audio_ssl.export.config import NOT_STATED, ExportConfig
 from tiny_audio_ssl.export.forms import FORMATS, Form, choose
@@ -219,6 +219,6 @@ def _probe_scores(run: Path, config: ExportConfig) -> tuple[Score, ...]:
 
 
 def _describe(plan: ExportPlan, forms: Sequence[Form]) -> dict[str, Any]:
-    return manifest.describe(
+    return manifest_content.describe(
         plan.loaded, plan.samples, plan.calibration, plan.comparison, forms, plan.heads
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from tiny_audio_ssl.data.batches import Batch, middle_crops, seed_of, sequential
 from tiny_audio_ssl.data.cache import Recordings
@@ -19,6 +17,7 @@ from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.fabric import FabricLike
 from tiny_audio_ssl.training.metrics_log import spread
 from tiny_audio_ssl.utils.random_state import seeded
 
@@ -44,48 +43,6 @@ class Step(nn.Module):
                 inputs["logmel"] = self.frontend(wav)
         out: dict[str, Tensor] = self.pretext(self.encoder, **inputs)
         return out
-
-
-class FabricLike(Protocol):
-    """The part of Lightning Fabric that a step needs."""
-
-    @property
-    def device(self) -> torch.device: ...
-    @property
-    def global_rank(self) -> int: ...
-    def setup(self, module: nn.Module, optimizer: Optimizer) -> Any: ...
-    def no_backward_sync(
-        self, module: Any, enabled: bool = True
-    ) -> AbstractContextManager[None]: ...
-    def backward(self, tensor: Tensor) -> None: ...
-    def clip_gradients(
-        self, module: Any, optimizer: Any, *, max_norm: float, error_if_nonfinite: bool
-    ) -> Any: ...
-
-
-class CpuFabric:
-    """A stand-in for Fabric on one CPU. Importing Fabric takes seconds, and devices start often."""
-
-    device = torch.device("cpu")
-    global_rank = 0
-
-    def setup(self, module: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
-        return module, optimizer
-
-    def no_backward_sync(
-        self, module: nn.Module, enabled: bool = True
-    ) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def backward(self, tensor: Tensor) -> None:
-        tensor.backward()  # type: ignore[no-untyped-call]
-
-    def clip_gradients(
-        self, module: nn.Module, optimizer: Optimizer, *, max_norm: float, error_if_nonfinite: bool
-    ) -> Tensor:
-        return nn.utils.clip_grad_norm_(
-            module.parameters(), max_norm, error_if_nonfinite=error_if_nonfinite
-        )
 
 
 class HeldOutLoss(NamedTuple):

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,20 +35,16 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.building import build_task
 from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
-from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.fabric import FabricLike, launch
 from tiny_audio_ssl.training.learner import Learner, fit_frontend, fit_pretext
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
-from tiny_audio_ssl.utils.fabric import fabric_class
 from tiny_audio_ssl.utils.random_state import seeded
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
 PREPARED_VERSION = 1  # raised when a task prepares the same recordings otherwise
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
-PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 class TrainingStoppedError(UserError):
@@ -87,7 +83,7 @@ class Trainer:
         held_out: Recordings,
         corpus: dict[str, Any] | None = None,
         start: checkpoint.Checkpoint | None = None,
-        fabric: Fabric | None = None,
+        fabric: FabricLike | None = None,
         progress: bool = True,
         cache_dir: Path | None = None,
         weights: WaveformEncoder | None = None,
@@ -324,19 +320,6 @@ class Trainer:
             return bool(stop)
         asked = torch.tensor(float(len(stop)), device=self.fabric.device)
         return bool(torch.as_tensor(self.fabric.all_reduce(asked, reduce_op="sum")).any())
-
-
-def launch(options: TrainingConfig) -> Fabric:
-    """Start the processes that the options ask for, or join those that torchrun started."""
-    fabric = fabric_class()(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.num_nodes,
-        strategy="ddp" if options.devices * options.num_nodes > 1 else "auto",
-        precision=PRECISIONS[options.precision],
-    )
-    fabric.launch()
-    return fabric
 
 
 @contextlib.contextmanager

@@ -84,11 +84,13 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "mean": lambda: Apply(lambda y: torch.cat([y.mean(3), y.amax(3)], 1).flatten(1)),
 }  # fmt: skip
 TARGET = torch.randn(BATCH, 2, generator=torch.Generator().manual_seed(1))
+CHOSEN = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 0]])
 LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "squares": lambda y: F.mse_loss(y, TARGET),
     "binary": lambda y: F.binary_cross_entropy_with_logits(y[:, :1], TARGET[:, :1].sigmoid()),
     "classes": lambda y: F.cross_entropy(y @ y.T, torch.arange(len(y))),
     "similarity": lambda y: (F.normalize(y, dim=1) @ torch.tanh(F.layer_norm(y, (2,))).T).mean(),
+    "chosen": lambda y: F.mse_loss(y.gather(1, CHOSEN), CHOSEN.float()),
     "parts": lambda y: F.mse_loss(y.split([1, 2])[1], y.split([1, 2])[0].abs()),
 }
 
