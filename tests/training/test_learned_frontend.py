@@ -19,7 +19,8 @@ from tiny_audio_ssl.pretext.configs.autoencoder import AutoencoderConfig
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.training.learner import CpuFabric, Learner
+from tiny_audio_ssl.training.fabric import CpuFabric
+from tiny_audio_ssl.training.learner import Learner
 
 SINC = EncoderConfig("sinc-mobile", width=0.25)
 FRONTEND = FrontendConfig()
