@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tiny_audio_ssl.data.cache import open_cache
 from tiny_audio_ssl.data.corpus import open_corpus
-from tiny_audio_ssl.evaluation.phones.items import Item, write_items
+from tiny_audio_ssl.evaluation.speech.items import Item, write_items
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import write_rows
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, resample
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.phones.items import Item, write_items
+from tiny_audio_ssl.evaluation.speech.items import Item, write_items
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import write_rows
 

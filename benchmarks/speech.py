@@ -32,16 +32,16 @@ from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, load
 from tiny_audio_ssl.embedding.frames import FrameModel
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
-from tiny_audio_ssl.evaluation.phones.frame_models import (
+from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
+from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, random_weights
+from tiny_audio_ssl.evaluation.speech.frame_models import (
     EncoderFrames,
     UnitIds,
     log_mel_frames,
     mfcc_frames,
     own_units,
 )
-from tiny_audio_ssl.evaluation.phones.measure import SpokenPhones, open_phones
-from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
-from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, random_weights
+from tiny_audio_ssl.evaluation.speech.measure import SpokenPhones, open_phones
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import ReadoutPart
 from tiny_audio_ssl.utils.files import write_json, write_rows

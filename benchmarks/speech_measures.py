@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding.embedder import EmbeddingModel, Floats
 from tiny_audio_ssl.embedding.frames import FrameModel
-from tiny_audio_ssl.evaluation.phones.abx import AbxConfig, abx
-from tiny_audio_ssl.evaluation.phones.features import phone_features
-from tiny_audio_ssl.evaluation.phones.frame_models import SpectralFrames
-from tiny_audio_ssl.evaluation.phones.measure import SpokenPhones, score_own_units
-from tiny_audio_ssl.evaluation.phones.units import clustered, frame_phones, score_units
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
+from tiny_audio_ssl.evaluation.speech.abx import AbxConfig, abx
+from tiny_audio_ssl.evaluation.speech.features import phone_features
+from tiny_audio_ssl.evaluation.speech.frame_models import SpectralFrames
+from tiny_audio_ssl.evaluation.speech.measure import SpokenPhones, score_own_units
+from tiny_audio_ssl.evaluation.speech.units import clustered, frame_phones, score_units
 
 PROBES = {  # column: task of the suite
     "speaker_librispeech": "LibriSpeech speaker",

@@ -59,9 +59,11 @@ def between(values: Iterable[str | float], digits: int = 1) -> str:
 
 def over_seeds(values: Iterable[str | float]) -> str:
     """Return the mean of accuracies, as `.843`; of three or more with the half-width of its 95 %
-    interval by Student's t, as `.843 ± .012`."""
+    interval by Student's t, as `.843 ± .012`; nothing of none."""
     numbers = [float(value) for value in values]
     count = len(numbers)
+    if not count:
+        return ""
     if count < FEWEST_SEEDS:
         return accuracy(mean(numbers))
     half = t.ppf(0.975, count - 1) * stdev(numbers) / count**0.5

@@ -17,7 +17,7 @@ from support.paths import ROOT
 from support.runs import make_run
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.evaluation.phones.items import read_items
+from tiny_audio_ssl.evaluation.speech.items import read_items
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
 RATE = 16_000

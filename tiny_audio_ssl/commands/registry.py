@@ -40,8 +40,8 @@ COMMANDS = {
         "probe:Probe",
         "Score frozen embeddings by how well labels can be predicted from them.",
     ),
-    "probe-phones": CommandEntry(
-        "probe_phones:ProbePhones",
+    "probe-speech": CommandEntry(
+        "probe_speech:ProbeSpeech",
         "Score frame features by how well they tell the phones of speech apart: ABX, PNMI.",
     ),
     "finetune": CommandEntry(

@@ -3,7 +3,9 @@
 - `frontend_config`, `encoder_config`: the settings of both, without PyTorch
 - `frontend`: the log-mel spectrogram as an exportable module
 - `mel_spectrum`: its Fourier transform and filters as matrix products
+- `sinc`: a log-mel whose filters are learned
 - `encoders`: the encoders by name
+- `pooling`: attention over time
 - `readout`: the parts of an encoder that make up the embedding
 - `names`: names of models, in place of a run's folder
 - `hub`: models on a model hub

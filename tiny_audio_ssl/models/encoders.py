@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 import torch
@@ -17,10 +17,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.pooling import AttentivePooling
 from tiny_audio_ssl.models.readout import MEL_STATISTICS, Readout
+from tiny_audio_ssl.models.sinc import SincLogMel
 from tiny_audio_ssl.utils.threads import compute_in_forked_processes
 
 compute_in_forked_processes()
+
+REPEATED = 4  # index of the residual block of `mobile`
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Body:
     middle: int = 1  # index of the block whose maps are the readout's "middle"
     middle_halvings: int = 2  # of these maps
     float_blocks: int = 3  # at the start, which int8 leaves in float32
+    frontend: type[LogMel] = LogMel  # which makes the log-mel
     channels_last: bool = False  # how training lays out its maps; changes the last bits of a run
 
 
@@ -54,12 +59,15 @@ class Encoder(nn.Module):
         made = (body or ENCODERS[config.name])(config)
         self.body, self.channels, self.halvings = made.blocks, made.channels, made.halvings
         self.middle, self.float_blocks = made.middle, made.float_blocks
-        self.channels_last = made.channels_last
+        self.frontend, self.channels_last = made.frontend, made.channels_last
         self.bands = bands
         self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
         self.feature_dim = config.projection_dim or (128 if config.pooling == "max" else pooled)
-        plain = config.pooling == "mean_max" and config.projection_dim is None
+        self.attention: AttentivePooling | None = None
+        if config.pooling == "attention":
+            self.attention = AttentivePooling(self.channels * self.rows)
+        plain = config.pooling != "max" and config.projection_dim is None
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
         self.readout = Readout(config.readout)
         middle_block = self.body[made.middle]
@@ -84,8 +92,11 @@ class Encoder(nn.Module):
         return embedding
 
     def pooled(self, maps: Tensor) -> Tensor:
+        """Last maps [B, C, rows, T'] -> embedding of all their columns [B, feature_dim]."""
         if self.config.pooling == "max":
             pooled = maps.amax(dim=(2, 3))
+        elif self.attention is not None:
+            pooled = self.attention(maps.float()).to(maps.dtype)  # float32 where the maps are half
         else:
             pooled = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1).flatten(1)
         embedding: Tensor = self.project(pooled)
@@ -126,12 +137,8 @@ class Encoder(nn.Module):
         """
         _, maps = self.maps(logmel)
         columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
-        if self.config.pooling == "max":
-            pooled = columns.amax(dim=3)
-        else:
-            pooled = torch.cat([columns, columns], dim=2).flatten(2)
-        embeddings: Tensor = self.project(pooled)
-        return embeddings
+        embeddings = self.pooled(columns.flatten(0, 1).unsqueeze(3))
+        return embeddings.reshape(*columns.shape[:2], -1)
 
 
 class WaveformEncoder(nn.Module):
@@ -144,6 +151,10 @@ class WaveformEncoder(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         return self.encoder.embed(self.frontend(waveform))
+
+    def constant(self) -> WaveformEncoder:
+        """Return the same model with constant filters in the front-end, as exports have it."""
+        return WaveformEncoder(self.frontend.constant(), self.encoder).train(self.training)
 
 
 class LogMelEncoder(nn.Module):
@@ -173,6 +184,13 @@ def halved(size: int, times: int) -> int:
 def channels(config: EncoderConfig, *wanted: int) -> list[int]:
     """Return the sizes of layers at the width of `config`, in multiples of 8."""
     return [max(8, round(c * config.width / 8) * 8) for c in wanted]
+
+
+def convolution_count(blocks: nn.Module) -> int:
+    """Return how many convolutions one pass computes, a repeated one as often as it is applied."""
+    again = [m for m in blocks.modules() if isinstance(m, Residual)]
+    repeated = sum((m.times - 1) * convolution_count(m.block) for m in again)
+    return sum(map(is_conv, blocks.modules())) + repeated
 
 
 def is_conv(module: nn.Module) -> TypeGuard[nn.Conv2d]:
@@ -224,6 +242,28 @@ def mobile(config: EncoderConfig) -> Body:
     return Body(nn.Sequential(*blocks), i)
 
 
+def shared(config: EncoderConfig) -> Body:
+    """`mobile` whose residual block is applied four times with the same weights.
+
+    After the transformer of Audio ALBERT (Chi et al. 2020, arXiv 2005.08575): deeper, and not
+    larger. The block has neither normalization nor biases. Batch norm would need statistics of each
+    application, and folding those into the convolutions would give each weights of its own; an int8
+    layer's biases have the scale of its input, which differs with each application too.
+    """
+    body = mobile(config)
+    size = body.channels
+    depthwise = nn.Conv2d(size, size, 5, padding=2, groups=size, bias=False)
+    pointwise = nn.Conv2d(size, size, 1, bias=False)
+    block = nn.Sequential(depthwise, pointwise, nn.ReLU())
+    body.blocks[REPEATED] = Residual(block, times=4)
+    return body
+
+
+def sinc_mobile(config: EncoderConfig) -> Body:
+    """`mobile` behind band-pass filters that are learned with it (see `models.sinc`)."""
+    return replace(mobile(config), frontend=SincLogMel)
+
+
 def dense(config: EncoderConfig) -> Body:
     """A stem that reduces 4 x 4 at once, and dense 3x3 layers on the coarse grid.
 
@@ -246,19 +286,27 @@ def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) ->
 
 
 class Residual(nn.Module):
-    """A block whose output is added to its input."""
+    """A block whose output is added to its input; `times` in a row, with the same weights."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: nn.Module, times: int = 1) -> None:
         super().__init__()
         self.block = block
+        self.times = times
 
     def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = self.block(x)
-        return x + added
+        for _ in range(self.times):
+            x = x + self.block(x)
+        return x
 
 
 BuildBody = Callable[[EncoderConfig], Body]
-ENCODERS: dict[str, BuildBody] = {"mobile": mobile, "separable": separable, "dense": dense}
+ENCODERS: dict[str, BuildBody] = {
+    "mobile": mobile,
+    "separable": separable,
+    "dense": dense,
+    "shared": shared,
+    "sinc-mobile": sinc_mobile,
+}
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -36,11 +36,10 @@ def nt_xent(views: Tensor, temperature: float) -> Tensor:
     temperature)), where i' is the other view of i. Chen, Kornblith, Norouzi, Hinton 2020, arXiv
     2002.05709, equation 1.
     """
-    count = len(views)
-    rows = torch.arange(count, device=views.device)
-    itself = torch.eye(count, dtype=torch.bool, device=views.device)
+    first, second = torch.arange(len(views), device=views.device).chunk(2)
+    itself = torch.eye(len(views), dtype=torch.bool, device=views.device)
     scores = (cosines(views, views) / temperature).masked_fill(itself, -torch.inf)
-    return F.cross_entropy(scores, (rows + count // 2) % count)
+    return F.cross_entropy(scores, torch.cat([second, first]))
 
 
 def pair_bce(positive: Tensor, negative: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ from rich.console import Console
 from support.runs import make_run
 
 from tiny_audio_ssl import UserError, cli
-from tiny_audio_ssl.evaluation.phones.abx import AbxConfig
-from tiny_audio_ssl.evaluation.phones.features import phone_features
-from tiny_audio_ssl.evaluation.phones.frame_models import open_frame_model, open_frame_models
-from tiny_audio_ssl.evaluation.phones.measure import open_phones, phone_table, score_phones
+from tiny_audio_ssl.evaluation.speech.abx import AbxConfig
+from tiny_audio_ssl.evaluation.speech.features import phone_features
+from tiny_audio_ssl.evaluation.speech.frame_models import open_frame_model, open_frame_models
+from tiny_audio_ssl.evaluation.speech.measure import open_phones, phone_table, score_phones
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import config_class
 from tiny_audio_ssl.training.runs import pretrain
@@ -137,7 +137,7 @@ def test_tasks_without_units(run):
 
 
 def test_the_command(run, tones, capsys, tmp_path):
-    given = ["probe-phones", str(run), "--items", str(tones / "tones.item"), "--units", "3"]
+    given = ["probe-speech", str(run), "--items", str(tones / "tones.item"), "--units", "3"]
     given += ["--context", "any", "--hop-ms", "20", "--cache-dir", str(tmp_path)]
     assert cli.run([*given, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -154,7 +154,7 @@ def test_the_command(run, tones, capsys, tmp_path):
     ("given", "message"),
     [
         (["RUN"], "no phones given: --items names an .item file"),
-        (["--items", "ITEMS"], "no run given; e.g. tiny-audio-ssl probe-phones RUN"),
+        (["--items", "ITEMS"], "no run given; e.g. tiny-audio-ssl probe-speech RUN"),
         (["RUN", "--items", "ITEMS", "--hop-ms", "0"], "hop_ms is 0"),
         (["RUN", "--items", "ITEMS", "--units", "1"], "units is 1.0|units is 1"),
         (["RUN", "--items", "ITEMS", "--audio", "RUN"], "no recording of take0"),
@@ -163,5 +163,5 @@ def test_the_command(run, tones, capsys, tmp_path):
 )
 def test_wrong_commands(run, tones, capsys, given, message):
     words = {"RUN": str(run), "ITEMS": str(tones / "tones.item")}
-    assert cli.run(["probe-phones", *(words.get(word, word) for word in given)]) == 2
+    assert cli.run(["probe-speech", *(words.get(word, word) for word in given)]) == 2
     assert re.search(message, capsys.readouterr().err.replace("\n", " "))

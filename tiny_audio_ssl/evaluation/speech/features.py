@@ -15,7 +15,7 @@ from tiny_audio_ssl.data.cache import Recordings, open_cache
 from tiny_audio_ssl.data.corpus import Corpus, listing
 from tiny_audio_ssl.embedding.frames import Floats, FrameModel, hop_samples
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.phones.items import Item, audio_clips
+from tiny_audio_ssl.evaluation.speech.items import Item, audio_clips
 
 Ints = NDArray[np.int64]
 BATCH = 16  # recordings of one length

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tiny_audio_ssl.evaluation.phones.features import PhoneFeatures
-from tiny_audio_ssl.evaluation.phones.items import Item, write_items
+from tiny_audio_ssl.evaluation.speech.features import PhoneFeatures
+from tiny_audio_ssl.evaluation.speech.items import Item, write_items
 
 RATE = 16_000
 

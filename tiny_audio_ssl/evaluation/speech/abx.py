@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding.frames import Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.phones.features import Ints, PhoneFeatures
-from tiny_audio_ssl.evaluation.phones.items import Item
-from tiny_audio_ssl.evaluation.phones.time_warping import warped_distances
+from tiny_audio_ssl.evaluation.speech.features import Ints, PhoneFeatures
+from tiny_audio_ssl.evaluation.speech.items import Item
+from tiny_audio_ssl.evaluation.speech.time_warping import warped_distances
 from tiny_audio_ssl.utils.ranges import COUNT, SEED, check_numbers
 
 Speaker = Literal["within", "across"]

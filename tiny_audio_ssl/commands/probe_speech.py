@@ -1,4 +1,4 @@
-"""probe-phones: score frame features by how well they tell the phones of speech apart."""
+"""probe-speech: score frame features by how well they tell the phones of speech apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SEED, Range, check_n
 
 
 @dataclass
-class ProbePhones(Command):
+class ProbeSpeech(Command):
     """Score frame features by how well they tell the phones of speech apart.
 
     ABX error: how often a phone is nearer to another phone than to itself (chance 0.5). PNMI: the
@@ -67,11 +67,11 @@ class ProbePhones(Command):
         )  # fmt: skip
 
     def run(self) -> int:
-        from tiny_audio_ssl.evaluation.phones.abx import AbxConfig
-        from tiny_audio_ssl.evaluation.phones.frame_models import open_frame_models
-        from tiny_audio_ssl.evaluation.phones.measure import open_phones, phone_table, score_phones
+        from tiny_audio_ssl.evaluation.speech.abx import AbxConfig
+        from tiny_audio_ssl.evaluation.speech.frame_models import open_frame_models
+        from tiny_audio_ssl.evaluation.speech.measure import open_phones, phone_table, score_phones
 
-        example = "tiny-audio-ssl probe-phones RUN --items phones.item --audio FOLDER"
+        example = "tiny-audio-ssl probe-speech RUN --items phones.item --audio FOLDER"
         if self.items is None:
             raise UserError(f"no phones given: --items names an .item file; e.g. {example}")
         if not self.runs and not self.model:

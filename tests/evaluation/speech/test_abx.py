@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.evaluation.phones import abx as module
-from tiny_audio_ssl.evaluation.phones import time_warping
-from tiny_audio_ssl.evaluation.phones.abx import AbxConfig, abx, all_cells, cell_errors
-from tiny_audio_ssl.evaluation.phones.time_warping import along_path
+from tiny_audio_ssl.evaluation.speech import abx as module
+from tiny_audio_ssl.evaluation.speech import time_warping
+from tiny_audio_ssl.evaluation.speech.abx import AbxConfig, abx, all_cells, cell_errors
+from tiny_audio_ssl.evaluation.speech.time_warping import along_path
 
 # fastabx 0.9.0 on `made_up`: Task(on="phone", ...) without a Subsampler, Score(task, "angular").
 FASTABX = {

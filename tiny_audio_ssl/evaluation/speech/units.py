@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding.frames import Floats
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.evaluation.phones.features import Ints, PhoneFeatures
-from tiny_audio_ssl.evaluation.phones.items import Item
+from tiny_audio_ssl.evaluation.speech.features import Ints, PhoneFeatures
+from tiny_audio_ssl.evaluation.speech.items import Item
 from tiny_audio_ssl.utils.extras import require
 
 FITTED_FRAMES = 20_000  # k-means is fitted on so many, drawn at random

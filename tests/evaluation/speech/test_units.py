@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.evaluation.phones.units import clustered, frame_phones, joined, score_units
+from tiny_audio_ssl.evaluation.speech.units import clustered, frame_phones, joined, score_units
 
 PHONES = ["A"] * 40 + ["B"] * 40 + ["C"] * 20
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding.frames import Floats
-from tiny_audio_ssl.evaluation.phones.features import Ints, PhoneFeatures
+from tiny_audio_ssl.evaluation.speech.features import Ints, PhoneFeatures
 
 Doubles = NDArray[np.float64]
 MOST_NUMBERS = 8_000_000  # of frames, or of angles between them, that are in memory

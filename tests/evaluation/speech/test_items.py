@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.evaluation.phones.items import Item, audio_clips, read_items, write_items
+from tiny_audio_ssl.evaluation.speech.items import Item, audio_clips, read_items, write_items
 
 HEADER = "#file onset offset #phone prev-phone next-phone speaker"
 LINE = "6295-244435-0009 0.2925 0.4725 IH L NG 6295"

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.embedding.frames import FrameModel
-from tiny_audio_ssl.evaluation.phones.abx import AbxConfig, AbxScore, Speaker, abx
-from tiny_audio_ssl.evaluation.phones.features import open_recordings, phone_features
-from tiny_audio_ssl.evaluation.phones.frame_models import EncoderFrames
-from tiny_audio_ssl.evaluation.phones.items import Item, read_items
-from tiny_audio_ssl.evaluation.phones.units import (
+from tiny_audio_ssl.evaluation.speech.abx import AbxConfig, AbxScore, Speaker, abx
+from tiny_audio_ssl.evaluation.speech.features import open_recordings, phone_features
+from tiny_audio_ssl.evaluation.speech.frame_models import EncoderFrames
+from tiny_audio_ssl.evaluation.speech.items import Item, read_items
+from tiny_audio_ssl.evaluation.speech.units import (
     UnitScore,
     clustered,
     frame_phones,

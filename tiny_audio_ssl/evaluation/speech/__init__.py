@@ -4,6 +4,7 @@
 - `frame_models`: models with frame features, opened by name
 - `features`: frame features of the phones
 - `abx`: ABX error, by distances between phones
+- `time_warping`: distances between sequences of frames
 - `units`: PNMI and codebook use of discrete units
 - `measure`: all of it for several models
 """
