@@ -7,9 +7,9 @@ import torch
 
 from tiny_audio_ssl.export.equalize import equalized
 from tiny_audio_ssl.export.lowering import folded
+from tiny_audio_ssl.models.bodies import is_conv
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig, Pooling
-from tiny_audio_ssl.models.encoders import is_conv
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 

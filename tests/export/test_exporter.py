@@ -19,8 +19,9 @@ from torch import nn
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.bodies import convolution_count
 from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig
-from tiny_audio_ssl.models.encoders import Encoder, convolution_count, parameter_count
+from tiny_audio_ssl.models.encoders import Encoder, parameter_count
 
 pytest.importorskip("executorch")
 pytest.importorskip("onnxruntime")

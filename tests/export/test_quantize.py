@@ -17,8 +17,9 @@ from onnx import numpy_helper
 
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.exporter import ExportResult, export
+from tiny_audio_ssl.models.bodies import convolution_count
 from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig
-from tiny_audio_ssl.models.encoders import Encoder, convolution_count
+from tiny_audio_ssl.models.encoders import Encoder
 
 
 @pytest.fixture(scope="session", params=ENCODER_NAMES)

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.export.lowering import program
-from tiny_audio_ssl.models.encoders import Encoder, convolution_count
+from tiny_audio_ssl.models.bodies import convolution_count
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.utils.extras import require
 
 MOST_AT_ONCE = 4096  # windows

@@ -14,7 +14,7 @@ Pooling = Literal["mean_max", "max", "attention"]
 ReadoutPart = Literal["last", "middle", "mel"]
 PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
 
-# The keys of `encoders.ENCODERS`.
+# The keys of `bodies.ENCODERS`.
 ENCODER_NAMES = ("mobile", "separable", "dense", "shared", "sinc-mobile")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.encoders import Encoder, halved
+from tiny_audio_ssl.models.bodies import halved
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.pretext.registry import PRETEXTS, pretext_class

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoders import Residual, depthwise_separable
+from tiny_audio_ssl.models.bodies import Residual, depthwise_separable
 from tiny_audio_ssl.models.pooling import AttentivePooling
 
 pytest.importorskip("executorch")
