@@ -28,7 +28,7 @@ Checking and describing it:
 - `runtimes`: run an artifact
 - `profile`: time spent outside the fast path
 - `reference`: outputs for clips that any device can make
-- `manifest`: manifest.json
+- `manifest`, `manifest_content`: manifest.json
 - `model_card`: MODEL_CARD.md
 - `model_folder`, `model_folder_card`: a run's weights to pass on, with a card of their own
 - `publish`: upload them to a model hub

@@ -15,7 +15,7 @@ from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.heads import Head
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
-from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export import manifest_content
 from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.export.equalize import equalized
 from tiny_audio_ssl.export.forms import Form, as_input, network
@@ -126,7 +126,9 @@ class ArtifactBuilder:
             task = plan.loaded.run["task"]
             entry = product_entry(form, self.model, plan.product, task, path, plan.shapes)
         else:
-            entry = manifest.entry(form, self.model, plan.samples, path, plan.heads, plan.shapes)
+            entry = manifest_content.entry(
+                form, self.model, plan.samples, path, plan.heads, plan.shapes
+            )
         return _made(form, path, entry, parity, operators, scores, shares)
 
     def _network(self, model: WaveformEncoder, form: Form) -> nn.Module:

@@ -15,7 +15,7 @@ from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.export import manifest, model_card, reference
+from tiny_audio_ssl.export import manifest, manifest_content, model_card, reference
 from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
 from tiny_audio_ssl.export.config import NOT_STATED, ExportConfig
 from tiny_audio_ssl.export.forms import FORMATS, Form, choose
@@ -97,6 +97,7 @@ def export(
     forms = choose(config)
     _require_packages(forms)
     loaded, home = checkpoint.load(run, config.readout), home_of(run)
+    loaded = replace(loaded, model=loaded.model.constant())
     comes_without_sound = loaded.facts is not None and config.calibration is None
     if comes_without_sound:
         config = replace(config, calibration="builtin")
@@ -219,6 +220,6 @@ def _probe_scores(run: Path, config: ExportConfig) -> tuple[Score, ...]:
 
 
 def _describe(plan: ExportPlan, forms: Sequence[Form]) -> dict[str, Any]:
-    return manifest.describe(
+    return manifest_content.describe(
         plan.loaded, plan.samples, plan.calibration, plan.comparison, forms, plan.heads
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export import manifest_content
 from tiny_audio_ssl.export.config import EMBEDDING, Input, Precision
 from tiny_audio_ssl.export.forms import Form, as_input
 from tiny_audio_ssl.export.heads import ScoreParity
@@ -95,7 +95,7 @@ def product_entry(
     silence = torch.zeros(1, shapes.samples(shapes.frames))
     network = product_network(product, model.frontend, form.input)
     found = outputs_of(network, as_input(model, form.input, silence))
-    entry = manifest.entry(form, model, silence.shape[1], path, None, shapes)
+    entry = manifest_content.entry(form, model, silence.shape[1], path, None, shapes)
     batch = entry["input"]["shape"][0]
     return entry | {
         "outputs": [

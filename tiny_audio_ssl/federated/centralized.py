@@ -16,7 +16,8 @@ from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.global_model import GlobalModel
 from tiny_audio_ssl.federated.recordings import all_recordings
 from tiny_audio_ssl.training import clip_counts
-from tiny_audio_ssl.training.learner import CpuFabric, Learner
+from tiny_audio_ssl.training.fabric import CpuFabric
+from tiny_audio_ssl.training.learner import Learner
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 
 FOLDER = "centralized"  # in the federated run's folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -37,4 +38,6 @@ class Wav2vec(Predictive):
 
     def loss(self, scores: Tensor) -> Tensor:
         right, wrong = scores[..., 0], scores[..., 1:]
-        return -F.logsigmoid(right).mean() - F.logsigmoid(-wrong).sum(dim=3).mean()
+        of_right = F.binary_cross_entropy_with_logits(right, torch.ones_like(right))
+        of_wrong = F.binary_cross_entropy_with_logits(wrong, torch.zeros_like(wrong))
+        return of_right + wrong.shape[3] * of_wrong

@@ -2,6 +2,7 @@
 
 - `config`: the settings of a run
 - `optimizer`: AdamW, its schedule and its state
+- `fabric`: device, precision and processes
 - `learner`: one optimizer step of any pretext task
 - `clip_counts`: checks that there are enough clips for the task
 - `trainer`: the training loop

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.training.clip_counts import micro_batches, too_few_recordings
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.fabric import FabricLike, launch
 from tiny_audio_ssl.training.new_run import claimed_run, is_first_process, make_room
 from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,
@@ -40,11 +41,8 @@ from tiny_audio_ssl.training.run_recordings import (
 )
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.start import check_fits, settings_from
-from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
+from tiny_audio_ssl.training.trainer import Trainer, TrainingResult
 from tiny_audio_ssl.utils.text import inert_cell, inert_path, one_line
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +205,7 @@ def resume(
 
 
 def _open(
-    fabric: Fabric, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
+    fabric: FabricLike, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
 ) -> Recordings:
     """Open the cache; one process of each machine builds it while the others wait."""
     with fabric.rank_zero_first(local=True):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest, reference
+from tiny_audio_ssl.export import manifest, manifest_content, reference
 from tiny_audio_ssl.export.config import TrainingExportConfig
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.replaceable import replaceable
@@ -49,6 +49,7 @@ LOSS, EMBEDDING = "loss", "embedding"
 VERIFIED = frozenset(
     [
         "_log_softmax",
+        "_softmax",
         "_to_copy",
         "abs",
         "add.Tensor",
@@ -75,6 +76,7 @@ VERIFIED = frozenset(
         "mean.dim",
         "minimum",
         "mm",
+        "mul.Scalar",
         "mul.Tensor",
         "native_layer_norm",
         "ne.Scalar",
@@ -85,12 +87,14 @@ VERIFIED = frozenset(
         "rsqrt",
         "scalar_tensor",
         "scatter.value",
+        "scatter_add",
         "select_copy.int",
         "sigmoid",
         "sign",
         "slice_copy.Tensor",
         "slice_scatter",
         "split_with_sizes_copy",
+        "sqrt",
         "sub.Tensor",
         "sum.dim_IntList",
         "tanh",
@@ -98,6 +102,18 @@ VERIFIED = frozenset(
         "where.self",
     ]
 )
+
+
+class UnverifiedOperatorsError(UserError):
+    """A training step has operators that are not in VERIFIED."""
+
+    def __init__(self, operators: Sequence[str]) -> None:
+        super().__init__(
+            f"can't be trained in ExecuTorch: {', '.join(operators)}. The gradients of these "
+            "operators are not known to be right there; choose another --task, or an encoder "
+            "without them"
+        )
+        self.operators = operators
 
 
 @dataclass(frozen=True)
@@ -158,6 +174,12 @@ def export_training(
             f"{run}: a model without a pretext task's heads, which a training step needs; train a "
             f"run from it (tiny-audio-ssl pretrain FOLDER --start {run} --out RUN) and export that"
         )
+    if loaded.model.frontend.is_learned:
+        raise UserError(
+            f"{run}: its encoder, {loaded.model.encoder.config.name}, learns its filters from "
+            "waveforms, and a training step in ExecuTorch begins at the log-mel; train another "
+            "encoder there, such as mobile"
+        )
     target = Path(out) if out is not None else home_of(run) / "export-training"
     replaceable(target, "export-training", [loaded.folder])
     trained = settings_of(loaded)
@@ -172,7 +194,7 @@ def export_training(
             operators = to_training(task, list(inputs.values()), work / FILE)
         checkpoint.save(work / START, loaded.model, loaded.run, loaded.progress, heads)
         form = Form("executorch", "fp32", "mel")
-        content = manifest.describe(loaded, trained.crop_samples, (), (), [form])
+        content = manifest_content.describe(loaded, trained.crop_samples, (), (), [form])
         entry = _entry(work / FILE, task, trained, inputs) | {"operators": operators}
         content["artifacts"] = [entry]
         recorded = reference.record(work, [entry], run_on_references)
@@ -190,15 +212,20 @@ def load_task(
     Raises `UserError` for a task that changes weights after each step, too.
     """
     pretext, heads = run_task.load_task(loaded, config)
+    check_steps(config.task, pretext)
+    return pretext, heads
+
+
+def check_steps(task: str, pretext: Pretext) -> None:
+    """Raise `UserError` if the task changes weights after each step, besides by gradients."""
     for part in pretext.modules():
         follows = isinstance(part, Pretext) and type(part).after_step is not Pretext.after_step
         if follows and not isinstance(part, Combined):
             raise UserError(
-                f"{config.task}: {type(part).__name__} changes weights after each step (a moving "
+                f"{task}: {type(part).__name__} changes weights after each step (a moving "
                 "average, say), which a training artifact does not do; tasks such as temporal-gap "
                 "or audio2vec-cbow can be exported"
             )
-    return pretext, heads
 
 
 def example(frontend: LogMel, config: PretrainConfig, pretext: Pretext, batch_size: int) -> Inputs:
@@ -216,7 +243,7 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
     Args:
         step: gives the loss, then outputs that no gradient reaches.
 
-    Raises `UserError`: an operator not in VERIFIED, batch norm that has seen nothing.
+    Raises `UserError`: `UnverifiedOperatorsError`, or batch norm that has seen nothing.
     """
     edge = to_training_program(
         joint_graph(frozen(step), inputs), kept=[torch.ops.aten.linear.default]
@@ -226,13 +253,8 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
         for node in edge.exported_program().graph.nodes
         if node.op == "call_function" and node.target is not operator.getitem
     )
-    unknown = sorted(set(operators) - VERIFIED)
-    if unknown:
-        raise UserError(
-            f"can't be trained in ExecuTorch: {', '.join(unknown)}. The gradients of these "
-            "operators are not known to be right there; choose another --task, or an encoder "
-            "without them"
-        )
+    if unknown := sorted(set(operators) - VERIFIED):
+        raise UnverifiedOperatorsError(unknown)
     with target.open("wb") as file:
         edge.to_executorch().write_to_file(file)
     return dict(sorted(operators.items()))
