@@ -111,7 +111,7 @@ def page(browser: Any, server: Server) -> Iterator[Any]:
 
 
 def click(browser: Any, selector: str) -> None:
-    browser.execute_script("arguments[0].click()", browser.find_element("css selector", selector))
+    browser.execute_script("document.querySelector(arguments[0]).click()", selector)
 
 
 def text_of(browser: Any, element_id: str) -> str:
@@ -119,8 +119,9 @@ def text_of(browser: Any, element_id: str) -> str:
 
 
 def rows(browser: Any) -> list[str]:
-    """What the page says of the recordings it was given, the newest first."""
-    return [row.text for row in browser.find_elements("css selector", "#found li")]
+    """Return what the page says of each recording, the newest first."""
+    script = "return [...document.querySelectorAll('#found li')].map((row) => row.textContent)"
+    return list(browser.execute_script(script))
 
 
 def give(browser: Any, *paths: Path) -> list[str]:

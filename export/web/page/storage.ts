@@ -43,7 +43,7 @@ export async function deleteAll(): Promise<void> {
   forget();
   const registration = await navigator.serviceWorker?.getRegistration();
   if (!registration) return;
+  await registration.unregister();
   const names = (await caches.keys()).filter((name) => name.startsWith(`tiny-audio ${registration.scope} `));
   await Promise.all(names.map((name) => caches.delete(name)));
-  await registration.unregister();
 }

@@ -91,7 +91,7 @@ export class SpeedView {
     return [
       this.chart(),
       ...notes.map((note) => make("p", { class: "faint" }, note)),
-      make("div", { class: "row" }, ...this.buttons()),
+      ...(this.share === null ? [make("div", { class: "row" }, ...this.buttons())] : []), // when it is whole
     ];
   }
 

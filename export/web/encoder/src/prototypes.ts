@@ -128,7 +128,8 @@ export class Prototypes {
 function parsed(text: string, format: number): Prototypes {
   const content = JSON.parse(text) as Record<string, unknown>;
   const { artifact_sha256: sha256, threshold, sounds } = content;
-  if (content.format !== format || typeof sha256 !== "string" || typeof threshold !== "number") throw new TypeError();
+  const whole = typeof sha256 === "string" && typeof threshold === "number" && typeof sounds === "object";
+  if (content.format !== format || !whole) throw new TypeError();
   const examples = new Map<string, Float32Array[]>();
   let size: number | undefined;
   for (const [name, rows] of Object.entries(sounds as Record<string, number[][]>)) {

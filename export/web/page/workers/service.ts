@@ -46,9 +46,9 @@ async function forgetOthers(): Promise<void> {
 async function answer(request: Request): Promise<Response> {
   const url = new URL(request.url);
   if (url.origin !== self.location.origin) return Response.error();
-  const cache = await caches.open(CACHE);
-  const asked = request.mode === "navigate" ? "index.html" : request;
-  const found = (await cache.match(asked, { ignoreSearch: true })) ?? (await fetch(request));
+  const asked = url.pathname === new URL(self.registration.scope).pathname ? "index.html" : request;
+  const kept = await caches.match(asked, { cacheName: CACHE, ignoreSearch: true });
+  const found = kept ?? (await fetch(request));
   const headers = new Headers(found.headers);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
   return new Response(found.body, { status: found.status, statusText: found.statusText, headers });
