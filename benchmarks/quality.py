@@ -1,49 +1,42 @@
-"""Pre-train by every method with both encoders on one folder, then probe each on ten tasks.
+"""Pre-train by every task with two encoders on one corpus, then probe each on ten tasks and speech.
 
-PYTHONPATH=benchmarks/peers python benchmarks/quality.py DATA --out runs/quality
+PYTHONPATH=benchmarks/peers python benchmarks/quality.py DATA --corpus CORPUS/windows.csv \\
+    --out runs/quality --seeds 0 1 2
 
-Existing runs are continued and existing scores kept, so it may be stopped and started again at any
-time. DATA is laid out as `suites/small.toml` describes.
+One cell after another, a task with an encoder and a seed, is trained and measured, in one process
+that opens the corpus once. Existing runs are continued and existing scores kept, so it may be
+stopped and started again at any time; `--score-only` writes the tables of what there is. DATA is
+laid out as `suites/small.toml` describes; without `--corpus`, it is trained on as well.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import torch
+import speech
 import tyro
-from rich.console import Console
-from rich.table import Table
+from quality_table import SCORE, Cell, judged, probe, show, with_averages
+from speech import Sounds, Speech
 
-import tiny_audio_ssl
-from tiny_audio_ssl.bench.machine import device_name
-from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
+from tiny_audio_ssl.data.cache import Recordings, open_cache
+from tiny_audio_ssl.data.corpus import open_corpus
+from tiny_audio_ssl.embedding.embedder import load
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
-from tiny_audio_ssl.evaluation.finetuning import protocols as finetuning
-from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
-from tiny_audio_ssl.evaluation.finetuning.together import compatible
-from tiny_audio_ssl.evaluation.probing import scores
-from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
-from tiny_audio_ssl.evaluation.probing.models import open_model, random_weights
-from tiny_audio_ssl.evaluation.probing.protocols import evaluate
-from tiny_audio_ssl.evaluation.probing.scores import Score
+from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.pretext.registry import TASKS
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.utils.files import write_rows
 
 HERE = Path(__file__).parent
-AVERAGE, SCORE = "average", "score"
 TEACHER = "openwakeword_embedding"
 
 
@@ -53,26 +46,20 @@ class Method:
 
     task: str
     settings: dict[str, Any] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
+    """Settings that name the run of another method, with the same encoder and seed."""
 
 
-METHODS = {
-    "temporal-gap": Method("temporal-gap"),
-    "audio2vec-cbow": Method("audio2vec-cbow"),
-    "audio2vec-skipgram": Method("audio2vec-skipgram"),
-    "autoencoder": Method("autoencoder"),
-    "triplet": Method("triplet"),
-    "cola": Method("cola"),
+SETTINGS: dict[str, dict[str, Any]] = {  # of tasks that need others than their defaults here
+    "distillation": {"teacher": TEACHER},
+}
+VARIANTS = {
     "cola-augmented": Method(
         "cola", {"clip_ms": 975.0, "slice_ms": 675.0, "mixup": 0.4, "resize": True}
     ),
-    "byol-a": Method("byol-a"),
-    "combined": Method("combined"),
-    "distillation": Method("distillation", {"teacher": TEACHER}),
+    "hubert-second": Method("hubert", runs={"targets": "hubert"}),
 }
-PEERS = {
-    "openWakeWord embedding": f"hear:{TEACHER}",
-    "Resemblyzer": "hear:resemblyzer_embedding",
-}
+METHODS = {**{task: Method(task, SETTINGS.get(task, {})) for task in TASKS}, **VARIANTS}
 
 
 @dataclass(frozen=True)
@@ -80,174 +67,143 @@ class Quality:
     """Pre-train, probe, and write one row for each embedding and task."""
 
     data: Annotated[Path, tyro.conf.Positional]
-    """Folder with all recordings and the labeled manifests."""
+    """Folder with the labeled manifests."""
+    corpus: Path | None = None
+    """Recordings to pre-train on: a folder or a manifest. Default: all of DATA."""
     out: Path = Path("runs/quality")
     """Folder for runs and scores."""
     csv: Path = HERE / "results" / "quality.csv"
     suite: Path = HERE / "suites" / "small.toml"
-    methods: tuple[str, ...] = tuple(METHODS)
-    encoders: tuple[str, ...] = tuple(ENCODERS)
+    tasks: tuple[str, ...] = tuple(METHODS)
+    """Pretext tasks and variants of them, by their names in METHODS."""
+    encoders: tuple[str, ...] = ("mobile", "dense")
+    seeds: tuple[int, ...] = (0,)
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=lambda: TrainingConfig(steps=1500)
     )
+    """Settings of every training; `seed` is that of each cell."""
+    speech: bool = True
+    """Measure speech too, as `speech.py` does, and write speech.csv beside the other table."""
     supervised_folds: int = 1
     """Folds to train the supervised baselines in, which takes longest; 0 for none."""
     peers: bool = True
     """Probe the peers too; they need the packages openwakeword and resemblyzer."""
     score_only: bool = False
-    """Probe existing runs only; train nothing."""
+    """Measure existing runs only; train nothing."""
+
+
+class Bench:
+    """Corpus, tasks and speech, shared by all cells and opened when first needed."""
+
+    def __init__(self, quality: Quality) -> None:
+        if unknown := [name for name in quality.tasks if name not in METHODS]:
+            raise UserError(
+                f"--tasks {' '.join(unknown)}: not known; choose from {', '.join(METHODS)}"
+            )
+        self.quality = quality
+        self.source = str(quality.corpus or quality.data)
+        self.tasks = [open_task(task) for task in read_suite(quality.suite, quality.data)]
+        self.cells = [
+            Cell(method, encoder, seed, folder(quality.out, method, encoder, seed))
+            for seed in quality.seeds
+            for encoder in quality.encoders
+            for method in quality.tasks
+        ]
+
+    @cached_property
+    def corpus(self) -> Recordings:
+        """Return the recordings to pre-train on, decoded once for all cells."""
+        return open_cache(open_corpus(self.source))
+
+    @cached_property
+    def speech(self) -> Sounds:
+        """Return what speech is measured on."""
+        quality = self.quality
+        return Sounds(Speech(quality.data, (), quality.out / "speech", suite=quality.suite))
+
+
+def folder(out: Path, method: str, encoder: str, seed: int) -> Path:
+    """Return the folder of a run."""
+    return out / f"{method}-{encoder}{f'-seed{seed}' if seed else ''}"
+
+
+def is_finished(cell: Cell, steps: int) -> bool:
+    """Return whether the cell's run has so many steps."""
+    last = cell.run / "last"
+    return last.exists() and checkpoint.load(cell.run).progress["step"] >= steps
 
 
 def main(quality: Quality) -> None:
-    if not quality.score_only:
-        for encoder in quality.encoders:
-            for method in quality.methods:
-                train(quality, method, encoder)
-    tasks = [open_task(task) for task in read_suite(quality.suite, quality.data)]
-    rows = list(judged(quality, tasks))
-    rows = [{k: v for k, v in row.items() if k != SCORE} for row in with_averages(rows)]
+    """Train and measure every cell, and write the tables."""
+    bench = Bench(quality)
+    if quality.speech:
+        bench.speech.phones  # noqa: B018  (needs packages, and is better missed before training)
+    failed: dict[Cell, str] = {}
+    for cell in bench.cells:
+        try:
+            train_and_measure(bench, cell)
+        except UserError as error:  # of a task that collapses, say; the others are still wanted
+            failed[cell] = str(error)
+            print(f"{cell}: {error}", flush=True)
+    write_tables(bench)
+    for cell, reason in failed.items():
+        print(f"not finished: {cell}: {reason}")
+
+
+def train_and_measure(bench: Bench, cell: Cell) -> None:
+    """Bring one cell to its end, and say what it cost."""
+    steps = bench.quality.training.steps
+    start = time.process_time()
+    if not bench.quality.score_only and not is_finished(cell, steps):
+        train(bench, cell)
+    trained = time.process_time()
+    if is_finished(cell, steps):
+        measure(bench, cell)
+    end = time.process_time()
+    print(f"{cell}: CPU {trained - start:.0f} s to train, {end - trained:.0f} s to measure")
+
+
+def train(bench: Bench, cell: Cell) -> None:
+    """Train the cell, or go on with its training."""
+    if (cell.run / "last").exists():
+        runs.resume(cell.run)
+        return
+    method = METHODS[cell.method]
+    others = {
+        name: str(folder(bench.quality.out, other, cell.encoder, cell.seed))
+        for name, other in method.runs.items()
+    }
+    config = PretrainConfig(
+        method.task,
+        pretext_class(method.task).Config(**method.settings, **others),
+        EncoderConfig(cell.encoder),
+        training=replace(bench.quality.training, seed=cell.seed),
+    )
+    runs.pretrain(bench.source, cell.run, config, opened=bench.corpus)
+
+
+def measure(bench: Bench, cell: Cell) -> None:
+    """Measure the cell's run on everything; the scores are kept."""
+    model = load(cell.run)
+    for task in bench.tasks:
+        probe(bench.quality.out, model, task)
+    if bench.quality.speech:
+        wanted = bench.speech.speech
+        speech.row(wanted, speech.opened(wanted, f"{cell.method}={cell.run}"), bench.speech)
+
+
+def write_tables(bench: Bench) -> None:
+    """Write quality.csv and speech.csv of all finished cells."""
+    quality = bench.quality
+    finished = [cell for cell in bench.cells if is_finished(cell, quality.training.steps)]
+    found = judged(quality.out, bench.tasks, finished, quality.peers, quality.supervised_folds)
+    rows = [{k: v for k, v in row.items() if k != SCORE} for row in with_averages(list(found))]
     write_rows(quality.csv, rows)
     show(rows)
-
-
-def train(quality: Quality, method: str, encoder: str) -> None:
-    run, chosen = quality.out / f"{method}-{encoder}", METHODS[method]
-    if not (run / "last").exists():
-        pretext = pretext_class(chosen.task).Config(**chosen.settings)
-        config = PretrainConfig(
-            chosen.task, pretext, EncoderConfig(encoder), training=quality.training
-        )
-        runs.pretrain(str(quality.data), run, config)
-    elif checkpoint.load(run).progress["step"] < quality.training.steps:
-        runs.resume(run)
-
-
-def judged(quality: Quality, tasks: Sequence[OpenedTask]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each embedding and task: models without an encoder of ours, then ours."""
-    found: list[EmbeddingModel] = [open_model("logmel"), open_model("logmel:all")]
-    found += [open_model(spec) for spec in PEERS.values()] if quality.peers else []
-    names = ("log-mel statistics", "log-mel statistics, all four", *PEERS)
-    for model, name in zip(found, names, strict=False):
-        for task in tasks:
-            yield row(name, "", probe(quality, model, task), None)
-    for encoder in quality.encoders:
-        folders = {m: quality.out / f"{m}-{encoder}" for m in quality.methods}
-        folders = {m: folder for m, folder in folders.items() if (folder / "last").exists()}
-        opened: dict[str, Embedder] = {m: open_model(f) for m, f in folders.items()}  # type: ignore[misc]
-        if not opened:
-            continue
-        any_run = next(iter(opened.values()))
-        untrained = random_weights(any_run)
-        for task in tasks:
-            yield row("random weights", encoder, probe(quality, untrained, task), None)
-            for method, model in opened.items():
-                yield row(method, encoder, probe(quality, model, task), folders[method])
-        for score in supervised(quality, any_run, tasks):
-            yield row(score.protocol, encoder, score, None)
-
-
-def probe(quality: Quality, model: EmbeddingModel, task: OpenedTask) -> Score:
-    def measured() -> list[Score]:
-        return [evaluate(model, task, "linear")]
-
-    return kept(quality, ["linear", model.identity, asdict(task.task)], measured)[0]
-
-
-def supervised(quality: Quality, model: Embedder, tasks: Sequence[OpenedTask]) -> Iterator[Score]:
-    """Train each task alone from random weights, then one encoder for tasks that can share it."""
-    if not quality.supervised_folds:
-        return
-    config = FinetuneConfig(max_folds=quality.supervised_folds)
-    alone: list[tuple[finetuning.FinetuneProtocol, list[OpenedTask]]] = [
-        ("supervised", [t]) for t in tasks
-    ]
-    shared = [("multi-head", group) for group in compatible(tasks)]
-    for protocol, group in [*alone, *shared]:
-        names = [asdict(task.task) for task in group]
-        settings = [asdict(model.model.encoder.config), asdict(config), names]
-
-        def measured(protocol=protocol, group=group) -> list[Score]:  # type: ignore[no-untyped-def]
-            return finetuning.evaluate(model, group, protocol, config)
-
-        yield from kept(quality, [protocol, *settings], measured)
-
-
-def kept(quality: Quality, what: Any, measure: Any) -> list[Score]:
-    """Return the scores of an earlier start, or measure and keep them."""
-    key = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    file = quality.out / "scores" / f"{what[0]}-{key}.json"
-    if not file.exists():
-        scores.write(file, measure())
-    return scores.read(file)
-
-
-def row(name: str, encoder: str, score: Score, run: Path | None) -> dict[str, Any]:
-    found = checkpoint.load(run).run if run else {"training": {}, "corpus": {}}
-    low, high = score.interval
-    return {
-        "task": score.task,
-        "encoder": encoder,
-        "embedding": name,
-        "protocol": score.protocol,
-        "accuracy": round(score.accuracy, 4),
-        "low_95": rounded(low),
-        "high_95": rounded(high),
-        "interval_is": score.interval_is,
-        "recovery": "",
-        SCORE: score,
-        "clips": len(score.truth),
-        "classes": len(score.classes),
-        "folds": len(score.folds),
-        "steps": found["training"].get("steps", score.details.get("steps", 0)),
-        "batch_size": found["training"].get("batch_size", 0),
-        "recordings": found["corpus"].get("recordings", 0),
-        "hours": found["corpus"].get("hours", 0),
-        "device": device_name(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "tiny_audio_ssl": tiny_audio_ssl.__version__,
-    }
-
-
-def with_averages(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add recovery to each row, and a row with the mean over the tasks of each embedding.
-
-    Recovery is over the folds that the supervised baseline was trained in. The recovery of an
-    average is computed from averages: in a mean of recoveries, one task with little to recover
-    would outweigh all others.
-    """
-    at = {(r["task"], r["encoder"], r["embedding"]): r[SCORE] for r in rows}
-    averages = []
-    for encoder, name in dict.fromkeys((r["encoder"], r["embedding"]) for r in rows):
-        own = [r for r in rows if (r["encoder"], r["embedding"]) == (encoder, name)]
-        compared = []
-        for r in own:
-            references = [at.get((r["task"], encoder, n)) for n in ("random weights", "supervised")]
-            if all(references):
-                compared.append(scores.in_shared_folds(r[SCORE], *references))  # type: ignore[arg-type]
-                r["recovery"] = rounded(scores.recovery(*compared[-1]))
-        mean = round(float(np.mean([r["accuracy"] for r in own])), 4)
-        recovered = scores.recovery(*np.mean(compared, axis=0)) if compared else math.nan
-        blank = dict.fromkeys(("low_95", "high_95", "interval_is", "clips", "classes", "folds"), "")
-        figures = {"task": AVERAGE, "accuracy": mean, "recovery": rounded(float(recovered))}
-        averages.append({**own[0], **blank, **figures})
-    return [*rows, *averages]
-
-
-def rounded(figure: float) -> float | str:
-    return "" if math.isnan(figure) else round(figure, 4)
-
-
-def show(rows: Sequence[dict[str, Any]]) -> None:
-    tasks = list(dict.fromkeys(r["task"] for r in rows))
-    table = Table(title="Accuracy (supervised, multi-head: trained; the rest: linear probe)")
-    for name in ("encoder", "embedding", *tasks):
-        table.add_column(name)
-    for encoder, name in dict.fromkeys((r["encoder"], r["embedding"]) for r in rows):
-        own = {r["task"]: r for r in rows if (r["encoder"], r["embedding"]) == (encoder, name)}
-        figures = (f"{own[t]['accuracy']:.3f}" if t in own else "" for t in tasks)
-        table.add_row(encoder, name, *figures)
-    Console(width=200).print(table)
+    if quality.speech:
+        models = tuple(f"{cell.method}={cell.run}" for cell in finished)
+        csv = quality.csv.with_name("speech.csv")
+        speech.main(replace(bench.speech.speech, models=models, csv=csv))
 
 
 if __name__ == "__main__":

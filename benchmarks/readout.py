@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from quality import AVERAGE, HERE, rounded
+from quality_table import AVERAGE, rounded
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +25,7 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import ReadoutPart
 from tiny_audio_ssl.utils.files import write_rows
 
+HERE = Path(__file__).parent
 READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (
     ("last",),
     ("last", "middle"),

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import jinja2
-from tables import comparison, corpus, cost, federation, quality, robustness, rows
+from tables import comparison, corpus, cost, federation, quality, robustness, rows, speech
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -38,6 +38,7 @@ def page() -> str:
         "federation": federation,
         "quality": quality,
         "robustness": robustness,
+        "speech": speech,
     }
     return template.render(**tables, rows=rows)
 

@@ -8,6 +8,7 @@ import torch
 
 from tiny_audio_ssl import UserError, hear
 from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.embedding import frames
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -123,7 +124,7 @@ def test_timestamps_are_the_centers_of_their_windows(model):
     embeddings, timestamps = hear.get_timestamp_embeddings(torch.cat([quiet, burst]), model)
     change = (embeddings[0] - embeddings[1]).abs().amax(dim=1)
     changed = change > 0.01 * change.max()
-    half_ms = FrontendConfig().ms(model.window_frames) / 2
+    half_ms = 1000 * model.window / RATE / 2
     distance_ms = (timestamps[0] - 2000).abs()
     assert changed[distance_ms < half_ms - 25].all()
     assert not changed[distance_ms > half_ms + 25].any()
@@ -132,9 +133,8 @@ def test_timestamps_are_the_centers_of_their_windows(model):
 def test_window_alone_has_the_embedding_of_its_timestamp(model):
     audio = noise(1, 4.0)
     embeddings, timestamps = hear.get_timestamp_embeddings(audio, model)
-    samples = FrontendConfig().samples(model.window_frames)
-    start = 2 * RATE - samples // 2
-    window = audio[:, start : start + samples]
+    start = 2 * RATE - model.window // 2
+    window = audio[:, start : start + model.window]
     k = timestamps[0].tolist().index(2000)
     scene = hear.get_scene_embeddings(window, model)
     torch.testing.assert_close(scene[0], embeddings[0, k], rtol=1e-4, atol=1e-4)
@@ -143,7 +143,7 @@ def test_window_alone_has_the_embedding_of_its_timestamp(model):
 def test_long_audio_in_parts_is_the_same(model, monkeypatch):
     audio = noise(2, 3.0)
     whole, _ = hear.get_timestamp_embeddings(audio, model)
-    monkeypatch.setattr(hear, "WINDOWS_AT_ONCE", 7)
+    monkeypatch.setattr(frames, "WINDOWS_AT_ONCE", 7)
     parts, _ = hear.get_timestamp_embeddings(audio, model)
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-4)
 

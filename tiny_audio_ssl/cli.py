@@ -17,6 +17,7 @@ from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.console import PlainConsole
 from tiny_audio_ssl.utils.files import FULL_OR_READ_ONLY
+from tiny_audio_ssl.utils.light_imports import absent
 from tiny_audio_ssl.utils.quiet import as_program
 from tiny_audio_ssl.version import __version__
 
@@ -32,7 +33,8 @@ First: `tiny-audio-ssl pretrain FOLDER --out RUN`, then `tiny-audio-ssl export R
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code."""
-    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+    with absent("pandas"):  # PyArrow imports it where it is installed, to recognize its arrays
+        sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
 
 
 def run(argv: list[str]) -> int:

@@ -10,17 +10,16 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, WINDOW_MS
+from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.waveform import check
+from tiny_audio_ssl.embedding.frames import embed_windows, window_samples
 from tiny_audio_ssl.embedding.long import embed_in_parts
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 
 LONGEST_HOP_MS = 50.0  # between timestamps: the error that HEAR allows for an onset
-WINDOWS_AT_ONCE = 256  # memory does not grow with the length of the audio
 
 
 class CheckpointModel(nn.Module):
@@ -40,11 +39,8 @@ class CheckpointModel(nn.Module):
         self.scene_embedding_size = encoder.encoder.embedding_dim
         self.timestamp_embedding_size = encoder.encoder.embedding_dim
         frontend = encoder.frontend.config
-        slice_frames = encoder.encoder.config.slice_frames
-        # Without slices, the encoder was not trained on one length.
-        self.window_frames = slice_frames or frontend.frames_of_ms(WINDOW_MS)
-        self.hop_frames = max(1, math.floor(LONGEST_HOP_MS / frontend.hop_ms))
-        self.hop_samples = self.hop_frames * frontend.hop
+        self.window = window_samples(encoder)
+        self.hop_samples = max(1, math.floor(LONGEST_HOP_MS / frontend.hop_ms)) * frontend.hop
         self.hop_ms = 1000 * self.hop_samples / self.sample_rate
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -61,23 +57,9 @@ class CheckpointModel(nn.Module):
         A window is as long as the slices that the encoder was trained on. The first is centered at
         the first sample; the half before the sound is zeros.
         """
-        count = math.ceil(audio.shape[1] / self.hop_samples)
-        logmel = self.encoder.frontend(self._padded(audio, count))
-        views = logmel.unfold(3, self.window_frames, self.hop_frames).permute(0, 3, 1, 2, 4)
-        parts = views.split(max(1, WINDOWS_AT_ONCE // len(audio)), dim=1)
-        embeddings = [
-            self.encoder.encoder.embed(part.flatten(0, 1)).reshape(len(audio), part.shape[1], -1)
-            for part in parts
-        ]
-        centers = self.hop_ms * torch.arange(count, device=audio.device)
-        return torch.cat(embeddings, dim=1), centers
-
-    def _padded(self, audio: Tensor, windows: int) -> Tensor:
-        """Add zeros at both ends, so that the result holds exactly so many windows."""
-        window = self.encoder.frontend.config.samples(self.window_frames)
-        before = window // 2
-        after = (windows - 1) * self.hop_samples + window - before - audio.shape[1]
-        return F.pad(audio, (before, after))
+        embeddings = embed_windows(self.encoder, audio, self.window, self.hop_samples)
+        centers = self.hop_ms * torch.arange(embeddings.shape[1], device=audio.device)
+        return embeddings, centers
 
 
 def load_model(model_file_path: str = "") -> CheckpointModel:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import mean, median
 
-from tables.rows import ENCODERS, Row, accuracy, between, decimals, markdown, only, rows, where
+from tables.rows import (
+    Row,
+    accuracy,
+    between,
+    decimals,
+    markdown,
+    only,
+    over_seeds,
+    rows,
+    where,
+)
 
 AVERAGE = "average"
 NAMES = {"supervised": "supervised, from scratch", "multi-head": "supervised, multi-head"}
@@ -18,19 +28,28 @@ SHORT = {
 
 
 def mean_accuracy(embedding: str, encoder: str) -> float:
-    """Return the mean accuracy of the ten tasks."""
-    return float(only("quality", task=AVERAGE, embedding=embedding, encoder=encoder)["accuracy"])
+    """Return the mean accuracy of the ten tasks, and of all seeds."""
+    found = where("quality", task=AVERAGE, embedding=embedding, encoder=encoder)
+    return mean(float(row["accuracy"]) for row in found)
+
+
+def encoders() -> list[str]:
+    """Return the encoders that were measured."""
+    return [name for name in dict.fromkeys(row["encoder"] for row in rows("quality")) if name]
 
 
 def quality_table(encoder: str) -> str:
-    """Embeddings x tasks, with one encoder, and those that have none of ours."""
+    """Embeddings x tasks, with one encoder, and those that have none of ours; means over seeds."""
     tasks = list(dict.fromkeys(row["task"] for row in rows("quality")))
     found = [row for row in rows("quality") if row["encoder"] in ("", encoder)]
     lines = []
     for name in dict.fromkeys(row["embedding"] for row in found):
-        own = {row["task"]: accuracy(row["accuracy"]) for row in found if row["embedding"] == name}
-        figures = [own[task] for task in tasks[:-1]]
-        lines.append([NAMES.get(name, name), *figures, f"**{own[AVERAGE]}**"])
+        own = {
+            task: [r["accuracy"] for r in found if (r["embedding"], r["task"]) == (name, task)]
+            for task in tasks
+        }
+        figures = [accuracy(mean(map(float, own[task]))) for task in tasks[:-1]]
+        lines.append([NAMES.get(name, name), *figures, f"**{over_seeds(own[AVERAGE])}**"])
     header = [SHORT.get(task, task) for task in tasks[:-1]]
     return markdown(["embedding", *header, "**mean**"], lines)
 
@@ -41,11 +60,13 @@ def recovery_table() -> str:
     lines = []
     for name in dict.fromkeys(row["embedding"] for row in found):
         cells = [NAMES.get(name, name)]
-        for encoder in ENCODERS:
-            row = only("quality", task=AVERAGE, embedding=name, encoder=encoder)
-            cells += [accuracy(row["accuracy"]), decimals(row["recovery"], 2)]
+        for encoder in encoders():
+            own = where("quality", task=AVERAGE, embedding=name, encoder=encoder)
+            known = [float(row["recovery"]) for row in own if row["recovery"]]
+            cells.append(over_seeds(row["accuracy"] for row in own) if own else "")
+            cells.append(decimals(mean(known), 2) if known else "")
         lines.append(cells)
-    header = [text for encoder in ENCODERS for text in (f"`{encoder}` mean", "recovery")]
+    header = [text for encoder in encoders() for text in (f"`{encoder}` mean", "recovery")]
     return markdown(["embedding", *header], lines)
 
 
@@ -59,18 +80,19 @@ def half_width() -> str:
 def nothing_to_recover(encoder: str) -> int:
     """Count the tasks where supervised training does not beat random weights."""
     found = where("quality", encoder=encoder, embedding="temporal-gap")
-    return sum(row["recovery"] == "" for row in found)
+    beaten = {row["task"] for row in found if row["recovery"]}
+    return len({row["task"] for row in found} - beaten)
 
 
 def below(encoder: str, reference: str) -> str:
     """Name the pretext tasks whose mean accuracy is below that of a reference."""
     limit = mean_accuracy(reference, "")
-    found = [row for row in where("quality", task=AVERAGE, encoder=encoder) if row["steps"] != "0"]
-    names = [
+    trained = [
         row["embedding"]
-        for row in found
-        if row["protocol"] == "linear" and float(row["accuracy"]) < limit
+        for row in where("quality", task=AVERAGE, encoder=encoder)
+        if row["steps"] != "0" and row["protocol"] == "linear"
     ]
+    names = [name for name in dict.fromkeys(trained) if mean_accuracy(name, encoder) < limit]
     return " and ".join(names)
 
 
@@ -136,8 +158,8 @@ def few_shot_table() -> str:
 
 def percent(row: Row, share: str) -> str:
     """Return a share in percent, with its range over the draws where that is known."""
-    mean = f"{100 * float(row[share]):.0f} %"
+    text = f"{100 * float(row[share]):.0f} %"
     if f"{share}_low_95" not in row:
-        return mean
+        return text
     low, high = (100 * float(row[f"{share}_{end}_95"]) for end in ("low", "high"))
-    return f"{mean} [{low:.0f}, {high:.0f}]"
+    return f"{text} [{low:.0f}, {high:.0f}]"

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import mean, stdev
+
+from scipy.stats import t
 
 from tiny_audio_ssl.utils.files import read_rows
 
 RESULTS = Path(__file__).parents[1] / "results"
 ENCODERS = ("mobile", "separable")
 Row = dict[str, str]
+FEWEST_SEEDS = 3  # for an interval
 
 
 @cache
@@ -51,3 +55,16 @@ def between(values: Iterable[str | float], digits: int = 1) -> str:
     numbers = [float(value) for value in values]
     low, high = decimals(min(numbers), digits), decimals(max(numbers), digits)
     return low if low == high else f"{low} to {high}"
+
+
+def over_seeds(values: Iterable[str | float]) -> str:
+    """Return the mean of accuracies, as `.843`; of three or more with the half-width of its 95 %
+    interval by Student's t, as `.843 ± .012`; nothing of none."""
+    numbers = [float(value) for value in values]
+    count = len(numbers)
+    if not count:
+        return ""
+    if count < FEWEST_SEEDS:
+        return accuracy(mean(numbers))
+    half = t.ppf(0.975, count - 1) * stdev(numbers) / count**0.5
+    return f"{accuracy(mean(numbers))} ± {accuracy(float(half))}"

@@ -1,7 +1,7 @@
 """Train variants of `small` for a fifth of its training, three seeds each, and probe them.
 
 PYTHONPATH=benchmarks/peers python benchmarks/weights/ablations.py DATA CORPUS/windows.csv \\
-    --mn04 mn04_as.safetensors --out runs/ablations
+    --both-tiers BOTH/windows.csv --mn04 mn04_as.safetensors --out runs/ablations
 
 DATA holds the labeled sets of `suites/small.toml`. Runs and scores that are there are kept, so it
 may be stopped at any time, and `--variants` adds others later.
@@ -32,17 +32,19 @@ READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (
     ("last", "middle"),
     ("last", "middle", "mel"),
 )
+BOTH_TIERS = "both license tiers"
 VARIANTS: dict[str, dict[str, Any]] = {
     "as shipped": {},
     "mn04_as alone": {"teachers": (MN04,)},
     "without the teacher of words": {"teachers": (MN04, VOICES)},
     "without the teacher of voices": {"teachers": (MN04, WORDS)},
     "with a teacher of pitch": {"teachers": (*train.TEACHERS, "swiftf0_targets")},
-    "permissive licenses only": {"tier": "permissive"},
-    "one view of each window": {"views": 1, "passes": 12},
+    BOTH_TIERS: {},
+    "one view of each window": {"views": 1, "passes": 16},
     "nothing mixed": {"mix": 0.0},
     "nothing band-limited": {"band_limited": 0.0},
     "levels as they are": {"level_db": 0.0},
+    "no noise": {"noise": 0.0},
     "tiny": {"size": "tiny"},
     "tiny, body mobile": {"size": "tiny", "body": "mobile"},
     "tiny, body separable": {"size": "tiny", "body": "separable"},
@@ -56,14 +58,16 @@ class Ablations:
     data: Annotated[Path, tyro.conf.Positional]
     """Folder with the labeled sets."""
     windows: Annotated[Path, tyro.conf.Positional]
-    """Windows to train on."""
+    """Windows to train on, of the permissive tier."""
+    both_tiers: Path
+    """Windows of both license tiers, for the variant of that name."""
     mn04: Path
     """Weights of EfficientAT's mn04_as as safetensors."""
     out: Path = Path("runs/ablations")
     """Folder of the runs."""
     variants: tuple[str, ...] = tuple(VARIANTS)
     seeds: tuple[int, ...] = (0, 1, 2)
-    passes: float = 6
+    passes: float = 8
     """How often each view is trained on."""
     csv: Path = BENCHMARKS / "results" / "ablations.csv"
     suite: Path = field(default=BENCHMARKS / "suites" / "small.toml")
@@ -81,7 +85,7 @@ def main(ablations: Ablations) -> None:
                 variant
             ]
             given: dict[str, Any] = {
-                "windows": ablations.windows,
+                "windows": ablations.both_tiers if variant == BOTH_TIERS else ablations.windows,
                 "mn04": ablations.mn04,
                 "seed": seed,
             }

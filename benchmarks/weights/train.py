@@ -3,8 +3,9 @@
 PYTHONPATH=benchmarks/peers python benchmarks/weights/train.py small CORPUS/windows.csv \\
     --mn04 mn04_as.safetensors --out runs/small
 
-A run that is there already is continued. Targets are computed once, and shared by all runs on the
-same corpus: about an hour on one core. Needs the extra `peers`.
+The shipped encoders were trained on `python benchmarks/corpus CORPUS --tier permissive --windows
+90000`. A run that is there already is continued. Targets are computed once, and shared by all runs
+on the same corpus: about half an hour on one core. Needs the extra `peers`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
-from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 WIDTHS = {"tiny": 1.0, "small": 1.35}
 BATCH_SIZE = 128
@@ -44,7 +44,7 @@ class Train:
     """Weights of EfficientAT's mn04_as as safetensors."""
     out: Path
     """Folder of the run."""
-    passes: float = 30
+    passes: float = 40
     """How often each view is trained on."""
     views: int = 2
     """Views of each window."""
@@ -56,8 +56,8 @@ class Train:
     """Share of the views without anything above 4 kHz."""
     level_db: float = 15.0
     """Largest change of a view's level in a step, up or down."""
-    tier: Literal["all", "permissive"] = "all"
-    """License tier of the windows."""
+    noise: float = 0.25
+    """Share of the views to which noise is added in a step, at 10 to 40 dB."""
     body: Literal["dense", "mobile", "separable"] = "dense"
     """Architecture of the encoder."""
     seed: int = 0
@@ -69,12 +69,11 @@ def main(train: Train) -> None:
     if (train.out / "last").exists():
         runs.resume(train.out, cache_dir=train.cache_dir)
         return
-    windows = _windows(train)
-    runs.pretrain(windows, train.out, configuration(train, windows), cache_dir=train.cache_dir)
+    runs.pretrain(train.windows, train.out, configuration(train), cache_dir=train.cache_dir)
 
 
-def configuration(train: Train, windows: Path) -> PretrainConfig:
-    """Return the settings of a run on the windows in a manifest."""
+def configuration(train: Train) -> PretrainConfig:
+    """Return the settings of a run."""
     paths = {"mn04_targets": str(train.mn04)}
     pretext = DistillationConfig(
         teacher=train.teachers,
@@ -85,8 +84,9 @@ def configuration(train: Train, windows: Path) -> PretrainConfig:
         mix=train.mix,
         band_limited=train.band_limited,
         level_db=train.level_db,
+        noise=train.noise,
     )
-    with windows.open(encoding="utf-8") as file:
+    with train.windows.open(encoding="utf-8") as file:
         count = sum(1 for _ in file) - 1
     steps = round(train.passes * train.views * count / BATCH_SIZE)
     training = TrainingConfig(
@@ -104,15 +104,6 @@ def configuration(train: Train, windows: Path) -> PretrainConfig:
     )
     encoder = EncoderConfig(train.body, width=WIDTHS[train.size], readout=("last", "middle"))
     return PretrainConfig("distillation", pretext, encoder, training=training)
-
-
-def _windows(train: Train) -> Path:
-    """Return the manifest to train on: the given one, or a part of it beside it."""
-    if train.tier == "all":
-        return train.windows
-    part = train.windows.with_name(f"{train.windows.stem}-{train.tier}.csv")
-    write_rows(part, (row for row in read_rows(train.windows) if row["tier"] == train.tier))
-    return part
 
 
 if __name__ == "__main__":

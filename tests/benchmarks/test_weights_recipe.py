@@ -31,20 +31,24 @@ def recipe(scripts, windows, **changes):
 
 
 def test_steps_follow_from_passes_views_and_windows(scripts, windows):
-    config = scripts[0].configuration(recipe(scripts, windows, passes=3), windows)
+    config = scripts[0].configuration(recipe(scripts, windows, passes=3))
     assert config.training.steps == 3 * 2 * 256 / 128
     assert config.encoder.name == "dense" and config.encoder.width == 1.35
     assert config.pretext.paths() == ["mn04.safetensors", None, None]
     assert config.pretext.speech_teacher == ("resemblyzer_embedding",)
 
 
-def test_permissive_tier_is_a_part_of_the_windows(scripts, windows, monkeypatch):
-    asked = []
-    monkeypatch.setattr(scripts[0].runs, "pretrain", lambda source, *a, **k: asked.append(source))
-    scripts[0].main(recipe(scripts, windows, tier="permissive", out=windows.parent / "run"))
-    lines = asked[0].read_text().splitlines()
-    assert lines[0] == "path,tier" and set(lines[1:]) == {"a.flac,permissive"}
-    assert len(lines) == 97
+def test_variant_with_both_tiers_takes_other_windows(scripts, windows, monkeypatch):
+    ablations, trained = scripts[1], []
+    monkeypatch.setattr(ablations.train, "main", trained.append)
+    monkeypatch.setattr(ablations, "_scored", lambda run, tasks: iter(()))
+    monkeypatch.setattr(ablations, "read_suite", lambda suite, data: [])
+    both = windows.with_name("both.csv")
+    names = ("as shipped", ablations.BOTH_TIERS)
+    places = {"data": windows.parent, "windows": windows, "both_tiers": both, "mn04": windows}
+    table = windows.parent / "ablations.csv"
+    ablations.main(ablations.Ablations(**places, variants=names, seeds=(0,), csv=table))
+    assert [run.windows for run in trained] == [windows, both]
 
 
 def test_variants_change_settings_that_there_are(scripts, windows):
@@ -52,4 +56,4 @@ def test_variants_change_settings_that_there_are(scripts, windows):
     known = inspect.signature(train.Train).parameters
     for name, changes in ablations.VARIANTS.items():
         assert set(changes) <= set(known), name
-        train.configuration(recipe(scripts, windows, **changes), windows)
+        train.configuration(recipe(scripts, windows, **changes))

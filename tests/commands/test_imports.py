@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 
 import pytest
@@ -48,21 +49,67 @@ ENDS_AT_ONCE = {
     **{f"{name} --help": [name, "--help"] for name in COMMANDS},
     "pretrain --task combined --help": ["pretrain", "--task", "combined", "--help"],
 }
+# What reading, embedding, checking and training have no use for: the compiler of PyTorch, the
+# exporter of ExecuTorch, and what other packages import only because it is installed.
+SLOW_PARTS = {
+    "executorch.exir",
+    "flwr",
+    "lightning_fabric",
+    "matplotlib",
+    "networkx",
+    "onnxscript",
+    "opacus",
+    "optuna",
+    "pandas",
+    "ray",
+    "torch._dynamo",
+    "torchao",
+    "torchmetrics",
+    "transformers",
+    "umap",
+}
+CLASSIFIERS = {"scipy", "sklearn"}
+RUNTIMES = {"executorch", "onnxruntime"}
+RUN, EXPORT = str(OLD_FILES / "run"), str(OLD_FILES / "export")
+# Each with what must not be imported by then: one process runs them all, the lightest first.
+WORK = {
+    "inspect an export": (["inspect", EXPORT], HEAVY),
+    "embed": (
+        ["embed", RUN, "builtin:1", "--out", "x.npy"],
+        SLOW_PARTS | CLASSIFIERS | RUNTIMES | {"tensorboard"},
+    ),
+    "pretrain": (
+        ["pretrain", "builtin:1", "--out", "run", "--steps", "2", "--batch-size", "4"],
+        SLOW_PARTS | CLASSIFIERS | RUNTIMES,
+    ),
+    "probe": (
+        ["probe", RUN, "--data", "builtin", "--group", "group", "--protocols", "knn"],
+        SLOW_PARTS | RUNTIMES,
+    ),
+}
+# The cost of a model is counted by PyTorch, with its compiler.
+WORK_WITH_COSTS = {
+    "inspect": (["inspect", RUN], SLOW_PARTS - {"torch._dynamo"} | CLASSIFIERS | RUNTIMES),
+    "bench": (
+        ["bench", EXPORT, "--runs", "1", "--rounds", "1", "--warm-up", "0"],
+        SLOW_PARTS - {"torch._dynamo", "networkx"} | CLASSIFIERS,
+    ),
+}
 COUNTED = """
 import contextlib, io, json, sys
 from tiny_audio_ssl import cli
 found = {}
 for name, arguments in json.loads(sys.argv[1]):
     before = set(sys.modules)
-    failed = []
+    code, failed = None, []
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
-            cli.run(arguments)
-        except SystemExit:
-            pass
+            cli.main(arguments)
+        except SystemExit as end:
+            code = end.code
         except Exception as error:
             failed = [repr(error)]
-    found[name] = failed + sorted({m.partition(".")[0] for m in set(sys.modules) - before})
+    found[name] = [code, failed, sorted(set(sys.modules) - before)]
     for module in set(sys.modules) - before:
         if module.startswith("tiny_audio_ssl"):
             del sys.modules[module]
@@ -70,8 +117,17 @@ print(json.dumps(found))
 """
 
 
-def imported(commands: dict[str, list[str]], cwd=None) -> dict[str, list[str]]:
-    """The packages that each command imports, run one after the other in one fresh process."""
+@dataclass(frozen=True)
+class Outcome:
+    """A command's exit code, exceptions and newly imported modules with their packages."""
+
+    code: int
+    failed: list[str]
+    modules: set[str]
+
+
+def outcomes(commands: dict[str, list[str]], cwd=None) -> dict[str, Outcome]:
+    """Run the commands one after the other in one fresh process."""
     done = subprocess.run(
         [sys.executable, "-c", COUNTED, json.dumps(list(commands.items()))],
         capture_output=True,
@@ -79,40 +135,39 @@ def imported(commands: dict[str, list[str]], cwd=None) -> dict[str, list[str]]:
         check=True,
         cwd=cwd,
     )
-    found: dict[str, list[str]] = json.loads(done.stdout)
-    return found
+    return {
+        name: Outcome(code, failed, {*modules, *(m.partition(".")[0] for m in modules)})
+        for name, (code, failed, modules) in json.loads(done.stdout).items()
+    }
 
 
 @cache
-def imported_at_start() -> dict[str, list[str]]:
-    return imported(ENDS_AT_ONCE)
+def ended_at_once() -> dict[str, Outcome]:
+    return outcomes(ENDS_AT_ONCE)
 
 
 @pytest.mark.parametrize("name", ENDS_AT_ONCE)
 def test_help_and_wrong_usage_import_nothing_heavy(name: str):
     # A package that several commands import is found at the first of them alone.
-    packages = imported_at_start()[name]
-    assert not HEAVY & set(packages) and not [found for found in packages if "Error" in found]
+    outcome = ended_at_once()[name]
+    assert not HEAVY & outcome.modules and not outcome.failed
 
 
-def test_embed_and_inspect_import_no_trainer_and_no_runtime(tmp_path):
-    run = str(OLD_FILES / "run")
-    arguments = {
-        "embed": ["embed", run, "builtin:1", "--out", str(tmp_path / "x.npy")],
-        "inspect": ["inspect", run],
-        "inspect an export": ["inspect", str(OLD_FILES / "export")],
-    }
-    needless = HEAVY - {"numpy", "pandas", "pyarrow", "soundfile", "soxr", "torch", "scipy"}
-    for name, packages in imported(arguments, cwd=tmp_path).items():
-        assert not needless & set(packages), name
-    assert (tmp_path / "x.npy").is_file()
+@pytest.mark.parametrize("work", [WORK, WORK_WITH_COSTS], ids=["work", "work with costs"])
+def test_commands_import_only_what_they_use(work, tmp_path):
+    found = outcomes({name: arguments for name, (arguments, _) in work.items()}, cwd=tmp_path)
+    for name, (_, needless) in work.items():
+        assert (found[name].code, found[name].failed) == (0, []), name
+        assert not needless & found[name].modules, name
 
 
 def test_fabric_is_imported_without_torchmetrics():
     code = (
         "import importlib.util, sys\n"
-        "from tiny_audio_ssl.utils.fabric import fabric_class\n"
-        "assert fabric_class().__name__ == 'Fabric'\n"
+        "from tiny_audio_ssl.training.config import TrainingConfig\n"
+        "from tiny_audio_ssl.training.fabric import launch\n"
+        "fabric = launch(TrainingConfig(accelerator='cpu', precision='bf16'))\n"
+        "assert type(fabric).__name__ == 'Fabric'\n"
         "assert 'torchmetrics' not in sys.modules, 'or who needs it could not import it'\n"
         "assert 'transformers' not in sys.modules\n"
         "importlib.util.find_spec('torchmetrics')\n"

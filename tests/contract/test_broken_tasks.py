@@ -14,10 +14,11 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.testing import check_pretext
+from tiny_audio_ssl.testing import Goal, check_pretext
+from tiny_audio_ssl.testing.leak_check import prediction_sees_no_target
+from tiny_audio_ssl.testing.pretext_case import PretextCase
 from tiny_audio_ssl.testing.pretext_checks import (
     PRETEXT_CHECKS,
-    PretextCase,
     gradient_reaches_everything,
 )
 
@@ -135,6 +136,14 @@ class CannotLearn(Loudness):
         return {**out, "loss": 10 + 0.001 * out["loss"]}
 
 
+class LosesInDecibels(Loudness):
+    """Its loss has no zero to come half as near to."""
+
+    def forward(self, encoder, **inputs):
+        out = super().forward(encoder, **inputs)
+        return {**out, "loss": 10 * out["loss"].log10()}
+
+
 class HidesItsState(Loudness):
     instances = 0
 
@@ -169,6 +178,58 @@ class ChecksNothing(Loudness):
         scale: float = 1.0
 
 
+class PredictsItsNeighbor(Loudness):
+    """Predict the next slice's mean from a slice, both without a common frame."""
+
+    hides = "frames"
+    apart = 0
+
+    def draw(self, clips, rng):
+        frames = self.config.slice_frames(self.frontend)
+        return {"slice": clips[..., :frames], "next": clips[..., frames + self.apart :]}
+
+    def predictions(self, encoder, **inputs):
+        return [(self.head(encoder(inputs["slice"])), inputs["next"].mean(dim=(1, 2, 3)))]
+
+
+class SeesAFrameOfItsTarget(PredictsItsNeighbor):
+    apart = -1
+
+
+class SharesSamplesWithItsTarget(PredictsItsNeighbor):
+    """Neighboring frames overlap: windows are 25 ms long, and 10 ms apart."""
+
+    hides = "samples"
+
+
+class SharesNoSampleWithItsTarget(SharesSamplesWithItsTarget):
+    apart = 2
+
+
+class HidesSamplesOfWaveforms(PredictsItsNeighbor):
+    takes, hides = "wav", "samples"
+
+    def draw(self, clips, rng):
+        return {"wav": clips}
+
+    def predictions(self, encoder, **inputs):
+        return super().predictions(encoder, **super().draw(inputs["logmel"], torch.Generator()))
+
+
+class HidesFramesOfWaveforms(HidesSamplesOfWaveforms):
+    hides, apart = "frames", -1
+
+
+class PredictsNothing(PredictsItsNeighbor):
+    def predictions(self, encoder, **inputs):
+        return []
+
+
+class PredictsAConstant(PredictsItsNeighbor):
+    def predictions(self, encoder, **inputs):
+        return [(inputs["slice"] * 0, inputs["next"])]
+
+
 BROKEN = {
     "describes_itself": (SaysNothing, "paper: expected authors"),
     "draw_is_repeatable": (EditsItsClips, "copy them first"),
@@ -177,6 +238,7 @@ BROKEN = {
     "forward_is_deterministic": (IsRandom, "everything random belongs in draw"),
     "gradient_reaches_everything": (HasIdleWeights, "no gradient for idle.weight"),
     "learns_one_batch": (CannotLearn, "expected half or less"),
+    "prediction_sees_no_target": (SeesAFrameOfItsTarget, "512 values of the clips' frames reach"),
     "state_round_trip": (HidesItsState, "keep what is learned in parameters and buffers"),
     "state_is_private": (KeepsAudio, "memory holds audio"),
     "hyper_parameters_are_checked": (ChecksNothing, "scale = -1 was accepted"),
@@ -188,6 +250,13 @@ MORE = {
         (ComparesClips, "a batch of 1 clips .*teaches the encoder nothing.*min_clips = 2"),
         (NormalizesByTheBatch, "a batch of 1 clips .*is too small.*raise min_clips"),
     ],
+    "prediction_sees_no_target": [
+        (SharesSamplesWithItsTarget, "1912 values of the clips' samples reach"),
+        (HidesSamplesOfWaveforms, "values of the clips' samples reach"),
+        (HidesFramesOfWaveforms, "values of the clips' frames reach"),
+        (PredictsNothing, "predictions gave no pair"),
+        (PredictsAConstant, "depends on no clip"),
+    ],
     "state_is_private": [(KeepsTheEncoder, "the task keeps the encoder")],
 }
 
@@ -198,6 +267,24 @@ def test_task_that_is_in_no_registry_passes():
 
 def test_task_that_says_how_many_clips_it_compares_passes():
     gradient_reaches_everything(PretextCase(ComparesClipsAndSaysSo, EncoderConfig(width=0.25)))
+
+
+@pytest.mark.parametrize("task", [PredictsItsNeighbor, SharesNoSampleWithItsTarget])
+def test_task_that_hides_its_target_passes(task):
+    prediction_sees_no_target(PretextCase(task))
+
+
+def test_goal_takes_the_place_of_half_the_loss():
+    with pytest.raises(AssertionError, match=r"loss on one batch .* expected loss of at most 9"):
+        check_pretext(CannotLearn, goal=Goal("loss", at_most=9))
+    with pytest.raises(AssertionError, match="loss of at least 5 is reached without training"):
+        check_pretext(CannotLearn, goal=Goal("loss", at_least=5))
+    check_pretext(LosesInDecibels, goal=Goal("loss", at_most=-25))
+
+
+def test_settings_take_the_place_of_defaults():
+    with pytest.raises(AssertionError, match="clip_frames = 8 frames are too short"):
+        check_pretext(NeedsMore, settings={"slice_ms": 95})
 
 
 @pytest.mark.parametrize("check", PRETEXT_CHECKS, ids=lambda check: check.__name__)

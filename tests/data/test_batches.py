@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
+from tiny_audio_ssl import UserError
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
-from tiny_audio_ssl.data.batches import Batches, seed_of, sequential
+from tiny_audio_ssl.data.batches import WAVEFORMS, Batches, middle_crops, seed_of, sequential
+from tiny_audio_ssl.data.corpus import Clip
 
 
 class Counting:
@@ -73,3 +78,46 @@ def test_validation_uses_the_middle_crops():
 
 def test_seeds_of_neighbors_differ():
     assert len({seed_of(0, step, part) for step in range(100) for part in range(4)}) == 400
+
+
+CLASSES = {"label": ("cat", "dog")}
+
+
+def labeled(*labels: str) -> Counting:
+    recordings = Counting(*[500] * len(labels))
+    recordings.clips = [Clip(Path("a.wav"), columns={"label": label}) for label in labels]
+    return recordings
+
+
+def test_columns_follow_their_clips():
+    """A number in the class list; -1 for an empty cell and for a class that is not listed."""
+    recordings = labeled("dog", "", "cat", "cow", " dog ")
+    numbers = [1, -1, 0, -1, 1]
+    batches = Batches(recordings, 100, 5, seed=1, class_lists=CLASSES)
+    for step in range(3):
+        batch = batches[step]
+        clips = clips_of(batch[WAVEFORMS])
+        assert batch["label"].dtype == torch.int64
+        assert batch["label"].tolist() == [numbers[clip] for clip in clips]
+        assert torch.equal(batch[WAVEFORMS], Batches(recordings, 100, 5, seed=1)[step])
+
+
+def test_processes_share_columns_too():
+    recordings = labeled(*["cat", "dog"] * 8)
+    whole = Batches(recordings, 100, 8, seed=1, class_lists=CLASSES)[2]
+    shares = [Batches(recordings, 100, 8, 1, 10.0, r, 2, CLASSES)[2] for r in (0, 1)]
+    for name in (WAVEFORMS, "label"):
+        assert torch.equal(torch.cat([share[name] for share in shares]), whole[name])
+
+
+def test_middle_crops_have_columns():
+    recordings = labeled("dog", "", "cat")
+    first, second = middle_crops(recordings, 100, 2, CLASSES)
+    assert first["label"].tolist() == [1, -1] and second["label"].tolist() == [0]
+    assert clips_of(second[WAVEFORMS]) == [2]
+    assert all(isinstance(crops, torch.Tensor) for crops in middle_crops(recordings, 100, 2, {}))
+
+
+def test_missing_column_is_named():
+    with pytest.raises(UserError, match="no column 'word'; the columns are: label"):
+        Batches(labeled("cat"), 100, 1, seed=0, class_lists={"word": ("bed",)})

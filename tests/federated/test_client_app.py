@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from contract.task_settings import SETTINGS
 from support.audio_files import noise, write
 from support.federated_grid import ONE_ROUND, TINY, federate, left_out, records
 
@@ -88,7 +90,8 @@ def _longest(hits: np.ndarray) -> int:
 
 
 def test_raw_audio_never_leaves_a_client(task_name, tmp_path):
-    settings = {"task": task_name, "pretext": "{}", "clients": 2, "rounds": 1, "local_steps": 1}
+    pretext = json.dumps(SETTINGS.get(task_name, {}))
+    settings = {"task": task_name, "pretext": pretext, "clients": 2, "rounds": 1, "local_steps": 1}
     canary = Canary(tmp_path / "clients", FederatedConfig(**{**TINY, **settings}))
     federation, grid = federate(tmp_path / "run", node_configs=canary.node_configs, **settings)
     canary.add_log_mel(federation.model.model.frontend(torch.from_numpy(canary.wave)[None]).numpy())
@@ -109,7 +112,9 @@ def test_errors_of_real_clients_do_not_name_files(tmp_path):
     assert all("CorpusError" in text for text in left_out(tmp_path / "run").values())
 
 
-@pytest.mark.parametrize("task", ["cola", "triplet", "byol-a"])
+@pytest.mark.parametrize(
+    "task", ["cola", "triplet", "byol-a", "lim", "mix-back", "clar", "multi-format"]
+)
 def test_client_with_one_recording_does_not_compare_it_with_itself(task, tmp_path):
     """It is left out of training and evaluation, and its log says why; the others go on."""
     folders = [synthetic.write(tmp_path / str(client), 1, seed=client) for client in range(2)]

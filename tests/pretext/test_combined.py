@@ -12,6 +12,7 @@ from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 from tiny_audio_ssl.pretext.combined import Combined
@@ -44,6 +45,18 @@ def clips_for(task, count=6):
     frames = task.config.clip_frames(FRONTEND)
     rng = torch.Generator().manual_seed(1)
     return torch.randn(count, 1, FRONTEND.bands, frames, generator=rng)
+
+
+def waves_for(task, count=6):
+    samples = FRONTEND.samples(task.config.clip_frames(FRONTEND))
+    return 0.1 * torch.randn(count, samples, generator=torch.Generator().manual_seed(1))
+
+
+def test_collapse_of_one_task_is_told():
+    task, _ = make({"wav2vec2": 1.0, "triplet": 1.0})
+    assert task.collapse_reason({"loss/triplet": 0.1, "hard_perplexity/wav2vec2": 9.0}) is None
+    found = task.collapse_reason({"loss/triplet": 0.1, "hard_perplexity/wav2vec2": 1.2})
+    assert found is not None and found.startswith("wav2vec2: the codebook has collapsed")
 
 
 def test_loss_is_the_weighted_sum_of_the_tasks_own(rng):
@@ -105,8 +118,8 @@ def test_fit_and_after_step_reach_every_task():
     fitted = []
     for part in task.tasks.values():
         part.fit = lambda clips: fitted.append(clips.shape)
-    task.fit(clips_for(task))
-    assert len(fitted) == 2
+    task.fit_crops(LogMel(FRONTEND), [waves_for(task, 4), waves_for(task, 2)])
+    assert fitted == [(6, 1, 64, 96)] * 2
 
 
 @pytest.mark.parametrize(
@@ -133,12 +146,31 @@ def test_slice_length_that_no_clip_holds():
         Combined.Config(slice_ms=2000.0)
 
 
-def test_all_tasks_on_log_mels_can_be_combined(rng):
+def test_all_tasks_can_be_combined(rng):
     names = combinable()
-    assert {"temporal-gap", "audio2vec-cbow", "cola"} <= set(names)
+    assert {"temporal-gap", "audio2vec-cbow", "cola", "lim"} <= set(names)
     assert not {"combined", "distillation"} & set(names)
     task, encoder = make(dict.fromkeys(names, 1.0))
-    assert torch.isfinite(task(encoder, **task.draw(clips_for(task), rng))["loss"])
+    inputs = task.inputs(LogMel(FRONTEND), waves_for(task), rng)
+    assert torch.isfinite(task(encoder, **inputs)["loss"])
+
+
+def test_waveform_task_beside_a_log_mel_task(rng):
+    weights = {"lim": 1.0, "audio2vec-cbow": 2.0}
+    task, encoder = make(weights)
+    assert task.takes == "wav" and make()[0].takes == "logmel"
+    frontend, waves = LogMel(FRONTEND), waves_for(task)
+    inputs = task.inputs(frontend, waves, rng)
+    assert inputs["lim/logmel"].shape == (18, 1, 64, 18)
+    assert inputs["audio2vec-cbow/middle"].shape[3] == 16
+    out = task(encoder, **inputs)
+    total = out["loss/lim"] + 2 * out["loss/audio2vec-cbow"]
+    assert out["loss"].item() == pytest.approx(total.item(), rel=1e-6)
+    sizes = []
+    for part in task.tasks.values():
+        part.fit = lambda clips: sizes.append(tuple(clips.shape))
+    task.fit_crops(frontend, [waves])
+    assert sizes == [tuple(waves.shape), tuple(frontend(waves).shape)]
 
 
 def test_command_line_takes_pairs(tmp_path, capsys):

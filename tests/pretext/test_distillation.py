@@ -18,9 +18,10 @@ from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend import LOG_OFFSET, LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.distillation import Distillation
+from tiny_audio_ssl.pretext.noise import add_noise, noise_power
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 
@@ -295,3 +296,35 @@ def test_rows_are_shifted_and_changed_in_level(rng):
     assert change.std(dim=(1, 2, 3)).max() < 1e-3  # one change for a clip, one shift for all
     decibels = change[:, 0, 0, 0] * 10 / math.log(10)
     assert decibels.abs().max() <= 6 and decibels.std() > 1
+
+
+def test_noise_is_added_to_a_share_of_the_rows(rng):
+    task, _ = make(views=1, roll_frames=0, noise=0.5, min_snr_db=20, max_snr_db=20)
+    logmel = torch.randn(200, 1, FRONTEND.bands, 96)
+    rows = {"logmel": logmel, "target0": torch.randn(200, 128), "is_speech": torch.zeros(200)}
+    found = task.draw_rows(LogMel(FRONTEND), rows, rng)["logmel"]
+    is_noisy = (found != logmel).flatten(1).any(dim=1)
+    assert 70 < is_noisy.sum() < 130
+    sound, both = logmel[is_noisy].exp(), found[is_noisy].exp()
+    snr = sound.mean(dim=(1, 2, 3)) / (both - sound).mean(dim=(1, 2, 3))
+    assert torch.allclose(10 * snr.log10(), torch.tensor(20.0), atol=0.01)
+
+
+def test_mel_power_of_noise_adds_up_as_that_of_waveforms_does(rng):
+    """The product of sound and noise, which `add_noise` leaves out, vanishes in the mean."""
+    frontend, waves = LogMel(FRONTEND), torch.randn(64, 2, SAMPLES, generator=rng)
+    sound, noise, both = (
+        frontend(part).exp().mean() for part in (waves[:, 0], waves[:, 1], waves.sum(dim=1))
+    )
+    assert both / (sound + noise) == pytest.approx(1, rel=0.01)
+
+
+def test_noise_of_a_silent_clip_is_silent(rng):
+    quiet = torch.full((3, 1, FRONTEND.bands, 96), math.log(LOG_OFFSET))
+    assert torch.allclose(add_noise(quiet, FRONTEND, (10, 10), rng), quiet, atol=1e-3)
+
+
+def test_colors_of_noise_reach_from_white_to_brown():
+    power = noise_power(FRONTEND, 96)[:, 0].mean(dim=2)  # [sounds, bands]
+    slope = power[:, :8].mean(dim=1) / power[:, -8:].mean(dim=1)
+    assert slope.min() < 0.5 and slope.max() > 100

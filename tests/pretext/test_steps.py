@@ -41,6 +41,13 @@ def test_slices_of_log_mel_and_of_samples_are_the_same_frames(steps):
     assert first_samples.tolist() == [640 * step for step in range(22)]
 
 
+def test_middles_are_the_hops_in_the_middle_of_the_slices(steps):
+    frames = torch.arange(92.0).expand(2, 3, 92)
+    middles = steps.middles(frames)
+    assert middles.shape == (2, 22, 3, 4)
+    assert middles[1, 5, 2].tolist() == [22, 23, 24, 25]  # of the slice 20..27
+
+
 def test_encoding_a_batch_is_encoding_each_slice(steps, rng):
     encoder = Encoder(EncoderConfig(width=0.25), 64).eval()
     logmel = torch.randn(2, 1, 64, 92, generator=rng)

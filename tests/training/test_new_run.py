@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tiny_audio_ssl import UserError
+from tiny_audio_ssl.data.cache import open_cache
+from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.training import runs
@@ -75,3 +77,14 @@ def test_notes_beside_a_checkpoint_survive_its_removal(tmp_path):
     folder.save(3, None, model=loaded.model, run=loaded.run, progress={"step": 3})
     assert [path.name for path in first.iterdir()] == ["notes.txt"]
     assert checkpoint.locate(tmp_path / "run").name == "step-00000003"
+
+
+def test_recordings_that_are_open_give_the_same_run(tmp_path):
+    pretrain(tmp_path / "alone")
+    opened = open_cache(open_corpus("builtin:2"), progress=False)
+    for name in ("first", "second"):
+        pretrain(tmp_path / name, opened=opened)
+    for file in ("recordings.csv", "skipped.csv", "last/model.safetensors", "last/config.json"):
+        expected = (tmp_path / "alone" / file).read_bytes()
+        for name in ("first", "second"):
+            assert (tmp_path / name / file).read_bytes() == expected, file

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from contract.task_settings import SETTINGS
 from support.programs import start_program
 
 from tiny_audio_ssl import UserError, cli
@@ -48,7 +49,8 @@ BUILTIN = "builtin:4"
 
 
 def config(task: str = "temporal-gap", **changes) -> PretrainConfig:
-    return PretrainConfig(task, PRETEXTS[task].Config(), SMALL, training=replace(SHORT, **changes))
+    own = PRETEXTS[task].Config(**SETTINGS.get(task, {}))
+    return PretrainConfig(task, own, SMALL, training=replace(SHORT, **changes))
 
 
 def pretrain(folder: Path, settings: PretrainConfig, source: str = BUILTIN):
@@ -191,12 +193,8 @@ def test_two_processes_do_what_one_does(tmp_path):
 
 
 def test_every_task_runs_with_batch_norm_and_bf16(task_name, tmp_path):
-    settings = PretrainConfig(
-        task_name,
-        PRETEXTS[task_name].Config(),
-        EncoderConfig(width=0.25),
-        training=replace(SHORT, steps=4, precision="bf16"),
-    )
+    short = config(task_name, steps=4, precision="bf16")
+    settings = replace(short, encoder=EncoderConfig(width=0.25))
     outcome = pretrain(tmp_path / "run", settings)
     assert outcome.step == 4 and np.isfinite(outcome.loss or np.nan)
     assert all(
@@ -246,27 +244,37 @@ def test_nan_loss_stops_and_suggests_a_change(tmp_path):
     assert all(p.isfinite().all() for p in saved.parameters())
 
 
-def test_collapsed_embedding_stops(tmp_path):
-    # 400 Hz repeats from frame to frame, so every slice of every recording is the same.
-    # Lengths differ, as copies of one recording would not be held out.
+def write_tones(folder: Path) -> None:
+    """Write 400 Hz, which repeats from frame to frame, so that all slices of all recordings are the
+    same. Lengths differ, as copies of one recording would not be held out."""
     tone = 0.1 * np.sin(2 * np.pi * 400 * np.arange(24_000) / 16_000)
     for index in range(12):
-        soundfile.write(tmp_path / f"{index}.wav", tone[: 20_000 + 320 * index], 16_000)
+        soundfile.write(folder / f"{index}.wav", tone[: 20_000 + 320 * index], 16_000)
+
+
+def test_collapsed_codebook_stops(tmp_path):
+    write_tones(tmp_path)
+    with pytest.raises(TrainingStoppedError, match=r"at step 5: the codebook has collapsed.*--pre"):
+        pretrain(tmp_path / "run", config("seqrq-ae", steps=12), source=str(tmp_path))
+
+
+def test_collapsed_embedding_stops(tmp_path):
+    write_tones(tmp_path)
     with pytest.raises(TrainingStoppedError, match="collapsed"):
         pretrain(tmp_path / "run", config(steps=12), source=str(tmp_path))
 
 
 def test_recordings_too_short_for_the_task(tmp_path, task_name, caplog):
     needed_s = config(task_name).crop_samples / 16_000
-    noise = 0.1 * np.random.default_rng(0).standard_normal(4_800)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(3_200)
     soundfile.write(tmp_path / "short.wav", noise, 16_000)
     with pytest.raises(UserError, match=rf"needs clips of {needed_s:.3f}.*--pretext\."):
         pretrain(tmp_path / "run", config(task_name), source=str(tmp_path))
-    soundfile.write(tmp_path / "long.wav", np.tile(noise, 4), 16_000)
-    soundfile.write(tmp_path / "longer.wav", np.tile(noise, 5), 16_000)
+    for times in range(6, 14):
+        soundfile.write(tmp_path / f"{times}-times.wav", np.tile(noise, times), 16_000)
     pretrain(tmp_path / "run", config(task_name, steps=2), source=str(tmp_path))
     assert f"1 are shorter than the {needed_s:.3f}" in caplog.text and "--pretext." in caplog.text
-    assert "short.wav,0.300 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
+    assert "short.wav,0.200 s: shorter than" in (tmp_path / "run" / "skipped.csv").read_text()
 
 
 def test_batch_that_does_not_divide_is_refused(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import forms
+from tiny_audio_ssl.export import forms, products
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
@@ -30,10 +30,14 @@ def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Mo
     """
     names = EncoderConfig.__dataclass_fields__.keys() & content["encoder"].keys()
     encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
-    model = untrained(FrontendConfig(**content["frontend"]), encoder, seed=0).eval()
+    model = untrained(FrontendConfig(**content["frontend"]), encoder, seed=0).eval().constant()
     if stream := entry.get("stream"):
         sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
         return StreamEncoder(model, StreamShape(**sizes)).eval()
+    if "product" in entry:
+        return products.product_network(
+            products.rebuilt(entry, model), model.frontend, entry["input"]["kind"]
+        )
     return forms.network(model, entry["input"]["kind"])
 
 

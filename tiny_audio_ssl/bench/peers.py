@@ -10,6 +10,7 @@ from typing import Any
 
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
@@ -41,10 +42,12 @@ def read(path: Path, peer_ms: float) -> Peer:
 
 
 def _executorch(path: Path) -> Peer:
+    prepare_runtime("executorch")
+    from executorch.runtime import Runtime
+
     with native_stderr_hidden():
-        runtime = require("executorch.runtime", "executorch")
         try:
-            given = runtime.Runtime.get().load_program(path).load_method("forward").metadata
+            given = Runtime.get().load_program(path).load_method("forward").metadata
             inputs = [given.input_tensor_meta(i) for i in range(given.num_inputs())]
         except RuntimeError as error:
             raise UserError(f"{path}: ExecuTorch can't load it ({error})") from error

@@ -124,7 +124,10 @@ class Export(Command):
             if trials := trial_table(result):
                 out.print(trials)
             out.print(artifact_table(result))
-            out.print("SNR, cosine: of the embeddings; portable: operators outside the fast path")
+            compared = "SNR, cosine: of the embeddings"
+            if not self.config.of_embedding:
+                compared = "same label: share of ids"
+            out.print(f"{compared}; portable: operators outside the fast path")
             for line in portable_operators(result):
                 out.print(line)
             beside = f"{result.manifest.name}, {MODEL_CARD}"

@@ -61,9 +61,8 @@ def trial_table(result: ExportResult) -> Table | None:
 def artifact_table(result: ExportResult) -> Table:
     """Return a table of the artifacts, with how far each is from the model."""
     compared = next((a.parity.windows for a in result.artifacts if a.parity), 0)
-    table = Table(
-        box=box.SIMPLE_HEAD, title=f"Artifacts, compared with the model on {compared} windows"
-    )
+    on = f" on {compared} windows" if compared or not result.artifacts[0].scores else ""
+    table = Table(box=box.SIMPLE_HEAD, title=f"Artifacts, compared with the model{on}")
     table.add_column("file", no_wrap=True)
     labels = ["same label"] if result.artifacts[0].scores else []
     for name in ("kB", "SNR dB", "cosine", *labels, "portable", "agrees"):
@@ -83,5 +82,7 @@ def _cells(artifact: ExportedArtifact) -> list[str | Text]:
         f"{parity.mean_cosine:.5f}" if parity else "",
         *([f"{min(agreements):.3f}"] if agreements else []),
         str(sum(operators.portable.values())) if operators else "",
-        ("yes" if artifact.ok else Text("no", style="bold red")) if parity else "not compared",
+        ("yes" if artifact.ok else Text("no", style="bold red"))
+        if parity or artifact.scores
+        else "not compared",
     ]

@@ -42,10 +42,10 @@ class Inspect(Command):
 
     def _about(self) -> dict[str, Any]:
         from tiny_audio_ssl.export import manifest
-        from tiny_audio_ssl.models import checkpoint, names
+        from tiny_audio_ssl.models import names
 
         path = names.folder_of(self.what)
-        if (path / checkpoint.CONFIG).is_file() or (path / "checkpoints").is_dir():
+        if (path / names.CONFIG).is_file() or (path / "checkpoints").is_dir():
             return about_checkpoint(path)
         if (path if path.is_dir() else path.parent).joinpath(manifest.MANIFEST).is_file():
             return about_export(path)

@@ -40,6 +40,10 @@ COMMANDS = {
         "probe:Probe",
         "Score frozen embeddings by how well labels can be predicted from them.",
     ),
+    "probe-speech": CommandEntry(
+        "probe_speech:ProbeSpeech",
+        "Score frame features by how well they tell the phones of speech apart: ABX, PNMI.",
+    ),
     "finetune": CommandEntry(
         "finetune:Finetune",
         "Train encoder and linear heads end to end on labels, and test on held-out recordings.",

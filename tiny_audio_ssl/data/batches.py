@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -12,17 +12,36 @@ from torch.utils.data import DataLoader, Dataset
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.data.corpus import column
 from tiny_audio_ssl.data.shards import Ints
 from tiny_audio_ssl.data.stored_rows import StoredRows
 
 Batch = Tensor | dict[str, Tensor]
-"""Waveforms [B, samples], or what a task prepared before training: tensors [B, ...] by name."""
+"""Waveforms [B, samples], or tensors [B, ...] by name: waveforms beside the class numbers of
+columns, or what a task prepared before training."""
+WAVEFORMS = "waveforms"  # the name of the crops in a batch with columns
+ClassLists = Mapping[str, Sequence[str]]
+"""The classes of manifest columns, by the column's name."""
 Item = TypeVar("Item", bound=Batch)
 
 
 def seed_of(*numbers: int) -> int:
     """Return one seed for several numbers; seeds of neighboring numbers are unrelated."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def class_numbers(recordings: Recordings, class_lists: ClassLists) -> dict[str, Ints]:
+    """Return the place of each recording's cell in the class list of its column, `[recordings]`.
+
+    An empty cell, or a class that is not in the list, is -1. Raises `UserError` for a column that
+    the manifest does not have.
+    """
+    numbers = {}
+    for name, classes in class_lists.items():
+        place = {text: number for number, text in enumerate(classes)}
+        cells = column(recordings.clips, name)
+        numbers[name] = np.array([place.get(cell.strip(), -1) for cell in cells], np.int64)
+    return numbers
 
 
 def segment_entries(recordings: Recordings, segment_s: float) -> Ints:
@@ -77,8 +96,12 @@ class BatchesByStep(Dataset[Item], Generic[Item]):
         )
 
 
-class Batches(BatchesByStep[Tensor]):
-    """Random crops of recordings, [B, N]; see `segment_entries` for how often each is taken."""
+class Batches(BatchesByStep[Batch]):
+    """Random crops of recordings, [B, N]; see `segment_entries` for how often each is taken.
+
+    With `class_lists`, a batch is a dictionary: the crops by the name WAVEFORMS, and for each
+    column the class numbers of their recordings, int64 [B].
+    """
 
     def __init__(
         self,
@@ -89,17 +112,20 @@ class Batches(BatchesByStep[Tensor]):
         segment_s: float = 10.0,
         rank: int = 0,
         processes: int = 1,
+        class_lists: ClassLists | None = None,
     ) -> None:
         entries = segment_entries(recordings, segment_s)
         super().__init__(entries, batch_size, seed, rank, processes)
         self.recordings = recordings
         self.crop_samples = crop_samples
+        self.numbers = class_numbers(recordings, class_lists or {})
 
-    def __getitem__(self, step: int) -> Tensor:
+    def __getitem__(self, step: int) -> Batch:
         clips = self.chosen(step)
         room = self.recordings.samples[clips] - self.crop_samples
         starts = np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
-        return self._read(clips[self.own], starts[self.own])
+        own = clips[self.own]
+        return _with_columns(self._read(own, starts[self.own]), self.numbers, own)
 
     def _read(self, clips: Ints, starts: Ints) -> Tensor:
         batch = torch.empty(len(clips), self.crop_samples)
@@ -122,8 +148,25 @@ class RowBatches(BatchesByStep[dict[str, Tensor]]):
         return self.rows.read(self.chosen(step)[self.own])
 
 
+def middle_crops(
+    recordings: Recordings, crop_samples: int, batch_size: int, class_lists: ClassLists
+) -> Iterator[Batch]:
+    """Yield what `sequential` does, with columns as `Batches` has them, for validation."""
+    numbers, first = class_numbers(recordings, class_lists), 0
+    for crops in sequential(recordings, crop_samples, batch_size):
+        yield _with_columns(crops, numbers, np.arange(first, first + len(crops)))
+        first += len(crops)
+
+
+def _with_columns(crops: Tensor, numbers: Mapping[str, Ints], clips: Ints) -> Batch:
+    if not numbers:
+        return crops
+    columns = {name: torch.from_numpy(values[clips]) for name, values in numbers.items()}
+    return {WAVEFORMS: crops, **columns}
+
+
 def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> Iterator[Tensor]:
-    """Yield the middle crop of each recording in order, in batches, for validation and fits."""
+    """Yield the middle crop of each recording in order, in batches."""
     for first in range(0, len(recordings), batch_size):
         clips = range(first, min(first + batch_size, len(recordings)))
         crops = [

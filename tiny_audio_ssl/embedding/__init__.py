@@ -1,6 +1,7 @@
 """Embeddings of waveforms, files and folders.
 
 - `embedder`: embeddings from a checkpoint
+- `frames`: frame features of any model, an embedding every few milliseconds
 - `long`: long sounds, in parts
 - `recordings`: embeddings of files and folders, as an array or in a file
 - `hear_model`: embeddings from any module with the HEAR API

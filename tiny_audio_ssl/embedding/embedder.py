@@ -18,6 +18,13 @@ from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.waveform import as_waveform, check, check_rate
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.embedding.frames import (
+    Frames,
+    centers_ms,
+    embed_windows,
+    hop_samples,
+    window_samples,
+)
 from tiny_audio_ssl.embedding.long import embed_in_parts, parts_of
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
@@ -113,6 +120,19 @@ class Embedder:
             check(wave, "[samples]", "[batch, samples]")  # resampling makes peaks higher
         embedding = embed_in_parts(self._embed, np.atleast_2d(wave))
         return embedding.reshape(*wave.shape[:-1], self.dim)
+
+    @torch.no_grad()
+    def frames(self, waves: Floats, hop_ms: float, window_ms: float | None = None) -> Frames:
+        """Embed a window every `hop_ms`: [B, N] -> float32 [B, T, D], centers in ms [T].
+
+        Each equals the embedding of the window alone. T is N over the hop, rounded up. Windows are
+        as long as the slices that the encoder was trained on (0.975 s if there are none), or
+        `window_ms`. Raises `UserError` as `embed` does.
+        """
+        audio = torch.from_numpy(as_waveform(waves, "[batch, samples]"))
+        hop, window = hop_samples(hop_ms), window_samples(self.model, window_ms)
+        found: Floats = embed_windows(self.model, audio, window, hop).numpy()
+        return found, centers_ms(audio.shape[1], hop)
 
     def _embed(self, waves: Floats) -> Floats:
         batch = torch.from_numpy(np.ascontiguousarray(waves))

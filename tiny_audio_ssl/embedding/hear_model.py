@@ -25,11 +25,13 @@ from torch import Tensor, nn
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.waveform import as_waveform
+from tiny_audio_ssl.embedding.frames import Frames, at_nearest, centers_ms, hop_samples
 from tiny_audio_ssl.embedding.long import embed_in_parts
 from tiny_audio_ssl.errors import UserError
 
 Floats = npt.NDArray[np.float32]
 FUNCTIONS = ("load_model", "get_scene_embeddings")
+TIMESTAMPS = "get_timestamp_embeddings"  # optional: for frame features
 SIZES = ("sample_rate", "scene_embedding_size")
 MOVED = {  # modules that checkpoints name by where they used to lie -> where they lie
     "tiny_audio_ssl.mel_statistics": "tiny_audio_ssl.embedding.mel_statistics",
@@ -66,6 +68,42 @@ class HearModel:
     def _embed(self, waves: Floats) -> Floats:
         embeddings: Floats = self(torch.from_numpy(np.ascontiguousarray(waves))).numpy()
         return embeddings
+
+    @torch.no_grad()
+    def frames(self, waves: Floats, hop_ms: float) -> Frames:
+        """Waveforms [B, N] -> features float32 [B, T, D], a frame each `hop_ms`, centers in ms [T].
+
+        They are the nearest of the timestamp embeddings, which come at the module's own hop. Raises
+        `UserError` if the module has none, or if they are not finite numbers of that shape.
+        """
+        embed = getattr(self.module, TIMESTAMPS, None)
+        if not callable(embed):
+            raise UserError(
+                f"{self.name}: has no {TIMESTAMPS}, which frame features come from; give a model "
+                "that has, or measure the embeddings of whole sounds with `tiny-audio-ssl probe`"
+            )
+        audio = torch.from_numpy(as_waveform(waves, "[batch, samples]"))
+        sounds = _resampled(audio, self.rate_hz)
+        try:
+            found, times_ms = embed(sounds, self.model)
+        except Exception as error:  # foreign code may raise anything
+            raise UserError(
+                f"{self.name}: {TIMESTAMPS} failed on {list(sounds.shape)} samples at "
+                f"{self.rate_hz} Hz ({type(error).__name__}: {error})"
+            ) from error
+        features, times = np.asarray(found, np.float32), np.asarray(times_ms, np.float64)
+        if features.ndim != 3 or features.shape[:2] != times.shape or len(times) != len(audio):
+            raise UserError(
+                f"{self.name}: {TIMESTAMPS} gave shapes {list(features.shape)} and "
+                f"{list(times.shape)}; expected [{len(audio)}, times, D] and [{len(audio)}, times]"
+            )
+        if not (np.isfinite(features).all() and (np.diff(times) > 0).all()):
+            raise UserError(
+                f"{self.name}: {TIMESTAMPS} gave numbers that are not finite or times "
+                "that do not ascend"
+            )
+        centers = centers_ms(audio.shape[1], hop_samples(hop_ms))
+        return at_nearest(features, times[0], centers), centers
 
     @torch.no_grad()
     def __call__(self, waves: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ Making an artifact:
 - `quantize`, `half`, `weights_only`: int8, 16-bit float, int8 weights
 - `shapes`: windows of several lengths, several at a time
 - `heads`: linear classifiers behind the encoder
+- `products`: what a task gives beside the embedding
 - `precision_search`: the smallest precision that is good enough
 - `streaming`: artifacts for a live microphone
 - `training`: artifacts that train on a device
@@ -27,7 +28,7 @@ Checking and describing it:
 - `runtimes`: run an artifact
 - `profile`: time spent outside the fast path
 - `reference`: outputs for clips that any device can make
-- `manifest`: manifest.json
+- `manifest`, `manifest_content`: manifest.json
 - `model_card`: MODEL_CARD.md
 - `model_folder`, `model_folder_card`: a run's weights to pass on, with a card of their own
 - `publish`: upload them to a model hub

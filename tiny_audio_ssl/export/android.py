@@ -58,7 +58,11 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
 
 def _by_format(content: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     # A training artifact has no "input".
-    entries = [a for a in content["artifacts"] if a.get("input", {}).get("kind") in INPUTS]
+    entries = [
+        a
+        for a in content["artifacts"]
+        if a.get("input", {}).get("kind") in INPUTS and "product" not in a
+    ]
     formats = dict.fromkeys(entry["format"] for entry in entries)
     return [[entry for entry in entries if entry["format"] == name] for name in formats]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel, Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.heads import Head
 from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
-from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export import manifest_content
 from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.export.equalize import equalized
 from tiny_audio_ssl.export.forms import Form, as_input, network
@@ -23,6 +23,12 @@ from tiny_audio_ssl.export.heads import ScoreParity, compare_scores, output_name
 from tiny_audio_ssl.export.lowering import folded
 from tiny_audio_ssl.export.parity import OWN, Parity, compare_kinds, run_singly
 from tiny_audio_ssl.export.precision_search import PrecisionTarget, PrecisionTrial, smallest
+from tiny_audio_ssl.export.products import (
+    compare_outputs,
+    outputs_of,
+    product_entry,
+    product_network,
+)
 from tiny_audio_ssl.export.profile import time_shares
 from tiny_audio_ssl.export.quantize import at_gains
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
@@ -35,6 +41,7 @@ from tiny_audio_ssl.export.to_onnx import to_onnx
 from tiny_audio_ssl.export.windows import Window, stack
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.pretext.product import Product
 from tiny_audio_ssl.utils.files import sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
 
@@ -73,6 +80,7 @@ class ExportPlan:
     limits: Mapping[Precision, float]  # lowest signal-to-noise ratio, dB
     heads: Mapping[str, Head]
     stream: StreamShape | None
+    product: Product | None = None  # None: the embedding
 
 
 Made = tuple[ExportedArtifact, dict[str, Any]]  # with its entry in the manifest
@@ -111,24 +119,38 @@ class ArtifactBuilder:
         operators, shares = self._write(form, path)
         plan = self.plan
         if len(plan.shapes.corners(form)) > 1:
-            module = with_heads(network(self.model, form.input), plan.heads)
+            module = self._network(self.model, form)
             try_corners(plan.shapes, form, self.model, module, open_outputs(path), path)
         parity, scores = self._parity(form, path)
-        entry = manifest.entry(form, self.model, plan.samples, path, plan.heads, plan.shapes)
+        if plan.product:
+            task = plan.loaded.run["task"]
+            entry = product_entry(form, self.model, plan.product, task, path, plan.shapes)
+        else:
+            entry = manifest_content.entry(
+                form, self.model, plan.samples, path, plan.heads, plan.shapes
+            )
         return _made(form, path, entry, parity, operators, scores, shares)
+
+    def _network(self, model: WaveformEncoder, form: Form) -> nn.Module:
+        """Return the part of `model` that this form's artifact holds."""
+        if self.plan.product:
+            return product_network(self.plan.product, model.frontend, form.input)
+        return with_heads(network(model, form.input), self.plan.heads)
 
     def _write(self, form: Form, path: Path) -> tuple[Operators | None, dict[str, float]]:
         """Write the file; return its operators and the time of those outside the delegate."""
         plan = self.plan
         int8 = form.precision == "int8"
-        module = with_heads(
-            network(self._equalized if int8 else self.model, form.input), plan.heads
-        )
+        module = self._network(self._equalized if int8 else self.model, form)
         example, dims = plan.shapes.example(self.model, form), plan.shapes.dims(form)
         data = as_input(self.model, form.input, self._calibration) if int8 else None
         with exporters_hushed():
             if form.format == "onnx":
-                names = output_names(plan.heads)
+                names = (
+                    [output.name for output in plan.product.outputs]
+                    if plan.product
+                    else output_names(plan.heads)
+                )
                 to_onnx(module, example, path, form.input_name, form.precision, data, names, dims)
                 return None, {}
             operators = to_executorch(module, example, path, form.precision, data, dims)
@@ -161,6 +183,10 @@ class ArtifactBuilder:
             kind: run_singly(run, as_input(self.model, form.input, waves))
             for kind, waves in self._sound.items()
         }
+        if self.plan.product:
+            return compare_outputs(
+                self.plan.product, found[OWN], self._expected[OWN], form.precision
+            )
         parity = compare_kinds(
             {kind: (rows[0], self._expected[kind][0]) for kind, rows in found.items()},
             self.plan.limits[form.precision],
@@ -193,6 +219,10 @@ class ArtifactBuilder:
         return {kind: self._eager_outputs(waves) for kind, waves in self._sound.items()}
 
     def _eager_outputs(self, waves: Tensor) -> list[Tensor]:
+        if self.plan.product:
+            module = product_network(self.plan.product, self.model.frontend, "waveform")
+            parts = [outputs_of(module, batch) for batch in torch.split(waves, 16)]
+            return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
         whole = with_heads(self.model, self.plan.heads)
         with torch.no_grad():
             batches = [whole(batch) for batch in torch.split(waves, 16)]

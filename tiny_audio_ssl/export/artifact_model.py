@@ -38,11 +38,15 @@ def open_waveform_artifact(path: Path) -> InWindows:
     """
     content = manifest.read(path.parent)
     entry = next((a for a in content["artifacts"] if a["file"] == path.name), None)
-    if entry is None or entry["input"]["kind"] != "waveform":
-        fitting = [a["file"] for a in content["artifacts"] if a["input"]["kind"] == "waveform"]
+    fitting = [
+        a["file"]
+        for a in content["artifacts"]
+        if a["input"]["kind"] == "waveform" and "product" not in a
+    ]
+    if entry is None or path.name not in fitting:
         raise UserError(
-            f"{path}: a probe needs an artifact that takes waveforms; beside it are "
-            f"{', '.join(fitting) or 'none: export with --input waveform'}"
+            f"{path}: a probe needs an artifact that gives embeddings and takes waveforms; "
+            f"beside it are {', '.join(fitting) or 'none: export with --input waveform'}"
         )
     run = open_artifact(path, threads=1)
     dim, samples = content["embedding_dim"], content["window_samples"]

@@ -15,6 +15,7 @@ Precision = Literal["fp32", "fp16", "int8-weights", "int8"]  # largest file firs
 Input = Literal["waveform", "mel", "stream"]
 
 NOT_STATED = "not stated"
+EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class ExportConfig:
     """File formats: .pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
     precision: tuple[Literal[Precision, "all"], ...] = ()
     """Precisions of the encoder; the front-end stays in float32. If left out: fp32 and int8, or
-    all to choose from where a target is set. int8-weights computes in float32 and is for .onnx
-    only; all stands for each precision that a format has."""
+    all to choose from where a target is set; of a --product, fp32 alone. int8-weights computes in
+    float32 and is for .onnx only; all stands for each precision that a format has."""
     input: tuple[Input, ...] = ("waveform", "mel")
     """Input of an artifact: 16 kHz samples, the normalized log-mel, or packets of samples one after
     the other (see docs/streaming.md)."""
+    product: str = EMBEDDING
+    """Output of the artifacts: `embedding`, or by its name what the task of the run can give beside
+    it, such as `units` (docs/pretext-tasks.md lists them)."""
     window_ms: float = WINDOW_MS
     """Sound that an artifact takes at a time."""
     max_window_ms: float | None = None
@@ -89,6 +93,11 @@ class ExportConfig:
         )
 
     @property
+    def of_embedding(self) -> bool:
+        """Whether artifacts give the embedding, and not another product."""
+        return self.product == EMBEDDING
+
+    @property
     def has_target(self) -> bool:
         """Whether precisions are tried from the smallest upwards until one is good enough."""
         return self.target_snr_db is not None or self.max_probe_drop is not None
@@ -96,7 +105,20 @@ class ExportConfig:
     def check(self) -> None:
         """Raise `UserError` for settings that exclude or miss each other."""
         stream, compared = "stream" in self.input, self.parity
+        other = not self.of_embedding
         for wrong, said in (
+            (other and stream,
+             f"--product {self.product} can't be combined with --input stream; export it with "
+             "--input waveform or mel"),
+            (other and bool(self.head or self.readout),
+             f"--product {self.product} can't be combined with --head or --readout, which are for "
+             "embeddings"),
+            (other and (set(self.precision) - {"fp32"} or self.has_target),
+             f"--product {self.product} is exported in fp32 alone; leave out --precision, "
+             "--target-snr-db and --max-probe-drop"),
+            (other and (self.max_window_ms is not None or self.max_batch is not None),
+             f"--product {self.product} takes windows of one length; leave out --max-window-ms and "
+             "--max-batch"),
             (stream and self.head,
              "--input stream can't be combined with --head; export heads with --input waveform"),
             (stream and self.has_target,

@@ -15,13 +15,14 @@ from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
 from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.export import manifest, model_card, reference
+from tiny_audio_ssl.export import manifest, manifest_content, model_card, reference
 from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
 from tiny_audio_ssl.export.config import NOT_STATED, ExportConfig
 from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
 from tiny_audio_ssl.export.parity import MIN_SNR_DB
 from tiny_audio_ssl.export.precision_search import PrecisionTarget, check_drop
+from tiny_audio_ssl.export.products import forms_of, product_of
 from tiny_audio_ssl.export.recordings import other_sound, windows_of
 from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.shapes import shapes_of
@@ -76,8 +77,9 @@ def export(
         run: a run's folder, or a checkpoint's (then `calibration` must name recordings), or the
             name of a model, which is quantized by the built-in sounds unless `calibration` says
             otherwise.
-        out: the folder to make; RUN/export if None. The files of an earlier export there are
-            replaced; others, such as measurements and notes, are kept.
+        out: the folder to make; RUN/export if None, RUN/export-PRODUCT for another product than
+            the embedding. The files of an earlier export there are replaced; others, such as
+            measurements and notes, are kept.
         config: all settings; the defaults if None.
         tasks: labeled recordings for `max_probe_drop`.
         progress: called with each artifact's file name before it is made.
@@ -87,18 +89,20 @@ def export(
 
     Raises `UserError`: no checkpoint, an unknown form, settings that exclude each other, a missing
     extra, a folder in the way, no window of that length, too few or silent windows to quantize by,
-    a head of another model.
+    a head of another model, a product that the run's task does not give.
     """
     config = replace(config or ExportConfig(), **changes)
     config.check()
     forms = choose(config)
     _require_packages(forms)
     loaded, home = checkpoint.load(run, config.readout), home_of(run)
+    loaded = replace(loaded, model=loaded.model.constant())
     comes_without_sound = loaded.facts is not None and config.calibration is None
     if comes_without_sound:
         config = replace(config, calibration="builtin")
     target = _target(config, tasks)
-    folder = Path(out) if out is not None else home / "export"
+    named = "export" if config.of_embedding else f"export-{config.product}"
+    folder = Path(out) if out is not None else home / named
     inputs = _inputs(loaded, config, tasks)
     replaceable(folder, "export", inputs)
     probes = _probe_scores(home, config)
@@ -160,6 +164,9 @@ def _plan(
     run: Path, loaded: Checkpoint, forms: list[Form], config: ExportConfig
 ) -> tuple[ExportPlan, list[str]]:
     heads = open_heads(config.head, loaded)
+    product = None if config.of_embedding else product_of(run, loaded, config.product)
+    if product:
+        forms = forms_of(product, forms)
     shapes = shapes_of(
         loaded.model, _window_samples(loaded, config), config.max_window_ms, config.max_batch
     )
@@ -180,7 +187,7 @@ def _plan(
     limits = MIN_SNR_DB | ({} if config.min_snr_db is None else {"int8": config.min_snr_db})
     plan = ExportPlan(
         loaded, forms, samples, shapes, windows.calibration, windows.comparison,
-        other_sound(windows.comparison) if int8 else {}, limits, heads, stream,
+        other_sound(windows.comparison) if int8 else {}, limits, heads, stream, product,
     )  # fmt: skip
     return plan, windows.notes
 
@@ -212,6 +219,6 @@ def _probe_scores(run: Path, config: ExportConfig) -> tuple[Score, ...]:
 
 
 def _describe(plan: ExportPlan, forms: Sequence[Form]) -> dict[str, Any]:
-    return manifest.describe(
+    return manifest_content.describe(
         plan.loaded, plan.samples, plan.calibration, plan.comparison, forms, plan.heads
     )

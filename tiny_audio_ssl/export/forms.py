@@ -9,7 +9,13 @@ from typing import Any, get_args
 from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.config import ExportConfig, FormatName, Input, Precision
+from tiny_audio_ssl.export.config import (
+    EMBEDDING,
+    ExportConfig,
+    FormatName,
+    Input,
+    Precision,
+)
 from tiny_audio_ssl.models.encoders import LogMelEncoder, WaveformEncoder
 
 ALL = "all"
@@ -37,16 +43,19 @@ FORMATS: dict[FormatName, Format] = {
 
 @dataclass(frozen=True, order=True)
 class Form:
-    """One artifact: a format, a precision, and where on the way from sound its input is taken."""
+    """One artifact: a format, a precision, where on the way from sound its input is taken, and
+    what it gives."""
 
     format: FormatName
     precision: Precision
     input: Input
+    product: str = EMBEDDING
 
     @property
     def file(self) -> str:
-        """`encoder.waveform.int8.pte`"""
-        return f"encoder.{self.input}.{self.precision}{FORMATS[self.format].suffix}"
+        """`encoder.waveform.int8.pte`, or `units.waveform.fp32.pte`"""
+        name = "encoder" if self.product == EMBEDDING else self.product
+        return f"{name}.{self.input}.{self.precision}{FORMATS[self.format].suffix}"
 
     @property
     def input_name(self) -> str:
@@ -59,7 +68,8 @@ def choose(config: ExportConfig) -> list[Form]:
     Raises `UserError`: an unknown name, nothing where something is needed, a precision that a
     format does not have.
     """
-    asked = config.precision or ((ALL,) if config.has_target else USUAL)
+    usual = USUAL if config.of_embedding else ("fp32",)
+    asked = config.precision or ((ALL,) if config.has_target else usual)
     for option, given, known in (
         ("--format", config.format, get_args(FormatName)),
         ("--precision", asked, (*get_args(Precision), ALL)),

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing import heads
 from tiny_audio_ssl.evaluation.probing.heads import Head
-from tiny_audio_ssl.export.config import Precision
+from tiny_audio_ssl.export.config import EMBEDDING, Precision
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 
-EMBEDDING = "embedding"
 MAX_SCORE_ERROR: dict[Precision, float] = {"fp32": 1e-3}  # others are reported, not refused
 
 
@@ -36,10 +35,12 @@ class WithHeads(nn.Module):
 
 @dataclass(frozen=True)
 class ScoreParity:
-    """How far a head's probabilities are from eager's, over the windows compared on."""
+    """How far a head's probabilities, or ids, are from eager's, over the windows compared on."""
 
-    top_label_agreement: float  # share of windows with the same most probable label, 0..1
-    max_abs_error: float  # of any probability
+    top_label_agreement: (
+        float  # share of windows with the same most probable label, or of equal ids
+    )
+    max_abs_error: float  # of any probability; the share of other ids
     max_allowed: float | None  # None: reported only
 
     @property

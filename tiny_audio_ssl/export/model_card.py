@@ -51,7 +51,7 @@ def write(
     formats = dict.fromkeys(artifact["format"] for artifact in content["artifacts"])
     parts = [
         front_matter(content["license"], formats),
-        f"# Audio embeddings by {task}, encoder {content['encoder']['name']}",
+        f"# Audio {_title(content)} by {task}, encoder {content['encoder']['name']}",
         f"A sound of {content['window_ms']:g} ms (16 kHz, mono) becomes {_outputs(content)}. "
         "Learned without labels by tiny-audio-ssl; `manifest.json` says what each artifact "
         "takes and gives, `tiny-audio-ssl verify` checks them.",
@@ -108,8 +108,15 @@ def front_matter(license: str, formats: Iterable[str]) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
+def _title(content: Mapping[str, Any]) -> str:
+    product = content["artifacts"][0].get("product")
+    return markdown(product["name"]) if product else "embeddings"
+
+
 def _outputs(content: Mapping[str, Any]) -> str:
     names = ", ".join(markdown(head["name"]) for head in content["heads"])
+    if product := content["artifacts"][0].get("product"):
+        return f"{markdown(product['name'])}, not an embedding"
     return f"{content['embedding_dim']} numbers" + (f", and scores of {names}" if names else "")
 
 

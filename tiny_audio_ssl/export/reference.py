@@ -17,16 +17,17 @@ zeros where they are integers; what it gives is the loss and the norm of each gr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.heads import EMBEDDING
+from tiny_audio_ssl.export.config import EMBEDDING
 from tiny_audio_ssl.export.parity import compare
 from tiny_audio_ssl.export.runtimes import open_outputs
 from tiny_audio_ssl.utils.files import sha256, write_json
@@ -39,9 +40,10 @@ DIGITS = 7  # significant: float32 has no more
 # Other processors add in another order; what is rounded to int8 may then be one step off.
 MIN_SNR_DB, MIN_SNR_DB_ROUNDED = 60.0, 40.0
 MAX_SCORE_ERROR, MAX_SCORE_ERROR_ROUNDED = 1e-3, 2e-2
+MAX_OTHER_IDS = 2e-2  # share
 
 Floats = NDArray[np.float32]
-Outputs = dict[str, Floats]  # by name: [clips, D]
+Outputs = dict[str, Floats]  # by name: [clips, D], or of a product [clips, ...], perhaps integers
 RunOnReferences = Callable[[Path, Mapping[str, Any]], Outputs]
 
 
@@ -104,7 +106,7 @@ def record(
         "seeds": SEEDS,
         "artifacts": {
             about["file"]: {
-                "limits": _limits(about["precision"]),
+                "limits": _limits(about),
                 "outputs": {n: _rounded(rows) for n, rows in found[about["file"]].items()},
             }
             for about in artifacts
@@ -136,7 +138,7 @@ def differences(
     """
     limits, wrong = expected["limits"], []
     for name, rows in expected["outputs"].items():
-        then, now = torch.tensor(rows), torch.from_numpy(found[name])
+        then, now = torch.tensor(rows), torch.from_numpy(found[name]).flatten(1)
         if name == EMBEDDING:
             snr_db = compare(now, then, limits["min_snr_db"], learned_dim).snr_db
             if not snr_db >= limits["min_snr_db"]:  # nor is NaN
@@ -144,6 +146,8 @@ def differences(
                     f"gives other embeddings of the reference clips than when it was exported "
                     f"({snr_db:.1f} dB, at least {limits['min_snr_db']:g} expected)"
                 )
+        elif "max_other_ids" in limits:
+            wrong += _other_outputs(name, now, then, limits)
         elif not (error := float((now - then).abs().max())) <= limits["max_score_error"]:
             wrong.append(
                 f"gives other {name} of the reference clips than when it was exported (by "
@@ -152,16 +156,38 @@ def differences(
     return wrong
 
 
-def _limits(precision: str) -> dict[str, float]:
-    exact = precision == "fp32"
+def _limits(about: Mapping[str, Any]) -> dict[str, float]:
+    exact = about["precision"] == "fp32"
+    if "product" in about:
+        return {"min_snr_db": MIN_SNR_DB, "max_other_ids": MAX_OTHER_IDS}
     return {
         "min_snr_db": MIN_SNR_DB if exact else MIN_SNR_DB_ROUNDED,
         "max_score_error": MAX_SCORE_ERROR if exact else MAX_SCORE_ERROR_ROUNDED,
     }
 
 
+def _other_outputs(
+    name: str, now: Tensor, then: Tensor, limits: Mapping[str, float]
+) -> Iterator[str]:
+    """Yield a line if an output of a product, ids or a signal, is not as it was."""
+    if now.is_floating_point():
+        snr_db = compare(now, then, limits["min_snr_db"]).snr_db
+        if not snr_db >= limits["min_snr_db"]:
+            yield (
+                f"gives other {name} of the reference clips than when it was exported "
+                f"({snr_db:.1f} dB, at least {limits['min_snr_db']:g} expected)"
+            )
+    elif not (share := float((now != then).float().mean())) <= limits["max_other_ids"]:
+        yield (
+            f"gives other {name} of the reference clips than when it was exported ({share:.1%} of "
+            f"them, at most {limits['max_other_ids']:.1%} expected)"
+        )
+
+
 def _rounded(rows: Floats) -> list[list[float]]:
-    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows.tolist()]
+    """Return the rows [clips, ...], flattened."""
+    flat = rows.reshape(len(rows), -1).tolist()
+    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in flat]
 
 
 def _first_line(error: Exception) -> str:

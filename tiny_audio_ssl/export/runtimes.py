@@ -17,6 +17,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.forms import FORMATS
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.light_imports import not_run
 from tiny_audio_ssl.utils.quiet import native_stderr_hidden
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -69,7 +70,9 @@ def prepare_runtime(name: FormatName) -> None:
     Raises `UserError` without the extra, and for ExecuTorch in a process that was forked from one
     that had it: its threads are not there.
     """
-    with native_stderr_hidden():  # ExecuTorch's C++ reports every CPU file that it looks for
+    # ExecuTorch's C++ reports every CPU file that it looks for. Its runtime takes a class of
+    # warnings from its exporter, whose import would take four seconds more.
+    with native_stderr_hidden(), not_run("executorch.exir"):
         require(FORMATS[name].modules[0], FORMATS[name].extra)
     if name == "executorch":
         _check_not_forked("ExecuTorch", _executorch_process.setdefault("id", os.getpid()))

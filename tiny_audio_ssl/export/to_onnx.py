@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.export.config import Precision
+from tiny_audio_ssl.export.config import EMBEDDING, Precision
 from tiny_audio_ssl.export.half import in_half_precision
-from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded
 from tiny_audio_ssl.export.quantize import quantize_onnx
 from tiny_audio_ssl.export.weights_only import with_int8_weights

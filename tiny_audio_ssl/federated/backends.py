@@ -23,7 +23,8 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import MODEL_SETTINGS, FederatedConfig, Value
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Step
+from tiny_audio_ssl.training.fabric import CpuFabric, FabricLike
+from tiny_audio_ssl.training.learner import Step
 from tiny_audio_ssl.training.run_settings import settings_of
 
 if TYPE_CHECKING:

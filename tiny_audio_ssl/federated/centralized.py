@@ -16,7 +16,8 @@ from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.global_model import GlobalModel
 from tiny_audio_ssl.federated.recordings import all_recordings
 from tiny_audio_ssl.training import clip_counts
-from tiny_audio_ssl.training.learner import CpuFabric, Learner
+from tiny_audio_ssl.training.fabric import CpuFabric
+from tiny_audio_ssl.training.learner import Learner
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 
 FOLDER = "centralized"  # in the federated run's folder
@@ -36,7 +37,13 @@ def train(config: FederatedConfig, report: Callable[[int, dict[str, float]], Non
     learner = Learner(settings, model.model, model.pretext, CpuFabric())
     recordings = all_recordings(config)
     clip_counts.check_recordings(settings, len(recordings))
-    batches = Batches(recordings, settings.crop_samples, config.batch_size, config.seed)
+    batches = Batches(
+        recordings,
+        settings.crop_samples,
+        config.batch_size,
+        config.seed,
+        class_lists=settings.pretext.class_lists(),
+    )
     progress = model.progress
     with MetricsLog(out, progress.round, config.rounds, show=False) as log:
         while progress.round < config.rounds:

@@ -34,7 +34,8 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import clip_counts, learner
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.training.learner import VALIDATION, CpuFabric, Learner
+from tiny_audio_ssl.training.fabric import CpuFabric
+from tiny_audio_ssl.training.learner import VALIDATION, Learner
 from tiny_audio_ssl.training.new_run import make_room
 from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,

@@ -19,7 +19,8 @@ from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.training.clip_counts import check_recordings
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.training.learner import CpuFabric, FabricLike, Learner
+from tiny_audio_ssl.training.fabric import CpuFabric, FabricLike
+from tiny_audio_ssl.training.learner import Learner
 from tiny_audio_ssl.utils.threads import torch_threads
 
 
@@ -61,7 +62,13 @@ def _train(
     fabric = backends.make_fabric(config)
     learner, exchanged = _learner(config, settings, weights, fixed, fabric)
     seed = settings.training.seed
-    batches = Batches(recordings, settings.crop_samples, config.batch_size, seed)
+    batches = Batches(
+        recordings,
+        settings.crop_samples,
+        config.batch_size,
+        seed,
+        class_lists=settings.pretext.class_lists(),
+    )
     penalty = _proximal(exchanged, config.proximal_mu) if config.strategy == "fedprox" else None
     first = (round_number - 1) * config.local_steps
     losses = []
@@ -106,7 +113,7 @@ def _learner(
     exchanged = ExchangedTensors.of(model, pretext, config.train_only)
     model_vectors.load_vector(exchanged.weights, weights)
     model_vectors.load_vector(exchanged.fixed, fixed)
-    model_vectors.freeze_others(model.encoder, pretext, exchanged)
+    model_vectors.freeze_others(model, pretext, exchanged)
     learner = Learner(settings, model, pretext, fabric)
     if config.norm == "frozen":
         model_vectors.freeze_statistics(model.encoder, pretext)

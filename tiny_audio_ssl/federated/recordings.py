@@ -10,7 +10,7 @@ from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import FederatedConfig, Value
 from tiny_audio_ssl.federated.partitions import partition
-from tiny_audio_ssl.training.run_recordings import long_enough
+from tiny_audio_ssl.training.run_recordings import check_columns, long_enough
 
 AUDIO = "audio"  # the key of a client's node config that names its folder or manifest
 CANNOT_TAKE_PART = "this client can't take part: "  # in its log, before the reason
@@ -36,9 +36,14 @@ def client_recordings(
 # A simulation's process plays many clients, and asks for the same corpus every time.
 @lru_cache(maxsize=2)
 def open_recordings(source: str, config: FederatedConfig) -> Recordings:
-    """Open the recordings of a folder or manifest that are long enough for the task."""
-    recordings = open_cache(open_corpus(source), config.cache_folder, progress=False)
-    return long_enough(recordings, config.pretrain())
+    """Open the recordings of a folder or manifest that are long enough for the task.
+
+    Raises `UserError` also for a column that the task needs, and that the manifest does not have.
+    """
+    corpus, settings = open_corpus(source), config.pretrain()
+    check_columns(corpus, settings)
+    recordings = open_cache(corpus, config.cache_folder, progress=False)
+    return long_enough(recordings, settings)
 
 
 @lru_cache(maxsize=2)

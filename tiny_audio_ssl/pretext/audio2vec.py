@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,6 +21,8 @@ class Audio2Vec(Pretext):
 
     paper = "Tagliasacchi, Gfeller, de Chaumont Quitry, Roblek 2019, arXiv 1905.11796, section 3.1"
 
+    hides = "frames"
+
     Config = Audio2VecConfig
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
@@ -33,6 +37,18 @@ class Audio2Vec(Pretext):
         middle = slices.pop(self.config.context)
         return {"middle": middle, "context": torch.cat(slices, dim=1)}  # [B, 2P, bands, N]
 
+    def reconstruct(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the embedding, the reconstruction from it, and its target."""
+        raise NotImplementedError
+
+    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+        embedding, reconstruction, target = self.reconstruct(encoder, inputs)
+        loss = F.mse_loss(reconstruction, target.to(reconstruction.dtype))
+        return {"loss": loss, "embedding": embedding}
+
+    def predictions(self, encoder: Encoder, **inputs: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+        return [self.reconstruct(encoder, inputs)[1:]]
+
 
 class Audio2VecCBoW(Audio2Vec):
     """Encode each of the P slices before and after; decode the middle one from all embeddings."""
@@ -42,12 +58,10 @@ class Audio2VecCBoW(Audio2Vec):
         frames = config.slice_frames(frontend)
         self.decoder = Decoder(encoder, 2 * config.context, frontend.bands, frames, slices=1)
 
-    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+    def reconstruct(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         context = inputs["context"]
         embedding = encoder(context.flatten(0, 1).unsqueeze(1))
-        reconstruction = self.decoder(embedding.reshape(len(context), -1))
-        loss = F.mse_loss(reconstruction, inputs["middle"].to(reconstruction.dtype))
-        return {"loss": loss, "embedding": embedding}
+        return embedding, self.decoder(embedding.reshape(len(context), -1)), inputs["middle"]
 
 
 class Audio2VecSkipGram(Audio2Vec):
@@ -58,8 +72,6 @@ class Audio2VecSkipGram(Audio2Vec):
         frames, slices = config.slice_frames(frontend), 2 * config.context
         self.decoder = Decoder(encoder, 1, frontend.bands, frames, slices)
 
-    def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
+    def reconstruct(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         embedding = encoder(inputs["middle"])
-        reconstruction = self.decoder(embedding)
-        loss = F.mse_loss(reconstruction, inputs["context"].to(reconstruction.dtype))
-        return {"loss": loss, "embedding": embedding}
+        return embedding, self.decoder(embedding), inputs["context"]

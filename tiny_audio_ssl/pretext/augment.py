@@ -1,4 +1,4 @@
-"""The augmentations of BYOL-A, on log-mels: pure functions that take a generator.
+"""Augmentations of log-mels, those of BYOL-A first: pure functions that take a generator.
 
 Niizumi, Takeuchi, Ohishi, Harada, Kashino: "BYOL for Audio", IJCNN 2021, arXiv 2103.06695,
 section III (mixup, resize crop, post-normalization) and arXiv 2204.07402, section III-B (linear
@@ -7,6 +7,8 @@ same shape on the same device; `rng` is on the CPU.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -51,6 +53,24 @@ def random_resize_crop(
     return rows.unsqueeze(1) @ logmel @ columns.transpose(1, 2).unsqueeze(1)
 
 
+def random_area_crop(
+    logmel: Tensor, rng: torch.Generator, smallest_area: float, largest_ratio: float = 4 / 3
+) -> Tensor:
+    """Cut a random rectangle out of the input and resize it to the size of the input.
+
+    Its area is uniform in `smallest_area`..1 of the input's; the ratio of its width to its height,
+    relative to the input's, is log-uniform in 1 / `largest_ratio`..`largest_ratio`. It is no wider
+    or higher than the input, and lies anywhere within. Bicubic, corners aligned.
+    """
+    count, _, bands, frames = logmel.shape
+    area = uniform(smallest_area, 1, count, rng)
+    ratio = uniform(-math.log(largest_ratio), math.log(largest_ratio), count, rng).exp()
+    height, width = (area / ratio).sqrt(), (area * ratio).sqrt()
+    rows = _crop_matrix(bands, bands, height, rng).to(logmel.device)
+    columns = _crop_matrix(frames, frames, width, rng).to(logmel.device)
+    return rows.unsqueeze(1) @ logmel @ columns.transpose(1, 2).unsqueeze(1)
+
+
 def random_linear_fader(logmel: Tensor, rng: torch.Generator, gain: float = 1.0) -> Tensor:
     """Add a straight line over time, both ends uniform in -`gain`..`gain`, to fade in and out."""
     count, frames = len(logmel), logmel.shape[3]
@@ -73,13 +93,20 @@ def uniform(low: float, high: float, count: int, rng: torch.Generator) -> Tensor
 def _resize_crop(
     count: int, size: int, boundary: float, smallest: float, largest: float, rng: torch.Generator
 ) -> Tensor:
+    """Return for one axis a matrix of each clip, with lengths uniform in `smallest`..`largest`."""
+    share = uniform(smallest, largest, count, rng)
+    return _crop_matrix(size, int(size * boundary), share, rng)
+
+
+def _crop_matrix(size: int, canvas: int, share: Tensor, rng: torch.Generator) -> Tensor:
     """Return for one axis a matrix of each clip [count, size, size], output = matrix @ input.
 
-    Each output is interpolated from four places of its crop, clamped to the ends of the crop.
-    Places outside of the input are zeros and have no column.
+    The crop has `share` [count] of the input's length. Each output is interpolated from four places
+    of it, clamped to its ends. Places of the canvas outside of the input are zeros and have no
+    column.
     """
-    canvas = int(size * boundary)
-    length = (uniform(smallest, largest, count, rng) * size).long().clamp(1, canvas)
+    count = len(share)
+    length = (share * size).long().clamp(1, canvas)
     start = (torch.rand(count, generator=rng) * (canvas - length + 1)).long()
     place = torch.linspace(0, 1, size) * (length[:, None] - 1)
     left = place.floor().long()

@@ -7,19 +7,21 @@ the batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.data.batches import Batch
+from tiny_audio_ssl.data.batches import WAVEFORMS, Batch
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.pretext.product import Product
 
 Inputs = dict[str, Tensor]
 
@@ -42,6 +44,11 @@ class Pretext(nn.Module):
     with one another, by negatives or by statistics of the batch. With fewer, it can't learn, and
     its loss means nothing: training refuses them, and validation leaves them out."""
 
+    hides: ClassVar[Literal["nothing", "frames", "samples"]] = "nothing"
+    """For a task that predicts parts of a clip from others, or masks them: whether a prediction
+    shares no "frames" of the log-mel with its target, or not even "samples". `predictions` is
+    checked for it."""
+
     Config: ClassVar[Any] = PretextConfig
     """The dataclass of the hyper-parameters, derived from `PretextConfig`."""
 
@@ -59,7 +66,9 @@ class Pretext(nn.Module):
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         """Do everything random of a step: cut, shuffle, mask, augment. Edit nothing in place.
 
-        `rng` is on the CPU, so that a run draws the same on every device.
+        `rng` is on the CPU, so that a run draws the same on every device. A task whose settings
+        have `class_lists` takes an argument more for each column, by its name: class numbers, int64
+        [B], or None where there are only waveforms, as in an export.
         """
         raise NotImplementedError
 
@@ -67,17 +76,34 @@ class Pretext(nn.Module):
         """Return {"loss": scalar, "embedding": [n, D] for the collapse meter, more to log}."""
         raise NotImplementedError
 
+    def predictions(self, encoder: Encoder, **inputs: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+        """Give pairs of a prediction and its target, both differentiable functions of the clips.
+
+        The contract's leak check takes the gradients of both: nothing that `hides` names may reach
+        prediction and target of a pair. Called for the check alone.
+        """
+        return ()
+
     def inputs(self, frontend: LogMel, clips: Batch, rng: torch.Generator) -> Inputs:
         """Turn a batch into the inputs of `forward`.
 
-        Waveforms [B, samples] go through front-end and `draw`, in the order that `takes` asks for;
-        rows that the task prepared through `draw_rows`.
+        Waveforms [B, samples] go through front-end and `draw`, in the order that `takes` asks for,
+        with the columns beside them; rows that the task prepared go through `draw_rows`. For a
+        front-end that is learned, "wav" stays: the step turns it into "logmel", so that the
+        gradient reaches the filters.
         """
+        draw: Callable[..., Inputs] = self.draw
+        columns: Inputs = {}
         if isinstance(clips, dict):
-            return self.draw_rows(frontend, clips, rng)
+            if WAVEFORMS not in clips:
+                return self.draw_rows(frontend, clips, rng)
+            columns = {name: part for name, part in clips.items() if name != WAVEFORMS}
+            clips = clips[WAVEFORMS]
         if self.takes == "logmel":
-            return self.draw(frontend(clips), rng)
-        inputs = self.draw(clips, rng)
+            return draw(frontend(clips), rng, **columns)
+        inputs = draw(clips, rng, **columns)
+        if frontend.is_learned:
+            return inputs
         return {**inputs, "logmel": frontend(inputs.pop("wav"))}
 
     def prepare(
@@ -97,8 +123,28 @@ class Pretext(nn.Module):
     def fit_rows(self, rows: StoredRows) -> None:
         """Fit what `fit` does before the first step, on all rows that the task prepared."""
 
+    def fit_crops(self, frontend: LogMel, crops: Sequence[Tensor]) -> None:
+        """Call `fit` with what `draw` takes, made of batches of waveforms [n, samples]."""
+        taken = crops if self.takes == "wav" else [frontend(crop) for crop in crops]
+        self.fit(torch.cat(list(taken)))
+
     def fit(self, clips: Tensor) -> None:
         """Fit statistics or codebooks before the first step, on clips as `draw` takes them."""
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
         """Update moving averages and the like after each optimizer step."""
+
+    def product(self, frontend: LogMel, encoder: Encoder) -> Product | None:
+        """Return what the task can give beside the embedding, with the weights as they are now.
+
+        `export RUN --product NAME` makes artifacts of it. None: the task gives nothing else.
+        """
+        return None
+
+    def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
+        """Return why training is of no use any more and what to change, or None.
+
+        Asked after the warm-up; training then stops. `logged`: what `forward` gave in the last
+        step, by the names it gave them, as numbers.
+        """
+        return None

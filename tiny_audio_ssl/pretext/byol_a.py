@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.models.encoder_config import Norm
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment, sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.configs.byol_a import ByolAConfig
+from tiny_audio_ssl.pretext.heads import perceptron
 
 
 class ByolA(Pretext):
@@ -79,10 +79,3 @@ class ByolA(Pretext):
 def momentum(base: float, step: int, total_steps: int) -> float:
     """Return tau of a step: 1 - (1 - base) (cos(pi k / K) + 1) / 2 (arXiv 2006.07733, 3.2)."""
     return 1 - (1 - base) * (math.cos(math.pi * step / total_steps) + 1) / 2
-
-
-def perceptron(inputs: int, hidden: int, outputs: int, norm: Norm) -> nn.Sequential:
-    """Linear layer, normalization of the encoder's kind, ReLU, linear layer."""
-    layer = nn.BatchNorm1d(hidden) if norm == "batch" else nn.GroupNorm(1, hidden)
-    first = nn.Linear(inputs, hidden, bias=False)
-    return nn.Sequential(first, layer, nn.ReLU(), nn.Linear(hidden, outputs))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from tiny_audio_ssl.data.batches import Batch
 from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
@@ -18,6 +20,9 @@ from tiny_audio_ssl.pretext.registry import pretext_class
 
 class Combined(Pretext):
     """Each task learns on its own random cut of the same clips; loss = sum of weight x its loss.
+
+    If all tasks take log-mels, the clips' log-mels are computed once and cut; otherwise the
+    waveforms are cut, and each task makes its own inputs of them.
 
     The weights are fixed and the losses not rescaled: the size of a loss says little about the size
     of its gradient (docs/choosing-tasks.md has figures), and plain sums do as well as learned
@@ -36,17 +41,34 @@ class Combined(Pretext):
                 for name, own in config.configs().items()
             }
         )
+        if not all(map(_draws_from_logmel, self._tasks())):
+            self.takes = "wav"  # type: ignore[misc]
 
     @classmethod
     def clips_needed(cls, config: CombinedConfig) -> int:
         """Return the largest number that one of the tasks needs."""
         return max(pretext_class(name).clips_needed(own) for name, own in config.configs().items())
 
+    def inputs(self, frontend: LogMel, clips: Batch, rng: torch.Generator) -> Inputs:
+        if self.takes == "logmel":
+            return super().inputs(frontend, clips, rng)
+        assert isinstance(clips, Tensor)  # tasks with default settings have no columns
+        inputs: Inputs = {}
+        for name, task in self._parts():
+            samples = self.frontend.samples(task.config.clip_frames(self.frontend))
+            start = sampling.integers(0, clips.shape[1] - samples, len(clips), rng)
+            own = task.inputs(frontend, sampling.cut(clips, start, samples), rng)
+            inputs |= {f"{name}/{key}": value for key, value in own.items()}
+        return inputs
+
+    def _tasks(self) -> Iterable[Pretext]:
+        return cast(Iterable[Pretext], self.tasks.values())
+
     def _parts(self) -> Iterable[tuple[str, Pretext]]:
         return cast(Iterable[tuple[str, Pretext]], self.tasks.items())
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
-        """Draw the inputs of each task, named TASK/KEY."""
+        """Draw the inputs of each task from log-mels, named TASK/KEY."""
         inputs: Inputs = {}
         for name, task in self._parts():
             frames = task.config.clip_frames(self.frontend)
@@ -69,10 +91,22 @@ class Combined(Pretext):
         # Of one task: embeddings of slices of two lengths look spread even if each has collapsed.
         return {"loss": torch.stack(losses).sum(), "embedding": embeddings[0], **logged}
 
-    def fit(self, clips: Tensor) -> None:
-        for _, task in self._parts():
-            task.fit(clips)
+    def fit_crops(self, frontend: LogMel, crops: Sequence[Tensor]) -> None:
+        for task in self._tasks():
+            task.fit_crops(frontend, crops)
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
-        for _, task in self._parts():
+        for task in self._tasks():
             task.after_step(encoder, step, total_steps)
+
+    def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
+        for name, task in self._parts():
+            suffix = f"/{name}"
+            own = {k.removesuffix(suffix): v for k, v in logged.items() if k.endswith(suffix)}
+            if found := task.collapse_reason(own):
+                return f"{name}: {found}"
+        return None
+
+
+def _draws_from_logmel(task: Pretext) -> bool:
+    return task.takes == "logmel" and type(task).inputs is Pretext.inputs

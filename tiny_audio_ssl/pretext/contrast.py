@@ -36,11 +36,10 @@ def nt_xent(views: Tensor, temperature: float) -> Tensor:
     temperature)), where i' is the other view of i. Chen, Kornblith, Norouzi, Hinton 2020, arXiv
     2002.05709, equation 1.
     """
-    count = len(views)
-    rows = torch.arange(count, device=views.device)
-    itself = torch.eye(count, dtype=torch.bool, device=views.device)
+    first, second = torch.arange(len(views), device=views.device).chunk(2)
+    itself = torch.eye(len(views), dtype=torch.bool, device=views.device)
     scores = (cosines(views, views) / temperature).masked_fill(itself, -torch.inf)
-    return F.cross_entropy(scores, (rows + count // 2) % count)
+    return F.cross_entropy(scores, torch.cat([second, first]))
 
 
 def pair_bce(positive: Tensor, negative: Tensor) -> Tensor:
@@ -49,4 +48,5 @@ def pair_bce(positive: Tensor, negative: Tensor) -> Tensor:
     Ravanelli, Bengio 2018, arXiv 1812.00271: a discriminator tells pairs that belong together from
     pairs that do not.
     """
-    return F.softplus(-positive).mean() + F.softplus(negative).mean()
+    of_positive = F.binary_cross_entropy_with_logits(positive, torch.ones_like(positive))
+    return of_positive + F.binary_cross_entropy_with_logits(negative, torch.zeros_like(negative))

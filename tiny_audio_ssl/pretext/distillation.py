@@ -18,6 +18,7 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
+from tiny_audio_ssl.pretext.noise import add_noise
 from tiny_audio_ssl.pretext.targets import LOG_MEL, SPEECH, Targets, target_name
 from tiny_audio_ssl.pretext.teachers import BATCH, Teachers
 from tiny_audio_ssl.pretext.views import Views
@@ -37,7 +38,8 @@ class Distillation(Pretext):
     recordings.
 
     With `views`, log-mel and targets are computed once and stored in float16; a step then reads
-    them, shifts the view in time and changes its level. Without, the teachers run in every step.
+    them, shifts the view in time, changes its level, and adds noise to a share of them. Without,
+    the teachers run in every step.
 
     The teachers are not part of the task's state: a checkpoint holds their names, and statistics.
     """
@@ -111,6 +113,12 @@ class Distillation(Pretext):
         if self.config.level_db:
             gain_db = self.config.level_db * (2 * torch.rand(len(logmel), generator=rng) - 1)
             logmel = at_gain(logmel, gain_db.to(logmel.device)[:, None, None, None])
+        if self.config.noise:
+            noisy = add_noise(
+                logmel, self.frontend, (self.config.min_snr_db, self.config.max_snr_db), rng
+            )
+            is_noisy = torch.rand(len(logmel), 1, 1, 1, generator=rng) < self.config.noise
+            logmel = noisy.where(is_noisy.to(logmel.device), logmel)
         inputs = {"logmel": frontend.normalize(logmel)}
         inputs["target"] = self._standardized(self._targets(rows))
         return {**inputs, SPEECH: rows[SPEECH]}

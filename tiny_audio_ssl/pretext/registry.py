@@ -49,6 +49,11 @@ TASKS = {
         "configs.autoencoder:AutoencoderConfig",
         "a slice from its own embedding, the paper's baseline",
     ),
+    "denoising-autoencoder": TaskEntry(
+        "autoencoder:DenoisingAutoencoder",
+        "configs.autoencoder:DenoisingAutoencoderConfig",
+        "a clean slice from the embedding of a noisy one",
+    ),
     "triplet": TaskEntry(
         "triplet:Triplet",
         "configs.triplet:TripletConfig",
@@ -70,11 +75,96 @@ TASKS = {
         "configs.byol_a:ByolAConfig",
         "another augmented view of the same slice, as a moving average sees it",
     ),
+    "lim": TaskEntry(
+        "lim:Lim",
+        "configs.lim:LimConfig",
+        "whether two chunks come from the same recording",
+    ),
+    "mix-back": TaskEntry(
+        "mix_back:MixBack",
+        "configs.mix_back:MixBackConfig",
+        "another augmented patch of the recording, with others in the background",
+    ),
+    "clar": TaskEntry(
+        "clar:Clar",
+        "configs.clar:ClarConfig",
+        "another distorted view of the recording, and its label if it has one",
+    ),
+    "multi-format": TaskEntry(
+        "multi_format:MultiFormat",
+        "configs.multi_format:MultiFormatConfig",
+        "which waveform belongs to a log-mel",
+    ),
+    "permutation": TaskEntry(
+        "permutation:Permutation",
+        "configs.permutation:PermutationConfig",
+        "the order of the shuffled patches of a slice",
+    ),
+    "cpc": TaskEntry(
+        "cpc:Cpc",
+        "configs.cpc:CpcConfig",
+        "later steps of a clip among others, from those before",
+    ),
+    "cpc2": TaskEntry(
+        "cpc:Cpc2",
+        "configs.cpc:Cpc2Config",
+        "later steps of a clip among others, from a distorted past",
+    ),
+    "wav2vec": TaskEntry(
+        "wav2vec:Wav2vec",
+        "configs.wav2vec:Wav2vecConfig",
+        "which steps come later in a clip, each on its own",
+    ),
+    "dapc": TaskEntry(
+        "dapc:Dapc",
+        "configs.dapc:DapcConfig",
+        "codes whose past tells their future, and masked parts from the rest",
+    ),
+    "mockingjay": TaskEntry(
+        "masked:Mockingjay",
+        "configs.masked:MaskedConfig",
+        "spans of frames that are masked, by a transformer",
+    ),
+    "audio-albert": TaskEntry(
+        "masked:AudioAlbert",
+        "configs.masked:MaskedConfig",
+        "spans of frames that are masked, by a transformer of one shared layer",
+    ),
+    "tera": TaskEntry(
+        "masked:Tera",
+        "configs.masked:TeraConfig",
+        "frames and bands that are masked, under noise, by a transformer",
+    ),
     "distillation": TaskEntry(
         "distillation:Distillation",
         "configs.distillation:DistillationConfig",
         "the embedding of a larger model (--pretext.teacher)",
         combinable=False,
+    ),
+    "vq-wav2vec": TaskEntry(
+        "vq_wav2vec:VqWav2vec",
+        "configs.vq_wav2vec:VqWav2vecConfig",
+        "as wav2vec, on steps that are quantized",
+    ),
+    "wav2vec2": TaskEntry(
+        "wav2vec2:Wav2vec2",
+        "configs.wav2vec2:Wav2vec2Config",
+        "the quantized step behind a mask, among other steps of the clip",
+    ),
+    "wav2vec-c": TaskEntry(
+        "wav2vec2:Wav2vecC",
+        "configs.wav2vec2:Wav2vecCConfig",
+        "as wav2vec2, with entries that the log-mel can be reconstructed from",
+    ),
+    "seqrq-ae": TaskEntry(
+        "seqrq_ae:SeqRqAe",
+        "configs.seqrq_ae:SeqRqAeConfig",
+        "the log-mel from the entries of segments, runs of steps with the same entry",
+    ),
+    "hubert": TaskEntry(
+        "hubert:Hubert",
+        "configs.hubert:HubertConfig",
+        "the clusters of masked steps, of MFCC or of another run (--pretext.targets)",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Draw parts of log-mel clips: pure functions that take a generator."""
+"""Draw parts of clips: pure functions that take a generator."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ def others(count: int, rng: torch.Generator) -> Tensor:
 
 
 def cut(clips: Tensor, starts: Tensor, frames: int) -> Tensor:
-    """Cut `frames` frames from each clip [B, 1, bands, T], from its own start [B]."""
+    """Cut `frames` frames from each clip [B, 1, bands, T], from its own start [B]; or as many
+    samples from each waveform [B, T]."""
     offsets = torch.arange(frames, device=clips.device)
     index = starts.to(clips.device)[:, None] + offsets
-    index = index[:, None, None, :].expand(-1, clips.shape[1], clips.shape[2], -1)
-    return clips.gather(3, index)
+    index = index.reshape(len(clips), *[1] * (clips.ndim - 2), frames)
+    return clips.gather(-1, index.expand(*clips.shape[:-1], -1))

@@ -54,10 +54,20 @@ class Steps(Pretext):
         Log-mels [B, 1, bands, clip_frames] become [B, steps, 1, bands, slice_frames], waveforms
         [B, samples] become [B, steps, samples of a slice].
         """
+        steps, size = self.config.steps, self.slice_frames
         if clips.ndim == 2:
-            size = self.frontend.samples(self.slice_frames)
-            return clips.unfold(1, size, self.hop_frames * self.frontend.hop)
-        return clips.unfold(3, self.slice_frames, self.hop_frames).permute(0, 3, 1, 2, 4)
+            hop = self.hop_frames * self.frontend.hop
+            return clips.unfold(1, self.frontend.samples(size), hop)
+        places = [step * self.hop_frames + frame for step in range(steps) for frame in range(size)]
+        chosen = clips.index_select(3, torch.tensor(places, device=clips.device))
+        return chosen.reshape(*clips.shape[:3], steps, size).permute(0, 3, 1, 2, 4)
+
+    def middles(self, frames: Tensor) -> Tensor:
+        """Cut the frames of the hop in the middle of each slice, so that each frame is of one step:
+        [B, D, clip_frames] -> [B, steps, D, hop_frames]."""
+        begin = (self.slice_frames - self.hop_frames) // 2
+        hops = frames[..., begin : begin + self.config.steps * self.hop_frames]
+        return hops.unfold(2, self.hop_frames, self.hop_frames).transpose(1, 2)
 
     def encode(self, encoder: Encoder, logmel: Tensor) -> Tensor:
         """Encode the slice of each step: [B, 1, bands, clip_frames] -> [B, steps, feature_dim]."""

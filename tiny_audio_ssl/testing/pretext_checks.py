@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
-from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
+from tiny_audio_ssl.testing.leak_check import prediction_sees_no_target
+from tiny_audio_ssl.testing.pretext_case import Goal, PretextCase
 
-SMALL = EncoderConfig(width=0.25)
-FRONTEND = FrontendConfig()
-CLIPS = 8
 LEARNING_STEPS = 200  # at most
 LEARNING_RATE = 3e-3
-Check = Callable[["PretextCase"], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class PretextCase:
-    """A task to check, and what to check it with."""
-
-    kind: type[Pretext]
-    encoder: EncoderConfig = SMALL
-    lowest_loss: Callable[[Inputs], float] = lambda inputs: 0.0
-    """The loss of a perfect encoder: more than 0 for a cross-entropy with soft targets."""
-    may_be_negative: tuple[str, ...] = ()
-    """Hyper-parameters for which -1 is a fair value."""
-    frontend: FrontendConfig = FRONTEND
-
-    def build(self) -> tuple[Pretext, Encoder]:
-        """Return the task with its default settings, and a fresh encoder; always the same."""
-        torch.manual_seed(0)
-        encoder = Encoder(self.encoder, self.frontend.bands)
-        return self.kind(self.kind.Config(), encoder, self.frontend), encoder
-
-    def clips(self, task: Pretext, extra_frames: int = 5) -> Tensor:
-        """Return what `draw` takes: noise as waveforms, or wandering tones as log-mels."""
-        rng = torch.Generator().manual_seed(1)
-        frames = task.config.clip_frames(self.frontend) + extra_frames
-        if task.takes == "wav":
-            return 0.1 * torch.randn(CLIPS, self.frontend.samples(frames), generator=rng)
-        walk = torch.randn(CLIPS, 1, 1, frames, generator=rng).cumsum(-1)
-        bands = torch.arange(self.frontend.bands)[None, None, :, None] / 4
-        return torch.sin(walk + bands)
-
-    def inputs(self, task: Pretext, extra_frames: int = 5) -> Inputs:
-        """Return what `forward` takes, drawn from the clips."""
-        clips, rng = self.clips(task, extra_frames), torch.Generator().manual_seed(3)
-        if task.takes == "wav":
-            return task.inputs(LogMel(self.frontend), clips, rng)
-        return task.draw(clips, rng)
+Check = Callable[[PretextCase], None]
 
 
 def check_pretext(
@@ -65,6 +26,8 @@ def check_pretext(
     *,
     lowest_loss: Callable[[Inputs], float] = lambda inputs: 0.0,
     may_be_negative: tuple[str, ...] = (),
+    settings: Mapping[str, Any] | None = None,
+    goal: Goal | None = None,
 ) -> None:
     """Check a pretext task against the contract that training and federation rely on.
 
@@ -73,6 +36,8 @@ def check_pretext(
         lowest_loss: from the inputs of `forward`, the loss of a perfect encoder, where that is more
             than 0.
         may_be_negative: hyper-parameters for which -1 is a fair value.
+        settings: hyper-parameters for the checks where they are not the defaults.
+        goal: what training on one batch has to reach, if not half the loss.
 
     Raises:
         AssertionError: what the contract asks for, and what the task does instead.
@@ -82,7 +47,13 @@ def check_pretext(
         >>> from tiny_audio_ssl.testing import check_pretext
         >>> check_pretext(Autoencoder)
     """
-    case = PretextCase(kind, lowest_loss=lowest_loss, may_be_negative=may_be_negative)
+    case = PretextCase(
+        kind,
+        lowest_loss=lowest_loss,
+        may_be_negative=may_be_negative,
+        settings=settings or {},
+        goal=goal,
+    )
     for check in PRETEXT_CHECKS:
         check(case)
 
@@ -214,23 +185,26 @@ def _check_smallest_batch(case: PretextCase) -> None:
 
 
 def learns_one_batch(case: PretextCase) -> None:
-    """Check that training on one batch halves the loss."""
+    """Check that training on one batch halves the loss, or reaches the goal of the case."""
     task, encoder = case.build()
     inputs = case.inputs(task)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *task.parameters()], lr=LEARNING_RATE)
-    floor = case.lowest_loss(inputs)
-    losses: list[float] = []
+    out = task(encoder, **inputs)
+    first, floor = out["loss"].item(), case.lowest_loss(inputs)
+    goal = case.goal or Goal("loss", at_most=(first + floor) / 2)
+    before = out[goal.quantity].item()
+    assert not goal.reached(out), f"{goal} is reached without training: expected a harder goal"
     for _ in range(LEARNING_STEPS):
-        loss = task(encoder, **inputs)["loss"]
-        losses.append(loss.item())
-        if losses[-1] - floor < 0.5 * (losses[0] - floor):
-            return
         optimizer.zero_grad()
-        loss.backward()
+        out["loss"].backward()
         optimizer.step()
+        out = task(encoder, **inputs)
+        if goal.reached(out):
+            return
+    expected = goal if case.goal else f"half or less of what is above {floor:.4f} (lowest_loss)"
     raise AssertionError(
-        f"the loss on one batch went from {losses[0]:.4f} to {losses[-1]:.4f} in {LEARNING_STEPS} "
-        f"steps: expected half or less of what is above {floor:.4f} (lowest_loss)"
+        f"the {goal.quantity} on one batch went from {before:.4f} to "
+        f"{out[goal.quantity].item():.4f} in {LEARNING_STEPS} steps: expected {expected}"
     )
 
 
@@ -276,7 +250,7 @@ def hyper_parameters_are_checked(case: PretextCase) -> None:
     for field in dataclasses.fields(case.kind.Config):
         if isinstance(field.default, bool) or field.name in case.may_be_negative:
             continue
-        assert _refuses(case, {field.name: -1}), (
+        assert _refuses(case, {**case.settings, field.name: -1}), (
             f"{field.name} = -1 was accepted: raise UserError in Config.__post_init__ for values "
             "that make no sense, or name it in may_be_negative"
         )
@@ -308,6 +282,7 @@ PRETEXT_CHECKS: tuple[Check, ...] = (
     forward_is_deterministic,
     gradient_reaches_everything,
     learns_one_batch,
+    prediction_sees_no_target,
     state_round_trip,
     state_is_private,
     hyper_parameters_are_checked,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from tiny_audio_ssl.data.batches import Batch, seed_of, sequential
+from tiny_audio_ssl.data.batches import Batch, middle_crops, seed_of, sequential
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.fabric import FabricLike
 from tiny_audio_ssl.training.metrics_log import spread
 from tiny_audio_ssl.utils.random_state import seeded
 
@@ -25,58 +25,24 @@ VALIDATION = 2**32 - 1  # in place of the step, in the seeds of validation
 
 
 class Step(nn.Module):
-    """Encoder and task as one module, to be compiled, cast and distributed."""
+    """Encoder and task as one module, to be compiled, cast and distributed.
 
-    def __init__(self, encoder: Encoder, pretext: Pretext) -> None:
+    A front-end that is learned is part of it, and turns "wav" into "logmel", always in float32.
+    """
+
+    def __init__(self, encoder: Encoder, pretext: Pretext, frontend: LogMel | None = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.pretext = pretext
+        self.frontend = frontend
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        if self.frontend is not None:
+            wav = inputs.pop("wav")
+            with torch.autocast(wav.device.type, enabled=False):
+                inputs["logmel"] = self.frontend(wav)
         out: dict[str, Tensor] = self.pretext(self.encoder, **inputs)
         return out
-
-
-class FabricLike(Protocol):
-    """The part of Lightning Fabric that a step needs."""
-
-    @property
-    def device(self) -> torch.device: ...
-    @property
-    def global_rank(self) -> int: ...
-    def setup(self, module: nn.Module, optimizer: Optimizer) -> Any: ...
-    def no_backward_sync(
-        self, module: Any, enabled: bool = True
-    ) -> AbstractContextManager[None]: ...
-    def backward(self, tensor: Tensor) -> None: ...
-    def clip_gradients(
-        self, module: Any, optimizer: Any, *, max_norm: float, error_if_nonfinite: bool
-    ) -> Any: ...
-
-
-class CpuFabric:
-    """A stand-in for Fabric on one CPU. Importing Fabric takes seconds, and devices start often."""
-
-    device = torch.device("cpu")
-    global_rank = 0
-
-    def setup(self, module: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
-        return module, optimizer
-
-    def no_backward_sync(
-        self, module: nn.Module, enabled: bool = True
-    ) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def backward(self, tensor: Tensor) -> None:
-        tensor.backward()  # type: ignore[no-untyped-call]
-
-    def clip_gradients(
-        self, module: nn.Module, optimizer: Optimizer, *, max_norm: float, error_if_nonfinite: bool
-    ) -> Tensor:
-        return nn.utils.clip_grad_norm_(
-            module.parameters(), max_norm, error_if_nonfinite=error_if_nonfinite
-        )
 
 
 class HeldOutLoss(NamedTuple):
@@ -110,7 +76,8 @@ class Learner:
         if model.encoder.channels_last:
             # PyTorch's stubs do not know this argument.
             model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        module: nn.Module = Step(model.encoder, pretext).train()
+        learned = model.frontend if model.frontend.is_learned else None
+        module: nn.Module = Step(model.encoder, pretext, learned).train()
         if self.options.compile:
             module.compile()
         adamw = optimizer.build(module, self.options)
@@ -178,7 +145,9 @@ class Learner:
         A last part of fewer clips than the task compares is left out. Returns None if nothing is
         left.
         """
-        return self.mean_loss(sequential(recordings, self.config.crop_samples, self.part_size))
+        lists = self.config.pretext.class_lists()
+        crop = self.config.crop_samples
+        return self.mean_loss(middle_crops(recordings, crop, self.part_size, lists))
 
     @torch.no_grad()
     def mean_loss(self, batches: Iterable[Batch]) -> HeldOutLoss | None:
@@ -240,9 +209,7 @@ def fit_pretext(
     if rows is not None:
         pretext.fit_rows(rows)
         return
-    crops = _crops(config, recordings)
-    taken = crops if pretext.takes == "wav" else map(model.frontend, crops)
-    pretext.fit(torch.cat(list(taken)))
+    pretext.fit_crops(model.frontend, list(_crops(config, recordings)))
 
 
 def _crops(config: PretrainConfig, recordings: Recordings) -> Iterator[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import torch
@@ -11,14 +12,28 @@ from torch.optim import AdamW, Optimizer
 from tiny_audio_ssl.training.config import TrainingConfig
 
 
-def build(module: nn.Module, options: TrainingConfig) -> AdamW:
+class EagerAdamW(AdamW):
+    """AdamW without the guards that keep the compiler out of its methods.
+
+    Only encoder and task are ever compiled. The guards import the compiler, which takes as long as
+    PyTorch itself.
+    """
+
+    add_param_group = inspect.unwrap(AdamW.add_param_group)
+    load_state_dict = inspect.unwrap(AdamW.load_state_dict)
+    state_dict = inspect.unwrap(AdamW.state_dict)
+    step = torch.no_grad()(inspect.unwrap(AdamW.step))  # type: ignore[assignment]
+    zero_grad = inspect.unwrap(AdamW.zero_grad)
+
+
+def build(module: nn.Module, options: TrainingConfig) -> EagerAdamW:
     """Build AdamW; matrices and kernels decay, biases and normalization do not."""
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return AdamW([g for g in groups if g["params"]], lr=options.learning_rate)
+    return EagerAdamW([g for g in groups if g["params"]], lr=options.learning_rate)
 
 
 def schedule(step: int, options: TrainingConfig) -> float:

@@ -26,6 +26,45 @@ FEWEST_USABLE = 0.1  # share of a corpus; if no more can be used, that is taken 
 logger = logging.getLogger(__name__)
 
 
+def check_columns(corpus: Corpus, config: PretrainConfig) -> None:
+    """Raise `UserError` unless the corpus has the columns that the task needs."""
+    for name in config.pretext.columns():
+        try:
+            corpus.column(name)
+        except UserError as error:
+            raise UserError(
+                f"{corpus.source}: {error}. {config.task} needs it for "
+                f"{config.pretext.columns_option()}; list the recordings in a CSV manifest that "
+                "has this column, with empty cells where nothing is known, or leave the option out"
+            ) from None
+
+
+def check_classes(corpus: Corpus, config: PretrainConfig) -> None:
+    """Tell which classes of a column are not in the task's list, and are taken for no label.
+
+    Raises `UserError` if no recording has a class of the list.
+    """
+    for name, classes in config.pretext.class_lists().items():
+        cells = [cell for cell in map(str.strip, corpus.column(name)) if cell]
+        others = [cell for cell in cells if cell not in classes]
+        named = ", ".join(sorted(set(others))[:5])
+        if len(others) == len(cells):
+            raise UserError(
+                f"{corpus.source}: no recording has one of the classes {', '.join(classes)} in "
+                f"column {name!r}; found {named or 'only empty cells'}. Correct "
+                f"{config.pretext.columns_option()}"
+            )
+        if others:
+            logger.warning(
+                "%d of %d recordings are used without their %s, which is not among %s: %s",
+                len(others),
+                len(corpus.clips),
+                name,
+                config.pretext.columns_option(),
+                named,
+            )
+
+
 def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
     """Move recordings that are shorter than the task's clip to `skipped`.
 
@@ -138,7 +177,7 @@ def write_recordings(
             zip(recordings.clips, recordings.samples, contents, strict=True)
         )
     )
-    write_csv(path, ["path", "start_s", "end_s", "samples", CONTENT, "split", *columns], rows)
+    write_csv(path, [*COLUMNS, CONTENT, "split", *columns], rows)
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:

@@ -13,22 +13,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.data.cache import Recordings, open_cache
-from tiny_audio_ssl.data.corpus import Corpus, Skipped, column, open_corpus
+from tiny_audio_ssl.data.corpus import Corpus, Skipped, open_corpus
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.training.clip_counts import micro_batches, too_few_recordings
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.fabric import FabricLike, launch
 from tiny_audio_ssl.training.new_run import claimed_run, is_first_process, make_room
 from tiny_audio_ssl.training.run_recordings import (
     RECORDINGS,
     SKIPPED,
     TOO_SHORT,
+    check_classes,
+    check_columns,
     check_most_usable,
     check_unchanged,
     long_enough,
@@ -38,11 +41,8 @@ from tiny_audio_ssl.training.run_recordings import (
 )
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.start import check_fits, settings_from
-from tiny_audio_ssl.training.trainer import Trainer, TrainingResult, launch
+from tiny_audio_ssl.training.trainer import Trainer, TrainingResult
 from tiny_audio_ssl.utils.text import inert_cell, inert_path, one_line
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ def pretrain(
     *,
     start: str | Path | None = None,
     group_column: str | None = None,
+    opened: Recordings | None = None,
     cache_dir: Path | None = None,
     strict: bool = False,
     progress: bool = True,
@@ -69,6 +70,8 @@ def pretrain(
             begins with. Encoder and front-end settings are then its own, unless given: then they
             must be the same, except for `readout` and `slice_frames`.
         group_column: manifest column whose groups (speakers, sessions) are held out whole.
+        opened: the recordings of `source`, which are then not opened again: for several runs on
+            one large corpus.
         cache_dir: folder for decoded audio.
         strict: raise at the first recording that can't be used.
         progress: draw progress bars on stderr.
@@ -102,13 +105,18 @@ def pretrain(
             make_room(
                 run, [source, begun.folder if begun else ""], f"`tiny-audio-ssl resume {run}`"
             )
-        corpus = open_corpus(source, strict=strict)
-        needed = config.pretext.columns()
-        for name in [*needed, *([] if group_column is None else [group_column])]:
-            column(corpus.clips, name)  # raises before anything is decoded
+        corpus = (
+            Corpus(source, Path(source), tuple(opened.clips), tuple(opened.skipped))
+            if opened
+            else open_corpus(source, strict=strict)
+        )
+        check_columns(corpus, config)  # raises before anything is decoded
+        check_classes(corpus, config)
+        if group_column is not None:
+            corpus.column(group_column)
         fabric = launch(config.training)
         micro_batches(config, fabric.world_size)
-        recordings = _open(fabric, corpus, cache_dir, strict, progress)
+        recordings = opened or _open(fabric, corpus, cache_dir, strict, progress)
         recordings = long_enough(recordings, config, strict)
         check_most_usable(source, recordings)
         contents = recordings.contents()
@@ -116,7 +124,9 @@ def pretrain(
             recordings, contents, config.training.held_out, config.training.seed, group_column
         )
         if fabric.is_global_zero:
-            write_recordings(run / RECORDINGS, recordings, contents, set(train), needed)
+            write_recordings(
+                run / RECORDINGS, recordings, contents, set(train), config.pretext.columns()
+            )
             _write_skipped(run / SKIPPED, recordings.skipped)
             _tell_skipped(run / SKIPPED, recordings, config)
             if reason := too_few_recordings(config, len(train)):
@@ -195,7 +205,7 @@ def resume(
 
 
 def _open(
-    fabric: Fabric, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
+    fabric: FabricLike, corpus: Corpus, cache_dir: Path | None, strict: bool, progress: bool
 ) -> Recordings:
     """Open the cache; one process of each machine builds it while the others wait."""
     with fabric.rank_zero_first(local=True):

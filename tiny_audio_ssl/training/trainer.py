@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,23 +32,19 @@ from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
-from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.pretext.building import build_task
 from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
-from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
+from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.fabric import FabricLike, launch
 from tiny_audio_ssl.training.learner import Learner, fit_frontend, fit_pretext
 from tiny_audio_ssl.training.metrics_log import MetricsLog
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
-from tiny_audio_ssl.utils.fabric import fabric_class
 from tiny_audio_ssl.utils.random_state import seeded
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
 PREPARED_VERSION = 1  # raised when a task prepares the same recordings otherwise
 COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 or more
-PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 class TrainingStoppedError(UserError):
@@ -87,7 +83,7 @@ class Trainer:
         held_out: Recordings,
         corpus: dict[str, Any] | None = None,
         start: checkpoint.Checkpoint | None = None,
-        fabric: Fabric | None = None,
+        fabric: FabricLike | None = None,
         progress: bool = True,
         cache_dir: Path | None = None,
         weights: WaveformEncoder | None = None,
@@ -147,7 +143,7 @@ class Trainer:
         model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
         if weights:
             model.load_state_dict(weights.state_dict())
-        pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
+        pretext = build_task(config.task, config.pretext, model.encoder, config.frontend)
         self.model: WaveformEncoder = model
         self.pretext = pretext
         rows = self._prepared(train)
@@ -168,6 +164,8 @@ class Trainer:
         self.average = WeightAverage(model, self.options.average, self.step)
         if start and self.average.is_kept:  # the checkpoint's encoder is the average
             self._load(model.encoder, training, "encoder.", start.folder)
+            if model.frontend.is_learned:
+                self._load(model.frontend, training, "frontend.", start.folder)
         try:
             self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
         except (KeyError, ValueError) as error:
@@ -199,7 +197,8 @@ class Trainer:
         if rows is not None:
             return RowBatches(rows, *place, *processes)
         crop = self.config.crop_samples
-        return Batches(train, crop, *place, options.segment_s, *processes)
+        lists = self.config.pretext.class_lists()
+        return Batches(train, crop, *place, options.segment_s, *processes, lists)
 
     def run(self) -> TrainingResult:
         """Train up to the last step.
@@ -244,7 +243,8 @@ class Trainer:
     def _log_step(self, log: MetricsLog | None, record: dict[str, Any]) -> tuple[float, float]:
         """Write the numbers of this step alone, no mean, so that a resumed run writes the same."""
         mean = self.fabric.all_reduce({k: torch.as_tensor(v) for k, v in record.items()})
-        numbers = {f"train/{'spread' if k == 'embedding' else k}": float(mean[k]) for k in mean}
+        logged = {name: float(mean[name]) for name in mean}
+        numbers = {f"train/{'spread' if k == 'embedding' else k}": logged[k] for k in logged}
         loss = numbers["train/loss"]
         if not math.isfinite(loss):
             raise TrainingStoppedError(
@@ -252,6 +252,8 @@ class Trainer:
                 f"{self.options.learning_rate:g}), a longer --warmup-steps or --precision 32. "
                 f"{self.folder.root} keeps the last checkpoint"
             )
+        if self.step > self.options.warmup_steps and (why := self.pretext.collapse_reason(logged)):
+            raise TrainingStoppedError(f"at step {self.step}: {why}")
         (step, began), now = self._clock, time.perf_counter()
         self._clock = (self.step, now)
         rate = (self.step - step) * self.options.batch_size / (now - began)
@@ -294,8 +296,9 @@ class Trainer:
             state = self.learner.optimizer_state()
             training |= {f"optimizer.{k}": v for k, v in state.items()}
             if self.average.is_kept:
-                weights = self.model.encoder.state_dict()
-                training |= {f"encoder.{k}": v for k, v in weights.items()}
+                training |= self.model.encoder.state_dict(prefix="encoder.")
+                if self.model.frontend.is_learned:
+                    training |= self.model.frontend.state_dict(prefix="frontend.")
             self.folder.save(
                 self.step,
                 self.best["step"],
@@ -317,19 +320,6 @@ class Trainer:
             return bool(stop)
         asked = torch.tensor(float(len(stop)), device=self.fabric.device)
         return bool(torch.as_tensor(self.fabric.all_reduce(asked, reduce_op="sum")).any())
-
-
-def launch(options: TrainingConfig) -> Fabric:
-    """Start the processes that the options ask for, or join those that torchrun started."""
-    fabric = fabric_class()(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.num_nodes,
-        strategy="ddp" if options.devices * options.num_nodes > 1 else "auto",
-        precision=PRECISIONS[options.precision],
-    )
-    fabric.launch()
-    return fabric
 
 
 @contextlib.contextmanager

@@ -6,8 +6,8 @@
 - `components`: connected components of linked items
 - `console`: a terminal that shows text as it is
 - `extras`: optional packages, imported when they are needed
-- `fabric`: Lightning Fabric, imported quickly
 - `files`: atomic writing of files and folders
+- `light_imports`: large packages, imported without parts that are slow and unused
 - `ownership`: whether a file may be written
 - `progress`: the progress bar
 - `quiet`: silence for libraries that write to the terminal

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoders import Residual, depthwise_separable
+from tiny_audio_ssl.models.bodies import Residual, depthwise_separable
+from tiny_audio_ssl.models.pooling import AttentivePooling
 
 pytest.importorskip("executorch")
 
@@ -76,14 +77,20 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "rows as channels": lambda: flat(
         nn.Conv2d(1, 4, 3), nn.Unflatten(1, (1, 4)), nn.Flatten(2, 3), nn.Conv2d(1, 2, 3)
     ),
+    "attention": lambda: nn.Sequential(nn.Conv2d(1, 4, 1), AttentivePooling(36)),
+    "repeated": lambda: flat(
+        nn.Conv2d(1, 8, 1), Residual(nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1), nn.ReLU()), times=3)
+    ),
     "mean": lambda: Apply(lambda y: torch.cat([y.mean(3), y.amax(3)], 1).flatten(1)),
 }  # fmt: skip
 TARGET = torch.randn(BATCH, 2, generator=torch.Generator().manual_seed(1))
+CHOSEN = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 0]])
 LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "squares": lambda y: F.mse_loss(y, TARGET),
     "binary": lambda y: F.binary_cross_entropy_with_logits(y[:, :1], TARGET[:, :1].sigmoid()),
     "classes": lambda y: F.cross_entropy(y @ y.T, torch.arange(len(y))),
     "similarity": lambda y: (F.normalize(y, dim=1) @ torch.tanh(F.layer_norm(y, (2,))).T).mean(),
+    "chosen": lambda y: F.mse_loss(y.gather(1, CHOSEN), CHOSEN.float()),
     "parts": lambda y: F.mse_loss(y.split([1, 2])[1], y.split([1, 2])[0].abs()),
 }
 

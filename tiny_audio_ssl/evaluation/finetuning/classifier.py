@@ -24,7 +24,8 @@ from tiny_audio_ssl.evaluation.finetuning.crops import Crops, Ints, LabeledPart,
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import TrainingConfig
-from tiny_audio_ssl.training.trainer import TrainingStoppedError, launch
+from tiny_audio_ssl.training.fabric import launch
+from tiny_audio_ssl.training.trainer import TrainingStoppedError
 from tiny_audio_ssl.utils.random_state import seeded
 
 

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from tiny_audio_ssl.embedding import embedder as embedding
 from tiny_audio_ssl.embedding.embedder import Embedder, EmbeddingModel
+from tiny_audio_ssl.embedding.frames import FrameModel
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.suite import TaskColumns, select_tasks
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
@@ -106,16 +107,24 @@ def open_models(
     Raises `UserError`: a model can't be opened, or two models share a name.
     """
     models: list[EmbeddingModel] = [embedding.load(run, readout) for run in dict.fromkeys(runs)]
-    peers = [spec for spec in others if spec.startswith("hear:")]
+    files = weights_of(others, weights)
+    models += [opener(spec, files.get(spec)) for spec in others]
+    models += baselines_of(models) if baselines else []
+    check_names(models)
+    return models
+
+
+def weights_of(models: Sequence[str], weights: Sequence[str]) -> dict[str, str]:
+    """Return the file with the weights of each `hear:` model, in their order; empty without files.
+
+    Raises `UserError` if there are more or fewer files than such models.
+    """
+    peers = [spec for spec in models if spec.startswith("hear:")]
     if weights and len(weights) != len(peers):
         raise UserError(
             f"{len(weights)} --weights for {len(peers)} hear: models; give one for each model"
         )
-    files = iter(weights)
-    models += [opener(spec, next(files, None) if spec in peers else None) for spec in others]
-    models += baselines_of(models) if baselines else []
-    check_names(models)
-    return models
+    return dict(zip(peers, weights, strict=False))
 
 
 def baselines_of(models: Sequence[EmbeddingModel]) -> list[EmbeddingModel]:
@@ -136,7 +145,7 @@ def baselines_of(models: Sequence[EmbeddingModel]) -> list[EmbeddingModel]:
     return [model for model in found if model.identity not in known]
 
 
-def check_names(models: Sequence[EmbeddingModel]) -> None:
+def check_names(models: Sequence[EmbeddingModel | FrameModel]) -> None:
     """Raise `UserError` if two models share a name, which would mix up their scores."""
     names = [model.name for model in models]
     if twice := {name for name in names if names.count(name) > 1}:

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.export.config import FormatName, Precision
+from tiny_audio_ssl.export import manifest_content
+from tiny_audio_ssl.export.config import EMBEDDING, FormatName, Precision
 from tiny_audio_ssl.export.forms import Form
-from tiny_audio_ssl.export.heads import EMBEDDING
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.parity import Parity, compare_kinds
 from tiny_audio_ssl.export.quantize import quantized_graph
@@ -67,7 +66,7 @@ def stream_entry(
 ) -> dict[str, Any]:
     """Return the manifest's entry for an artifact; its state is apart from the other outputs."""
     packet = network.start()[0].shape[1]
-    entry = manifest.entry(form, model, packet, file)
+    entry = manifest_content.entry(form, model, packet, file)
     heard = {**entry["outputs"][0], "name": OUTPUTS[1]}
     heard["shape"] = [heard["shape"][0], 1]
     entry["outputs"].append(heard)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest, reference
+from tiny_audio_ssl.export import manifest, manifest_content, reference
 from tiny_audio_ssl.export.config import TrainingExportConfig
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.replaceable import replaceable
@@ -29,16 +29,15 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.names import home_of
-from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.combined import Combined
+from tiny_audio_ssl.training import run_task
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.utils.claim import claimed_target
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
-from tiny_audio_ssl.utils.random_state import seeded
 
 FORMAT = "executorch-training"
 FILE, START = "training.pte", "start"
@@ -50,6 +49,7 @@ LOSS, EMBEDDING = "loss", "embedding"
 VERIFIED = frozenset(
     [
         "_log_softmax",
+        "_softmax",
         "_to_copy",
         "abs",
         "add.Tensor",
@@ -76,6 +76,7 @@ VERIFIED = frozenset(
         "mean.dim",
         "minimum",
         "mm",
+        "mul.Scalar",
         "mul.Tensor",
         "native_layer_norm",
         "ne.Scalar",
@@ -86,12 +87,14 @@ VERIFIED = frozenset(
         "rsqrt",
         "scalar_tensor",
         "scatter.value",
+        "scatter_add",
         "select_copy.int",
         "sigmoid",
         "sign",
         "slice_copy.Tensor",
         "slice_scatter",
         "split_with_sizes_copy",
+        "sqrt",
         "sub.Tensor",
         "sum.dim_IntList",
         "tanh",
@@ -99,6 +102,18 @@ VERIFIED = frozenset(
         "where.self",
     ]
 )
+
+
+class UnverifiedOperatorsError(UserError):
+    """A training step has operators that are not in VERIFIED."""
+
+    def __init__(self, operators: Sequence[str]) -> None:
+        super().__init__(
+            f"can't be trained in ExecuTorch: {', '.join(operators)}. The gradients of these "
+            "operators are not known to be right there; choose another --task, or an encoder "
+            "without them"
+        )
+        self.operators = operators
 
 
 @dataclass(frozen=True)
@@ -159,6 +174,12 @@ def export_training(
             f"{run}: a model without a pretext task's heads, which a training step needs; train a "
             f"run from it (tiny-audio-ssl pretrain FOLDER --start {run} --out RUN) and export that"
         )
+    if loaded.model.frontend.is_learned:
+        raise UserError(
+            f"{run}: its encoder, {loaded.model.encoder.config.name}, learns its filters from "
+            "waveforms, and a training step in ExecuTorch begins at the log-mel; train another "
+            "encoder there, such as mobile"
+        )
     target = Path(out) if out is not None else home_of(run) / "export-training"
     replaceable(target, "export-training", [loaded.folder])
     trained = settings_of(loaded)
@@ -173,7 +194,7 @@ def export_training(
             operators = to_training(task, list(inputs.values()), work / FILE)
         checkpoint.save(work / START, loaded.model, loaded.run, loaded.progress, heads)
         form = Form("executorch", "fp32", "mel")
-        content = manifest.describe(loaded, trained.crop_samples, (), (), [form])
+        content = manifest_content.describe(loaded, trained.crop_samples, (), (), [form])
         entry = _entry(work / FILE, task, trained, inputs) | {"operators": operators}
         content["artifacts"] = [entry]
         recorded = reference.record(work, [entry], run_on_references)
@@ -186,25 +207,25 @@ def export_training(
 def load_task(
     loaded: checkpoint.Checkpoint, config: PretrainConfig
 ) -> tuple[Pretext, dict[str, Tensor]]:
-    """Load the run's task with its heads; return both, the heads by their names in the
-    checkpoint."""
-    with seeded(0):  # the heads are loaded below
-        pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
+    """Load the run's task with its heads, as `run_task.load_task` does.
+
+    Raises `UserError` for a task that changes weights after each step, too.
+    """
+    pretext, heads = run_task.load_task(loaded, config)
+    check_steps(config.task, pretext)
+    return pretext, heads
+
+
+def check_steps(task: str, pretext: Pretext) -> None:
+    """Raise `UserError` if the task changes weights after each step, besides by gradients."""
     for part in pretext.modules():
         follows = isinstance(part, Pretext) and type(part).after_step is not Pretext.after_step
         if follows and not isinstance(part, Combined):
             raise UserError(
-                f"{config.task}: {type(part).__name__} changes weights after each step (a moving "
+                f"{task}: {type(part).__name__} changes weights after each step (a moving "
                 "average, say), which a training artifact does not do; tasks such as temporal-gap "
                 "or audio2vec-cbow can be exported"
             )
-    state = checkpoint.load_training(loaded.folder)
-    heads = {name: value for name, value in state.items() if name.startswith("pretext.")}
-    try:
-        pretext.load_state_dict({k.removeprefix("pretext."): v for k, v in heads.items()})
-    except RuntimeError as error:
-        raise UserError(f"{loaded.folder}: its heads are not {config.task}'s: {error}") from error
-    return pretext, heads
 
 
 def example(frontend: LogMel, config: PretrainConfig, pretext: Pretext, batch_size: int) -> Inputs:
@@ -222,7 +243,7 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
     Args:
         step: gives the loss, then outputs that no gradient reaches.
 
-    Raises `UserError`: an operator not in VERIFIED, batch norm that has seen nothing.
+    Raises `UserError`: `UnverifiedOperatorsError`, or batch norm that has seen nothing.
     """
     edge = to_training_program(
         joint_graph(frozen(step), inputs), kept=[torch.ops.aten.linear.default]
@@ -232,13 +253,8 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
         for node in edge.exported_program().graph.nodes
         if node.op == "call_function" and node.target is not operator.getitem
     )
-    unknown = sorted(set(operators) - VERIFIED)
-    if unknown:
-        raise UserError(
-            f"can't be trained in ExecuTorch: {', '.join(unknown)}. The gradients of these "
-            "operators are not known to be right there; choose another --task, or an encoder "
-            "without them"
-        )
+    if unknown := sorted(set(operators) - VERIFIED):
+        raise UnverifiedOperatorsError(unknown)
     with target.open("wb") as file:
         edge.to_executorch().write_to_file(file)
     return dict(sorted(operators.items()))

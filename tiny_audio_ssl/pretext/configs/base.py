@@ -26,9 +26,21 @@ class PretextConfig:
         """Name the option that lowers `clip_frames`, for the error about short recordings."""
         raise NotImplementedError
 
+    def class_lists(self) -> dict[str, tuple[str, ...]]:
+        """Return the manifest columns that `draw` is given, each with its classes.
+
+        `draw` gets the number of a recording's class in the list, or -1 for an empty cell and for a
+        class that is not in it. The list is a setting, so that all devices number alike.
+        """
+        return {}
+
     def columns(self) -> tuple[str, ...]:
         """Return the manifest columns that the task needs."""
-        return ()
+        return tuple(self.class_lists())
+
+    def columns_option(self) -> str:
+        """Name the option that makes columns necessary, for the error about a missing one."""
+        raise NotImplementedError
 
     def prepares(self) -> bool:
         """Return whether the task computes rows from all recordings before training."""

@@ -75,7 +75,7 @@ class CombinedConfig(PretextConfig):
 
 
 def combinable() -> list[str]:
-    """Return the names of the tasks that can be combined: those that learn from the log-mel."""
+    """Return the names of the tasks that can be combined."""
     return [name for name, entry in TASKS.items() if entry.combinable]
 
 

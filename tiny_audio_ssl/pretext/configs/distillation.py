@@ -15,6 +15,7 @@ from tiny_audio_ssl.utils.ranges import (
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
+    Range,
     check_numbers,
     checked_number,
 )
@@ -52,6 +53,13 @@ class DistillationConfig(PretextConfig):
     """Largest number of frames by which a view is shifted in time, with wrap-around."""
     level_db: float = 0.0
     """Largest change of a view's level in a step, up or down, which the targets do not follow."""
+    noise: float = 0.0
+    """Share of the views to which noise is added in a step, which the targets do not follow. Needs
+    --pretext.views."""
+    min_snr_db: float = 10.0
+    """Lowest signal-to-noise ratio of these views."""
+    max_snr_db: float = 40.0
+    """Highest signal-to-noise ratio of these views."""
 
     def __post_init__(self) -> None:
         for name in ("teacher", "weights", "speech_teacher"):
@@ -66,6 +74,9 @@ class DistillationConfig(PretextConfig):
             band_limited=SHARE,
             roll_frames=COUNT_OR_0,
             level_db=NOT_NEGATIVE,
+            noise=SHARE,
+            min_snr_db=NOT_NEGATIVE,
+            max_snr_db=Range(self.min_snr_db),
         )
 
     def _check_teachers(self) -> None:
@@ -83,10 +94,10 @@ class DistillationConfig(PretextConfig):
                 f"--pretext.speech-teacher {' '.join(unknown)}: not among the teachers, "
                 f"{', '.join(self.teacher)}"
             )
-        if not self.views and (self.speech_teacher or self.band_limited):
+        if not self.views and (self.speech_teacher or self.band_limited or self.noise):
             raise UserError(
-                "--pretext.speech-teacher and --pretext.band-limited change views, which are "
-                "computed before training; give --pretext.views 2"
+                "--pretext.speech-teacher, --pretext.band-limited and --pretext.noise need views, "
+                "which are computed before training; give --pretext.views 2"
             )
 
     def paths(self) -> list[str | None]:
@@ -105,6 +116,9 @@ class DistillationConfig(PretextConfig):
 
     def columns(self) -> tuple[str, ...]:
         return ("kind",) if self.speech_teacher else ()
+
+    def columns_option(self) -> str:
+        return "--pretext.speech-teacher"
 
     def prepares(self) -> bool:
         return self.views > 0

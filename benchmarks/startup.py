@@ -1,0 +1,131 @@
+"""Processor time that commands take on next to no data, beside the same commands of another commit.
+
+python benchmarks/startup.py --before f4e3626
+
+It is nearly all imports. The two versions take turns, and each command is a process of its own, so
+that the ratios hold on a machine that does other things as well. Seconds are the processor's.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+from tiny_audio_ssl.bench.machine import device_name
+from tiny_audio_ssl.bench.statistics import median, ratio
+from tiny_audio_ssl.utils.files import write_rows
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+RESULTS = HERE / "results" / "startup.csv"
+FILES = ROOT / "tests" / "data" / "f4e3626"  # a run and an export that every version reads
+RUN, EXPORT = str(FILES / "run"), str(FILES / "export")
+COMMANDS = {
+    "version": ["--version"],
+    "help": ["--help"],
+    "help of pretrain": ["pretrain", "--help"],
+    "an unknown option": ["embed", "--no-such-option"],
+    "inspect EXPORT": ["inspect", EXPORT],
+    "inspect RUN": ["inspect", RUN],
+    "embed": ["embed", RUN, "builtin:1", "--out", "x.npy"],
+    "probe": ["probe", RUN, "--data", "builtin", "--group", "group", "--protocols", "knn"],
+    "verify": ["verify", EXPORT],
+    "bench": ["bench", EXPORT, "--runs", "1", "--rounds", "1", "--warm-up", "0"],
+    "pretrain": [
+        *("pretrain", "builtin:1", "--out", "run", "--steps", "2", "--batch-size", "4"),
+        *("--accelerator", "cpu"),
+    ],
+}
+MISTAKE = "an unknown option"  # ends with exit code 2, all others with 0
+
+
+@dataclass(frozen=True)
+class StartupBenchmark:
+    """One row for each command."""
+
+    before: str
+    """Commit to compare with."""
+    commands: tuple[str, ...] = tuple(COMMANDS)
+    """Commands to time; other rows of the CSV are replaced as well."""
+    rounds: int = 5
+    """Times that each command runs in each version, after one that does not count."""
+    csv: Path = RESULTS
+
+
+def main(wanted: StartupBenchmark) -> None:
+    with TemporaryDirectory(prefix="startup-") as place:
+        old = checked_out(wanted.before, Path(place) / "before")
+        rows = [row(name, wanted, old) for name in wanted.commands]
+    write_rows(wanted.csv, rows)
+
+
+def checked_out(commit: str, folder: Path) -> Path:
+    """Write the files of a commit into a new folder, and return it."""
+    folder.mkdir()
+    archive = subprocess.run(
+        ["git", "-C", ROOT, "archive", commit, "tiny_audio_ssl"], check=True, capture_output=True
+    )
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    return folder
+
+
+def row(name: str, wanted: StartupBenchmark, old: Path) -> dict[str, Any]:
+    """Time a command in both versions, in turn."""
+    found: dict[Path, list[float]] = {old: [], ROOT: []}
+    for _ in range(1 + wanted.rounds):  # the first compiles the modules and fills caches
+        for tree, times in found.items():
+            times.append(cpu_s(name, tree))
+    before, now = (np.array(times[1:])[:, None] for times in found.values())
+    gain = ratio(now, before)
+    about = {
+        "command": name,
+        "cpu_s": f"{median(now).value:.3f}",
+        "before": wanted.before,
+        "before_cpu_s": f"{median(before).value:.3f}",
+        "ratio": f"{gain.value:.3f}",
+        "ratio_low": f"{gain.low:.3f}",
+        "ratio_high": f"{gain.high:.3f}",
+        "samples": " ".join(f"{seconds:.2f}" for seconds in found[ROOT][1:]),
+        "before_samples": " ".join(f"{seconds:.2f}" for seconds in found[old][1:]),
+        "device": device_name(),
+        "torch_version": torch.__version__,
+    }
+    print(f"{name}: {about['cpu_s']} s, {about['ratio']} of {about['before_cpu_s']} s", flush=True)
+    return about
+
+
+def cpu_s(name: str, tree: Path) -> float:
+    """Run a command of the version in `tree`; return the processor time of all its processes."""
+    with TemporaryDirectory(prefix="startup-") as folder:
+        environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
+        began = _children_s()
+        done = subprocess.run(
+            [sys.executable, "-m", "tiny_audio_ssl", *COMMANDS[name]],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        took = _children_s() - began
+    if done.returncode != (2 if name == MISTAKE else 0):
+        raise SystemExit(f"{name} in {tree} ended with {done.returncode}: {done.stderr}")
+    return took
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main(tyro.cli(StartupBenchmark, description=__doc__))

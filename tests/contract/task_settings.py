@@ -1,0 +1,71 @@
+"""Settings and goals of single tasks for the contract tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.nn.functional import binary_cross_entropy
+
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.pretext import PRETEXTS
+from tiny_audio_ssl.pretext.base import Inputs
+from tiny_audio_ssl.testing import Goal
+from tiny_audio_ssl.testing.pretext_case import SMALL, PretextCase
+
+STEPS = {"steps": 6, "distances": 2, "size": 32, "negatives": 2}
+MASKED = {"steps": 6, "size": 64, "layers": 2}
+HIDDEN = {"steps": 8, "size": 32, "span_steps": 5}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "cpc": STEPS,
+    "cpc2": {**STEPS, "distorted": 0.0},  # distortions hear the whole clip
+    "wav2vec": STEPS,
+    "dapc": {"size": 2, "hidden": 32, "layers": 1},
+    "mockingjay": MASKED,
+    "audio-albert": MASKED,
+    "tera": MASKED,
+    "hubert": {**HIDDEN, "clusters": (2,)},
+    "seqrq-ae": {"steps": 8, "size": 32, "entries": 32},
+    "vq-wav2vec": {**STEPS, "entries": 8},
+    "wav2vec-c": {**HIDDEN, "entries": 8, "distractors": 4},
+    "wav2vec2": {**HIDDEN, "entries": 8, "distractors": 4},
+}
+"""Hyper-parameters where the defaults would take more than 3 s of CPU."""
+
+GOALS: dict[str, Goal] = {}
+"""Values that training on one batch has to reach where half the loss says nothing."""
+
+PREDICTIVE = {
+    "audio2vec-cbow",
+    "audio2vec-skipgram",
+    "cpc",
+    "cpc2",
+    "wav2vec",
+    "dapc",
+    "mockingjay",
+    "audio-albert",
+    "tera",
+    "hubert",
+    "vq-wav2vec",
+    "wav2vec-c",
+    "wav2vec2",
+}
+"""Tasks that predict or reconstruct what they hide: the leak check covers them."""
+
+
+def lowest_loss(inputs: Inputs) -> float:
+    """Cross-entropy with a soft target ends at the target's entropy, not at zero."""
+    if "gap" not in inputs:
+        return 0.0
+    gap = inputs["gap"].clamp(1e-6, 1 - 1e-6)
+    return binary_cross_entropy(gap, gap).item()
+
+
+def case_of(task: str, encoder: EncoderConfig = SMALL) -> PretextCase:
+    """Return the task of that name to be checked, with its settings and goal."""
+    return PretextCase(
+        PRETEXTS[task],
+        encoder,
+        lowest_loss,
+        settings=SETTINGS.get(task, {}),
+        goal=GOALS.get(task),
+    )

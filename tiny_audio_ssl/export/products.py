@@ -1,0 +1,133 @@
+"""Products: artifacts of what a run's task gives beside the embedding, such as unit ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export import manifest_content
+from tiny_audio_ssl.export.config import EMBEDDING, Input, Precision
+from tiny_audio_ssl.export.forms import Form, as_input
+from tiny_audio_ssl.export.heads import ScoreParity
+from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare
+from tiny_audio_ssl.export.shapes import Shapes
+from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.models.encoders import WaveformEncoder
+from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.pretext import config_class, pretext_class
+from tiny_audio_ssl.pretext.product import Product
+from tiny_audio_ssl.training.run_settings import settings_of
+from tiny_audio_ssl.training.run_task import load_task
+
+MAX_OTHER_IDS = 0.01  # share of ids that may differ from eager's, where two entries are as near
+
+
+class FromWaveform(nn.Module):
+    """The front-end before a module that takes log-mel: samples [B, N] -> its outputs."""
+
+    def __init__(self, frontend: LogMel, module: nn.Module) -> None:
+        super().__init__()
+        self.frontend, self.module = frontend, module
+
+    def forward(self, waveform: Tensor) -> Any:
+        return self.module(self.frontend(waveform))
+
+
+def product_of(run: str | Path, loaded: Checkpoint, name: str) -> Product:
+    """Return the product of a run's task, with the weights of its checkpoint.
+
+    Raises `UserError`: a model without a task's heads, a task without a product, another name.
+    """
+    task = loaded.run.get("task")
+    if loaded.facts is not None:
+        raise UserError(
+            f"{run}: a model without its task's heads, which gives the {EMBEDDING} alone; export "
+            "a run with --product, or leave it out"
+        )
+    pretext, _ = load_task(loaded, settings_of(loaded))
+    found = pretext.eval().product(loaded.model.frontend, loaded.model.encoder)
+    names = [EMBEDDING, *([found.name] if found else [])]
+    if found is None or found.name != name:
+        raise UserError(
+            f"--product {name}: {run} was trained by {task}, which gives {' and '.join(names)}"
+        )
+    return found
+
+
+def rebuilt(content: Mapping[str, Any], model: WaveformEncoder) -> Product:
+    """Return the product that a manifest describes, with random weights, around a model."""
+    about = content["product"]
+    config = config_class(about["task"])(**about["settings"])
+    pretext = pretext_class(about["task"])(config, model.encoder, model.frontend.config)
+    found = pretext.eval().product(model.frontend, model.encoder)
+    assert found is not None
+    return found
+
+
+def product_network(product: Product, frontend: LogMel, taken: Input) -> nn.Module:
+    """Return the module that an artifact with this input holds."""
+    if taken == "mel" or product.takes == "waveform":
+        return product.module
+    return FromWaveform(frontend, product.module).eval()
+
+
+def forms_of(product: Product, forms: Sequence[Form]) -> list[Form]:
+    """Return the forms that the product has: with log-mel as input only if it takes that.
+
+    Raises `UserError` if that leaves none.
+    """
+    fitting = [form for form in forms if form.input == "waveform" or product.takes == "mel"]
+    if not fitting:
+        raise UserError(f"{product.name} is made from samples; export it with --input waveform")
+    return [replace(form, product=product.name) for form in fitting]
+
+
+def product_entry(
+    form: Form, model: WaveformEncoder, product: Product, task: str, path: Path, shapes: Shapes
+) -> dict[str, Any]:
+    """Return the manifest's entry for one artifact of a product."""
+    silence = torch.zeros(1, shapes.samples(shapes.frames))
+    network = product_network(product, model.frontend, form.input)
+    found = outputs_of(network, as_input(model, form.input, silence))
+    entry = manifest_content.entry(form, model, silence.shape[1], path, None, shapes)
+    batch = entry["input"]["shape"][0]
+    return entry | {
+        "outputs": [
+            {
+                "name": output.name,
+                "shape": [batch, *value.shape[1:]],
+                "dtype": str(value.dtype).removeprefix("torch."),
+                "meaning": output.meaning,
+            }
+            for output, value in zip(product.outputs, found, strict=True)
+        ],
+        "product": {"name": product.name, "task": task, "settings": asdict(product.config)},
+    }
+
+
+@torch.no_grad()
+def outputs_of(network: nn.Module, inputs: Tensor) -> list[Tensor]:
+    """Return what a module with one or several outputs gives, as a list."""
+    found = network(inputs)
+    return list(found) if isinstance(found, tuple) else [found]
+
+
+def compare_outputs(
+    product: Product, found: Sequence[Tensor], expected: Sequence[Tensor], precision: Precision
+) -> tuple[Parity | None, dict[str, ScoreParity]]:
+    """Compare an artifact's outputs with eager's: signals by their ratio to the difference, of
+    which the lowest is returned, and ids by the share that is equal, for each output."""
+    signals, ids = [], {}
+    for output, got, wanted in zip(product.outputs, found, expected, strict=True):
+        if wanted.is_floating_point():
+            signals.append(compare(got.flatten(1), wanted.flatten(1), MIN_SNR_DB[precision]))
+        else:
+            same = float((got == wanted).float().mean())
+            ids[output.name] = ScoreParity(same, 1 - same, MAX_OTHER_IDS)
+    return min(signals, key=lambda parity: parity.snr_db, default=None), ids

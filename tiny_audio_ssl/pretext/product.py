@@ -1,0 +1,33 @@
+"""Product: what a task can give beside the embedding, as a module that is exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import nn
+
+from tiny_audio_ssl.pretext.configs.base import PretextConfig
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a product."""
+
+    name: str
+    meaning: str  # with its axes and units, for the manifest
+
+
+@dataclass(frozen=True)
+class Product:
+    """A module from sound to something else than an embedding, such as unit ids.
+
+    A product belongs to a trained task, as an embedding to an encoder; `export RUN --product NAME`
+    makes artifacts of it.
+    """
+
+    name: str  # on the command line, and the beginning of the files' names
+    module: nn.Module  # takes one tensor [B, ...], gives a tensor [B, ...] or a tuple of them
+    takes: Literal["waveform", "mel"]  # [B, samples], or normalized log-mel [B, 1, bands, frames]
+    outputs: tuple[Output, ...]  # floats, or whole numbers for ids
+    config: PretextConfig = field(repr=False)  # to build it again from, without folder names

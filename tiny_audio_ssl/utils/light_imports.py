@@ -1,0 +1,72 @@
+"""Imports of large packages without those parts of them that take seconds and are not used here."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+import threading
+from collections.abc import Iterator
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+@contextlib.contextmanager
+def absent(module: str) -> Iterator[None]:
+    """Let imports of `module` fail in the block, unless it has been imported already.
+
+    Does nothing beside other threads, which might import it.
+    """
+    if module in sys.modules or threading.active_count() > 1:
+        yield
+        return
+    hidden = _Hidden(module)
+    sys.meta_path.insert(0, hidden)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(hidden)
+
+
+class _Hidden(MetaPathFinder, Loader):
+    """Find one module, and refuse to import it.
+
+    None in `sys.modules` would do for Python code, but Cython takes it for the module.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name == self.module else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        raise ModuleNotFoundError(f"No module named {self.module!r}", name=self.module)
+
+
+@contextlib.contextmanager
+def not_run(package: str) -> Iterator[None]:
+    """Let modules of `package` be imported in the block without running its `__init__`.
+
+    Afterwards the package and these modules count as not imported, so that the next import of the
+    package runs it as usual. Does nothing if the package has been imported already, or is not
+    installed. Another thread that imports the package during the block finds it empty.
+    """
+    spec = None if package in sys.modules else _spec(package)
+    if spec is None:
+        yield
+        return
+    sys.modules[package] = importlib.util.module_from_spec(spec)
+    try:
+        yield
+    finally:
+        for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
+            del sys.modules[name]
+
+
+def _spec(package: str) -> ModuleSpec | None:
+    with contextlib.suppress(ModuleNotFoundError):  # of the package that it is in
+        return importlib.util.find_spec(package)
+    return None
