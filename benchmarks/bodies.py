@@ -34,9 +34,9 @@ from tiny_audio_ssl.bench.native.run import run_native
 from tiny_audio_ssl.export.config import FormatName, Precision
 from tiny_audio_ssl.export.to_executorch import to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
+from tiny_audio_ssl.models.bodies import BuildBody
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import (
-    BuildBody,
     Encoder,
     LogMelEncoder,
     WaveformEncoder,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from tiny_audio_ssl.models.bodies import Body, BuildBody, Residual, convolution, norm_layer
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.models.encoders import Body, BuildBody, Residual, convolution, norm_layer
 
 
 def variant(

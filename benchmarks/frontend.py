@@ -34,8 +34,9 @@ from tiny_audio_ssl.export.runtimes import open_artifact, set_executorch_threads
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
 from tiny_audio_ssl.export.to_onnx import to_onnx
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.bodies import ENCODERS
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.models.encoders import ENCODERS, LogMelEncoder, WaveformEncoder
+from tiny_audio_ssl.models.encoders import LogMelEncoder, WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.utils.files import write_rows

@@ -98,7 +98,7 @@ class StoredWeights(FactoredMel):
 class ProductsAlone(StoredWeights):
     """The products alone, with nothing to frame and no weights to make: a bound for this way."""
 
-    def forward(self, framed: Tensor) -> Tensor:
+    def forward(self, framed: Tensor, filters: Tensor | None = None) -> Tensor:
         """[1, strands * length * frames], as `frames_of` gives -> [bands, 1, frames]"""
         inputs = framed.reshape(self.strands, self.length, -1)
         return self._of_frames(inputs, inputs.shape[2])

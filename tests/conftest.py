@@ -20,7 +20,7 @@ from support.native_tools import missing_tools
 from support.runs import make_model
 
 from tiny_audio_ssl.models import names
-from tiny_audio_ssl.models.encoders import ENCODERS
+from tiny_audio_ssl.models.bodies import ENCODERS
 from tiny_audio_ssl.pretext import PRETEXTS
 
 torch.set_num_threads(1)

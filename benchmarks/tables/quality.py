@@ -156,23 +156,6 @@ def few_shot_table() -> str:
     return markdown([*header, "others unknown", *at_80], lines)
 
 
-def few_labels_table() -> str:
-    """Ways to learn x shares of labels: mean accuracy over the draws, and its range."""
-    found = rows("few_labels")
-    shares = sorted({row["share"] for row in found}, key=float)
-    lines = []
-    for way in dict.fromkeys(row["way"] for row in found):
-        cells = []
-        for share in shares:
-            values = [float(r["accuracy"]) for r in where("few_labels", way=way, share=share)]
-            mean = decimals(sum(values) / len(values), 3)
-            ends = [decimals(end, 3) for end in (min(values), max(values))]
-            cells.append(mean if len(values) == 1 else f"{mean} [{', '.join(ends)}]")
-        lines.append([way, *cells])
-    counts = [where("few_labels", share=share)[0]["labels"] for share in shares]
-    return markdown(["way to learn", *(f"{count} labels" for count in counts)], lines)
-
-
 def percent(row: Row, share: str) -> str:
     """Return a share in percent, with its range over the draws where that is known."""
     text = f"{100 * float(row[share]):.0f} %"

@@ -19,6 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cpc": STEPS,
     "cpc2": {**STEPS, "distorted": 0.0},  # distortions hear the whole clip
     "wav2vec": STEPS,
+    "dapc": {"size": 2, "hidden": 32, "layers": 1},
     "mockingjay": MASKED,
     "audio-albert": MASKED,
     "tera": MASKED,
@@ -39,6 +40,7 @@ PREDICTIVE = {
     "cpc",
     "cpc2",
     "wav2vec",
+    "dapc",
     "mockingjay",
     "audio-albert",
     "tera",

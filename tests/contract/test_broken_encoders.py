@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tiny_audio_ssl.models.encoders import Body, channels, convolution
+from tiny_audio_ssl.models.bodies import Body, channels, convolution
 from tiny_audio_ssl.testing import check_encoder
 from tiny_audio_ssl.testing.encoder_checks import ENCODER_CHECKS, EncoderCase
 

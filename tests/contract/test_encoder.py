@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tiny_audio_ssl.models.bodies import ENCODERS
 from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES
-from tiny_audio_ssl.models.encoders import ENCODERS
 from tiny_audio_ssl.testing.encoder_checks import ENCODER_CHECKS, Check, EncoderCase
 
 

@@ -1,18 +1,20 @@
 """Equalized encoders give the same embeddings, and keep more of them in int8."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from tiny_audio_ssl.export.equalize import equalized
 from tiny_audio_ssl.export.lowering import folded
+from tiny_audio_ssl.models.bodies import is_conv
 from tiny_audio_ssl.models.checkpoint import untrained
-from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig
-from tiny_audio_ssl.models.encoders import is_conv
+from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig, Pooling
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 
 @pytest.mark.parametrize("name", ENCODER_NAMES)
-@pytest.mark.parametrize("pooling", ["mean_max", "max"])
+@pytest.mark.parametrize("pooling", get_args(Pooling))
 def test_the_embedding_stays(name: str, pooling: str) -> None:
     config = EncoderConfig(name, width=0.5, pooling=pooling, readout=("last", "middle", "mel"))
     model = folded(untrained(FrontendConfig(), config, seed=0))

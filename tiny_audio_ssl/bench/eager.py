@@ -30,7 +30,7 @@ def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Mo
     """
     names = EncoderConfig.__dataclass_fields__.keys() & content["encoder"].keys()
     encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
-    model = untrained(FrontendConfig(**content["frontend"]), encoder, seed=0).eval()
+    model = untrained(FrontendConfig(**content["frontend"]), encoder, seed=0).eval().constant()
     if stream := entry.get("stream"):
         sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
         return StreamEncoder(model, StreamShape(**sizes)).eval()

@@ -16,7 +16,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.models.encoders import Encoder, Residual, WaveformEncoder, is_conv
+from tiny_audio_ssl.models.bodies import Residual, is_conv
+from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
 
 # A channel is divided by its largest value to this power. With 1 all channels would have the same
 # range, and every sound that exceeds the calibration's in one of them would be clipped.

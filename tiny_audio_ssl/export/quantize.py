@@ -1,10 +1,10 @@
 """Static int8: PT2E with the XNNPACK quantizer for .pte, ONNX Runtime's QDQ for .onnx.
 
-Weights have a scale per channel, activations a scale per tensor, from real windows. Three parts
+Weights have a scale per channel, activations a scale per tensor, from real windows. Four parts
 stay float32. The front-end: a power spectrum spans eight decades and int8 two, so its embedding
 would be destroyed. The encoder's first blocks (`Body.float_blocks`): they have few of the weights
-and the largest maps, and their rounding errors pass through all that follows. And heads, which are
-small.
+and the largest maps, and their rounding errors pass through all that follows. And attention and
+heads, which are small.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.export.lowering import program
-from tiny_audio_ssl.models.encoders import Encoder, is_conv
+from tiny_audio_ssl.models.bodies import convolution_count
+from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.utils.extras import require
 
 MOST_AT_ONCE = 4096  # windows
 GAINS = (1.0, 0.1, 0.01, 3.0)  # a phone is held nearer to a sound, or farther away
+FEWEST_SHARED = 1024  # values; scales and zero points are fewer
 SMALLEST_SCALE = 2**-12  # XNNPACK's requantization loses precision below
 
 
@@ -54,10 +56,11 @@ def quantized_graph(
     example = calibration if example is None else example
     two = example[:1].expand(2, *example.shape[1:]).contiguous()  # 1 would be the only size
     graph = program(network, two, dims=any_batch | dict(dims or {})).module()
+    _weights_apart(graph)
     observed = prepare_pt2e(graph, _xnnpack_quantizer(encoder_in(network).float_blocks))
     with torch.no_grad():
         observed(calibration)
-    return _without_unused(convert_pt2e(observed))
+    return _without_unused(_weights_once(convert_pt2e(observed)))
 
 
 def encoder_in(network: nn.Module) -> Encoder:
@@ -96,11 +99,36 @@ def _xnnpack_quantizer(float_blocks: int) -> Any:
 
 
 def _stays_float(node: torch.fx.Node, blocks: int) -> bool:
-    """Return whether a node belongs to the front-end, the first blocks, the readout or a head."""
+    """Return whether a node belongs to a part that stays float32, or to the readout."""
     first = "|".join(map(str, range(blocks)))
-    pattern = rf"(^|\.)(frontend|readout|heads|body\.({first}))(\.|$)"
+    pattern = rf"(^|\.)(frontend|attention|readout|heads|body\.({first}))(\.|$)"
     stack = node.meta.get("nn_module_stack") or {}
     return any(re.search(pattern, path) for path, _ in stack.values())
+
+
+def _weights_apart(graph: Any) -> None:
+    """Give each convolution a node of its own for its weights: the quantizer leaves layers in
+    float32 that share one."""
+    for node in graph.graph.find_nodes(op="get_attr"):
+        users = [user for user in node.users if user.target is torch.ops.aten.conv2d.default]
+        for user in users[1:]:
+            with graph.graph.inserting_before(user):
+                own = graph.graph.get_attr(node.target)
+            own.meta = dict(node.meta)
+            user.replace_input_with(node, own)
+    graph.recompile()
+
+
+def _weights_once(graph: Any) -> Any:
+    """Let layers that share weights share the int8 ones, of which each was given a copy."""
+    first: dict[tuple[Any, ...], str] = {}
+    for node in graph.graph.find_nodes(op="get_attr"):
+        owner, _, leaf = node.target.rpartition(".")
+        values = getattr(graph.get_submodule(owner), leaf)
+        if values.numel() >= FEWEST_SHARED:
+            key = (values.shape, values.dtype, values.detach().numpy().tobytes())
+            node.target = first.setdefault(key, node.target)
+    return graph
 
 
 def _without_unused(graph: Any) -> nn.Module:
@@ -182,19 +210,16 @@ def _calibration_reader(names: Sequence[str], calibration: tuple[Tensor, ...]) -
     return CalibrationWindows()
 
 
-def _quantized_convolutions(network: nn.Module) -> int:
-    """Return how many convolutions are quantized: the last ones of the encoder in `network`."""
-    encoder = encoder_in(network)
-    return sum(is_conv(m) for m in encoder.body[encoder.float_blocks :].modules())
-
-
 def _float_nodes(graph: Any, network: nn.Module, float_linear: bool) -> list[str]:
     """Return the names of the nodes that stay float32.
 
     In the graph's order: those before the first quantized convolution, the pooling after the last
-    one, and all after the embedding, which are heads. The encoders are chains.
+    one, and all after the embedding, which are heads. The encoders are chains. Attention consists
+    of products behind the convolutions, so with it a linear layer there stays float32 too.
     """
-    count = _quantized_convolutions(network)
+    encoder = encoder_in(network)
+    count = convolution_count(encoder.body[encoder.float_blocks :])
+    float_linear = float_linear or encoder.attention is not None
     kinds = {"MaxPool", "AveragePool"} | ({"Gemm", "MatMul"} if float_linear else set())
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
     behind = graph.node[convolutions[-1] :]

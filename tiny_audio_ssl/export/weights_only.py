@@ -13,7 +13,7 @@ import numpy as np
 
 from tiny_audio_ssl.utils.extras import require
 
-ENCODER_WEIGHT = re.compile(r"(^|\.)encoder\.(body|project)\..*weight")
+ENCODER_WEIGHT = re.compile(r"(^|\.)encoder\.(attention|body|project)\..*weight")
 LARGEST = 127
 
 

@@ -113,7 +113,7 @@ def _learner(
     exchanged = ExchangedTensors.of(model, pretext, config.train_only)
     model_vectors.load_vector(exchanged.weights, weights)
     model_vectors.load_vector(exchanged.fixed, fixed)
-    model_vectors.freeze_others(model.encoder, pretext, exchanged)
+    model_vectors.freeze_others(model, pretext, exchanged)
     learner = Learner(settings, model, pretext, fabric)
     if config.norm == "frozen":
         model_vectors.freeze_statistics(model.encoder, pretext)

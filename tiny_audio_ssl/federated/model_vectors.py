@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import WaveformEncoder
-from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Pretext
+from tiny_audio_ssl.pretext.building import build_task
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.utils.random_state import seeded
 
@@ -29,7 +29,7 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 @dataclass(frozen=True)
 class ExchangedTensors:
     """The tensors of a model and its task, in two parts: `weights` are trained and travel both
-    ways; `fixed` (front-end, other parameters, statistics) only travels to the clients.
+    ways; `fixed` (statistics, other parameters) only travels to the clients.
 
     The tensors are the model's own: loading a vector into them changes the model.
     """
@@ -44,9 +44,9 @@ class ExchangedTensors:
 
         Raises `UserError` for a prefix that no parameter has.
         """
-        parts = {"encoder": model.encoder, "pretext": pretext}
+        parts = {"frontend": model.frontend, "encoder": model.encoder, "pretext": pretext}
         parameters = _named(parts, lambda m: m.named_parameters())
-        buffers = _named({"frontend": model.frontend, **parts}, _state)
+        buffers = _named(parts, _state)
         chosen = _chosen(list(parameters), train_only)
         return cls(
             {name: parameters[name] for name in chosen},
@@ -101,15 +101,15 @@ def load_vector(tensors: dict[str, Tensor], vector: Vector) -> None:
 def build_pretext(config: PretrainConfig, model: WaveformEncoder) -> Pretext:
     """Return the task with its heads for a model; the seed decides their weights."""
     with seeded(config.training.seed):
-        return pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
+        return build_task(config.task, config.pretext, model.encoder, config.frontend)
 
 
-def freeze_others(model: nn.Module, pretext: Pretext, exchanged: ExchangedTensors) -> None:
+def freeze_others(model: WaveformEncoder, pretext: Pretext, exchanged: ExchangedTensors) -> None:
     """Exclude the parameters that are not exchanged from training."""
-    for part, module in (("encoder", model), ("pretext", pretext)):
-        for name, parameter in module.named_parameters():
-            if f"{part}.{name}" not in exchanged.weights:
-                parameter.requires_grad_(False)
+    heads = pretext.named_parameters(prefix="pretext")
+    for name, parameter in (*model.named_parameters(), *heads):
+        if name not in exchanged.weights:
+            parameter.requires_grad_(False)
 
 
 def has_batch_norm(*modules: nn.Module) -> bool:

@@ -3,7 +3,10 @@
 - `frontend_config`, `encoder_config`: the settings of both, without PyTorch
 - `frontend`: the log-mel spectrogram as an exportable module
 - `mel_spectrum`: its Fourier transform and filters as matrix products
-- `encoders`: the encoders by name
+- `sinc`: a log-mel whose filters are learned
+- `bodies`: the convolutions of each encoder, by name
+- `encoders`: a body with pooling and readout, alone and behind the front-end
+- `pooling`: attention over time
 - `readout`: the parts of an encoder that make up the embedding
 - `names`: names of models, in place of a run's folder
 - `hub`: models on a model hub

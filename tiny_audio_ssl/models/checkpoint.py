@@ -35,7 +35,6 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import names
 from tiny_audio_ssl.models.encoder_config import EncoderConfig, checked
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
-from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.utils.files import atomic_folder, explained, sha256
 from tiny_audio_ssl.utils.random_state import seeded
@@ -69,7 +68,8 @@ class Checkpoint:
 
 def build_model(frontend: FrontendConfig, encoder: EncoderConfig) -> WaveformEncoder:
     """Build a model with random weights."""
-    return WaveformEncoder(LogMel(frontend), Encoder(encoder, frontend.bands))
+    made = Encoder(encoder, frontend.bands)
+    return WaveformEncoder(made.frontend(frontend), made)
 
 
 def untrained(frontend: FrontendConfig, encoder: EncoderConfig, seed: int) -> WaveformEncoder:

@@ -10,11 +10,12 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.ranges import COUNT, Range, check_numbers
 
 Norm = Literal["batch", "group"]
-Pooling = Literal["mean_max", "max"]
+Pooling = Literal["mean_max", "max", "attention"]
 ReadoutPart = Literal["last", "middle", "mel"]
 PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
 
-ENCODER_NAMES = ("mobile", "separable", "dense")  # the keys of `encoders.ENCODERS`
+# The keys of `bodies.ENCODERS`.
+ENCODER_NAMES = ("mobile", "separable", "dense", "shared", "sinc-mobile")
 
 
 def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
@@ -32,12 +33,15 @@ class EncoderConfig:
 
     name: str = "mobile"
     """`mobile`: depthwise-separable, 3 M multiply-adds; `separable`: the paper's, 8 M; `dense`:
-    4 M in large products, which take less time."""
+    4 M in large products, which take less time; `shared`: `mobile` with one block applied four
+    times, 5 M; `sinc-mobile`: `mobile` behind learned band-pass filters, for tasks that take
+    waveforms."""
     width: float = 1.0
     """Factor on the channels of every layer, rounded to a multiple of 8."""
     pooling: Pooling = "mean_max"
     """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
-    `max`: the paper's global maximum."""
+    `max`: the paper's global maximum; `attention`: mean and deviation with learned weights over
+    time, which needs a task whose slices are at least twice as long as a column of the last map."""
     projection_dim: int | None = None
     """Size of a linear layer behind the pooling. Default: 128 for `max`, as in the paper; no such
     layer for `mean_max`, whose embedding is the pooled map itself."""

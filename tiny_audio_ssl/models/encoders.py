@@ -1,39 +1,19 @@
-"""ENCODERS: small convolutional encoders, log-mel [B, 1, bands, frames] -> embedding [B, D].
-
-To add one, write its body below, and name it in ENCODERS and in `encoder_config.ENCODER_NAMES`: the
-contract tests then run over it.
-"""
+"""Small convolutional encoders, log-mel [B, 1, bands, frames] -> embedding [B, D]."""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
+from tiny_audio_ssl.models.bodies import ENCODERS, BuildBody, halved, is_conv
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.pooling import AttentivePooling
 from tiny_audio_ssl.models.readout import MEL_STATISTICS, Readout
 from tiny_audio_ssl.utils.threads import compute_in_forked_processes
 
 compute_in_forked_processes()
-
-
-@dataclass(frozen=True)
-class Body:
-    """The convolutions of an encoder, and what pooling and readout have to know of them."""
-
-    blocks: nn.Sequential  # [B, 1, bands, frames] -> [B, channels, rows, columns]
-    channels: int
-    halvings: int = 5  # how often bands and frames are halved, rounding up
-    middle: int = 1  # index of the block whose maps are the readout's "middle"
-    middle_halvings: int = 2  # of these maps
-    float_blocks: int = 3  # at the start, which int8 leaves in float32
-    channels_last: bool = False  # how training lays out its maps; changes the last bits of a run
 
 
 class Encoder(nn.Module):
@@ -54,12 +34,15 @@ class Encoder(nn.Module):
         made = (body or ENCODERS[config.name])(config)
         self.body, self.channels, self.halvings = made.blocks, made.channels, made.halvings
         self.middle, self.float_blocks = made.middle, made.float_blocks
-        self.channels_last = made.channels_last
+        self.frontend, self.channels_last = made.frontend, made.channels_last
         self.bands = bands
         self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
         self.feature_dim = config.projection_dim or (128 if config.pooling == "max" else pooled)
-        plain = config.pooling == "mean_max" and config.projection_dim is None
+        self.attention: AttentivePooling | None = None
+        if config.pooling == "attention":
+            self.attention = AttentivePooling(self.channels * self.rows)
+        plain = config.pooling != "max" and config.projection_dim is None
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
         self.readout = Readout(config.readout)
         middle_block = self.body[made.middle]
@@ -84,8 +67,11 @@ class Encoder(nn.Module):
         return embedding
 
     def pooled(self, maps: Tensor) -> Tensor:
+        """Last maps [B, C, rows, T'] -> embedding of all their columns [B, feature_dim]."""
         if self.config.pooling == "max":
             pooled = maps.amax(dim=(2, 3))
+        elif self.attention is not None:
+            pooled = self.attention(maps.float()).to(maps.dtype)  # float32 where the maps are half
         else:
             pooled = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1).flatten(1)
         embedding: Tensor = self.project(pooled)
@@ -126,12 +112,8 @@ class Encoder(nn.Module):
         """
         _, maps = self.maps(logmel)
         columns = maps.permute(0, 3, 1, 2)  # [B, T', C, rows]
-        if self.config.pooling == "max":
-            pooled = columns.amax(dim=3)
-        else:
-            pooled = torch.cat([columns, columns], dim=2).flatten(2)
-        embeddings: Tensor = self.project(pooled)
-        return embeddings
+        embeddings = self.pooled(columns.flatten(0, 1).unsqueeze(3))
+        return embeddings.reshape(*columns.shape[:2], -1)
 
 
 class WaveformEncoder(nn.Module):
@@ -144,6 +126,10 @@ class WaveformEncoder(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         return self.encoder.embed(self.frontend(waveform))
+
+    def constant(self) -> WaveformEncoder:
+        """Return the same model with constant filters in the front-end, as exports have it."""
+        return WaveformEncoder(self.frontend.constant(), self.encoder).train(self.training)
 
 
 class LogMelEncoder(nn.Module):
@@ -161,104 +147,6 @@ def _joined(maps: Tensor, slices: int) -> Tensor:
     """Join the maps of slices [B * slices, C, R, T] in time, to [B, C, R, slices * T]."""
     apart = maps.reshape(-1, slices, *maps.shape[1:])
     return apart.permute(0, 2, 3, 1, 4).flatten(3)
-
-
-def halved(size: int, times: int) -> int:
-    """Return the rows or columns that remain of so many bands or frames, at least one."""
-    for _ in range(times):
-        size = -(-size // 2)
-    return size
-
-
-def channels(config: EncoderConfig, *wanted: int) -> list[int]:
-    """Return the sizes of layers at the width of `config`, in multiples of 8."""
-    return [max(8, round(c * config.width / 8) * 8) for c in wanted]
-
-
-def is_conv(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    return isinstance(module, nn.Conv2d)
-
-
-def norm_layer(norm: Norm, size: int) -> nn.Module:
-    return nn.BatchNorm2d(size) if norm == "batch" else nn.GroupNorm(math.gcd(8, size), size)
-
-
-def convolution(
-    norm: Norm, i: int, o: int, kernel: tuple[int, int], stride: int = 1
-) -> nn.Sequential:
-    """Convolution, normalization and ReLU; only the stride changes the size."""
-    padding = (kernel[0] // 2, kernel[1] // 2)
-    layer = nn.Conv2d(i, o, kernel, stride, padding, bias=False)
-    return nn.Sequential(layer, norm_layer(norm, o), nn.ReLU())
-
-
-def separable(config: EncoderConfig) -> Body:
-    """The encoder of arXiv 1905.11796, section 4.1: 3x1 then 1x3 convolutions, each pair pooled."""
-    blocks, i = [], 1
-    for o in channels(config, 8, 16, 32, 64, 128):
-        blocks.append(
-            nn.Sequential(
-                convolution(config.norm, i, o, (3, 1)),
-                convolution(config.norm, o, o, (1, 3)),
-                # Rounding up keeps short inputs alive; for even sizes it changes nothing.
-                nn.MaxPool2d(2, ceil_mode=True),
-            )
-        )
-        i = o
-    return Body(nn.Sequential(*blocks), i)
-
-
-def mobile(config: EncoderConfig) -> Body:
-    """Depthwise-separable blocks (arXiv 1704.04861), strided: every operator trains on a phone.
-
-    Few blocks with large kernels, and no ReLU between depthwise and pointwise convolution: more
-    blocks with small kernels and ReLUs gave worse probes (before long inputs were sliced).
-    """
-    stem, *sizes = channels(config, 24, 48, 96, 128, 128, 128)
-    blocks: list[nn.Module] = [convolution(config.norm, 1, stem, (5, 5), stride=2)]
-    i = stem
-    for o, kernel, stride in zip(sizes, (5, 5, 5, 5, 3), (2, 2, 2, 1, 2), strict=True):
-        block = depthwise_separable(config.norm, i, o, kernel, stride)
-        blocks.append(Residual(block) if stride == 1 else block)
-        i = o
-    return Body(nn.Sequential(*blocks), i)
-
-
-def dense(config: EncoderConfig) -> Body:
-    """A stem that reduces 4 x 4 at once, and dense 3x3 layers on the coarse grid.
-
-    Large products of few operators: more multiply-adds than `mobile`, and less time, since cores
-    and their matrix kernels are kept busy. Four halvings leave four rows of frequency.
-    """
-    a, b, c = channels(config, 24, 48, 64)
-    blocks = (
-        convolution(config.norm, 1, a, (7, 7), stride=4),
-        convolution(config.norm, a, b, (3, 3), stride=2),
-        Residual(convolution(config.norm, b, b, (3, 3))),
-        convolution(config.norm, b, c, (3, 3), stride=2),
-    )
-    return Body(nn.Sequential(*blocks), c, halvings=4, middle=0, float_blocks=1, channels_last=True)
-
-
-def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) -> nn.Sequential:
-    depthwise = nn.Conv2d(i, i, kernel, stride, kernel // 2, groups=i, bias=False)
-    return nn.Sequential(depthwise, norm_layer(norm, i), convolution(norm, i, o, (1, 1)))
-
-
-class Residual(nn.Module):
-    """A block whose output is added to its input."""
-
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        self.block = block
-
-    def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = self.block(x)
-        return x + added
-
-
-BuildBody = Callable[[EncoderConfig], Body]
-ENCODERS: dict[str, BuildBody] = {"mobile": mobile, "separable": separable, "dense": dense}
 
 
 def parameter_count(module: nn.Module) -> int:

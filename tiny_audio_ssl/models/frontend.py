@@ -8,6 +8,7 @@ can't differ.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class LogMel(nn.Module):
     Output: [B, 1, bands, frames], about zero mean and unit variance a band after `fit`.
     """
 
+    is_learned: ClassVar[bool] = False  # whether there are filters to train with the encoder
     mean: Tensor
     inverse_std: Tensor
 
@@ -42,9 +44,23 @@ class LogMel(nn.Module):
         self.register_buffer("inverse_std", torch.ones(config.bands, 1, 1))
 
     def forward(self, waveform: Tensor) -> Tensor:
-        log_mel = torch.log(self.spectrum(waveform) + LOG_OFFSET)  # [bands, B, frames]
+        log_mel = torch.log(self.bands(waveform) + LOG_OFFSET)  # [bands, B, frames]
         normalized = (log_mel - self.mean) * self.inverse_std
         return normalized.transpose(0, 1).unsqueeze(1)
+
+    def bands(self, waveform: Tensor) -> Tensor:
+        """Waveform [B, N] -> power in each band [bands, B, frames]."""
+        power: Tensor = self.spectrum(waveform)
+        return power
+
+    def constant(self) -> LogMel:
+        """Return a front-end that gives the same, and whose filters are constants."""
+        return self
+
+    def load_statistics(self, other: LogMel) -> None:
+        """Normalize as `other` does."""
+        self.mean.copy_(other.mean)
+        self.inverse_std.copy_(other.inverse_std)
 
     def normalize(self, log_mel: Tensor) -> Tensor:
         """Normalize the bands of [B, 1, bands, frames] that another `LogMel`, not fitted, gave."""

@@ -21,8 +21,12 @@ SAMPLES_AT_ONCE = 1 << 18  # of a batch in memory: what fits a CPU's cache is tw
 BANDS_AT_ONCE = 16  # neighbors see few bins; fewer at once: smaller weights, more operators
 
 
-def mel_spectrum(config: FrontendConfig) -> nn.Module:
+def mel_spectrum(config: FrontendConfig, filters: Tensor | None = None) -> nn.Module:
     """Return the faster form that suits these settings.
+
+    Args:
+        filters: the weights of each band [bands, fft_size / 2 + 1]; triangles on the mel scale if
+            left out. A call may give others as its second argument, to learn them.
 
     Factored if the hop is a multiple of 8 samples and at least an eighth of the window (10 ms at
     16 kHz: 10 x 16 samples), else dense.
@@ -30,8 +34,8 @@ def mel_spectrum(config: FrontendConfig) -> nn.Module:
     strands = math.gcd(config.hop, MOST_STRANDS)
     fits = strands >= FEWEST_STRANDS and 2 * strands <= config.fft_size
     if fits and config.window <= MOST_HOPS * config.hop:
-        return FactoredMel(config, strands)
-    return DenseMel(config)
+        return FactoredMel(config, strands, filters)
+    return DenseMel(config, filters)
 
 
 class DenseMel(nn.Module):
@@ -40,7 +44,7 @@ class DenseMel(nn.Module):
     dft: Tensor
     filters: Tensor
 
-    def __init__(self, config: FrontendConfig) -> None:
+    def __init__(self, config: FrontendConfig, filters: Tensor | None = None) -> None:
         super().__init__()
         self.hop = config.hop
         n, k = torch.arange(config.window), torch.arange(config.fft_size // 2 + 1)
@@ -49,14 +53,15 @@ class DenseMel(nn.Module):
         # sliced or transposed in the graph is not delegated.
         weights = torch.cat([rows.real, rows.imag]).float()[:, None, None, :].contiguous()
         self.register_buffer("dft", weights, persistent=False)
-        filters = mel_filters(config).float()[:, :, None, None]
-        self.register_buffer("filters", filters, persistent=False)
+        filters = mel_filters(config) if filters is None else filters
+        self.register_buffer("filters", filters.float()[:, :, None, None], persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, filters: Tensor | None = None) -> Tensor:
+        weights = self.filters if filters is None else filters[:, :, None, None]
         spectrum = F.conv2d(waveform[:, None, None, :], self.dft, stride=(1, self.hop))
         real, imaginary = spectrum.chunk(2, dim=1)
         power = real * real + imaginary * imaginary
-        return F.conv2d(power, self.filters).flatten(2).transpose(0, 1)
+        return F.conv2d(power, weights).flatten(2).transpose(0, 1)
 
 
 class FactoredMel(nn.Module):
@@ -84,36 +89,41 @@ class FactoredMel(nn.Module):
     window: Tensor
     second: Tensor
 
-    def __init__(self, config: FrontendConfig, strands: int) -> None:
+    def __init__(self, config: FrontendConfig, strands: int, filters: Tensor | None = None) -> None:
         super().__init__()
+        filters = mel_filters(config) if filters is None else filters
         self.config, self.strands = config, strands
         self.points = config.fft_size // strands
         self.length = -(-config.window // strands)  # samples of a strand in a frame
         for name, values in (self._inner_tables() | {"second": self._second()}).items():
             self.register_buffer(name, values.float().contiguous(), persistent=False)
         self.rows: list[tuple[int, int]] = []  # of the spectrum, that `mel0`, `mel1` ... take
-        for index, weights in enumerate(torch.split(self._mel(), BANDS_AT_ONCE)):
+        for index, weights in enumerate(torch.split(self._sorted(filters), BANDS_AT_ONCE)):
             seen = weights.sum(dim=0).nonzero().flatten().tolist() or [0]
             self.rows.append((seen[0], seen[-1] + 1))
             product = weights[None, :, seen[0] : seen[-1] + 1].float().contiguous()
             self.register_buffer(f"mel{index}", product, persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, filters: Tensor | None = None) -> Tensor:
+        learned = None if filters is None else self._sorted(filters)[None]
         if torch.compiler.is_exporting() or not waveform.is_cpu:
-            return self._transformed(waveform)
+            return self._transformed(waveform, learned)
         clips = max(1, SAMPLES_AT_ONCE // waveform.shape[1])
-        return torch.cat([self._transformed(part) for part in torch.split(waveform, clips)], dim=1)
+        parts = torch.split(waveform, clips)
+        return torch.cat([self._transformed(part, learned) for part in parts], dim=1)
 
-    def _transformed(self, waveform: Tensor) -> Tensor:
+    def _transformed(self, waveform: Tensor, learned: Tensor | None) -> Tensor:
         frames = self.config.frames(waveform.shape[1])
-        return self._of_frames(self._framed(waveform, frames), frames)
+        return self._of_frames(self._framed(waveform, frames), frames, learned)
 
-    def _of_frames(self, framed: Tensor, frames: int) -> Tensor:
+    def _of_frames(self, framed: Tensor, frames: int, learned: Tensor | None = None) -> Tensor:
         """[strands, length, B * frames] -> [bands, B, frames]"""
         inner = torch.bmm(self._first(), framed)
         spectrum = torch.bmm(self.second, inner.reshape(1, 2 * self.strands, -1))
         real, imaginary = (spectrum * spectrum).chunk(2, dim=1)
         power = (real + imaginary).reshape(1, -1, inner.shape[2])
+        if learned is not None:
+            return torch.bmm(learned, power).reshape(len(learned[0]), -1, frames)
         mel = [
             torch.bmm(getattr(self, f"mel{index}"), power[:, begin:end])
             for index, (begin, end) in enumerate(self.rows)
@@ -171,15 +181,16 @@ class FactoredMel(nn.Module):
         g = torch.arange(self.strands // 2)
         return torch.stack([g, self.strands - 1 - g], dim=1)
 
-    def _mel(self) -> Tensor:
-        """[bands, (group, 2, a)]: the filters' weights, each bin's in one place."""
+    def _sorted(self, filters: Tensor) -> Tensor:
+        """[bands, bins] -> [bands, (group, 2, a)]: the weights, each bin's in one place."""
         a = torch.arange(self.points // 2 + 1)
         bins = self.points * self._order()[:, :, None] + a  # [group, 2, a]
         mirrored = torch.tensor([False, True])[:, None]
         bins = torch.where(mirrored, self.config.fft_size - bins, bins)
         # A mirrored a = 0 is the next group's first bin, and a = P / 2 is in the group already.
         again = mirrored & ((a == 0) | (a == self.points // 2))
-        return (mel_filters(self.config)[:, bins] * ~again).flatten(1)
+        once = (~again).to(filters.device)
+        return (filters[:, bins.to(filters.device)] * once).flatten(1)
 
 
 def _of_length(waveform: Tensor, samples: int, most_missing: int) -> Tensor:

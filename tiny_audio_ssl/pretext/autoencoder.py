@@ -1,4 +1,4 @@
-"""Autoencoder: reconstruct a slice of the log-mel from its own embedding."""
+"""Autoencoders: reconstruct a slice of the log-mel from its own embedding, or a noisy one's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from torch.nn import functional as F
 
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext import sampling
+from tiny_audio_ssl.pretext import augment, sampling
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
-from tiny_audio_ssl.pretext.configs.autoencoder import AutoencoderConfig
+from tiny_audio_ssl.pretext.configs.autoencoder import (
+    AutoencoderConfig,
+    DenoisingAutoencoderConfig,
+)
 from tiny_audio_ssl.pretext.decoder import Decoder
 
 
@@ -37,7 +40,28 @@ class Autoencoder(Pretext):
         return {"slice": sampling.cut(clips, start, frames)}
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        embedding = encoder(inputs["slice"])
+        embedding = encoder(inputs.get("noisy", inputs["slice"]))
         reconstruction = self.decoder(embedding)
         loss = F.mse_loss(reconstruction, inputs["slice"].to(reconstruction.dtype))
         return {"loss": loss, "embedding": embedding}
+
+
+class DenoisingAutoencoder(Autoencoder):
+    """Encode a noisy slice and decode the clean one.
+
+    The noise is another clip of the batch in the background, and Gaussian noise on the log-mel,
+    both at a level that is drawn for each slice.
+    """
+
+    paper = (
+        "Vincent, Larochelle, Bengio, Manzagol, ICML 2008, https://doi.org/10.1145/1390156.1390294"
+    )
+
+    Config = DenoisingAutoencoderConfig
+
+    def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
+        clean = super().draw(clips, rng)["slice"]
+        mixed = augment.mixup(clean, rng, largest=self.config.mixup)
+        level = augment.uniform(0, self.config.noise, len(clean), rng).reshape(-1, 1, 1, 1)
+        noise = level * torch.randn(clean.shape, generator=rng)
+        return {"slice": clean, "noisy": mixed + noise.to(clean.device)}

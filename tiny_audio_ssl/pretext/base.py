@@ -88,7 +88,9 @@ class Pretext(nn.Module):
         """Turn a batch into the inputs of `forward`.
 
         Waveforms [B, samples] go through front-end and `draw`, in the order that `takes` asks for,
-        with the columns beside them; rows that the task prepared go through `draw_rows`.
+        with the columns beside them; rows that the task prepared go through `draw_rows`. For a
+        front-end that is learned, "wav" stays: the step turns it into "logmel", so that the
+        gradient reaches the filters.
         """
         draw: Callable[..., Inputs] = self.draw
         columns: Inputs = {}
@@ -100,6 +102,8 @@ class Pretext(nn.Module):
         if self.takes == "logmel":
             return draw(frontend(clips), rng, **columns)
         inputs = draw(clips, rng, **columns)
+        if frontend.is_learned:
+            return inputs
         return {**inputs, "logmel": frontend(inputs.pop("wav"))}
 
     def prepare(

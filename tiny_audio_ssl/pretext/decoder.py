@@ -7,7 +7,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.models.encoders import Encoder, convolution, halved
+from tiny_audio_ssl.models.bodies import convolution, halved
+from tiny_audio_ssl.models.encoders import Encoder
 
 
 class Decoder(nn.Module):

@@ -49,6 +49,11 @@ TASKS = {
         "configs.autoencoder:AutoencoderConfig",
         "a slice from its own embedding, the paper's baseline",
     ),
+    "denoising-autoencoder": TaskEntry(
+        "autoencoder:DenoisingAutoencoder",
+        "configs.autoencoder:DenoisingAutoencoderConfig",
+        "a clean slice from the embedding of a noisy one",
+    ),
     "triplet": TaskEntry(
         "triplet:Triplet",
         "configs.triplet:TripletConfig",
@@ -109,6 +114,11 @@ TASKS = {
         "wav2vec:Wav2vec",
         "configs.wav2vec:Wav2vecConfig",
         "which steps come later in a clip, each on its own",
+    ),
+    "dapc": TaskEntry(
+        "dapc:Dapc",
+        "configs.dapc:DapcConfig",
+        "codes whose past tells their future, and masked parts from the rest",
     ),
     "mockingjay": TaskEntry(
         "masked:Mockingjay",

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tiny_audio_ssl.models.bodies import ENCODERS, BuildBody, halved
 from tiny_audio_ssl.models.encoder_config import PARTS, EncoderConfig
-from tiny_audio_ssl.models.encoders import ENCODERS, BuildBody, Encoder, halved
+from tiny_audio_ssl.models.encoders import Encoder
 
 BANDS = 64
 SMALL = 0.25  # width, unless it is the subject of the check
@@ -40,7 +41,7 @@ def check_encoder(encoder: str | BuildBody) -> None:
     Raises:
         AssertionError: what the contract asks for, and what the encoder does instead.
 
-    Example:
+    Examples:
         >>> from tiny_audio_ssl.testing import check_encoder
         >>> check_encoder("mobile")
     """

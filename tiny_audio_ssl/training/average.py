@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from typing import cast
 
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -21,15 +21,14 @@ class WeightAverage:
 
     def __init__(self, model: WaveformEncoder, decay: float, step: int) -> None:
         self.is_kept = decay > 0
-        self._weights = model.encoder
-        self.model = model
+        self._weights = self.model = model
         if self.is_kept:
             moving = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-            self._average = AveragedModel(model.encoder, multi_avg_fn=moving, use_buffers=True)
+            self._average = AveragedModel(model, multi_avg_fn=moving, use_buffers=True)
             self._average.n_averaged.fill_(step)
-            encoder = self._average.module
-            self.model = copy.copy(model)  # the front-end is one
-            self.model._modules = {**model._modules, "encoder": encoder}
+            self.model = cast(WaveformEncoder, self._average.module)
+            if not model.frontend.is_learned:
+                self.model.frontend = model.frontend
 
     def update(self) -> None:
         """Take in the weights after a step."""

@@ -13,6 +13,7 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training import optimizer
 from tiny_audio_ssl.training.config import PretrainConfig
@@ -24,14 +25,22 @@ VALIDATION = 2**32 - 1  # in place of the step, in the seeds of validation
 
 
 class Step(nn.Module):
-    """Encoder and task as one module, to be compiled, cast and distributed."""
+    """Encoder and task as one module, to be compiled, cast and distributed.
 
-    def __init__(self, encoder: Encoder, pretext: Pretext) -> None:
+    A front-end that is learned is part of it, and turns "wav" into "logmel", always in float32.
+    """
+
+    def __init__(self, encoder: Encoder, pretext: Pretext, frontend: LogMel | None = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.pretext = pretext
+        self.frontend = frontend
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        if self.frontend is not None:
+            wav = inputs.pop("wav")
+            with torch.autocast(wav.device.type, enabled=False):
+                inputs["logmel"] = self.frontend(wav)
         out: dict[str, Tensor] = self.pretext(self.encoder, **inputs)
         return out
 
@@ -67,7 +76,8 @@ class Learner:
         if model.encoder.channels_last:
             # PyTorch's stubs do not know this argument.
             model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        module: nn.Module = Step(model.encoder, pretext).train()
+        learned = model.frontend if model.frontend.is_learned else None
+        module: nn.Module = Step(model.encoder, pretext, learned).train()
         if self.options.compile:
             module.compile()
         adamw = optimizer.build(module, self.options)

@@ -32,7 +32,7 @@ from tiny_audio_ssl.data.stored_rows import StoredRows
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
-from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.pretext.building import build_task
 from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.clip_counts import FEWEST_HELD_OUT, micro_batches
 from tiny_audio_ssl.training.config import PretrainConfig
@@ -143,7 +143,7 @@ class Trainer:
         model = start.model if start else checkpoint.build_model(config.frontend, config.encoder)
         if weights:
             model.load_state_dict(weights.state_dict())
-        pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
+        pretext = build_task(config.task, config.pretext, model.encoder, config.frontend)
         self.model: WaveformEncoder = model
         self.pretext = pretext
         rows = self._prepared(train)
@@ -164,6 +164,8 @@ class Trainer:
         self.average = WeightAverage(model, self.options.average, self.step)
         if start and self.average.is_kept:  # the checkpoint's encoder is the average
             self._load(model.encoder, training, "encoder.", start.folder)
+            if model.frontend.is_learned:
+                self._load(model.frontend, training, "frontend.", start.folder)
         try:
             self.learner.load_optimizer(checkpoint.within(training, "optimizer."))
         except (KeyError, ValueError) as error:
@@ -294,8 +296,9 @@ class Trainer:
             state = self.learner.optimizer_state()
             training |= {f"optimizer.{k}": v for k, v in state.items()}
             if self.average.is_kept:
-                weights = self.model.encoder.state_dict()
-                training |= {f"encoder.{k}": v for k, v in weights.items()}
+                training |= self.model.encoder.state_dict(prefix="encoder.")
+                if self.model.frontend.is_learned:
+                    training |= self.model.frontend.state_dict(prefix="frontend.")
             self.folder.save(
                 self.step,
                 self.best["step"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -15,9 +17,10 @@ from tiny_audio_ssl.export.streaming.stream_encoder import (
     StreamShape,
     stream_shape,
 )
+from tiny_audio_ssl.models.encoder_config import Pooling
 
 
-@pytest.mark.parametrize("pooling", ["mean_max", "max"])
+@pytest.mark.parametrize("pooling", get_args(Pooling))
 @pytest.mark.parametrize("readout", ["last", "middle", "mel", "last middle mel"])
 @pytest.mark.parametrize("packet_ms", [80, 320])
 def test_every_embedding_is_the_offline_models(encoder_name, pooling, readout, packet_ms):

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.models.encoders import Residual, depthwise_separable
+from tiny_audio_ssl.models.bodies import Residual, depthwise_separable
+from tiny_audio_ssl.models.pooling import AttentivePooling
 
 pytest.importorskip("executorch")
 
@@ -75,6 +76,10 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "amax of equals": lambda: Apply(lambda y: F.relu(y).amax((2, 3))),
     "rows as channels": lambda: flat(
         nn.Conv2d(1, 4, 3), nn.Unflatten(1, (1, 4)), nn.Flatten(2, 3), nn.Conv2d(1, 2, 3)
+    ),
+    "attention": lambda: nn.Sequential(nn.Conv2d(1, 4, 1), AttentivePooling(36)),
+    "repeated": lambda: flat(
+        nn.Conv2d(1, 8, 1), Residual(nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1), nn.ReLU()), times=3)
     ),
     "mean": lambda: Apply(lambda y: torch.cat([y.mean(3), y.amax(3)], 1).flatten(1)),
 }  # fmt: skip

@@ -51,7 +51,7 @@ def random_weights(embedder: Embedder, seed: int = 0) -> Embedder:
     """Return an encoder with the same settings and front-end statistics, but random weights."""
     model = embedder.model
     made = untrained(model.frontend.config, model.encoder.config, seed)
-    made.frontend.load_state_dict(model.frontend.state_dict())
+    made.frontend.load_statistics(model.frontend)
     return Embedder(made, name="random weights")
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.pooling import deviation, moments
 
 MEL_AVERAGED = ("mel", "variance", "change", "edge", "final")  # of a packet, a value each band
 _ABSENT = 1e9  # more than any log-mel or feature
@@ -29,6 +30,7 @@ class WindowReadout(nn.Module):
         self.packet_frames = packet_frames
         self.parts = encoder.readout.parts
         self.global_max = encoder.config.pooling == "max"
+        self.attention = encoder.attention
         self.project = encoder.project
         with torch.no_grad():
             logmel = torch.zeros(1, 1, bands, packet_frames)
@@ -56,6 +58,9 @@ class WindowReadout(nn.Module):
         largest: dict[str, Tensor] = {}
         if "last" in self.parts and self.global_max:
             largest["last"] = last.amax(dim=(2, 3))
+        elif "last" in self.parts and self.attention is not None:
+            averaged["last"], averaged["last variance"], scores = self.attention.moments(last)
+            largest["weight"] = _log_sum_exp(scores.unsqueeze(2))
         elif "last" in self.parts:
             averaged["last"] = last.mean(dim=3).flatten(1)
             largest["last"] = last.amax(dim=3).flatten(1)
@@ -89,7 +94,10 @@ class WindowReadout(nn.Module):
         largest = _named(self.largest, known.amax(dim=1))
         found: list[Tensor] = []
         for part in self.parts:
-            if part == "last":
+            if part == "last" and self.attention is not None:
+                weights = _named(self.largest, known)["weight"].flatten(1).softmax(dim=1)
+                found.append(self.project(self._attended(summaries, weights)))
+            elif part == "last":
                 pooled = [group["last"] for group in (mean, largest) if "last" in group]
                 found.append(self.project(_joined(pooled)))
             elif part == "middle":
@@ -105,9 +113,22 @@ class WindowReadout(nn.Module):
                 found += [mean["mel"], variance.sqrt(), largest["mel"], change]
         return _joined(found), heard
 
+    def _attended(self, summaries: Tensor, weights: Tensor) -> Tensor:
+        """Pool the packets' weighted means and variances: softmax in softmax, so that each column
+        has the weight that it has in one over the window."""
+        means, variances = (self._part(summaries, name) for name in ("last", "last variance"))
+        mean, variance = moments(means, weights, variances)
+        return torch.cat([mean, deviation(variance)], dim=1)
+
     def _part(self, summaries: Tensor, name: str) -> Tensor:
         """Return the values [..., n] of this name in summaries [..., size]."""
         return _named(self.averaged, summaries[..., 1:])[name]
+
+
+def _log_sum_exp(scores: Tensor) -> Tensor:
+    """[B, T, 1] -> [B, 1], of operators that XNNPACK takes."""
+    largest = scores.amax(dim=1)
+    return largest + (scores - largest.unsqueeze(1)).exp().sum(dim=1).log()
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

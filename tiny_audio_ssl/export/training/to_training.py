@@ -49,6 +49,7 @@ LOSS, EMBEDDING = "loss", "embedding"
 VERIFIED = frozenset(
     [
         "_log_softmax",
+        "_softmax",
         "_to_copy",
         "abs",
         "add.Tensor",
@@ -75,6 +76,7 @@ VERIFIED = frozenset(
         "mean.dim",
         "minimum",
         "mm",
+        "mul.Scalar",
         "mul.Tensor",
         "native_layer_norm",
         "ne.Scalar",
@@ -92,6 +94,7 @@ VERIFIED = frozenset(
         "slice_copy.Tensor",
         "slice_scatter",
         "split_with_sizes_copy",
+        "sqrt",
         "sub.Tensor",
         "sum.dim_IntList",
         "tanh",
@@ -170,6 +173,12 @@ def export_training(
         raise UserError(
             f"{run}: a model without a pretext task's heads, which a training step needs; train a "
             f"run from it (tiny-audio-ssl pretrain FOLDER --start {run} --out RUN) and export that"
+        )
+    if loaded.model.frontend.is_learned:
+        raise UserError(
+            f"{run}: its encoder, {loaded.model.encoder.config.name}, learns its filters from "
+            "waveforms, and a training step in ExecuTorch begins at the log-mel; train another "
+            "encoder there, such as mobile"
         )
     target = Path(out) if out is not None else home_of(run) / "export-training"
     replaceable(target, "export-training", [loaded.folder])

@@ -1,4 +1,4 @@
-"""The settings of the autoencoder."""
+"""The settings of the autoencoders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.utils.ranges import DURATION_MS, check_numbers
+from tiny_audio_ssl.utils.ranges import DURATION_MS, NOT_NEGATIVE, SHARE, check_numbers
 
 
 @dataclass(frozen=True)
@@ -27,3 +27,17 @@ class AutoencoderConfig(PretextConfig):
 
     def length_option(self) -> str:
         return "--pretext.slice-ms"
+
+
+@dataclass(frozen=True)
+class DenoisingAutoencoderConfig(AutoencoderConfig):
+    """Hyper-parameters of the denoising autoencoder."""
+
+    noise: float = 0.5
+    """Largest standard deviation of the noise on the normalized log-mel, whose own is 1."""
+    mixup: float = 0.5
+    """Largest share of another clip in the energy."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, noise=NOT_NEGATIVE, mixup=SHARE)
