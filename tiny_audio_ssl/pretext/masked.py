@@ -27,8 +27,8 @@ class Mockingjay(Steps):
     the encoder. In the log, `hidden/...` are errors at zeroed places alone, the task's and those of
     two guesses that learn nothing.
 
-    Mockingjay and TERA had smaller errors than the bands' means after 250 training steps, but larger
-    ones than linear interpolation.
+    After 250 training steps, Mockingjay and TERA had smaller errors than the bands' means, but
+    larger ones than linear interpolation.
     """
 
     paper = "Liu, Yang, Chi, Hsu, Lee 2019 (Mockingjay), arXiv 1910.12638"

@@ -22,8 +22,8 @@ class Predictive(Steps):
     distance is so small that the slices of t and t + k share samples, or the overlap could be
     copied. `ahead/...` in the log is the accuracy at each distance.
 
-    CPC and wav2vec found the right step more often than random weights after 400 training steps, but
-    in less than a fifth of the cases, and as often far ahead as near.
+    After 400 training steps, CPC and wav2vec found the right step more often than random weights,
+    but in less than a fifth of the cases, and as often far ahead as near.
     """
 
     hides = "samples"
