@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test lint bench results federate web page-for-tests wheel clean
+.PHONY: quickstart test lint docs bench results federate web page-for-tests wheel clean
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
@@ -33,7 +33,13 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks tests
+	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks docs examples tests
+
+# The documentation site, without a network: a broken link, a page that no shelf lists or a tutorial
+# that fails is an error.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "To read it, with the search: $(BIN)/python -m http.server --directory site"
 
 federate: $(VENV)/.federated
 	rm -rf runs/federated
@@ -70,7 +76,7 @@ wheel: $(VENV)/.run web
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info $(WEB)/node_modules $(WEB)/encoder/dist tiny_audio_ssl/export/page
+	rm -rf $(VENV) build dist site *.egg-info $(WEB)/node_modules $(WEB)/encoder/dist tiny_audio_ssl/export/page
 
 # One pip call each, so that all pins are resolved together.
 $(VENV)/.run: pyproject.toml | $(VENV)
@@ -78,7 +84,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,dev]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,docs,dev]"
 	touch $@ $(VENV)/.run $(VENV)/.federated
 
 $(VENV)/.federated: pyproject.toml | $(VENV)
