@@ -64,7 +64,8 @@ def rows_of(run: Path, wanted: ArtifactBenchmark) -> list[dict[str, Any]]:
     found = checkpoint.load(run)
     result = export(run, format=wanted.format, precision="all")
     artifacts = {a.path.name: a for a in result.artifacts}
-    common = {"task": found.run["task"], "encoder": found.model.encoder.config.name}
+    encoder = found.model.encoder.config
+    common = {"task": found.run["task"], "encoder": encoder.name, "pooling": encoder.pooling}
     timed = bench(result.folder, threads=wanted.threads, runs=wanted.timed_runs)
     drops = probe_drops(run, result, wanted)
     shares = frontend_shares(timed)
