@@ -29,6 +29,7 @@ def chromium(arguments: Sequence[str] = (), downloads: Path | None = None) -> It
     options = webdriver.ChromeOptions()
     options.binary_location = program
     always = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio")
+    # Else a page is still scrolling smoothly to what had the focus when the next click comes.
     for argument in (*always, "--force-prefers-reduced-motion", *arguments):
         options.add_argument(argument)
     if downloads is not None:

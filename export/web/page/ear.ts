@@ -7,7 +7,7 @@ import type { WorkerClient } from "./worker-client.js";
 
 /** Microphone, encoder and taught sounds. It knows no element of the page. */
 export class Ear {
-  readonly history = new History();
+  readonly history: History;
   match: Match | null = null;
   scores: Moment["scores"] = {};
   level = 0;
@@ -27,6 +27,8 @@ export class Ear {
   ) {
     this.taught = new Prototypes(opened.artifact.sha256);
     this.present = new Present(moments(opened));
+    const { frontend, sampleRateHz } = opened.manifest;
+    this.history = new History(frontend.hopMs / 1000, opened.hopSamples / sampleRateHz);
     worker.onHeard = (heard) => this.hear(heard);
     worker.onFailed = (problem) => void this.stop().then(() => this.onStop(problem));
   }

@@ -1,3 +1,5 @@
+import { PIECE_S } from "./protocol.js";
+
 /**
  * The last levels, log-mel columns and embeddings, as they are shown. An embedding is a column of
  * `BINS` numbers, means of neighboring dimensions, each against its own mean and deviation so far,
@@ -5,12 +7,18 @@
  */
 export class History {
   static readonly BINS = 48;
-  readonly levels = new Ring<number>(160);
-  readonly logmel = new Ring<Float32Array>(480);
-  readonly embeddings = new Ring<Float32Array>(48);
+  readonly levels = new Ring<number>(SECONDS / PIECE_S);
+  readonly logmel: Ring<Float32Array>;
+  readonly embeddings: Ring<Float32Array>;
   private readonly mean = new Float32Array(History.BINS);
   private readonly deviation = new Float32Array(History.BINS);
   private count = 0;
+
+  /** Seconds from one column of the log-mel, and from one embedding, to the next. */
+  constructor(frameS: number, hopS: number) {
+    this.logmel = new Ring(Math.round(SECONDS / frameS));
+    this.embeddings = new Ring(Math.max(2, Math.round(SECONDS / hopS)));
+  }
 
   /** Root mean square, 0..1; shown from -60 dB of full scale up. */
   addLevel(rms: number): void {
@@ -57,6 +65,7 @@ export class Ring<Value> {
 }
 
 const MEMORY = 200;
+const SECONDS = 6.4; // that are shown
 
 function meanOf(vector: Float32Array, bin: number): number {
   const [from, to] = [bin, bin + 1].map((edge) => Math.floor((edge * vector.length) / History.BINS)) as [number, number];

@@ -1,5 +1,8 @@
 import type { Artifact, Manifest } from "../encoder/src/manifest.js";
 
+/** Seconds of sound that the microphone's thread hands over at a time. */
+export const PIECE_S = 0.04;
+
 /** An embedding with the level, a root mean square, of the sound that was new in it. */
 export interface Moment {
   readonly vector: Float32Array;

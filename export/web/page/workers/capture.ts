@@ -1,13 +1,13 @@
 /** The microphone's thread: channels are averaged, and sound goes to a port in larger pieces. */
 
+import { PIECE_S } from "../protocol.js";
+
 declare abstract class AudioWorkletProcessor {
   readonly port: MessagePort;
   constructor(options?: unknown);
 }
 declare function registerProcessor(name: string, processor: typeof AudioWorkletProcessor): void;
 declare const sampleRate: number;
-
-const PIECE_S = 0.04;
 
 class Capture extends AudioWorkletProcessor {
   private target: MessagePort | undefined;
