@@ -38,7 +38,7 @@ lint: $(VENV)/.test
 # The documentation site, without a network: a broken link, a page that no shelf lists or a tutorial
 # that fails is an error.
 docs: $(VENV)/.test
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "To read it, with the search: $(BIN)/python -m http.server --directory site"
 
 federate: $(VENV)/.federated

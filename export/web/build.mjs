@@ -4,9 +4,10 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const here = import.meta.dirname;
+const here = fileURLToPath(new URL(".", import.meta.url));
 const target = join(here, "../../tiny_audio_ssl/export/page");
 const ort = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/wasm"));
 const COPIED = ["index.html", "icon.svg", "icon-180.png", "icon-192.png", "icon-512.png", "app.webmanifest"];

@@ -22,6 +22,7 @@ from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 SOURCES = ROOT / "export" / "web" / "encoder" / "src"
+RATES_HZ = (8_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000, 192_000)
 PIECES = (1000, 37, 4096)  # samples handed over at a time
 
 
@@ -37,7 +38,7 @@ def sweep(seconds: float) -> np.ndarray:
     return (tone + 0.01 * white(seconds, 16_000)).astype(np.float32)
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
 def test_sound_is_resampled_as_on_the_desktop(ask, rate_hz):
     sound = white(0.25, rate_hz)
     expected = audio.resample(sound, rate_hz)
@@ -111,6 +112,16 @@ def test_the_manifest_decides_what_to_listen_with(ask, exported):
     mel = json.dumps(json.loads(text) | {"artifacts": []})
     assert "no ONNX artifact that takes a stream or a waveform" in ask("manifest", text=mel)
     assert "not complete" in ask("manifest", text=json.dumps({"format_version": 3}))
+
+
+def test_heads_are_read_with_their_labels(ask, exported):
+    content = json.loads((exported / manifest.MANIFEST).read_text())
+    head = {"name": "words", "output": "scores.words", "labels": ["yes", "no"]}
+    for entry in content["artifacts"]:
+        entry["outputs"].append({"name": "scores.words", "shape": [1, 2], "dtype": "float32"})
+    text = json.dumps(content | {"heads": [head, {**head, "output": "scores.others"}]})
+    found = ask("manifest", text=text)
+    assert found["heads"] == [{"name": "scores.words", "labels": ["yes", "no"]}]
 
 
 def test_sounds_are_taught_and_found_as_in_python(ask):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 import segno
 import trustme
 
-from tiny_audio_ssl import UserError
+from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.export import web, web_server
 
 ADDRESS = "127.0.0.1"
@@ -94,6 +95,20 @@ def test_what_cannot_be_served(small_page, tmp_path):
     (small_page / "main.js").unlink()
     with pytest.raises(UserError, match=r"main\.js: can't be read"):
         web_server.open_server(small_page, ADDRESS, 0)
+
+
+def test_the_command_says_where_the_page_is(small_page, capsys, monkeypatch):
+    def stopped(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("http.server.ThreadingHTTPServer.serve_forever", stopped)
+    assert cli.run(["serve", str(small_page), "--host", "192.168.1.9", "--port", "0"]) == 0
+    said = capsys.readouterr()
+    assert re.match(r"https://192\.168\.1\.9:\d+/\n", said.out)
+    assert "The browser warns once" in said.err
+    assert cli.run(["serve", str(small_page), "--host", "localhost", "--port", "0"]) == 0
+    assert capsys.readouterr().out.startswith("http://localhost:")
+    assert cli.run(["serve", str(small_page), "--port", "99999"]) == 2
 
 
 def test_an_address_fits_a_small_code():
