@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,8 @@ def test_absent_module_can_be_imported_again(package: str):
     with absent(package), pytest.raises(ModuleNotFoundError):
         importlib.import_module(package)
     assert importlib.import_module(package).ran
+
+
+def test_absent_module_is_there_for_other_threads(package: str):
+    with absent(package), ThreadPoolExecutor(1) as other:
+        assert other.submit(importlib.import_module, package).result().ran

@@ -17,9 +17,9 @@ from typing import Any
 def absent(module: str) -> Iterator[None]:
     """Let imports of `module` fail in the block, unless it has been imported already.
 
-    Does nothing beside other threads, which might import it.
+    Other threads can import it all the same.
     """
-    if module in sys.modules or threading.active_count() > 1:
+    if module in sys.modules:
         yield
         return
     hidden = _Hidden(module)
@@ -31,16 +31,18 @@ def absent(module: str) -> Iterator[None]:
 
 
 class _Hidden(MetaPathFinder, Loader):
-    """Find one module, and refuse to import it.
+    """Find one module in the thread that asked for it to be hidden, and refuse to import it.
 
     None in `sys.modules` would do for Python code, but Cython takes it for the module.
     """
 
     def __init__(self, module: str) -> None:
         self.module = module
+        self.thread = threading.get_ident()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name == self.module else None
+        is_hidden = name == self.module and threading.get_ident() == self.thread
+        return ModuleSpec(name, self) if is_hidden else None
 
     def exec_module(self, module: ModuleType) -> None:
         raise ModuleNotFoundError(f"No module named {self.module!r}", name=self.module)
