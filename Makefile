@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test lint bench results federate clean
+.PHONY: quickstart test lint docs bench results federate web page-for-tests wheel clean
 
 quickstart: $(VENV)/.run
 	rm -rf $(RUN)
@@ -25,7 +25,7 @@ quickstart: $(VENV)/.run
 	@echo "  $(BIN)/tiny-audio-ssl export runs/mine"
 	@echo "The two files for a phone are in runs/mine/export, with their manifest.json"
 
-test: $(VENV)/.test
+test: $(VENV)/.test page-for-tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test
@@ -33,7 +33,13 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks tests
+	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks docs examples tests
+
+# The documentation site, without a network: a broken link, a page that no shelf lists or a tutorial
+# that fails is an error.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "To read it, with the search: $(BIN)/python -m http.server --directory site"
 
 federate: $(VENV)/.federated
 	rm -rf runs/federated
@@ -49,8 +55,28 @@ bench: $(VENV)/.run
 results: $(VENV)/.run
 	$(BIN)/python benchmarks/results_table.py
 
+# The page of `export --web`, which is not in the repository: its packages are pinned, and checked by
+# their hashes. The wheel has it, so that users need no npm.
+WEB := export/web
+PAGE := tiny_audio_ssl/export/page/index.html
+PAGE_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+
+web: $(PAGE)
+
+$(PAGE): $(PAGE_SOURCES)
+	cd $(WEB) && npm ci --silent && npm run --silent build
+	touch $@
+
+page-for-tests:
+	@if command -v npm >/dev/null; then $(MAKE) web; \
+	elif [ -n "$$CI" ]; then echo "no npm: install it to test the page for browsers" >&2; exit 1; \
+	else echo "no npm: the tests of the page for browsers are skipped"; fi
+
+wheel: $(VENV)/.run web
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info $(WEB)/node_modules $(WEB)/encoder/dist tiny_audio_ssl/export/page
 
 # One pip call each, so that all pins are resolved together.
 $(VENV)/.run: pyproject.toml | $(VENV)
@@ -58,7 +84,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,dev]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,docs,dev]"
 	touch $@ $(VENV)/.run $(VENV)/.federated
 
 $(VENV)/.federated: pyproject.toml | $(VENV)

@@ -1,4 +1,5 @@
-"""Settings are in pyproject.toml. This copies the recipes in `export/` into the package."""
+"""Settings are in pyproject.toml. This copies the recipes in `export/` into the package, and warns
+where the page for browsers is not built."""
 
 from pathlib import Path
 
@@ -12,6 +13,8 @@ class BuildWithRecipes(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
+            if not Path("tiny_audio_ssl", "export", "page", "index.html").is_file():
+                self.warn("without the page of `export --web`: `make wheel` builds it first")
             target = Path(self.build_lib, "tiny_audio_ssl", "export", "recipes")
             self.mkpath(str(target))
             for recipe in sorted(Path("export").glob("*.toml")):

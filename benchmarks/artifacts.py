@@ -1,6 +1,6 @@
 """Export runs in every form, and measure size, distance from the model and time of each.
 
-python benchmarks/artifacts.py runs/quality/* --root ../shared/data
+python benchmarks/artifacts.py runs/quality/* --root DATA
 """
 
 from __future__ import annotations

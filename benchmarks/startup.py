@@ -23,7 +23,7 @@ import tyro
 
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.bench.statistics import median, ratio
-from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -56,7 +56,7 @@ class StartupBenchmark:
     before: str
     """Commit to compare with."""
     commands: tuple[str, ...] = tuple(COMMANDS)
-    """Commands to time; other rows of the CSV are replaced as well."""
+    """Commands to time; rows of others are kept."""
     rounds: int = 5
     """Times that each command runs in each version, after one that does not count."""
     csv: Path = RESULTS
@@ -65,8 +65,11 @@ class StartupBenchmark:
 def main(wanted: StartupBenchmark) -> None:
     with TemporaryDirectory(prefix="startup-") as place:
         old = checked_out(wanted.before, Path(place) / "before")
-        rows = [row(name, wanted, old) for name in wanted.commands]
-    write_rows(wanted.csv, rows)
+        kept = read_rows(wanted.csv) if wanted.csv.is_file() else []
+        rows: dict[str, dict[str, Any]] = {one["command"]: one for one in kept}
+        for name in wanted.commands:
+            rows[name] = row(name, wanted, old)
+            write_rows(wanted.csv, [rows[command] for command in COMMANDS if command in rows])
 
 
 def checked_out(commit: str, folder: Path) -> Path:

@@ -16,6 +16,7 @@ task on up to 2,000 clips. Only on Linux.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import tempfile
 import threading
@@ -51,7 +52,7 @@ from tiny_audio_ssl.training.trainer import Trainer
 from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).resolve().parent / "results"
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+SOURCE = os.environ.get("TINY_AUDIO_SSL_DATA", "builtin")
 KINDS = ("cache", "tensors", "files")
 PAGES = Path("/proc/self/smaps_rollup")
 IN_MEMORY = 8  # batches, used in turn
@@ -61,8 +62,8 @@ IN_MEMORY = 8  # batches, used in turn
 class Throughput:
     """Clips per second and memory of pre-training."""
 
-    source: tyro.conf.Positional[str] = str(DATA) if DATA.is_dir() else "builtin"
-    """Folder, CSV manifest or `builtin`."""
+    source: tyro.conf.Positional[str] = SOURCE
+    """Folder, CSV manifest or `builtin`; TINY_AUDIO_SSL_DATA names the default."""
     encoders: tuple[str, ...] = ("mobile", "separable")
     task: str = DEFAULT_TASK
     batch_size: int = 64

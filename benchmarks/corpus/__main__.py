@@ -1,6 +1,6 @@
 """Assemble a corpus of free sound for pre-training: 16 kHz FLAC, and a manifest that credits it.
 
-python benchmarks/corpus OUT --folders ../shared/data/free_speech ../shared/data/free_sounds
+python benchmarks/corpus OUT --folders FOLDER...
 
 Says first what it downloads and how much. Interrupted, the same command goes on where it was.
 Needs a Debian system (for apt-get and dpkg-deb) and `pip install -e ".[corpus]"`.

@@ -78,21 +78,18 @@ WORK = {
         ["embed", RUN, "builtin:1", "--out", "x.npy"],
         SLOW_PARTS | CLASSIFIERS | RUNTIMES | {"tensorboard"},
     ),
+    "inspect": (["inspect", RUN], SLOW_PARTS | CLASSIFIERS | RUNTIMES | {"tensorboard"}),
+    "bench": (
+        ["bench", EXPORT, "--runs", "1", "--rounds", "1", "--warm-up", "0"],
+        SLOW_PARTS | CLASSIFIERS | {"tensorboard"},
+    ),
     "pretrain": (
         ["pretrain", "builtin:1", "--out", "run", "--steps", "2", "--batch-size", "4"],
-        SLOW_PARTS | CLASSIFIERS | RUNTIMES,
+        SLOW_PARTS | CLASSIFIERS,
     ),
     "probe": (
         ["probe", RUN, "--data", "builtin", "--group", "group", "--protocols", "knn"],
-        SLOW_PARTS | RUNTIMES,
-    ),
-}
-# The cost of a model is counted by PyTorch, with its compiler.
-WORK_WITH_COSTS = {
-    "inspect": (["inspect", RUN], SLOW_PARTS - {"torch._dynamo"} | CLASSIFIERS | RUNTIMES),
-    "bench": (
-        ["bench", EXPORT, "--runs", "1", "--rounds", "1", "--warm-up", "0"],
-        SLOW_PARTS - {"torch._dynamo", "networkx"} | CLASSIFIERS,
+        SLOW_PARTS,
     ),
 }
 COUNTED = """
@@ -153,10 +150,9 @@ def test_help_and_wrong_usage_import_nothing_heavy(name: str):
     assert not HEAVY & outcome.modules and not outcome.failed
 
 
-@pytest.mark.parametrize("work", [WORK, WORK_WITH_COSTS], ids=["work", "work with costs"])
-def test_commands_import_only_what_they_use(work, tmp_path):
-    found = outcomes({name: arguments for name, (arguments, _) in work.items()}, cwd=tmp_path)
-    for name, (_, needless) in work.items():
+def test_commands_import_only_what_they_use(tmp_path):
+    found = outcomes({name: arguments for name, (arguments, _) in WORK.items()}, cwd=tmp_path)
+    for name, (_, needless) in WORK.items():
         assert (found[name].code, found[name].failed) == (0, []), name
         assert not needless & found[name].modules, name
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from support.paths import ROOT
 
+from tiny_audio_ssl.export import web
+
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -41,6 +43,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory, sample_folder: Path) -> 
         (tree / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, tree / file)
     shutil.copytree(sample_folder / "sample", tree / "tiny_audio_ssl" / "weights" / "sample")
+    if (web.BUILT / web.START).is_file():  # tests of the page fail without, where npm is expected
+        shutil.copytree(web.BUILT, tree / web.BUILT.relative_to(ROOT))
     pip = [sys.executable, "-m", "pip", "--quiet"]
     subprocess.run([*pip, "wheel", "--no-deps", "-w", str(work), str(tree)], check=True)
     (wheel,) = work.glob("*.whl")
@@ -67,6 +71,9 @@ def test_wheel_works_from_another_folder(installed, tmp_path):
     recipes = installed / "tiny_audio_ssl" / "export" / "recipes"
     for recipe in (ROOT / "export").glob("*.toml"):
         assert (recipes / recipe.name).read_bytes() == recipe.read_bytes()
+    page = [file.relative_to(web.BUILT) for file in web.BUILT.rglob("*") if file.is_file()]
+    packed = installed / "tiny_audio_ssl" / "export" / "page"
+    assert [file for file in page if not (packed / file).is_file()] == []
     listed = json.loads(run("-m", "tiny_audio_ssl", "models", "--json"))
     assert "sample" in [model["name"] for model in listed]
     for model in listed:

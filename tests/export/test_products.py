@@ -146,7 +146,7 @@ def test_bench_finds_them_and_the_eager_model(unit_export):
 
 
 def test_they_are_no_embeddings(unit_export, tmp_path):
-    with pytest.raises(UserError, match="from waveforms to embeddings"):
+    with pytest.raises(UserError, match="gives embeddings and takes waveforms"):
         open_model(unit_export.folder / "units.waveform.fp32.onnx")
     (tmp_path / "app" / "src" / "main").mkdir(parents=True)
     with pytest.raises(UserError, match="no ONNX artifact"):

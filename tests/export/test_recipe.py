@@ -21,6 +21,18 @@ SAME = {
     "fastest": ["--precision", "int8", "--input", "waveform"],
     "live-microphone": ["--precision", "int8", "--input", "stream", "--packet-ms", "160"],
     "heads": ["--precision", "int8", "--input", "waveform"],
+    "web": [
+        "--format",
+        "onnx",
+        "--precision",
+        "int8",
+        "fp32",
+        "--input",
+        "stream",
+        "waveform",
+        "--packet-ms",
+        "160",
+    ],
 }
 
 

@@ -4,11 +4,13 @@ from typing import get_args
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models.encoder_config import EncoderConfig, Pooling
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 BANDS = 64
 
@@ -69,6 +71,14 @@ def test_about_a_tenth_of_a_million_parameters(encoder_name, pooling, rng):
     counted = multiply_adds(encoder, torch.randn(1, 1, BANDS, 96, generator=rng))
     others = {"separable": 10e6, "dense": 4.3e6, "shared": 4.7e6}
     assert counted < others.get(encoder_name, 3.2e6)
+
+
+def test_multiply_adds_are_those_of_pytorchs_own_counter(encoder_name, rng):
+    model = WaveformEncoder(LogMel(FrontendConfig()), Encoder(EncoderConfig(encoder_name), BANDS))
+    sound = torch.randn(1, 15_600, generator=rng)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model.eval()(sound)
+    assert multiply_adds(model, sound) == counter.get_total_flops() // 2 > 0
 
 
 def test_multiply_adds_of_a_known_layer(rng):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from support.browser import chromium, requests
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.commands.report import Report
@@ -182,24 +181,8 @@ def test_wrong_options_are_explained(settings, said, tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium, which writes down its console and every request."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        reason = "no Chromium; install Debian's chromium and chromium-driver"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio"):
-        options.add_argument(argument)
-    # Else the page is still scrolling smoothly to what had the focus when the next click comes.
-    options.add_argument("--force-prefers-reduced-motion")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(driver, log_output=subprocess.DEVNULL)
-    found = webdriver.Chrome(options=options, service=service)
-    yield found
-    found.quit()
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
@@ -209,12 +192,7 @@ def opened(browser, page):
     browser.set_window_size(1280, 1000)
     browser.get(page.as_uri())
     yield browser
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
+    asked = requests(browser)
     assert asked and {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
     assert browser.get_log("browser") == []
 

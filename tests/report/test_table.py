@@ -24,6 +24,13 @@ def test_table_marks_the_best_of_each_protocol_and_says_what_is_missing():
     assert found.average.cells[1].missing == "1 of 2 tasks"
 
 
+def test_equal_accuracies_lie_in_the_middle_of_their_scale():
+    (column,) = tabulate([score("x", 10), score("y", 10)]).tasks
+    low, high = column.scale
+    assert {cell.value for cell in column.cells} == {1.0} and high > low
+    assert (low + high) / 2 == pytest.approx(1.0, abs=1e-12)
+
+
 def test_recovery_compares_with_the_references_of_the_same_encoder():
     every = [
         score("run-a", 7), score("run-b", 7), score("log-mel statistics", 7),

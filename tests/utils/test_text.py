@@ -12,7 +12,14 @@ from rich.table import Table
 from tiny_audio_ssl.data.corpus import Skipped, listing
 from tiny_audio_ssl.utils.console import PlainConsole
 from tiny_audio_ssl.utils.progress import ProgressBar
-from tiny_audio_ssl.utils.text import inert_cell, inert_path, markdown, one_line, visible
+from tiny_audio_ssl.utils.text import (
+    inert_cell,
+    inert_path,
+    markdown,
+    one_line,
+    size_in_words,
+    visible,
+)
 
 NASTY = [
     "[red]x[/red]",
@@ -89,3 +96,26 @@ def test_formulas_are_inert() -> None:
 def test_markdown_shows_text_as_it_is() -> None:
     assert markdown("a|b\n<script>") == r"a\|b\\n\<script\>"
     assert markdown("up, down") == "up, down"
+
+
+def test_a_narrow_terminal_cuts_no_cell_off():
+    table = Table()
+    table.add_column("path")
+    table.add_column("sha256")
+    table.add_row("recordings/kitchen/kettle.wav", "0123456789" * 3)
+    file = io.StringIO()
+    PlainConsole(file=file, width=24).print(table)
+    assert max(map(len, file.getvalue().splitlines())) == 24
+    cells = [line.split("│")[1:3] for line in file.getvalue().splitlines() if line.startswith("│")]
+    path, digest = ("".join(part).replace(" ", "") for part in zip(*cells, strict=True))
+    assert (path, digest) == ("recordings/kitchen/kettle.wav", "0123456789" * 3)
+
+
+def test_sizes_have_a_unit_that_fits():
+    assert [size_in_words(size) for size in (499, 39_641, 999_999, 1_000_000, 2_940_000)] == [
+        "0 kB",
+        "40 kB",
+        "1000 kB",
+        "1.0 MB",
+        "2.9 MB",
+    ]

@@ -16,8 +16,17 @@ from tiny_audio_ssl.utils.ownership import check_target, has_mark, mark
 COMMAND = "bench --chart"
 ENDINGS = (".png", ".svg")
 # Okabe and Ito's colors, which color-blind readers can tell apart.
-COLORS = {"torch": "#999999", "onnxruntime": "#0072b2", "executorch": "#d55e00"}
-NAMES = {"onnxruntime": "ONNX Runtime", "executorch": "ExecuTorch"}
+COLORS = {
+    "torch": "#999999",
+    "onnxruntime": "#0072b2",
+    "executorch": "#d55e00",
+    "onnxruntime-web": "#56b4e9",
+}
+NAMES = {
+    "onnxruntime": "ONNX Runtime",
+    "onnxruntime-web": "ONNX Runtime Web",
+    "executorch": "ExecuTorch",
+}
 BAR_INCHES, PANEL_INCHES, FRAME_INCHES = 0.24, 6.0, 0.9
 MARGIN = 1.2  # axis length / longest line, for the numbers behind it
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tiny_audio_ssl.bench.rows import Row, flat
+from tiny_audio_ssl.bench.saved_json import SUFFIX, read_json
 from tiny_audio_ssl.bench.saved_rows import read_saved
 from tiny_audio_ssl.bench.statistics import Interval
 from tiny_audio_ssl.errors import UserError
@@ -60,7 +61,12 @@ class Comparison:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read the lines of a CSV of `bench --csv`. Raises `UserError` as `read_saved` does."""
+    """Read the lines of a CSV of `bench --csv`, or of JSON that `read_json` reads.
+
+    Raises `UserError` as `read_saved` and `read_json` do.
+    """
+    if path.suffix == SUFFIX:
+        return [flat(row) for row in read_json(path)]
     again = f"expected a file written by `tiny-audio-ssl bench ... --csv {path.name}`"
     return read_saved(path, REQUIRED, TIMES, again)
 

@@ -47,10 +47,22 @@ class PhoneColumns:
 
 
 @dataclass(frozen=True)
+class WebColumns:
+    """Columns of browsers alone, as the page of `export --web` measures them."""
+
+    browser: str  # "Chromium 156"
+    processor: str  # class of the processor: "arm 64-bit"
+    cores: int
+    isolated: bool  # whether the page could use threads
+    p99_ms: float
+    slowdown: float  # median of the last tenth of the runs / that of the first: throttling
+
+
+@dataclass(frozen=True)
 class Row:
     """The speed of one subject on one device. Times in milliseconds, of one window or packet."""
 
-    target: str  # host, host-native or adb
+    target: str  # host, host-native, adb, or web: in a browser
     device: str  # CPU model, or the phone's model
     system: str
     model: str  # tells exports apart; "peer" for files of other projects
@@ -84,6 +96,7 @@ class Row:
     rounds: int
     runs: int
     phone: PhoneColumns | None = None
+    web: WebColumns | None = None
     samples_ms: tuple[float, ...] = field(default=(), repr=False)  # with `keep_samples`
 
     @property
@@ -207,15 +220,17 @@ def write_csv(target: Path, rows: Sequence[Row]) -> None:
 
 
 def as_dict(row: Row) -> dict[str, Any]:
-    """Return the row for JSON, its phone columns nested under `phone`."""
+    """Return the row for JSON, columns of phones and browsers nested under `phone` and `web`."""
     return asdict(row) | {"of_peak": row.of_peak}
 
 
 def flat(row: Row) -> dict[str, str]:
-    """Return the row as a line of the CSV: phone columns as `phone_...`, lists with spaces."""
+    """Return the row as a line of the CSV: `phone_...` and `web_...`, lists with spaces."""
     values = as_dict(row)
-    phone, samples = values.pop("phone") or {}, values.pop("samples_ms")
-    values |= {f"phone_{name}": value for name, value in phone.items()}
+    samples = values.pop("samples_ms")
+    for part in ("phone", "web"):
+        nested = values.pop(part) or {}
+        values |= {f"{part}_{name}": value for name, value in nested.items()}
     return {name: _text(value) for name, value in (values | {"samples_ms": samples}).items()}
 
 

@@ -49,13 +49,6 @@ def bench(
 ) -> list[Row]:
     """Time artifacts on this machine and on phones, beside the models they were exported from.
 
-    >>> import tiny_audio_ssl
-    >>> rows = tiny_audio_ssl.bench("runs/mine/export", runs=10)
-    >>> rows[0].artifact, rows[0].speedup
-    ('eager waveform', 1.0)
-    >>> all(0 < row.min_ms <= row.p50_ms <= row.p90_ms for row in rows)
-    True
-
     Args:
         paths: export folders, artifacts within them, .onnx and .pte files of other projects, or
             names of models, which are exported first.
@@ -80,6 +73,14 @@ def bench(
 
     Raises `UserError`: nothing to time, no manifest or one of another version, a missing extra,
     an unknown baseline, a phone that can't be used, a runner that can't be built.
+
+    Examples:
+        >>> import tiny_audio_ssl
+        >>> rows = tiny_audio_ssl.bench("runs/mine/export", runs=10)
+        >>> rows[0].artifact, rows[0].speedup
+        ('eager waveform', 1.0)
+        >>> all(0 < row.min_ms <= row.p50_ms <= row.p90_ms for row in rows)
+        True
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     peer_ms = checked_number("peer_ms", peer_ms, DURATION_MS)

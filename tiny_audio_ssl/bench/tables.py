@@ -10,8 +10,9 @@ from rich.table import Table
 
 from tiny_audio_ssl.bench.compare import Comparison
 from tiny_audio_ssl.bench.rows import Row
-from tiny_audio_ssl.bench.settings import ADB, HOST, HOST_NATIVE
+from tiny_audio_ssl.bench.settings import HOST, HOST_NATIVE
 
+THROTTLED = 1.2  # times as slow at the end of a measurement as at its start
 WIDTH = 200  # characters a table may take where the output has no width, as in a pipe
 
 
@@ -51,10 +52,10 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _title(row: Row) -> str:
-    where = {HOST: "from Python", HOST_NATIVE: "by the C++ runner", ADB: row.system}
+    where = {HOST: "from Python", HOST_NATIVE: "by the C++ runner"}.get(row.target, row.system)
     through = f", by the {row.phone.through}" if row.phone else ""
     return (
-        f"{row.model} on {row.device}, {where[row.target]}{through}\n"
+        f"{row.model} on {row.device}, {where}{through}\n"
         f"milliseconds; threads: {row.threads}, {row.runs} runs each"
     )
 
@@ -66,6 +67,9 @@ def _caption(rows: Sequence[Row]) -> str:
         lines.append(
             f"peak: {peak:.3g} GFLOP/s, of a float32 matrix product, threads: {rows[0].threads}"
         )
+    slowdowns = [(row.artifact, row.web.slowdown) for row in rows if row.web]
+    if slower := [f"{name} ({by:.2f})" for name, by in slowdowns if by > THROTTLED]:
+        lines.append(f"the device slowed down, last runs / first: {', '.join(slower)}")
     if unsteady := [row.artifact for row in rows if row.phone and not row.phone.steady]:
         lines.append(f"not steady, the medians of the rounds differ: {', '.join(unsteady)}")
     return "\n".join(lines)

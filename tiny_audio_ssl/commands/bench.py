@@ -32,7 +32,8 @@ class Bench(Command):
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS...")]
     """Export folders (RUN/export), artifacts within them, .onnx and .pte of other projects, or
-    models by their names, which are exported first."""
+    models by their names, which are exported first; or a .json that a page saved (docs/web.md),
+    whose times are shown with the others."""
     target: tuple[BenchTarget, ...] = (HOST,)
     """Where to time. host: from Python. host-native: with the C++ runner. adb: on all attached
     phones."""
@@ -66,7 +67,7 @@ class Bench(Command):
     chart: Path | None = None
     """Picture of p50 and p90 to draw, .png or .svg."""
     compare: Path | None = None
-    """CSV file of an earlier day; the exit code is 1 if an artifact has become slower beyond
+    """CSV or JSON of an earlier day; the exit code is 1 if an artifact has become slower beyond
     noise."""
     tolerance: float = 0.05
     """Slowdown that still counts as noise, beyond the intervals: the difference between days."""
@@ -82,7 +83,9 @@ class Bench(Command):
 
         self._check()
         before = self._read_before()
-        rows = self._bench()
+        rows = self._saved()
+        if self._timed_here() or not self.paths:
+            rows += self._bench()
         found = compare(before, rows, self.tolerance) if before else None
         if self.csv:
             write_csv(self.csv, rows)
@@ -121,10 +124,20 @@ class Bench(Command):
         from tiny_audio_ssl.bench.machine import device_name
 
         lines = read_csv(self.compare)
-        for target in self.target:
+        for target in self.target if self._timed_here() else ():
             if target != ADB:
                 check_device(lines, target, device_name())
         return lines
+
+    def _timed_here(self) -> list[str]:
+        return [path for path in self.paths if not path.endswith(".json")]
+
+    def _saved(self) -> list[Row]:
+        """Read what browsers have measured."""
+        from tiny_audio_ssl.bench.saved_json import read_json
+
+        saved = [path for path in self.paths if path.endswith(".json")]
+        return [row for path in saved for row in read_json(Path(path))]
 
     def _bench(self) -> list[Row]:
         from tiny_audio_ssl.bench.run import bench
@@ -134,7 +147,7 @@ class Bench(Command):
         )
         with err.status("timing") as status:
             return bench(
-                self.paths,
+                self._timed_here(),
                 targets=self.target,
                 threads=self.threads,
                 runs=self.runs,

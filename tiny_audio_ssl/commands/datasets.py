@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from rich import box
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, out
@@ -95,12 +96,16 @@ def contents(dataset: Dataset, corpus: Corpus) -> dict[str, Any]:
 
 
 def _overview() -> Table:
-    table = Table(caption="tiny-audio-ssl datasets NAME explains how to get one")
+    table = Table(
+        caption="tiny-audio-ssl datasets NAME explains how to get one",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     keys = ("name", "classes", "size", "splitting", "license")
     for key in keys:
-        table.add_column(
-            key, no_wrap=key == "name", justify="right" if key == "classes" else "left"
-        )
+        narrow = key in ("name", "classes")
+        table.add_column(key, no_wrap=narrow, justify="right" if key == "classes" else "left")
     for dataset in DATASETS.values():
         row = about(dataset)
         table.add_row(*(str(row[key]) for key in keys))

@@ -43,8 +43,8 @@ class Export(Command):
     """Folder to make; RUN/export if left out, OUT/NAME-OF-RUN for several runs. The files of an
     earlier export there are replaced, others are kept."""
     recipe: str | None = None
-    """Settings by name (smallest, fastest, live-microphone, heads, training) or from a .toml file;
-    options given here win over it."""
+    """Settings by name (smallest, fastest, live-microphone, heads, training, web) or from a .toml
+    file; options given here win over it."""
     config: Annotated[ExportConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=ExportConfig)
     labels: Annotated[TrainingTaskOptions, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingTaskOptions
@@ -54,6 +54,9 @@ class Export(Command):
     android: Path | None = None
     """An Android project, such as android_demo: its app gets the artifacts it listens with (see
     docs/android.md)."""
+    web: Path | None = None
+    """Folder to make with a page for browsers that listens with the artifacts, by the recipe `web`
+    unless another is named (see docs/web.md)."""
     json: bool = False
     """Print the result as JSON, a line for each run."""
 
@@ -61,10 +64,11 @@ class Export(Command):
     def with_options(cls, argv: Sequence[str]) -> type[Command]:
         """Return the command with the recipe's settings as defaults; `export-training` for a recipe
         that is for that."""
-        return with_recipe(argv, {"export": cls, "export-training": ExportTraining}) or cls
+        commands = {"export": cls, "export-training": ExportTraining}
+        return with_recipe(argv, commands, implied={"--web": "web"}) or cls
 
     def run(self) -> int:
-        from tiny_audio_ssl.export import android
+        from tiny_audio_ssl.export import android, web
 
         if not self.runs:
             raise UserError("no run given; e.g. tiny-audio-ssl export RUN")
@@ -75,6 +79,10 @@ class Export(Command):
                 raise UserError(
                     f"--android {self.android}: an app takes one run; {len(self.runs)} given"
                 )
+        if self.web is not None:
+            web.check(self.web, self.runs)
+            if len(self.runs) > 1:
+                raise UserError(f"--web {self.web}: a page has one run; {len(self.runs)} given")
         folders = folders_of(self.runs, self.out)
         results = [
             self._export(run, folder) for run, folder in zip(self.runs, folders, strict=True)
@@ -82,6 +90,9 @@ class Export(Command):
         if self.android is not None:
             for file in android.install(results[0].folder, self.android):
                 err.print(f"{file}: for the app")
+        if self.web is not None:
+            page = web.install(results[0].folder, self.web, Path(self.runs[0]).resolve().name)
+            err.print(f"{page}: for browsers; open it with: tiny-audio-ssl serve {self.web}")
         return 0 if all(result.ok for result in results) else 1
 
     def _export(self, run: str, folder: Path | None) -> ExportResult:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import tyro
+from rich import box
 from rich.table import Table
 
 from tiny_audio_ssl.commands.base import Command, out
@@ -88,18 +89,24 @@ def about(name: str) -> dict[str, Any]:
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
-    table = Table(caption="multiply-adds of 0.975 s: encoder + front-end; size of the embedding")
-    columns = ("parameters", "multiply-adds", "size", "kB", "probe mean")
+    table = Table(
+        caption="millions of multiply-adds in 0.975 s: encoder + front-end\n"
+        "size: of the embedding; probes: mean accuracy",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    columns = ("parameters", "multiply-\nadds, M", "size", "kB", "probes")
     table.add_column("name", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right")
-    table.add_column("license", no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("license")
     for model in found:
         cost, mean = model["multiply_adds"], model["probe_mean"]
         table.add_row(
             model["name"],
             f"{model['parameters']:,}",
-            f"{cost['encoder'] / 1e6:.1f} + {cost['frontend'] / 1e6:.1f} M",
+            f"{cost['encoder'] / 1e6:.1f} + {cost['frontend'] / 1e6:.1f}",
             f"{model['embedding_dim']:,}",
             f"{model['kilobytes']:.0f}",
             "-" if mean is None else f"{mean:.3f}",

@@ -14,14 +14,24 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import recipe
 
 
-def with_recipe(argv: Sequence[str], commands: Mapping[str, type[Command]]) -> type[Command] | None:
+def with_recipe(
+    argv: Sequence[str],
+    commands: Mapping[str, type[Command]],
+    implied: Mapping[str, str] | None = None,
+) -> type[Command] | None:
     """Return the one of `commands` that the recipe in `argv` is for, its settings as defaults.
 
-    None without a recipe. Raises `UserError`: no such recipe, or one for another command.
+    `implied`: options that have a recipe where none is named. None without a recipe.
+
+    Raises `UserError`: no such recipe, or one for another command.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--recipe")
-    name = parser.parse_known_args(argv)[0].recipe
+    implied = implied or {}
+    for option in ("--recipe", *implied):
+        parser.add_argument(option)
+    given = vars(parser.parse_known_args(argv)[0])
+    named = [recipe for option, recipe in implied.items() if given[option.strip("-")]]
+    name = given["recipe"] or next(iter(named), None)
     if name is None:
         return None
     found = recipe.read(name)

@@ -68,6 +68,10 @@ COMMANDS = {
         "export_training:ExportTraining",
         "Export runs' training steps, to go on with the pretext task on a device.",
     ),
+    "serve": CommandEntry(
+        "serve:Serve",
+        "Serve a page of `export --web` to phones in the same network, with a code to scan.",
+    ),
     "verify": CommandEntry(
         "verify:Verify",
         "Check artifacts: schema and hashes, and that they give the embeddings that were recorded.",

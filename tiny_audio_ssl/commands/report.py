@@ -16,6 +16,7 @@ from tiny_audio_ssl.commands.base import Command, err, out, progress
 from tiny_audio_ssl.commands.task_options import TaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.ranges import COUNT_OR_0, DURATION_S, NOT_NEGATIVE, checked_number
+from tiny_audio_ssl.utils.text import size_in_words
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.report.gather import EmbeddedTask
@@ -143,6 +144,7 @@ class Report(Command):
         if self.json:
             print(json.dumps({"out": str(self.out), "bytes": size, "results": results}))
             return
-        out.print(f"{self.out}: {size / 1e6:.1f} MB, {results} results; open it in any browser")
+        shown = size_in_words(size)
+        out.print(f"{self.out}: {shown}, {results} results; open it in any browser")
         if self.projector:
             out.print(f"tensorboard --logdir {self.projector}, then PROJECTOR")

@@ -67,7 +67,7 @@ def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
     Raises:
         CheckpointError: there is none, or it is truncated or altered.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import tiny_audio_ssl
         >>> embedder = tiny_audio_ssl.load("runs/mine")

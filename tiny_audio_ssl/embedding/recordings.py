@@ -70,7 +70,7 @@ def embed(
     Raises:
         UserError: no checkpoint, no recordings, or none that can be used.
 
-    Example:
+    Examples:
         >>> import tiny_audio_ssl
         >>> found = tiny_audio_ssl.embed("runs/mine", "builtin:2", window_s=0.975)
         >>> found.vectors.shape[0] == len(found.rows)

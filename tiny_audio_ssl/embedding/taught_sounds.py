@@ -38,7 +38,7 @@ class Match:
 class TaughtSounds:
     """Examples by name; embeddings [D] are learned parts of one model's.
 
-    Example:
+    Examples:
         >>> sounds = TaughtSounds().taught("bell", [1.0, 0.0]).taught("dog", [0.0, 1.0])
         >>> sounds.nearest([2.0, 0.1]).name
         'bell'

@@ -45,8 +45,8 @@ def open_waveform_artifact(path: Path) -> InWindows:
     ]
     if entry is None or path.name not in fitting:
         raise UserError(
-            f"{path}: a probe needs an artifact from waveforms to embeddings; beside it are "
-            f"{', '.join(fitting) or 'none: export with --input waveform'}"
+            f"{path}: a probe needs an artifact that gives embeddings and takes waveforms; "
+            f"beside it are {', '.join(fitting) or 'none: export with --input waveform'}"
         )
     run = open_artifact(path, threads=1)
     dim, samples = content["embedding_dim"], content["window_samples"]

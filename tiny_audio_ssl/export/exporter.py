@@ -68,11 +68,6 @@ def export(
 ) -> ExportResult:
     """Export a run's last checkpoint in every combination of formats, precisions and inputs.
 
-    >>> import tiny_audio_ssl
-    >>> result = tiny_audio_ssl.export("runs/mine", format="onnx", input="mel", parity_clips=4)
-    >>> [artifact.path.name for artifact in result.artifacts]
-    ['encoder.mel.fp32.onnx', 'encoder.mel.int8.onnx']
-
     Args:
         run: a run's folder, or a checkpoint's (then `calibration` must name recordings), or the
             name of a model, which is quantized by the built-in sounds unless `calibration` says
@@ -90,6 +85,12 @@ def export(
     Raises `UserError`: no checkpoint, an unknown form, settings that exclude each other, a missing
     extra, a folder in the way, no window of that length, too few or silent windows to quantize by,
     a head of another model, a product that the run's task does not give.
+
+    Examples:
+        >>> import tiny_audio_ssl
+        >>> result = tiny_audio_ssl.export("runs/mine", format="onnx", input="mel", parity_clips=4)
+        >>> [artifact.path.name for artifact in result.artifacts]
+        ['encoder.mel.fp32.onnx', 'encoder.mel.int8.onnx']
     """
     config = replace(config or ExportConfig(), **changes)
     config.check()

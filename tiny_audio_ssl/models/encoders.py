@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from tiny_audio_ssl.models.bodies import ENCODERS, BuildBody, halved, is_conv
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
@@ -157,7 +161,29 @@ def parameter_count(module: nn.Module) -> int:
 def multiply_adds(module: nn.Module, *example: Tensor) -> int:
     """Count the multiply-adds of one pass, in convolutions and matrix products, with PyTorch."""
     training = module.training
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    counter = _FlopCounter()
+    with torch.no_grad(), counter:
         module.eval()(*example)
     module.train(training)
-    return int(counter.get_total_flops()) // 2
+    return counter.flops // 2
+
+
+class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Count operations by PyTorch's formulas. Its own counter imports its compiler to do so."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:  # which takes the compiler
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if count := flop_registry.get(func.overloadpacket):
+            self.flops += int(count(*args, **kwargs, out_val=out))
+        return out

@@ -26,6 +26,9 @@ class Mockingjay(Steps):
     in the middle of its slice, one hop of them. The paper keeps the transformer; what ships here is
     the encoder. In the log, `hidden/...` are errors at zeroed places alone, the task's and those of
     two guesses that learn nothing.
+
+    After 250 training steps, Mockingjay and TERA had smaller errors than the bands' means, but
+    larger ones than linear interpolation.
     """
 
     paper = "Liu, Yang, Chi, Hsu, Lee 2019 (Mockingjay), arXiv 1910.12638"

@@ -28,6 +28,7 @@ from tiny_audio_ssl.report.runs import Run
 from tiny_audio_ssl.report.table import ResultTable, recoveries, tabulate
 from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.utils.ownership import check_target, has_mark, mark
+from tiny_audio_ssl.utils.text import size_in_words
 from tiny_audio_ssl.version import __version__
 
 GENERATOR = f'<meta name="generator" content="{mark("report")}">'
@@ -148,7 +149,7 @@ def _sounds_note(sounds: Sounds) -> str:
         return "This page has no sounds."
     whole = len(sounds.encoded) - sounds.cut
     note = (
-        f"This page has {len(sounds.encoded)} sounds, {sounds.bytes / 1e6:.1f} MB as MP3 of "
+        f"This page has {len(sounds.encoded)} sounds, {size_in_words(sounds.bytes)} as MP3 of "
         f"{KILOBITS_PER_S} kbit/s at 16 kHz: {whole} whole recordings, and the loudest "
         f"{sounds.seconds:.1f} s of {sounds.cut} longer ones. Embeddings are of whole recordings."
     )

@@ -17,6 +17,7 @@ from tiny_audio_ssl.evaluation.probing.scores import Score, in_shared_folds, rec
 from tiny_audio_ssl.report.results import FROZEN, RANDOM
 
 SUPERVISED = "supervised"
+SHORTEST_SCALE = 0.001  # of accuracy
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,15 @@ class Column:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """Lowest and highest end of all intervals: the axis that all cells share."""
+        """Lowest and highest end of all intervals: the axis that all cells share.
+
+        Ends that are all equal lie in the middle of a short axis.
+        """
         ends = [end for c in self.cells for end in (c.low, c.high, c.value) if not math.isnan(end)]
-        return (min(ends), max(ends)) if ends else (0.0, 1.0)
+        if not ends:
+            return 0.0, 1.0
+        margin = max(0.0, SHORTEST_SCALE - (max(ends) - min(ends))) / 2
+        return min(ends) - margin, max(ends) + margin
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def check_encoder(encoder: str | BuildBody) -> None:
     Raises:
         AssertionError: what the contract asks for, and what the encoder does instead.
 
-    Example:
+    Examples:
         >>> from tiny_audio_ssl.testing import check_encoder
         >>> check_encoder("mobile")
     """

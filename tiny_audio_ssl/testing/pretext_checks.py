@@ -42,7 +42,7 @@ def check_pretext(
     Raises:
         AssertionError: what the contract asks for, and what the task does instead.
 
-    Example:
+    Examples:
         >>> from tiny_audio_ssl.pretext.autoencoder import Autoencoder
         >>> from tiny_audio_ssl.testing import check_pretext
         >>> check_pretext(Autoencoder)

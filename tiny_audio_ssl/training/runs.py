@@ -84,7 +84,7 @@ def pretrain(
         TrainingInterruptedError: Ctrl-C or SIGTERM; a checkpoint to resume from was written.
         TrainingStoppedError: the loss or the embedding became useless.
 
-    Example:
+    Examples:
         >>> import tiny_audio_ssl
         >>> result = tiny_audio_ssl.pretrain(
         ...     "builtin:2", "runs/new", task="audio2vec-cbow", steps=2, batch_size=4
@@ -172,7 +172,7 @@ def resume(
         UserError: there is no checkpoint, another process holds the run, or recordings are gone or
             sound otherwise than then.
 
-    Example:
+    Examples:
         >>> import tiny_audio_ssl
         >>> result = tiny_audio_ssl.resume("runs/mine")
         >>> result.step

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from tiny_audio_ssl.utils.text import visible
@@ -20,6 +21,14 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Return `text`, with terminal codes and what the terminal can't show escaped."""
         return super().render_str(visible(text, self.encoding), **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, and in a narrow terminal fold long words of tables instead of cutting them off."""
+        for shown in objects:
+            if isinstance(shown, Table):
+                for column in shown.columns:
+                    column.overflow = "fold"
+        super().print(*objects, **options)
 
     def status(self, status: Any, **options: Any) -> Status:
         """Show a spinner beside `status`, plain text, until the `with` block ends."""

@@ -33,3 +33,8 @@ def inert_path(path: str) -> str:
 def markdown(text: object) -> str:
     """Return text that Markdown shows as it is, on one line."""
     return re.sub(r"([\\`*_\[\]<>&|$~#])", r"\\\1", one_line(text))
+
+
+def size_in_words(size_bytes: int) -> str:
+    """Return a size in kB, or from a million bytes on in MB."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1_000_000 else f"{size_bytes / 1e3:.0f} kB"

@@ -36,10 +36,6 @@ def probe(
 ) -> list[Score]:
     """Score frozen embeddings by how well labels can be predicted from them.
 
-    >>> (score,) = probe("logmel", data="builtin:8", group="group", folds=4)
-    >>> score.model, score.protocol, len(score.folds), score.accuracy > 0.5
-    ('log-mel statistics', 'linear', 4, True)
-
     Args:
         models: run or checkpoint folders, other models as `open_model` takes them, or objects with
             `name`, `dim`, `identity` and `embed` (`EmbeddingModel`); one or several.
@@ -58,6 +54,11 @@ def probe(
 
     Raises:
         UserError: anything wrong with the models, labels or splits.
+
+    Examples:
+        >>> (score,) = probe("logmel", data="builtin:8", group="group", folds=4)
+        >>> score.model, score.protocol, len(score.folds), score.accuracy > 0.5
+        ('log-mel statistics', 'linear', 4, True)
     """
     check_protocols(protocols)
     given = models if isinstance(models, Iterable) and not isinstance(models, str) else [models]

@@ -1,0 +1,178 @@
+import * as ort from "onnxruntime-web/wasm";
+import { Framer } from "./framer.js";
+import { type Artifact, forListening, hears, ManifestError, type Manifest, parseManifest } from "./manifest.js";
+
+/** What was heard from `startSample` to before `endSample`, counted from the last reset. */
+export interface Embedding {
+  readonly vector: Float32Array;
+  /** The first part of `vector`, which the weights decide: what taught sounds are compared by. */
+  readonly learned: Float32Array;
+  readonly startSample: number;
+  readonly endSample: number;
+  /** Probabilities by head, in the order of its labels; empty without heads. */
+  readonly scores: Readonly<Record<string, Float32Array>>;
+}
+
+export interface OpenOptions {
+  /** The artifact's name; the best for listening if left out. */
+  readonly file?: string;
+  /** Samples from one embedding to the next, for a waveform artifact; a quarter of its window. */
+  readonly hopSamples?: number;
+  /** Threads of WebAssembly, of the first encoder that a page opens; more than one where the page
+   *  is cross-origin isolated. */
+  readonly threads?: number;
+  /** The folder with ONNX Runtime's .wasm and .mjs files, if they are not beside the script. */
+  readonly runtime?: string;
+}
+
+/**
+ * Sound in, embeddings out.
+ *
+ * ```ts
+ * const encoder = await Encoder.open("encoder/");
+ * for (const { vector } of await encoder.push(pcm)) show(vector); // any number of samples
+ * ```
+ *
+ * Sound is mono, at 16 kHz, -1..1. A stream artifact gives an embedding for every packet, from the
+ * first on; a waveform artifact gives one every hop, when the first window is full.
+ */
+export class Encoder {
+  readonly hopSamples: number;
+  private readonly framer: Framer;
+  private state: Record<string, ort.Tensor>;
+  private turn: Promise<unknown> = Promise.resolve(); // calls wait for each other
+
+  private constructor(
+    readonly artifact: Artifact,
+    private readonly session: ort.InferenceSession,
+    hopSamples: number | undefined,
+  ) {
+    const size = artifact.inputShape.at(-1)!;
+    this.hopSamples = artifact.kind === "stream" ? size : (hopSamples ?? Math.floor(artifact.windowSamples / 4));
+    this.framer = new Framer(size, this.hopSamples);
+    this.state = silence(artifact);
+  }
+
+  /**
+   * Opens an artifact of the folder `url` that `tiny-audio-ssl export` wrote.
+   *
+   * Throws `ManifestError`: the folder is not whole, or not as its manifest says.
+   */
+  static async open(url: string | URL, options: OpenOptions = {}): Promise<Encoder> {
+    const folder = new URL(url, globalThis.location?.href);
+    const manifest = await readManifest(folder);
+    const artifact = find(manifest, options.file);
+    const bytes = await readArtifact(folder, artifact);
+    return Encoder.of(artifact, bytes, options);
+  }
+
+  /** An encoder of an artifact that was read already, and is as its manifest says. */
+  static async of(artifact: Artifact, bytes: Uint8Array, options: OpenOptions = {}): Promise<Encoder> {
+    if (!hears(artifact)) {
+      throw new ManifestError(`${artifact.file} takes ${artifact.kind}; expected a stream or waveform artifact`);
+    }
+    return new Encoder(artifact, await openSession(bytes, options), options.hopSamples);
+  }
+
+  /** Any number of samples; what fills no packet waits for the next call. */
+  push(pcm: Float32Array): Promise<Embedding[]> {
+    const found = this.turn.then(() => this.embed(pcm));
+    this.turn = found.catch(() => undefined);
+    return found;
+  }
+
+  /** Forget all: what comes next is another sound. */
+  reset(): Promise<void> {
+    const done = this.turn.then(() => {
+      this.framer.reset();
+      this.state = silence(this.artifact);
+    });
+    this.turn = done;
+    return done;
+  }
+
+  async close(): Promise<void> {
+    await this.turn;
+    await this.session.release();
+  }
+
+  private async embed(pcm: Float32Array): Promise<Embedding[]> {
+    const found: Embedding[] = [];
+    for (const { samples, end } of this.framer.push(pcm)) found.push(await this.step(samples, end));
+    return found;
+  }
+
+  private async step(samples: Float32Array, end: number): Promise<Embedding> {
+    const { artifact } = this;
+    const input = new ort.Tensor("float32", samples, [...artifact.inputShape]);
+    const outputs = await this.session.run({ [artifact.inputName]: input, ...this.state });
+    this.state = Object.fromEntries(artifact.state.map((one) => [one.input, outputs[one.output]!]));
+    const numbers = (name: string) => outputs[name]!.data as Float32Array;
+    const vector = numbers(artifact.outputs[0]!);
+    return {
+      vector,
+      learned: vector.subarray(0, artifact.learnedDim),
+      startSample: Math.max(0, end - artifact.windowSamples),
+      endSample: end,
+      scores: Object.fromEntries(artifact.heads.map(({ name }) => [name, numbers(name)])),
+    };
+  }
+}
+
+/** Reads `manifest.json` of an export folder. Throws `ManifestError`: none there, or damaged. */
+export async function readManifest(folder: URL): Promise<Manifest> {
+  const response = await fetch(new URL("manifest.json", folder));
+  if (!response.ok) throw new ManifestError(`${response.url}: not there (${response.status})`);
+  return parseManifest(await response.text());
+}
+
+/** Reads an artifact. Throws `ManifestError`: not the file that the manifest describes. */
+export async function readArtifact(folder: URL, artifact: Artifact): Promise<Uint8Array> {
+  const response = await fetch(new URL(artifact.file, folder));
+  if (!response.ok) throw new ManifestError(`${artifact.file}: not there (${response.status})`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  // Browsers hash on secure pages alone, which are those that may use a microphone.
+  const digest = globalThis.crypto?.subtle ? await sha256(bytes) : artifact.sha256;
+  if (bytes.length !== artifact.bytes || digest !== artifact.sha256) {
+    throw new ManifestError(
+      `${artifact.file}: not the file that the manifest describes (${bytes.length} bytes, expected ` +
+        `${artifact.bytes} and SHA-256 ${artifact.sha256.slice(0, 12)}…); export again`,
+    );
+  }
+  return bytes;
+}
+
+/** A session of ONNX Runtime Web that computes with WebAssembly. */
+export async function openSession(bytes: Uint8Array, options: OpenOptions = {}): Promise<ort.InferenceSession> {
+  if (options.runtime) ort.env.wasm.wasmPaths = options.runtime;
+  ort.env.wasm.numThreads = options.threads ?? 1;
+  return ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+}
+
+/** The version of ONNX Runtime Web. */
+export function runtimeVersion(): string {
+  return ort.env.versions.web ?? ort.env.versions.common;
+}
+
+/** The tensors that a stream starts with. */
+export function silence(artifact: Artifact): Record<string, ort.Tensor> {
+  return Object.fromEntries(artifact.state.map((one) => [one.input, zeros(one.shape)]));
+}
+
+function zeros(shape: readonly number[]): ort.Tensor {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return new ort.Tensor("float32", new Float32Array(size), [...shape]);
+}
+
+function find(manifest: Manifest, file: string | undefined): Artifact {
+  if (file === undefined) return forListening(manifest);
+  const found = manifest.artifacts.find((artifact) => artifact.file === file);
+  if (found) return found;
+  const known = manifest.artifacts.map((artifact) => artifact.file).join(", ");
+  throw new ManifestError(`${file}: not in the manifest, which has ${known}`);
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as BufferSource);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

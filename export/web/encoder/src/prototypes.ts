@@ -1,0 +1,161 @@
+import { dot, unit } from "./vectors.js";
+
+/** The nearest taught sound. `known`: near enough, and not nearly as near to another one. */
+export interface Match {
+  readonly name: string;
+  readonly distance: number; // cosine distance, 0..2
+  readonly known: boolean;
+}
+
+/** A file of taught sounds that can't be used, and why. */
+export class SoundsError extends Error {
+  override readonly name = "SoundsError";
+
+  constructor(readonly reason: "damaged" | "other-encoder") {
+    super(
+      reason === "damaged"
+        ? "not a file of taught sounds, or one of another format"
+        : "taught to another encoder, whose embeddings can't be compared with these",
+    );
+  }
+}
+
+type Examples = ReadonlyMap<string, readonly Float32Array[]>; // of unit length
+
+/**
+ * Sounds taught by a few examples each: the nearest mean wins (Snell et al. 2017, arXiv 1703.05175,
+ * equation 1), by cosine distance, 0..2. Embeddings are the learned parts of what one artifact
+ * gives; the artifact is named by its SHA-256.
+ *
+ * The rule, its constants and the JSON are those of the Android app (`Prototypes.kt`) and of
+ * tiny_audio_ssl/embedding/taught_sounds.py. Immutable.
+ */
+export class Prototypes {
+  static readonly DEFAULT_THRESHOLD = 0.15; // measured: benchmarks/results/few_shot.csv
+  static readonly MOST_OF_SECOND = 0.8;
+  static readonly MAX_NAME = 40;
+  private static readonly FORMAT = 2; // 1 held whole embeddings
+  private readonly means: ReadonlyMap<string, Float32Array>;
+
+  constructor(
+    readonly artifactSha256: string,
+    readonly threshold: number = Prototypes.DEFAULT_THRESHOLD,
+    private readonly examples: Examples = new Map(),
+  ) {
+    this.means = new Map([...examples].map(([name, vectors]) => [name, unit(sum(vectors))]));
+  }
+
+  /** Names in the order in which they were taught, with the number of their examples. */
+  get counts(): ReadonlyMap<string, number> {
+    return new Map([...this.examples].map(([name, vectors]) => [name, vectors.length]));
+  }
+
+  /** With one more example of `name`. Throws `RangeError`: no name, NaN or infinity, another size. */
+  taught(name: string, embedding: Float32Array): Prototypes {
+    if (!embedding.every(Number.isFinite)) throw new RangeError("an embedding with NaN or infinity");
+    const size = [...this.means.values()][0]?.length ?? embedding.length;
+    if (embedding.length !== size) throw new RangeError(`${embedding.length} numbers; expected ${size}`);
+    const key = clean(name);
+    return this.with(new Map([...this.examples, [key, [...this.of(key), unit(embedding)]]]));
+  }
+
+  /** Under another name; where that is taken, the examples of both go together. */
+  renamed(before: string, after: string): Prototypes {
+    const key = clean(after);
+    if (key === before) return this;
+    const moved = [...this.of(key), ...this.of(before)];
+    return this.with(new Map([...this.without(before).examples, [key, moved]]));
+  }
+
+  without(name: string): Prototypes {
+    return this.with(new Map([...this.examples].filter(([other]) => other !== name)));
+  }
+
+  withThreshold(threshold: number): Prototypes {
+    return new Prototypes(this.artifactSha256, Math.min(2, Math.max(0, threshold)), this.examples);
+  }
+
+  /** With the sounds of another list too; examples under the same name go together. */
+  joined(other: Prototypes): Prototypes {
+    const all = new Map(this.examples);
+    for (const [name, vectors] of other.examples) all.set(name, [...this.of(name), ...vectors]);
+    return this.with(all);
+  }
+
+  /** Null as long as nothing was taught. */
+  nearest(embedding: Float32Array): Match | null {
+    const there = unit(embedding);
+    const found = [...this.means]
+      .map(([name, mean]) => ({ name, distance: 1 - dot(there, mean) }))
+      .sort((a, b) => a.distance - b.distance);
+    const [best, second] = found;
+    if (!best) return null;
+    const clear = best.distance <= Prototypes.MOST_OF_SECOND * (second?.distance ?? Infinity);
+    return { ...best, known: best.distance <= this.threshold && clear };
+  }
+
+  toJson(): string {
+    const sounds = [...this.examples].map(([name, vectors]) => [name, vectors.map(rounded)]);
+    return JSON.stringify({
+      format: Prototypes.FORMAT,
+      artifact_sha256: this.artifactSha256,
+      threshold: this.threshold,
+      sounds: Object.fromEntries(sounds),
+    });
+  }
+
+  /** What `toJson` or the Android app wrote. Throws `SoundsError`. */
+  static fromJson(text: string, artifactSha256: string): Prototypes {
+    let read: Prototypes;
+    try {
+      read = parsed(text, Prototypes.FORMAT);
+    } catch {
+      throw new SoundsError("damaged");
+    }
+    if (read.artifactSha256 !== artifactSha256) throw new SoundsError("other-encoder");
+    return read;
+  }
+
+  private of(name: string): readonly Float32Array[] {
+    return this.examples.get(name) ?? [];
+  }
+
+  private with(examples: Examples): Prototypes {
+    return new Prototypes(this.artifactSha256, this.threshold, examples);
+  }
+}
+
+function parsed(text: string, format: number): Prototypes {
+  const content = JSON.parse(text) as Record<string, unknown>;
+  const { artifact_sha256: sha256, threshold, sounds } = content;
+  const whole = typeof sha256 === "string" && typeof threshold === "number" && typeof sounds === "object";
+  if (content.format !== format || !whole) throw new TypeError();
+  const examples = new Map<string, Float32Array[]>();
+  let size: number | undefined;
+  for (const [name, rows] of Object.entries(sounds as Record<string, number[][]>)) {
+    const vectors = rows.map((row) => Float32Array.from(row));
+    for (const vector of vectors) {
+      size ??= vector.length;
+      if (vector.length !== size || !size || !vector.every(Number.isFinite)) throw new TypeError();
+    }
+    if (vectors.length) examples.set(clean(name), vectors.map(unit));
+  }
+  return new Prototypes(sha256, threshold, examples);
+}
+
+function clean(name: string): string {
+  const key = [...name.trim().replace(/\s+/g, " ")].slice(0, Prototypes.MAX_NAME).join("");
+  if (!key) throw new RangeError("a sound needs a name");
+  return key;
+}
+
+function sum(vectors: readonly Float32Array[]): Float32Array {
+  const total = new Float64Array(vectors[0]!.length);
+  for (const vector of vectors) vector.forEach((value, i) => (total[i]! += value));
+  return Float32Array.from(total);
+}
+
+/** As few digits as float32 needs. */
+function rounded(vector: Float32Array): number[] {
+  return Array.from(vector, (value) => Number(value.toPrecision(9)));
+}

@@ -1,0 +1,114 @@
+import { Prototypes, type Match } from "../encoder/src/prototypes.js";
+import { Present, Teaching } from "../encoder/src/teaching.js";
+import { History } from "./history.js";
+import { Microphone } from "./microphone.js";
+import type { Heard, Moment, Opened } from "./protocol.js";
+import type { WorkerClient } from "./worker-client.js";
+
+/** Microphone, encoder and taught sounds. It knows no element of the page. */
+export class Ear {
+  readonly history: History;
+  match: Match | null = null;
+  scores: Moment["scores"] = {};
+  level = 0;
+  onHeard: () => void = () => undefined;
+  onSounds: () => void = () => undefined;
+  onStop: (problem: string) => void = () => undefined;
+  private taught: Prototypes;
+  private readonly present: Present;
+  private teaching: Teaching | null = null;
+  private microphone: Microphone | null = null;
+  private starting = false;
+
+  constructor(
+    readonly opened: Opened,
+    private readonly worker: WorkerClient,
+    private readonly onUnplugged: () => void,
+  ) {
+    this.taught = new Prototypes(opened.artifact.sha256);
+    this.present = new Present(moments(opened));
+    const { frontend, sampleRateHz } = opened.manifest;
+    this.history = new History(frontend.hopMs / 1000, opened.hopSamples / sampleRateHz);
+    worker.onHeard = (heard) => this.hear(heard);
+    worker.onFailed = (problem) => void this.stop().then(() => this.onStop(problem));
+  }
+
+  get sounds(): Prototypes {
+    return this.taught;
+  }
+
+  set sounds(sounds: Prototypes) {
+    this.taught = sounds;
+    this.match = null;
+    this.onSounds();
+  }
+
+  get listening(): boolean {
+    return this.microphone !== null;
+  }
+
+  get isTeaching(): boolean {
+    return this.teaching !== null;
+  }
+
+  /** Throws `MicrophoneError`. */
+  async start(): Promise<void> {
+    if (this.listening || this.starting) return;
+    this.starting = true;
+    try {
+      const microphone = await Microphone.open(() => void this.stop().then(this.onUnplugged));
+      this.present.reset(); // what was heard before the break is another sound
+      const { port, sampleRateHz } = microphone;
+      await this.worker.ask("listen", { port, sampleRateHz }, [port]);
+      this.microphone = microphone;
+    } finally {
+      this.starting = false;
+    }
+  }
+
+  async stop(): Promise<void> {
+    const { microphone } = this;
+    this.microphone = null;
+    this.match = null;
+    this.scores = {};
+    this.level = 0;
+    this.teaching = null; // who held the button can't let go of it any more
+    await microphone?.close();
+  }
+
+  beginTeaching(): void {
+    this.teaching = new Teaching();
+  }
+
+  /** What was heard since, or null. */
+  endTeaching(): Float32Array | null {
+    const example = this.teaching?.example() ?? null;
+    this.teaching = null;
+    return example;
+  }
+
+  private hear({ level, logmel, moments }: Heard): void {
+    if (!this.listening) return;
+    this.level = level;
+    this.history.addLevel(level);
+    logmel.forEach((column) => this.history.logmel.add(column));
+    for (const moment of moments) {
+      this.history.addEmbedding(moment.vector);
+      this.teaching?.add(moment.learned, moment.level);
+      this.scores = moment.scores;
+      this.match = this.taught.nearest(this.present.add(moment.learned, moment.level));
+    }
+    this.onHeard();
+  }
+}
+
+/** One example of a recording: the mean of its loud moments; null if there are none. */
+export function exampleOf(moments: readonly Moment[]): Float32Array | null {
+  const teaching = new Teaching();
+  for (const { learned, level } of moments) teaching.add(learned, level);
+  return teaching.example();
+}
+
+function moments({ hopSamples, manifest }: Opened): number {
+  return Math.max(1, Math.floor((Present.SECONDS * manifest.sampleRateHz) / hopSamples));
+}

@@ -1,0 +1,29 @@
+import type { Encoder } from "../../encoder/src/encoder.js";
+import { Framer } from "../../encoder/src/framer.js";
+import { rms } from "../../encoder/src/vectors.js";
+import type { Moment } from "../protocol.js";
+
+/** Embeddings with the level of what is new in each. */
+export class Moments {
+  private readonly hops: Framer;
+
+  constructor(private readonly encoder: Encoder) {
+    this.hops = new Framer(encoder.hopSamples, encoder.hopSamples);
+  }
+
+  async push(pcm: Float32Array): Promise<Moment[]> {
+    const found: Moment[] = [];
+    for (const { samples } of this.hops.push(pcm)) {
+      const level = rms(samples);
+      for (const { vector, learned, scores } of await this.encoder.push(samples)) {
+        found.push({ vector, learned, scores, level });
+      }
+    }
+    return found;
+  }
+
+  async reset(): Promise<void> {
+    this.hops.reset();
+    await this.encoder.reset();
+  }
+}

@@ -1,0 +1,60 @@
+// Answers questions to the library @tiny-audio-ssl/encoder: JSON in, JSON out.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as library from "../../export/web/encoder/dist/index.js";
+
+const plain = (vectors) => vectors.map((vector) => Array.from(vector));
+
+const answers = {
+  resample: ({ pcm, fromHz, pieces }) => {
+    const resampler = new library.Resampler(fromHz, 16_000);
+    const found = [];
+    let at = 0;
+    for (let i = 0; at < pcm.length; at += pieces[i++ % pieces.length]) {
+      found.push(...resampler.push(Float32Array.from(pcm.slice(at, at + pieces[i % pieces.length]))));
+    }
+    return [...found, ...resampler.flush()];
+  },
+  logmel: ({ pcm, settings }) => plain(new library.LogMel(settings).push(Float32Array.from(pcm))),
+  embed: async ({ folder, file, pcm, pieces }) => {
+    const manifest = library.parseManifest(readFileSync(join(folder, "manifest.json"), "utf8"));
+    const artifact = manifest.artifacts.find((one) => one.file === file) ?? library.forListening(manifest);
+    const encoder = await library.Encoder.of(artifact, readFileSync(join(folder, artifact.file)));
+    const found = [];
+    let at = 0;
+    for (let i = 0; at < pcm.length; at += pieces[i++ % pieces.length]) {
+      found.push(...(await encoder.push(Float32Array.from(pcm.slice(at, at + pieces[i % pieces.length])))));
+    }
+    return found.map((one) => ({ ...one, vector: Array.from(one.vector), learned: one.learned.length,
+      scores: Object.fromEntries(Object.entries(one.scores).map(([name, scores]) => [name, Array.from(scores)])) }));
+  },
+  manifest: ({ text }) => library.forListening(library.parseManifest(text)),
+  teach: ({ examples, asked, threshold, levels }) => {
+    let sounds = new library.Prototypes("x", threshold);
+    for (const [name, vector] of examples) sounds = sounds.taught(name, Float32Array.from(vector));
+    const teaching = new library.Teaching();
+    const present = new library.Present(3);
+    asked.forEach((vector, i) => teaching.add(Float32Array.from(vector), levels[i]));
+    return {
+      json: sounds.toJson(),
+      again: library.Prototypes.fromJson(sounds.toJson(), "x").toJson() === sounds.toJson(),
+      matches: asked.map((vector) => sounds.nearest(Float32Array.from(vector))),
+      example: Array.from(teaching.example()),
+      present: asked.map((vector, i) => Array.from(present.add(Float32Array.from(vector), levels[i]))),
+    };
+  },
+  sounds: ({ text, sha256 }) => [...library.Prototypes.fromJson(text, sha256).counts],
+  statistics: ({ rounds }) => ({ ...library.median(rounds), p90: library.percentile(rounds.flat(), 90) }),
+  wav: ({ path }) => {
+    const bytes = readFileSync(path);
+    const read = library.readWav(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    return { rate: read.sampleRateHz, pcm: Array.from(read.pcm) };
+  },
+};
+
+const { question, ...given } = JSON.parse(readFileSync(0, "utf8"));
+try {
+  process.stdout.write(JSON.stringify({ answer: await answers[question](given) }));
+} catch (error) {
+  process.stdout.write(JSON.stringify({ error: `${error.name}: ${error.message}` }));
+}

@@ -1,0 +1,83 @@
+"""`export --web`: what is written, what is replaced, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tiny_audio_ssl import UserError, cli
+from tiny_audio_ssl.commands.export import Export
+from tiny_audio_ssl.export import manifest, web
+from tiny_audio_ssl.export.recipe import read
+
+
+def test_the_page_has_its_artifacts_and_names_its_files(site, exported):
+    expected = [a["file"] for a in manifest.trusted(exported)["artifacts"]]
+    inside = manifest.read(site / "encoder")  # checks each artifact
+    assert [a["file"] for a in inside["artifacts"]] == expected
+    names = web.files_of(site)
+    assert names is not None
+    assert {"index.html", "service.js", "runtime/ort-wasm-simd-threaded.wasm"} <= set(names)
+    assert all((site / name).is_file() for name in names)
+    own = [name for name in names if not name.startswith("runtime/")]
+    assert sum((site / n).stat().st_size for n in own if "/" not in n) < 200_000  # ours, raw
+
+
+def test_the_page_asks_for_nothing_elsewhere(built):
+    page = (built / "index.html").read_text()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy.startswith("default-src 'none'") and "http" not in policy
+    worker = (built / "service.js").read_text()
+    assert policy in worker  # where it answers itself
+    assert not re.search(r"""(src|href|url|@import)\s*[=(]?\s*["']?\s*(https?:)?//""", page)
+
+
+def test_an_earlier_page_is_replaced_and_other_files_are_kept(built, exported, tmp_path):
+    place = tmp_path / "page"
+    web.install(exported, place, "first")
+    (place / "notes.txt").write_text("mine")
+    assert web.install(exported, place, "second") == place / "index.html"
+    assert '"model": "second"' in (place / web.FILES).read_text()
+    assert (place / "notes.txt").read_text() == "mine"
+    assert "notes.txt" not in (web.files_of(place) or [])
+
+
+def test_what_is_refused_before_the_work(built, exported, tmp_path, monkeypatch):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "letter.txt").write_text("dear")
+    with pytest.raises(UserError, match="not made by `tiny-audio-ssl export --web`"):
+        web.check(tmp_path / "page")
+    with pytest.raises(UserError, match="a page has one run; 2 given"):
+        Export(("a", "b"), web=tmp_path / "new").run()
+    with pytest.raises(UserError, match="an input of this run"):
+        web.check(exported, [exported])
+    content = manifest.trusted(exported)
+    del content[manifest.SEAL]
+    for entry in content["artifacts"]:
+        entry["format"] = "executorch"
+    monkeypatch.setattr(manifest, "read", lambda _: content)
+    with pytest.raises(UserError, match="no ONNX artifact that takes a stream or a waveform"):
+        web.install(exported, tmp_path / "new", "x")
+    monkeypatch.setattr(web, "BUILT", tmp_path / "nowhere")
+    with pytest.raises(UserError, match="type `make web`"):
+        web.check(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_page_has_the_recipe_of_its_name(tmp_path):
+    found = Export.with_options(["run", "--web", str(tmp_path)])
+    assert found(("run",)).config == read("web").config
+    named = Export.with_options(["run", "--web", str(tmp_path), "--recipe", "fastest"])
+    assert named(("run",)).config == read("fastest").config
+    assert Export.with_options(["run"]) is Export
+
+
+def test_a_command_makes_a_page(built, tmp_path, sample, capsys):
+    few = ["--calibration-clips", "4", "--parity-clips", "4", "--precision", "fp32"]
+    forms = ["--input", "stream", *few, "--out", str(tmp_path / "export")]
+    assert cli.run(["export", sample, "--web", str(tmp_path / "page"), *forms]) == 0
+    about = (tmp_path / "page" / web.FILES).read_text()
+    assert json.loads(about.partition("self.PAGE = ")[2])["model"] == sample
+    assert "tiny-audio-ssl serve" in capsys.readouterr().err

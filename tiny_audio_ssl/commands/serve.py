@@ -1,0 +1,54 @@
+"""serve: a page of `export --web` for phones in the same network."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from tiny_audio_ssl.commands.base import Command, err, out
+from tiny_audio_ssl.utils.ranges import Range, checked_number
+
+
+@dataclass
+class Serve(Command):
+    """Serve a page of `export --web` on the local network, and show a code for phones to scan.
+
+    With https, by a certificate that is made on the spot: the phone's browser warns of it once.
+    Everything that the page computes stays on the phone. Ctrl-C ends it.
+    """
+
+    page: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """Folder that `export RUN --web FOLDER` made."""
+    host: str | None = None
+    """Address of this machine in the network, if the one that is found is wrong; localhost serves
+    to this machine alone, without a certificate."""
+    port: int = 8443
+    """Port to serve at; 0 takes any that is free."""
+
+    def run(self) -> int:
+        from tiny_audio_ssl.export.web_server import EXTRA, LOCALHOST, open_server, own_address
+        from tiny_audio_ssl.utils.extras import require
+
+        checked_number("--port", self.port, Range(0, 65535, whole=True))
+        host = own_address() if self.host is None else self.host
+        with open_server(self.page, host, self.port) as server:
+            scheme = "http" if host == LOCALHOST else "https"
+            url = f"{scheme}://{host}:{server.server_port}/"
+            if host != LOCALHOST and sys.stdout.isatty():
+                require("segno", EXTRA).make(url, error="l").terminal(compact=True)
+            out.print(url)
+            if host != LOCALHOST:
+                err.print(
+                    "Scan or open it on a phone in the same network. The browser warns once, as "
+                    "the certificate was made here: go on to the page. Ctrl-C ends this."
+                )
+            sys.stdout.flush()
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                err.print("ended")
+        return 0
