@@ -25,6 +25,8 @@ class SincLogMel(LogMel):
     frame, for which only |G(f)|^2 counts, so here it weights the power spectrum, at the cost of the
     log-mel and not of twenty encoders. It starts with the mel scale's centers and widths.
 
+    Short trainings by LIM gave probes that equal those of the mel filters within their intervals.
+
     Two numbers a band are learned: by how many of its first widths the lower edge has moved, and
     the logarithm of the width's growth. So all bands move at a rate that suits them.
     """
