@@ -1,4 +1,4 @@
-"""Cost: artifacts, latency, front-end, streaming, training steps, throughput."""
+"""Cost: artifacts, latency, front-end, streaming, training steps, throughput, start-up."""
 
 from __future__ import annotations
 
@@ -206,3 +206,24 @@ def memory_mb(what: str) -> str:
     """Return the memory of a training process, in MB."""
     (row,) = where("throughput", what=what)
     return decimals(row["memory_mb"], 0)
+
+
+def startup_table() -> str:
+    """Processor time of commands, before and now."""
+    lines = [
+        [
+            row["command"],
+            decimals(row["before_cpu_s"], 2),
+            decimals(row["cpu_s"], 2),
+            decimals(row["ratio"], 2),
+            f"{decimals(row['ratio_low'], 2)}-{decimals(row['ratio_high'], 2)}",
+        ]
+        for row in rows("startup")
+    ]
+    return markdown(["command", "before, s", "now, s", "ratio", "95 %"], lines)
+
+
+def startup_before() -> str:
+    """Return the commit that start-up is compared with."""
+    (commit,) = {row["before"] for row in rows("startup")}
+    return commit
