@@ -134,7 +134,11 @@ def give(browser: Any, *paths: Path) -> list[str]:
 
 def downloaded(browser: Any, folder: Path, name: str) -> Path:
     path = folder / name
-    wait(browser, lambda _: path.is_file())
+
+    def whole(_: Any) -> bool:  # its name is taken by an empty file before it is there
+        return path.is_file() and path.stat().st_size > 0 and not [*folder.glob("*.crdownload")]
+
+    wait(browser, whole)
     return path
 
 
