@@ -44,7 +44,7 @@ class LogMel(nn.Module):
         self.register_buffer("inverse_std", torch.ones(config.bands, 1, 1))
 
     def forward(self, waveform: Tensor) -> Tensor:
-        log_mel = torch.log(self.bands(waveform) + LOG_OFFSET)  # [bands, B, frames]
+        log_mel = log_of(self.bands(waveform))  # [bands, B, frames]
         normalized = (log_mel - self.mean) * self.inverse_std
         return normalized.transpose(0, 1).unsqueeze(1)
 
@@ -99,5 +99,14 @@ def at_gain(log_mel: Tensor, gain_db: Tensor) -> Tensor:
     It is exact but for rounding, since the spectrum is linear in power: log(g (e^x - o) + o), where
     g is the gain in power and o the offset below the logarithm.
     """
-    power = (log_mel.exp() - LOG_OFFSET).clamp_min(0)
-    return torch.log(power * 10 ** (gain_db / 10) + LOG_OFFSET)
+    return log_of(power_of(log_mel) * 10 ** (gain_db / 10))
+
+
+def power_of(log_mel: Tensor) -> Tensor:
+    """Return the mel power of a log-mel that is not normalized: the inverse of `log_of`."""
+    return (log_mel.exp() - LOG_OFFSET).clamp_min(0)
+
+
+def log_of(power: Tensor) -> Tensor:
+    """Return the log-mel, not normalized, of a mel power spectrum."""
+    return torch.log(power + LOG_OFFSET)

@@ -36,8 +36,7 @@ class Autoencoder(Pretext):
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
-        start = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
-        return {"slice": sampling.cut(clips, start, frames)}
+        return {"slice": sampling.random_cut(clips, frames, rng)}
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         embedding = encoder(inputs.get("noisy", inputs["slice"]))

@@ -45,8 +45,7 @@ class ByolA(Pretext):
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         frames = self.config.slice_frames(self.frontend)
-        starts = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
-        cut = sampling.cut(clips, starts, frames)
+        cut = sampling.random_cut(clips, frames, rng)
         views = torch.cat([self.view(cut, rng), self.view(cut, rng)])
         first, second = augment.normalize(views).chunk(2)
         return {"first": first, "second": second}

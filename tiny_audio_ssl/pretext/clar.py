@@ -48,8 +48,7 @@ class Clar(Pretext):
         """Distort a slice of each clip twice: "wav" [2B, samples], and with `classes` also "label",
         int64 [B], -1 for a clip without one."""
         samples = self.frontend.samples(self.config.slice_frames(self.frontend))
-        starts = sampling.integers(0, clips.shape[1] - samples, len(clips), rng)
-        slices = sampling.cut(clips, starts, samples)
+        slices = sampling.random_cut(clips, samples, rng)
         inputs = {"wav": torch.cat([self._view(slices, rng), self._view(slices, rng)])}
         if self.config.classes:
             absent = torch.full((len(clips),), UNLABELED, device=clips.device)

@@ -56,8 +56,7 @@ class Combined(Pretext):
         inputs: Inputs = {}
         for name, task in self._parts():
             samples = self.frontend.samples(task.config.clip_frames(self.frontend))
-            start = sampling.integers(0, clips.shape[1] - samples, len(clips), rng)
-            own = task.inputs(frontend, sampling.cut(clips, start, samples), rng)
+            own = task.inputs(frontend, sampling.random_cut(clips, samples, rng), rng)
             inputs |= {f"{name}/{key}": value for key, value in own.items()}
         return inputs
 
@@ -72,8 +71,7 @@ class Combined(Pretext):
         inputs: Inputs = {}
         for name, task in self._parts():
             frames = task.config.clip_frames(self.frontend)
-            start = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
-            own = task.draw(sampling.cut(clips, start, frames), rng)
+            own = task.draw(sampling.random_cut(clips, frames, rng), rng)
             inputs |= {f"{name}/{key}": value for key, value in own.items()}
         return inputs
 

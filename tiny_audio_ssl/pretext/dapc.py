@@ -57,9 +57,11 @@ class Dapc(Steps):
         logmel, config = self.crop(clips, rng), self.config
         count, _, bands, frames = logmel.shape
         mask = torch.zeros(count, 1, bands, frames, dtype=torch.bool)
+        longest = min(config.mask_frames(self.frontend), frames)
+        widest = min(config.mask_bands, bands)
         for _ in range(config.masks):
-            mask |= _stripe(count, frames, config.mask_frames(self.frontend), rng)[:, None, None]
-            mask |= _stripe(count, bands, config.mask_bands, rng)[:, None, :, None]
+            mask |= sampling.stripes(count, frames, 1, longest, rng)[:, None, None]
+            mask |= sampling.stripes(count, bands, 1, widest, rng)[:, None, :, None]
         return {"logmel": logmel, "mask": mask.to(logmel.device)}
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
@@ -119,11 +121,3 @@ def covariance(rows: Tensor) -> Tensor:
     """[n, d] -> [d, d]"""
     centered = rows - rows.mean(dim=0)
     return centered.T @ centered / len(rows)
-
-
-def _stripe(count: int, size: int, longest: int, rng: torch.Generator) -> Tensor:
-    """Mark 1 to `longest` neighbors of `size` places, anywhere: bool [count, size]."""
-    length = sampling.integers(1, min(longest, size), count, rng)
-    start = (torch.rand(count, generator=rng) * (size - length + 1)).long()
-    place = torch.arange(size)
-    return (place >= start[:, None]) & (place < (start + length)[:, None])

@@ -73,8 +73,7 @@ class Distillation(Pretext):
         return {"wav": wav, "target": self._standardized(self.teachers(wav))}
 
     def _cut(self, clips: Tensor, rng: torch.Generator) -> Tensor:
-        starts = sampling.integers(0, clips.shape[1] - self._samples, len(clips), rng)
-        return sampling.cut(clips[:, None, None, :], starts, self._samples)[:, 0, 0]
+        return sampling.random_cut(clips, self._samples, rng)
 
     def _mixed(self, wav: Tensor, rng: torch.Generator) -> Tensor:
         mixes = torch.rand(len(wav), generator=rng) < self.config.mix

@@ -42,11 +42,7 @@ class Lim(Pretext):
         if self.config.objective == "bce":
             sources.append(clips[sampling.others(len(clips), rng).to(clips.device)])
         samples = self.frontend.samples(self.config.slice_frames(self.frontend))
-        chunks = []
-        for source in sources:
-            starts = sampling.integers(0, clips.shape[1] - samples, len(clips), rng)
-            chunks.append(sampling.cut(source, starts, samples))
-        return {"wav": torch.cat(chunks)}
+        return {"wav": torch.cat([sampling.random_cut(s, samples, rng) for s in sources])}
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         embedding = encoder(inputs["logmel"])

@@ -119,10 +119,8 @@ class Tera(Mockingjay):
         noise = config.noise_deviation * torch.randn(target.shape, generator=rng)
         noisy = (torch.rand(count, generator=rng) < config.noisy)[:, None, None, None]
         altered, counts = super().alter(target + (noise * noisy).to(target.device), rng)
-        widths = sampling.integers(0, round(config.widest_band * bands), count, rng)
-        first = (torch.rand(count, generator=rng) * (bands - widths + 1)).long()
-        band = torch.arange(bands)
-        block = (band >= first[:, None]) & (band < (first + widths)[:, None])
+        widest = round(config.widest_band * bands)
+        block = sampling.stripes(count, bands, 0, widest, rng)
         block = block[:, None, :, None].to(target.device)
         return altered.masked_fill(block, 0), counts | block
 

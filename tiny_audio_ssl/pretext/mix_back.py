@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tiny_audio_ssl.data.batches import Batch
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import LOG_OFFSET, LogMel
+from tiny_audio_ssl.models.frontend import LogMel, log_of, power_of
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import augment, contrast, sampling
 from tiny_audio_ssl.pretext.base import Inputs
@@ -88,8 +88,8 @@ def mix_back(log_mel: Tensor, rng: torch.Generator, largest: float) -> Tensor:
     """
     share = augment.uniform(0, largest, len(log_mel), rng).to(log_mel.device)[:, None, None, None]
     background = sampling.others(len(log_mel), rng).to(log_mel.device)
-    power = (log_mel.exp() - LOG_OFFSET).clamp_min(0)
+    power = power_of(log_mel)
     energy = power.sum(dim=(1, 2, 3), keepdim=True)
     level = energy / energy[background].clamp_min(SILENCE)
     mixed = (1 - share) * power + share * level * power[background]
-    return torch.log(mixed + LOG_OFFSET)
+    return log_of(mixed)

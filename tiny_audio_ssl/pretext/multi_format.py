@@ -52,8 +52,7 @@ class MultiFormat(Pretext):
     def _slice(self, clips: Tensor, rng: torch.Generator) -> Tensor:
         config, count = self.config, len(clips)
         samples = self.frontend.samples(config.slice_frames(self.frontend))
-        starts = sampling.integers(0, clips.shape[1] - samples, count, rng)
-        slices = sampling.cut(clips, starts, samples)
+        slices = sampling.random_cut(clips, samples, rng)
         snr_db = config.lowest_snr_db + uniform(0, SNR_RANGE_DB, count, rng)
         mixed = distort.add_noise(slices, distort.other_clips(slices, rng), snr_db)
         mixes = (torch.rand(count, generator=rng) < config.mix).to(clips.device)[:, None]

@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from tiny_audio_ssl.models.frontend import LOG_OFFSET
+from tiny_audio_ssl.models.frontend import log_of, power_of
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import mel_spectrum
 from tiny_audio_ssl.pretext import augment, distort, sampling
@@ -37,10 +37,10 @@ def add_noise(
     ratio_db = lowest + (highest - lowest) * torch.rand(len(log_mel), 1, 1, 1, generator=rng)
     shift = int(sampling.integers(0, log_mel.shape[3] - 1, 1, rng))
     noise = torch.roll(sounds[chosen], shift, dims=3).to(log_mel.device)
-    power = (log_mel.exp() - LOG_OFFSET).clamp_min(0)
+    power = power_of(log_mel)
     level = power.mean(dim=(1, 2, 3), keepdim=True) / noise.mean(dim=(1, 2, 3), keepdim=True)
     gain = level.clamp_min(QUIETEST) * 10 ** (-ratio_db.to(log_mel.device) / 10)
-    return torch.log(power + gain * noise + LOG_OFFSET)
+    return log_of(power + gain * noise)
 
 
 @cache

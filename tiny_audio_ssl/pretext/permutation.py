@@ -45,8 +45,7 @@ class Permutation(Pretext):
         and "noise" [B, draws, n].
         """
         frames = self.config.slice_frames(self.frontend)
-        starts = sampling.integers(0, clips.shape[3] - frames, len(clips), rng)
-        slices = sampling.cut(clips, starts, frames)
+        slices = sampling.random_cut(clips, frames, rng)
         order = torch.rand(len(clips), self.patches, generator=rng).argsort(dim=1)
         noise = torch.randn(len(clips), self.config.noise_draws, self.patches, generator=rng)
         return {

@@ -23,3 +23,17 @@ def cut(clips: Tensor, starts: Tensor, frames: int) -> Tensor:
     index = starts.to(clips.device)[:, None] + offsets
     index = index.reshape(len(clips), *[1] * (clips.ndim - 2), frames)
     return clips.gather(-1, index.expand(*clips.shape[:-1], -1))
+
+
+def random_cut(clips: Tensor, frames: int, rng: torch.Generator) -> Tensor:
+    """Cut as `cut` does, from a random place of each clip."""
+    starts = integers(0, clips.shape[-1] - frames, len(clips), rng)
+    return cut(clips, starts, frames)
+
+
+def stripes(count: int, size: int, smallest: int, largest: int, rng: torch.Generator) -> Tensor:
+    """Mark `smallest` to `largest` neighbors of `size` places, anywhere: bool [count, size]."""
+    length = integers(smallest, largest, count, rng)
+    start = (torch.rand(count, generator=rng) * (size - length + 1)).long()
+    place = torch.arange(size)
+    return (place >= start[:, None]) & (place < (start + length)[:, None])

@@ -41,12 +41,9 @@ class Steps(Pretext):
 
         Takes and returns log-mels [B, 1, bands, frames] or waveforms [B, samples].
         """
-        if clips.ndim == 2:
-            size = self.frontend.samples(self.clip_frames)
-            starts = sampling.integers(0, clips.shape[1] - size, len(clips), rng)
-            return sampling.cut(clips[:, None, None], starts, size)[:, 0, 0]
-        starts = sampling.integers(0, clips.shape[3] - self.clip_frames, len(clips), rng)
-        return sampling.cut(clips, starts, self.clip_frames)
+        frames = self.clip_frames
+        size = self.frontend.samples(frames) if clips.ndim == 2 else frames
+        return sampling.random_cut(clips, size, rng)
 
     def slices(self, clips: Tensor) -> Tensor:
         """Cut the slice of each step.
