@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -12,12 +10,12 @@ import pytest
 import torch
 from support.paths import ROOT
 from support.runs import make_run
+from support.scripts import imported
 from torch import nn
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
-SCRIPTS = ("comparison", "comparison_chart", "named_models")
 SUITE = """
 [[task]]
 name = "made-up"
@@ -31,11 +29,8 @@ folds = 3
 @pytest.fixture(scope="module")
 def comparison() -> Iterator[ModuleType]:
     """The script, imported as it is run: with benchmarks/ on the path."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield importlib.import_module("comparison")
-    for name in SCRIPTS:
-        del sys.modules[name]
+    with imported("comparison") as (script,):
+        yield script
 
 
 class Recurrent(nn.Module):

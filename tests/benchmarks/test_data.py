@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,15 +12,14 @@ import numpy as np
 import pytest
 import soundfile
 from support.paths import ROOT
+from support.scripts import imported
 
 
 @pytest.fixture
 def script() -> Iterator[ModuleType]:
     """The module, imported as it is run: with benchmarks/ on the path."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield importlib.import_module("data")
-    del sys.modules["data"]
+    with imported("data") as (script,):
+        yield script
 
 
 @pytest.fixture

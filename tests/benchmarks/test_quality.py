@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 
 import pytest
-from support.paths import ROOT
+from support.scripts import imported
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.pretext.registry import TASKS
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import TrainingConfig
 
-SCRIPTS = ("quality", "quality_table", "speech", "speech_measures", "made_speech", "alignments")
 SUITE = """
 [[task]]
 name = "made-up"
@@ -30,11 +27,8 @@ folds = 2
 @pytest.fixture(scope="module")
 def quality() -> Iterator[ModuleType]:
     """The script, imported as it is run: with benchmarks/ on the path."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield importlib.import_module("quality")
-    for name in SCRIPTS:
-        del sys.modules[name]
+    with imported("quality") as (script,):
+        yield script
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from support.paths import ROOT
+from support.scripts import imported
 
 HOW = "run `make results` and commit what it writes"
 
@@ -16,11 +15,8 @@ HOW = "run `make results` and commit what it writes"
 @pytest.fixture(scope="module")
 def results_table():
     """The script, imported as it is run: with benchmarks/ on the path."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield importlib.import_module("results_table")
-    for name in [name for name in sys.modules if name.split(".")[0] in ("results_table", "tables")]:
-        del sys.modules[name]
+    with imported("results_table") as (script,):
+        yield script
 
 
 def test_the_page_is_up_to_date(results_table):

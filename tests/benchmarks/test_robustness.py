@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 
 import numpy as np
 import pytest
-from support.paths import ROOT
+from support.scripts import imported
 
 from tiny_audio_ssl import UserError
 
@@ -21,11 +19,8 @@ SCRIPTS = ("robustness", "sound_changes", "named_models")
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[dict[str, ModuleType]]:
     """The modules, imported as they are run: with benchmarks/ on the path."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield {name: importlib.import_module(name) for name in SCRIPTS}
-    for name in SCRIPTS:
-        del sys.modules[name]
+    with imported(*SCRIPTS) as found:
+        yield dict(zip(SCRIPTS, found, strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import sys
 from pathlib import Path
 
 import pytest
 from support.paths import ROOT
 from support.runs import make_run
+from support.scripts import imported
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.model_card import MODEL_CARD
@@ -51,17 +50,13 @@ def given(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def ship(given):
     """The script's main, imported as it is run, with the options that all calls share."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)
-        script = importlib.import_module("ship")
+    with imported("ship", folder=FOLDER) as (script,):
 
         def run(weights: Path, **options: object) -> None:
             shared = {"run": str(given / "run"), "name": "tiny", "corpus": given / "manifest.csv"}
             script.main(script.Ship(**{**shared, "weights": weights, **options}))
 
         yield run
-    for file in FOLDER.glob("*.py"):
-        sys.modules.pop(file.stem, None)
 
 
 def test_card_and_notice_credit_corpus_and_teachers(ship, given, tmp_path, capsys):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib
 import importlib.util
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
@@ -13,8 +12,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 import soundfile
-from support.paths import ROOT
 from support.runs import make_run
+from support.scripts import imported
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.evaluation.speech.items import read_items
@@ -35,11 +34,8 @@ folds = 2
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[dict[str, ModuleType]]:
     """The modules, imported as they are run: with benchmarks/ on the path."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield {name: importlib.import_module(name) for name in SCRIPTS}
-    for name in SCRIPTS:
-        del sys.modules[name]
+    with imported(*SCRIPTS) as found:
+        yield dict(zip(SCRIPTS, found, strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 
 import pytest
-from support.paths import ROOT
+from support.scripts import BENCHMARKS, imported
 
 WINDOWS = "path,tier\n" + "a.flac,permissive\n" * 96 + "b.flac,copyleft\n" * 160
 
@@ -14,9 +13,8 @@ WINDOWS = "path,tier\n" + "a.flac,permissive\n" * 96 + "b.flac,copyleft\n" * 160
 @pytest.fixture(scope="module")
 def scripts():
     """`train` and `ablations`, imported as they are run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks" / "weights")
-        yield importlib.import_module("train"), importlib.import_module("ablations")
+    with imported("train", "ablations", folder=BENCHMARKS / "weights") as found:
+        yield found
 
 
 @pytest.fixture
