@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.pretext.configs.slices import SliceConfig
 from tiny_audio_ssl.utils.ranges import (
     COUNT,
-    DURATION_MS,
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
@@ -20,7 +18,7 @@ from tiny_audio_ssl.utils.ranges import (
 
 
 @dataclass(frozen=True)
-class ByolAConfig(PretextConfig):
+class ByolAConfig(SliceConfig):
     """Hyper-parameters of BYOL-A."""
 
     slice_ms: float = WINDOW_MS
@@ -41,9 +39,9 @@ class ByolAConfig(PretextConfig):
     """Share that the moving average keeps at the first step; it rises to 1 along a cosine."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_numbers(
             self,
-            slice_ms=DURATION_MS,
             mixup=SHARE,
             smallest_crop=POSITIVE,
             largest_crop=Range(0, 100, open_low=True),
@@ -57,12 +55,3 @@ class ByolAConfig(PretextConfig):
                 f"byol-a: crops from {self.smallest_crop} to {self.largest_crop} of a slice; "
                 "expected 0 < smallest_crop <= largest_crop"
             )
-
-    def clip_frames(self, frontend: FrontendConfig) -> int:
-        return self.slice_frames(frontend)
-
-    def slice_frames(self, frontend: FrontendConfig) -> int:
-        return frontend.frames_of_ms(self.slice_ms)
-
-    def length_option(self) -> str:
-        return "--pretext.slice-ms"

@@ -7,16 +7,15 @@ from typing import Any
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, POSITIVE, SHARE, check_numbers
+from tiny_audio_ssl.pretext.configs.slices import SliceConfig
+from tiny_audio_ssl.utils.ranges import COUNT, POSITIVE, SHARE, check_numbers
 
 LABEL = "label"  # the manifest column of the classes
 AUGMENTATIONS = ("pitch-shift", "fade", "time-mask", "time-shift", "time-stretch", "noise")
 
 
 @dataclass(frozen=True)
-class ClarConfig(PretextConfig):
+class ClarConfig(SliceConfig):
     """Hyper-parameters of CLAR."""
 
     classes: tuple[str, ...] = ()
@@ -36,6 +35,7 @@ class ClarConfig(PretextConfig):
     """Outputs of the projector."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("classes", "augmentations"):
             object.__setattr__(self, name, _texts(name, getattr(self, name)))
         if len(self.classes) == 1:
@@ -53,20 +53,10 @@ class ClarConfig(PretextConfig):
         check_numbers(
             self,
             probability=SHARE,
-            slice_ms=DURATION_MS,
             temperature=POSITIVE,
             hidden=COUNT,
             projection=COUNT,
         )
-
-    def clip_frames(self, frontend: FrontendConfig) -> int:
-        return self.slice_frames(frontend)
-
-    def slice_frames(self, frontend: FrontendConfig) -> int:
-        return frontend.frames_of_ms(self.slice_ms)
-
-    def length_option(self) -> str:
-        return "--pretext.slice-ms"
 
     def class_lists(self) -> dict[str, tuple[str, ...]]:
         return {LABEL: self.classes} if self.classes else {}

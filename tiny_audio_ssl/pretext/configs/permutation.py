@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from tiny_audio_ssl.audio.constants import WINDOW_MS
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, POSITIVE, check_numbers
+from tiny_audio_ssl.pretext.configs.slices import SliceConfig
+from tiny_audio_ssl.utils.ranges import COUNT, POSITIVE, check_numbers
 
 
 @dataclass(frozen=True)
-class PermutationConfig(PretextConfig):
+class PermutationConfig(SliceConfig):
     """Hyper-parameters of permutations."""
 
     slice_ms: float = WINDOW_MS
@@ -27,9 +27,9 @@ class PermutationConfig(PretextConfig):
     """Draws of the noise that the loss is the mean of."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_numbers(
             self,
-            slice_ms=DURATION_MS,
             time_patches=COUNT,
             band_patches=COUNT,
             noise=POSITIVE,
@@ -49,14 +49,8 @@ class PermutationConfig(PretextConfig):
         """Return the bands of a patch, between which one band is left out."""
         return patch_size("band", frontend.bands, self.band_patches)
 
-    def clip_frames(self, frontend: FrontendConfig) -> int:
-        return self.slice_frames(frontend)
-
     def slice_frames(self, frontend: FrontendConfig) -> int:
         return self.time_patches * (self.patch_frames(frontend) + 1) - 1
-
-    def length_option(self) -> str:
-        return "--pretext.slice-ms"
 
 
 def patch_size(axis: str, size: int, patches: int) -> int:
