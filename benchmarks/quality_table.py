@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from kept import kept
 from rich.console import Console
 from rich.table import Table
 
@@ -89,7 +89,8 @@ def probe(out: Path, model: EmbeddingModel, task: OpenedTask) -> Score:
     def measured() -> list[Score]:
         return [evaluate(model, task, "linear")]
 
-    return kept(out, ["linear", model.identity, asdict(task.task)], measured)[0]
+    what = ["linear", model.identity, asdict(task.task)]
+    return kept(out, what, measured, scores.write, scores.read)[0]
 
 
 def supervised(
@@ -97,27 +98,15 @@ def supervised(
 ) -> Iterator[Score]:
     """Train each task alone from random weights, then one encoder for tasks that can share it."""
     config = FinetuneConfig(max_folds=folds)
-    alone: list[tuple[finetuning.FinetuneProtocol, list[OpenedTask]]] = [
-        ("supervised", [t]) for t in tasks
+    trained: list[tuple[finetuning.FinetuneProtocol, list[OpenedTask]]] = [
+        *(("supervised", [task]) for task in tasks),
+        *(("multi-head", group) for group in compatible(tasks)),
     ]
-    shared = [("multi-head", group) for group in compatible(tasks)]
-    for protocol, group in [*alone, *shared]:
+    for protocol, group in trained:
         names = [asdict(task.task) for task in group]
         settings = [asdict(model.model.encoder.config), asdict(config), names]
-
-        def measured(protocol=protocol, group=group) -> list[Score]:  # type: ignore[no-untyped-def]
-            return finetuning.evaluate(model, group, protocol, config)
-
-        yield from kept(out, [protocol, *settings], measured)
-
-
-def kept(out: Path, what: Any, measure: Any) -> list[Score]:
-    """Return the scores of an earlier start, or measure and keep them."""
-    key = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    file = out / "scores" / f"{what[0]}-{key}.json"
-    if not file.exists():
-        scores.write(file, measure())
-    return scores.read(file)
+        measure = partial(finetuning.evaluate, model, group, protocol, config)
+        yield from kept(out, [protocol, *settings], measure, scores.write, scores.read)
 
 
 def row(name: str, encoder: str, seed: int | str, score: Score, run: Path | None) -> dict[str, Any]:
@@ -163,9 +152,9 @@ def with_averages(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         references = [("random weights", seed), ("supervised", "")]
         compared = []
         for r in own:
-            found = [at.get((r["task"], encoder, *reference)) for reference in references]
-            if all(found):
-                compared.append(scores.in_shared_folds(r[SCORE], *found))  # type: ignore[arg-type]
+            keys = [(r["task"], encoder, *reference) for reference in references]
+            if all(key in at for key in keys):
+                compared.append(scores.in_shared_folds(r[SCORE], *(at[key] for key in keys)))
                 r["recovery"] = rounded(scores.recovery(*compared[-1]))
         mean = round(float(np.mean([r["accuracy"] for r in own])), 4)
         recovered = scores.recovery(*np.mean(compared, axis=0)) if compared else math.nan

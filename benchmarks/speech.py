@@ -10,9 +10,8 @@ started again. DATA is laid out as `suites/small.toml` describes.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ import alignments
 import made_speech
 import torch
 import tyro
+from kept import kept
 from rich.console import Console
 from rich.table import Table
 from speech_measures import COMPARED, EER, PROBES, FrameStatistics, Measures, of_phones, of_voices
@@ -48,9 +48,7 @@ from tiny_audio_ssl.utils.files import write_json, write_rows
 
 HERE = Path(__file__).parent
 RANDOM = "random weights"
-TRAINED_PART: tuple[ReadoutPart, ...] = (
-    "last",
-)  # of an embedding: phones are measured on it alone
+TRAINED_PART: tuple[ReadoutPart, ...] = ("last",)  # of an embedding, which phones are measured on
 
 
 @dataclass(frozen=True)
@@ -193,9 +191,16 @@ def row(wanted: Speech, subject: Subject, sounds: Sounds) -> dict[str, Any]:
     def of_frames() -> Measures:
         return of_phones(subject.frames, sounds.phones, wanted.hop_ms, wanted.units)
 
+    def of_recordings() -> Measures:
+        return of_voices(subject.whole, sounds.tasks)
+
+    def read_json(file: Path) -> Measures:
+        found: Measures = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
     measures = {
-        **kept(wanted.out, phones, of_frames),
-        **kept(wanted.out, voices, lambda: of_voices(subject.whole, sounds.tasks)),
+        **kept(wanted.out, phones, of_frames, write_json, read_json),
+        **kept(wanted.out, voices, of_recordings, write_json, read_json),
     }
     figures = {name: round(value, 4) for name, value in measures.items()}
     versions = {"torch": torch.__version__, "tiny_audio_ssl": tiny_audio_ssl.__version__}
@@ -207,16 +212,6 @@ def row(wanted: Speech, subject: Subject, sounds: Sounds) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **versions,
     }
-
-
-def kept(out: Path, what: Sequence[Any], measure: Callable[[], Measures]) -> Measures:
-    """Return the measures of an earlier start, or measure and keep them."""
-    key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
-    file = out / "scores" / f"{what[0]}-{key}.json"
-    if not file.exists():
-        write_json(file, measure())
-    found: Measures = json.loads(file.read_text(encoding="utf-8"))
-    return found
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
