@@ -22,8 +22,7 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.pretext import config_class, pretext_class
 from tiny_audio_ssl.pretext.product import Product
-from tiny_audio_ssl.training.run_settings import settings_of
-from tiny_audio_ssl.training.run_task import load_task
+from tiny_audio_ssl.training.run_task import load_product
 
 MAX_OTHER_IDS = 0.01  # share of ids that may differ from eager's, where two entries are as near
 
@@ -50,8 +49,7 @@ def product_of(run: str | Path, loaded: Checkpoint, name: str) -> Product:
             f"{run}: a model without its task's heads, which gives the {EMBEDDING} alone; export "
             "a run with --product, or leave it out"
         )
-    pretext, _ = load_task(loaded, settings_of(loaded))
-    found = pretext.eval().product(loaded.model.frontend, loaded.model.encoder)
+    found = load_product(loaded)
     names = [EMBEDDING, *([found.name] if found else [])]
     if found is None or found.name != name:
         raise UserError(

@@ -168,11 +168,11 @@ def multiply_adds(module: nn.Module, *example: Tensor) -> int:
     return counter.flops // 2
 
 
-class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch lacks types
     """Count operations by PyTorch's formulas. Its own counter imports its compiler to do so."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch lacks types
         self.flops = 0
 
     @classmethod

@@ -35,7 +35,7 @@ class Pretext(nn.Module):
 
     paper: ClassVar[str]
     """Authors, year, where, and the section or equation."""
-    takes: ClassVar[str] = "logmel"
+    takes: str = "logmel"
     """Argument of `draw`: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
     waveforms draws a "wav" [n, samples], and `forward` is given its log-mel as "logmel"."""
 

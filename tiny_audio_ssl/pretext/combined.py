@@ -42,7 +42,7 @@ class Combined(Pretext):
             }
         )
         if not all(map(_draws_from_logmel, self._tasks())):
-            self.takes = "wav"  # type: ignore[misc]
+            self.takes = "wav"
 
     @classmethod
     def clips_needed(cls, config: CombinedConfig) -> int:

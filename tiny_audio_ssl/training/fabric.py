@@ -63,7 +63,7 @@ class CpuFabric:
         return nullcontext()
 
     def backward(self, tensor: Tensor) -> None:
-        tensor.backward()  # type: ignore[no-untyped-call]
+        tensor.backward()  # type: ignore[no-untyped-call]  # PyTorch lacks types
 
     def clip_gradients(
         self, module: nn.Module, optimizer: Optimizer, *, max_norm: float, error_if_nonfinite: bool

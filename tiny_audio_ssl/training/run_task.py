@@ -8,7 +8,9 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Pretext
+from tiny_audio_ssl.pretext.product import Product
 from tiny_audio_ssl.training.config import PretrainConfig
+from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.utils.random_state import seeded
 
 
@@ -29,3 +31,12 @@ def load_task(
     except RuntimeError as error:
         raise UserError(f"{loaded.folder}: its heads are not {config.task}'s: {error}") from error
     return pretext, heads
+
+
+def load_product(loaded: checkpoint.Checkpoint) -> Product | None:
+    """Return what the run's task gives beside the embedding, with the checkpoint's weights.
+
+    None for a task that gives nothing else. Raises `UserError` as `load_task` does.
+    """
+    pretext, _ = load_task(loaded, settings_of(loaded))
+    return pretext.eval().product(loaded.model.frontend, loaded.model.encoder)

@@ -37,8 +37,7 @@ from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.pretext.product import Product
 from tiny_audio_ssl.pretext.registry import TASKS
 from tiny_audio_ssl.pretext.units import UNITS
-from tiny_audio_ssl.training.run_settings import settings_of
-from tiny_audio_ssl.training.run_task import load_task
+from tiny_audio_ssl.training.run_task import load_product
 
 
 class UnitIds:
@@ -69,8 +68,7 @@ def own_units(run: str | Path, embedder: Embedder) -> UnitIds | None:
         return None
     if pretext_class(task).product is Pretext.product:
         return None
-    pretext, _ = load_task(loaded, settings_of(loaded))
-    product = pretext.eval().product(loaded.model.frontend, loaded.model.encoder)
+    product = load_product(loaded)
     return UnitIds(product, embedder) if product and product.name == UNITS else None
 
 
