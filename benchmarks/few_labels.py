@@ -30,7 +30,7 @@ from tiny_audio_ssl.evaluation.probing.models import LogMelStatistics, random_we
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.pretext.clar import Clar
+from tiny_audio_ssl.pretext.tasks.clar import Clar
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.utils.files import write_rows
 

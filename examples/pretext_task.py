@@ -6,8 +6,8 @@ python examples/pretext_task.py
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.pretext.autoencoder import Autoencoder
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
+from tiny_audio_ssl.pretext.tasks.autoencoder import Autoencoder
 from tiny_audio_ssl.testing import check_pretext
 
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext import sampling
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.pretext.parts import sampling
 from tiny_audio_ssl.testing import Goal, check_pretext
 from tiny_audio_ssl.testing.leak_check import prediction_sees_no_target
 from tiny_audio_ssl.testing.pretext_case import PretextCase

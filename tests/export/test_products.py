@@ -31,8 +31,8 @@ from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
 from tiny_audio_ssl.pretext.configs.hubert import HubertConfig
-from tiny_audio_ssl.pretext.hubert import Hubert
 from tiny_audio_ssl.pretext.product import Output, Product
+from tiny_audio_ssl.pretext.tasks.hubert import Hubert
 from tiny_audio_ssl.training.config import PretrainConfig
 
 CONFIG = HubertConfig(size=16, clusters=(4, 6))

@@ -13,7 +13,7 @@ from support.audio_files import noise, write
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.pretext.clar import Clar
+from tiny_audio_ssl.pretext.tasks.clar import Clar
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 

@@ -12,11 +12,11 @@ from tiny_audio_ssl.federated.model_vectors import ExchangedTensors
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.autoencoder import Autoencoder
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.building import build_task
 from tiny_audio_ssl.pretext.configs.autoencoder import AutoencoderConfig
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
+from tiny_audio_ssl.pretext.tasks.autoencoder import Autoencoder
 from tiny_audio_ssl.training.average import WeightAverage
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 from tiny_audio_ssl.training.fabric import CpuFabric

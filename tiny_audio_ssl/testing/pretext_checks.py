@@ -43,7 +43,7 @@ def check_pretext(
         AssertionError: what the contract asks for, and what the task does instead.
 
     Examples:
-        >>> from tiny_audio_ssl.pretext.autoencoder import Autoencoder
+        >>> from tiny_audio_ssl.pretext.tasks.autoencoder import Autoencoder
         >>> from tiny_audio_ssl.testing import check_pretext
         >>> check_pretext(Autoencoder)
     """

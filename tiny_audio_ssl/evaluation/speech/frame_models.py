@@ -32,11 +32,11 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import pretext_class
-from tiny_audio_ssl.pretext.acoustic_targets import Mfcc
 from tiny_audio_ssl.pretext.base import Pretext
+from tiny_audio_ssl.pretext.parts.acoustic_targets import Mfcc
+from tiny_audio_ssl.pretext.parts.units import UNITS
 from tiny_audio_ssl.pretext.product import Product
 from tiny_audio_ssl.pretext.registry import TASKS
-from tiny_audio_ssl.pretext.units import UNITS
 from tiny_audio_ssl.training.run_task import load_product
 
 

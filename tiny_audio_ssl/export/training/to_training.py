@@ -30,7 +30,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
-from tiny_audio_ssl.pretext.combined import Combined
+from tiny_audio_ssl.pretext.tasks.combined import Combined
 from tiny_audio_ssl.training import run_task
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.run_settings import settings_of

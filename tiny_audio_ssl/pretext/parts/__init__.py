@@ -1,0 +1,30 @@
+"""Pieces that several tasks are made of.
+
+Random parts and changes of clips:
+- `sampling`: random cuts
+- `pairs`: two slices of one recording
+- `augment`: augmentations of log-mels
+- `noise`: colored noise, added to log-mels
+- `distort`: distortions of waveforms
+- `views`: crops that are mixed and band-limited once for all epochs
+
+Networks behind the encoder:
+- `heads`: small networks
+- `context`: networks over a sequence of steps
+- `decoder`: the decoder of the tasks that reconstruct
+
+Sequences of short slices:
+- `steps`: a clip as a sequence of steps
+- `predictive`: the base of tasks that predict later steps
+- `masked_steps`: the base of tasks that predict steps which they mask
+- `interpolation`: what a reconstruction of masked parts is compared with
+
+Targets and losses:
+- `contrast`: losses of pairs against other clips
+- `codebooks`: vectors as numbers of entries that are learned with a task
+- `kmeans`: clusters that are fitted before training
+- `acoustic_targets`: MFCC and deltas of waveforms
+- `units`: the product of tasks that give steps numbers
+- `teachers`: the models that an encoder is distilled from
+- `targets`: their embeddings, computed once and kept
+"""
