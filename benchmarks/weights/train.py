@@ -56,8 +56,9 @@ class Train:
     """Share of the views without anything above 4 kHz."""
     level_db: float = 15.0
     """Largest change of a view's level in a step, up or down."""
-    noise: float = 0.25
-    """Share of the views to which noise is added in a step, at 10 to 40 dB."""
+    noise: float = 0.0
+    """Share of the views to which noise is added in a step, at 10 to 40 dB. With 0.25, accuracy
+    under noise at 20 dB rises by 0.1, and the mean on clean sound falls by 0.005 to 0.01."""
     body: Literal["dense", "mobile", "separable"] = "dense"
     """Architecture of the encoder."""
     seed: int = 0
