@@ -44,8 +44,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "nothing mixed": {"mix": 0.0},
     "nothing band-limited": {"band_limited": 0.0},
     "levels as they are": {"level_db": 0.0},
-    "with noise": {"noise": 0.25},
+    "no noise": {"noise": 0.0},
     "tiny": {"size": "tiny"},
+    "tiny, with noise": {"size": "tiny", "noise": 0.25},
     "tiny, body mobile": {"size": "tiny", "body": "mobile"},
     "tiny, body separable": {"size": "tiny", "body": "separable"},
 }
