@@ -1,6 +1,6 @@
 """Conditional independence of sound and pseudo-labels, given the classes of a task.
 
-Zaiem, Parcollet, Essid, Heba 2021, arXiv 2107.00594, section 3: a pseudo-label Z is the more useful
+Zaiem, Parcollet, Essid, Heba 2021, arXiv 2107.00594: a pseudo-label Z is the more useful
 to pre-train for a task with classes Y, the less it depends on the sound X once Y is known. The
 dependence is measured by the Hilbert-Schmidt independence criterion (HSIC) within each class.
 """

@@ -1,4 +1,4 @@
-"""Distortions that PASE+ hears, each on a random share of the clips (arXiv 2001.09239, 2.1)."""
+"""Distortions that PASE+ hears, each on a random share of the clips (arXiv 2001.09239)."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ class Wav2vecU(Steps):
 
     It is one loss, since the gradient changes its sign between C and G. The gradient of C is taken
     between text and speech (arXiv 1704.00028). `text_perplexity`, how improbable pairs of phones
-    are in the text, and `used_phones` choose between seeds without labels, as in section 4.3.
+    are in the text, and `used_phones` choose between seeds without labels, as in the paper.
     """
 
-    paper = "Baevski, Hsu, Conneau, Auli 2021, arXiv 2105.11084, section 3"
+    paper = "Baevski, Hsu, Conneau, Auli 2021, arXiv 2105.11084"
 
     pair_scores: Tensor
 
@@ -68,7 +68,7 @@ class Wav2vecU(Steps):
         features = self.encode(encoder, inputs["logmel"])
         phones = self.phones_of(with_gradient(features, config.encoder_gradient))
         speech, is_phone = joined(phones, phones.argmax(dim=2))
-        text = F.one_hot(inputs["text"], phones.shape[2]).to(phones.dtype)
+        text = F.one_hot(inputs["text"], phones.shape[2]).to(speech.dtype)
         of_text = self.discriminator(text)
         of_speech = self.discriminator(with_gradient(speech, -1), is_phone)
         game = F.softplus(-of_text).mean() + F.softplus(of_speech).mean()
