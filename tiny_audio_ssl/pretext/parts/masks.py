@@ -81,7 +81,7 @@ class MaskNet(nn.Module):
     def masked(self, spectrum: Tensor, mask: Tensor) -> Tensor:
         """Multiply a spectrum [B, 2 bins, 1, frames] by masks [B, M, bands, frames]:
         [B * M, 2 bins, 1, frames]."""
-        gains = self.bins(mask.flatten(0, 1))
+        gains: Tensor = self.bins(mask.flatten(0, 1))
         if mask.shape[1] == 1:
             return spectrum * gains
         parts = gains.reshape(-1, mask.shape[1], *gains.shape[1:])
