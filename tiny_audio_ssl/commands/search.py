@@ -15,6 +15,7 @@ from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.training.config import TrainingConfig
+from tiny_audio_ssl.utils.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
@@ -69,6 +70,7 @@ class Search(Command):
         probes = self.labels.open(self.cache_dir)
         if self.estimate:
             return self._estimate(probes)
+        keep_freed_memory()
         try:
             trials = search(
                 config,
