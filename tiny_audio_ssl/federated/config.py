@@ -70,6 +70,9 @@ class FederatedConfig:
     artifact: str = ""
     """Folder of the training artifact for `executorch`, unless the client's node config names
     one."""
+    artifact_sha256: str = ""
+    """SHA-256 of the training artifact's file, as in its manifest. Clients with another artifact
+    are left out; devices that take part only in runs they know need it. Empty for any artifact."""
 
     source: str = "builtin"
     """Simulation: recordings to divide among the clients. In a deployment each client names its

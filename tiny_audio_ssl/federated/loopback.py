@@ -103,7 +103,7 @@ class Deployment:
         key = self.home.folder / f"supernode-{number}"
         public = supernode_key(key)
         if register:
-            self._register(public)
+            self.register(public)
         command: list[str | Path] = ["flower-supernode", "--superlink", f"{HOST}:{self.port}"]
         command += ["--root-certificates", self.credentials.authority]
         command += ["--auth-supernode-private-key", key]
@@ -118,7 +118,8 @@ class Deployment:
         """Return the log file of the SuperNode that was added as number 0, 1, ..."""
         return supernode_log(self.logs, number)
 
-    def _register(self, public: Path) -> None:
+    def register(self, public: Path) -> None:
+        """Let the SuperLink accept the node with a public key. Raises `UserError` if it refuses."""
         command = ["flwr", "supernode", "register", str(public), processes.CONNECTION]
         done = self.home.run(command)
         if done.returncode:
