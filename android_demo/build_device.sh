@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The federated device as classes for this computer's JVM.
+# The federated device for this computer's JVM.
 #
 #   android_demo/build_device.sh OUT [--tests]    --tests: its Kotlin tests too, which are run
 #
+# Makes OUT/tiny-audio-device, which needs the engine that build_engine.sh makes in the same folder.
 # Leaves OUT/java.args: `java @OUT/java.args CLASS` runs what was compiled. $PYTHON has tiny-audio-ssl.
 # From Debian: openjdk-17-jre-headless npm libandroid-json-java; for tests junit4 libhamcrest-java.
 set -euo pipefail
@@ -35,8 +36,15 @@ java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMC
 cat >"$out/java.args" <<ARGS
 -XX:TieredStopAtLevel=1
 -XX:+UseSerialGC
+-Xmx96m
 -cp $out/classes:$libraries
 ARGS
+
+cat >"$out/tiny-audio-device" <<LAUNCHER
+#!/bin/sh
+exec java "@$out/java.args" org.tinyaudiossl.federated.MainKt --engine "$out/libtinyaudio_engine.so" "\$@"
+LAUNCHER
+chmod +x "$out/tiny-audio-device"
 
 if [ "${2:-}" = --tests ]; then
   mapfile -t tests < <(cd "$out/classes" && find . -name '*Test.class' | sed -e 's,^\./,,' -e 's,/,.,g' -e 's,\.class$,,' | sort)

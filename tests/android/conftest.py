@@ -34,3 +34,20 @@ def device_java(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     passed = re.search(r"^OK \((\d+) tests\)$", done.stdout, re.MULTILINE)
     assert passed and int(passed[1]) > 10
     return ["java", f"@{out / 'java.args'}"]
+
+
+@pytest.fixture(scope="session")
+def device_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library by which the device trains: ExecuTorch's C++ runtime behind JNI."""
+    tools = {"g++": "g++", "javac": "openjdk-17-jdk-headless"}
+    if missing := [package for tool, package in tools.items() if shutil.which(tool) is None]:
+        pytest.skip(f"apt-get install {' '.join(missing)}")
+    out = tmp_path_factory.mktemp("engine")
+    done = subprocess.run(
+        [ROOT / "android_demo" / "build_engine.sh", out],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHON": sys.executable},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return out / "libtinyaudio_engine.so"

@@ -54,7 +54,7 @@ def content() -> RecordDict:
         "half": rng.normal(size=5).astype(np.float16),
         "wide": rng.normal(size=5),
         "whole": rng.integers(-9, 9, (2, 2, 2)),
-        "one": np.float32(3).reshape(()),
+        "one": np.array(3, np.float32),
         "none": np.zeros((0, 4), np.float32),
     }
     metrics = {"loss": 0.0, "round": -3, "large": 2**64 - 1, "all": [1.5, -0.0], "counts": [0, -1]}

@@ -48,7 +48,7 @@ from tiny_audio_ssl.training.start import check_fits
 
 # Settings that may differ when a run is resumed.
 CHANGEABLE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every"}
-CHANGEABLE |= {"probe_every", "backend", "artifact"}
+CHANGEABLE |= {"probe_every", "backend", "artifact", "artifact_sha256"}
 BATCH_NORM_RECORDINGS = 256  # at most so many of the server's recordings give the statistics
 
 

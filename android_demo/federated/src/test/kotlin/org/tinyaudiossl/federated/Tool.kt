@@ -3,8 +3,11 @@ package org.tinyaudiossl.federated
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import org.json.JSONObject
 import org.tinyaudiossl.federated.device.Encoding
 import org.tinyaudiossl.federated.device.ErrorFeedback
+import org.tinyaudiossl.federated.device.RunSettings
+import org.tinyaudiossl.federated.device.TrainingRequest
 import org.tinyaudiossl.federated.fleet.FleetClient
 import org.tinyaudiossl.federated.fleet.FleetSession
 import org.tinyaudiossl.federated.fleet.NodeKey
@@ -16,6 +19,13 @@ import org.tinyaudiossl.federated.records.Inflating
 import org.tinyaudiossl.federated.records.Message
 import org.tinyaudiossl.federated.records.Metadata
 import org.tinyaudiossl.federated.records.RecordDict
+import org.tinyaudiossl.federated.training.CounterRandom
+import org.tinyaudiossl.federated.training.DeviceFolder
+import org.tinyaudiossl.federated.training.LocalTraining
+import org.tinyaudiossl.federated.training.NativeEngine
+import org.tinyaudiossl.federated.training.Recordings
+import org.tinyaudiossl.federated.training.SliceLayout
+import org.tinyaudiossl.federated.training.Slices
 
 /** What tests in Python compare with Flower, and run against its server. */
 fun main(arguments: Array<String>) {
@@ -24,7 +34,9 @@ fun main(arguments: Array<String>) {
         "calls" -> calls(folder)
         "echo" -> echo(folder, address = arguments[2])
         "encode" -> encode(folder)
-        else -> error("calls FOLDER | echo FOLDER ADDRESS | encode FOLDER")
+        "train" -> train(folder, engine = File(arguments[2]))
+        "draw" -> draw(folder, task = arguments[2], arguments.drop(3).map(String::toInt))
+        else -> error("calls | echo | encode | train | draw FOLDER ...")
     }
 }
 
@@ -72,14 +84,49 @@ private fun echo(folder: File, address: String) {
 
 /** Prints the ids of three updates, which lie in `updates.f32`, in each encoding, with error feedback. */
 private fun encode(folder: File) {
-    val updates = ByteBuffer.wrap(File(folder, "updates.f32").readBytes()).order(ByteOrder.LITTLE_ENDIAN)
+    val updates = floats(File(folder, "updates.f32"))
+    val size = updates.size / 3
     for (encoding in Encoding.values()) {
-        val numbers = updates.asFloatBuffer()
-        repeat(3) {
-            val update = FloatArray(numbers.capacity() / 3).also(numbers::get)
+        repeat(3) { round ->
+            val update = updates.copyOfRange(round * size, (round + 1) * size)
             val encoded = ErrorFeedback(folder).encode(update, encoding, seriesId = encoding.ordinal.toLong())
             println(Deflating.recordDict(RecordDict(mapOf("arrays" to encoded.record))).id)
         }
+    }
+}
+
+/** Cuts slices from `logmel.f32` as client 1 in step 5 of a run with seed 7; writes each input. */
+private fun draw(folder: File, task: String, numbers: List<Int>) {
+    val (batch, bands, clip, slice, stride) = numbers
+    val layout = SliceLayout(task, batch, bands, clip, slice, stride, context = numbers[5])
+    val logMels = floats(File(folder, "logmel.f32"))
+    for ((name, values) in Slices(layout).draw(logMels, longArrayOf(7, 1, CounterRandom.TASK, 5, 0))) {
+        write(values, File(folder, "$name.f32"))
+    }
+}
+
+private fun floats(file: File): FloatArray {
+    val numbers = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+    return FloatArray(numbers.capacity()).also(numbers::get)
+}
+
+private fun write(values: FloatArray, file: File) {
+    val bytes = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
+    bytes.asFloatBuffer().put(values)
+    file.writeBytes(bytes.array())
+}
+
+/** Trains a round at `weights.f32`, as `settings.json` says; writes `update.f32`, prints the loss. */
+private fun train(folder: File, engine: File) {
+    val described = DeviceFolder.open(File(folder, "device"))
+    val settings = RunSettings(DeviceFolder.settings(JSONObject(File(folder, "settings.json").readText())), emptyMap())
+    val weights = floats(File(folder, "weights.f32"))
+    val recordings = Recordings(File(folder, "clips"), described.cropSamples) { println(it) }
+    NativeEngine(engine, described).use {
+        val request = TrainingRequest(round = 2, client = 1, weights, FloatArray(0))
+        val trained = LocalTraining(described, it, recordings).train(request, settings)
+        write(trained.update, File(folder, "update.f32"))
+        println(trained.loss)
     }
 }
 

@@ -50,9 +50,6 @@ data class KnownRun(
         if (settings.flag("secure-aggregation")) {
             throw RunRefusedException("the run uses secure-aggregation, which this device does not have")
         }
-        if (settings.text("privacy") == "local") {
-            throw RunRefusedException("the run uses privacy local, which this device does not have")
-        }
         if (settings.text("norm") == "local") {
             throw RunRefusedException("the run's norm is local; a training artifact needs frozen or group")
         }

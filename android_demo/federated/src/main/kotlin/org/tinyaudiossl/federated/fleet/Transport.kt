@@ -82,10 +82,11 @@ class Transport(
         val said = connection.errorStream?.use { reason(read(it, MAX_ERROR_BYTES)) }.orEmpty()
         val status = connection.responseCode
         val text = "$address answered $path with $status: ${said.ifEmpty { "no reason given" }}"
-        return when (status) {
-            401 -> UnauthenticatedException(unauthenticated(connection.date))
-            403 -> RunEndedException(text)
-            502, 503, 504 -> UnavailableException(text)
+        return when {
+            status == 401 -> UnauthenticatedException(unauthenticated(connection.date))
+            status == 412 && path.endsWith("/activate-node") -> UnauthenticatedException(unknownKey)
+            status == 403 -> RunEndedException(text)
+            status in 502..504 -> UnavailableException(text)
             else -> FleetException(text)
         }
     }
@@ -97,8 +98,11 @@ class Transport(
             return "this device's clock is ${Math.abs(aheadS)} s $direction that of $address, so its " +
                 "signatures are refused; set the clock"
         }
-        return "$address does not know this device's key; have the operator register its public half"
+        return unknownKey
     }
+
+    private val unknownKey: String
+        get() = "$address does not know this device's key; have the operator register its public half"
 
     private fun explained(error: SSLException): FleetException {
         val cause = generateSequence<Throwable>(error) { it.cause }

@@ -47,7 +47,6 @@ class KnownRunTest {
     fun whatThisDeviceCannotDoIsRefused() {
         val asked = mapOf(
             "secure-aggregation" to true,
-            "privacy" to "local",
             "norm" to "local",
             "train-only" to "encoder",
             "a-new-setting" to 1L,

@@ -1,0 +1,64 @@
+"""Rounds of Python and native devices together: a real SuperLink, TLS, keys, processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("executorch")
+pytest.importorskip("flwr")
+
+from support.federated_grid import TINY, federate, left_out, records
+
+from tiny_audio_ssl.audio import synthetic
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.training.to_training import export_training
+from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.federated.loopback import deploy
+from tiny_audio_ssl.models import checkpoint
+
+
+@pytest.fixture(scope="module")
+def program(device_java, device_engine) -> Path:
+    """The device's program, with the engine where it looks for it."""
+    folder = Path(device_java[1].removeprefix("@")).parent
+    (folder / device_engine.name).symlink_to(device_engine)
+    return folder / "tiny-audio-device"
+
+
+def test_one_native_and_two_python_devices_reach_the_weights_of_three_python_ones(
+    program, tmp_path
+):
+    """All clients have the same recordings: which of them is client 0 does not matter then."""
+    federate(tmp_path / "start", clients=3, rounds=1, evaluate_every=0)
+    artifact = export_training(tmp_path / "start", batch_size=TINY["batch_size"]).folder
+    clips = synthetic.write(tmp_path / "clips", per_class=1).parent
+    settings = {
+        **TINY, "clients": 3, "rounds": 3, "evaluate_every": 0, "start": str(tmp_path / "start"),
+        "norm": "frozen", "draws": "counter", "artifact": str(artifact),
+    }  # fmt: skip
+    config = FederatedConfig(out=str(tmp_path / "mixed"), **settings)
+    deploy(config, [clips] * 3, native_devices=1, native_program=program)
+    assert not left_out(tmp_path / "mixed") and len(records(tmp_path / "mixed")) == 3
+    node = {"audio": str(clips)}
+    federate(tmp_path / "python", node_configs=[node] * 3, **settings)
+    start, mixed, python = (weights(tmp_path / name) for name in ("start", "mixed", "python"))
+    difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - start)
+    print(f"{difference:.2e} of the length of three rounds' updates")
+    assert difference < 1e-3
+
+
+def weights(run: Path) -> np.ndarray:
+    """Return the encoder's parameters in a run's last checkpoint, [n]."""
+    encoder = checkpoint.load(run).model.encoder
+    return torch.cat([one.detach().flatten() for one in encoder.parameters()]).numpy()
+
+
+def test_native_devices_need_a_program_and_an_artifact(tmp_path):
+    config = FederatedConfig(out=str(tmp_path / "run"), **{**TINY, "clients": 2})
+    for count, program in ((1, None), (1, tmp_path), (3, tmp_path)):
+        with pytest.raises(UserError, match="expected at most as many as clients, --native-prog"):
+            deploy(config, [tmp_path] * 2, native_devices=count, native_program=program)
