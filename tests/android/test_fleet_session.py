@@ -71,7 +71,7 @@ def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
     app.mkdir()
     (app / "pyproject.toml").write_text(PROJECT)
     (app / "server_app.py").write_text(SERVER)
-    (app / "client_app.py").write_text("raise SystemExit('a device never runs this')\n")
+    (app / "client_app.py").write_text("app = None  # a native device never asks for it\n")
     other = tmp_path / "other"
     other.mkdir()
     answers, log = tmp_path / "answers.json", tmp_path / "run.log"

@@ -42,6 +42,10 @@ class CounterGenerator(torch.Generator):
     Other functions that take a generator must not be given it: they would draw by a fixed seed.
     """
 
+    def __new__(cls, *key: int) -> CounterGenerator:
+        """Make a generator on the CPU: PyTorch's own takes a device here."""
+        return super().__new__(cls)
+
     def __init__(self, *key: int) -> None:
         super().__init__()
         self.key, self.count = key, 0

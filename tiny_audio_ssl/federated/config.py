@@ -41,7 +41,7 @@ Backend = Literal["eager", "executorch"]
 Draws = Literal["library", "counter"]
 PartitionKind = Literal["group", "dirichlet", "iid"]
 MODEL_SETTINGS = ("task", "pretext", "encoder", "frontend")  # clients build the model from these
-COUNTER_TASKS = ("temporal-gap", "audio2vec-cbow", "audio2vec-skip-gram", "cola")
+COUNTER_TASKS = ("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram", "cola")
 ROBUST_STRATEGIES = ("trimmed-mean", "median", "krum")
 
 
@@ -79,7 +79,7 @@ class FederatedConfig:
     draws: Draws = "library"
     """How clients draw crops and slices: `library`, as in pretrain, or `counter`, as native devices
     do, so that a device draws the same whatever it is. Tasks: temporal-gap, audio2vec-cbow,
-    audio2vec-skip-gram, and cola without mixup and resize."""
+    audio2vec-skipgram, and cola without mixup and resize."""
 
     source: str = "builtin"
     """Simulation: recordings to divide among the clients. In a deployment each client names its

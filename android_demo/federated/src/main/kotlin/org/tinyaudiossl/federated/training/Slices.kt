@@ -72,6 +72,6 @@ internal class Slices(private val layout: SliceLayout) {
     }
 
     private companion object {
-        val TASKS = listOf("temporal-gap", "audio2vec-cbow", "audio2vec-skip-gram", "cola")
+        val TASKS = listOf("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram", "cola")
     }
 }
