@@ -77,7 +77,6 @@ private fun echo(folder: File, address: String) {
         println(session.run(first.runId))
         session.reply(first, Content(session.content(first, maxArrayBytes = 1L shl 25)), runtimeS = 0.1)
         val second = awaited(session)
-        session.confirm(second)
         session.reply(second, Failure(2, "no clips"), runtimeS = 0.1)
     }
 }

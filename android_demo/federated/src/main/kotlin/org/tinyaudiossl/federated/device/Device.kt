@@ -56,11 +56,11 @@ class Device(
     } catch (error: RunEndedException) {
         throw error
     } catch (error: RunRefusedException) {
-        refused(session, message, error.message.orEmpty(), error)
+        refused(error.message.orEmpty(), error)
     } catch (error: RecordException) {
-        refused(session, message, error.message.orEmpty(), error)
+        refused(error.message.orEmpty(), error)
     } catch (error: IOException) { // it may name files
-        refused(session, message, "${error.javaClass.simpleName}; see the device's log", error)
+        refused("${error.javaClass.simpleName}; see the device's log", error)
     }
 
     private fun trained(session: FleetSession, message: Metadata, run: Run, settings: RunSettings): (Double) -> Content {
@@ -94,9 +94,8 @@ class Device(
         }
     }
 
-    private fun refused(session: FleetSession, message: Metadata, reason: String, error: Exception): (Double) -> Failure {
+    private fun refused(reason: String, error: Exception): (Double) -> Failure {
         log("this client can't take part: ${error.message}")
-        session.confirm(message)
         return { Failure(Failure.CLIENT_APP_RAISED_EXCEPTION, reason) }
     }
 

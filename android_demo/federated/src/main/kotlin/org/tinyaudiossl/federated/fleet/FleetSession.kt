@@ -36,14 +36,12 @@ class FleetSession private constructor(
     fun content(of: Metadata, maxArrayBytes: Long): RecordDict {
         val inflating = Inflating(maxArrayBytes) { id -> backoff.repeat { client.pullObject(of.runId, id) } }
         val found = inflating.content(of.messageId)
-        confirm(of)
+        // Not before: the server app may still be sending objects, and fails if they are dropped.
+        backoff.repeat { client.confirmReceived(of.runId, of.messageId) }
         return found
     }
 
-    /** Tells the server that a message has come, so that it may drop its objects. */
-    fun confirm(of: Metadata) = backoff.repeat { client.confirmReceived(of.runId, of.messageId) }
-
-    /** Answers a message, after [runtimeS] of work. */
+    /** Answers a message, whose content need not have been pulled, after [runtimeS] of work. */
     fun reply(to: Metadata, payload: Payload, runtimeS: Double) {
         val message = Message(to.ofReply(nowS()), payload)
         val tree = Deflating.message(message)
