@@ -38,7 +38,7 @@ class Encoder(nn.Module):
         made = (body or ENCODERS[config.name])(config)
         self.body, self.channels, self.halvings = made.blocks, made.channels, made.halvings
         self.middle, self.float_blocks = made.middle, made.float_blocks
-        self.frontend, self.channels_last = made.frontend, made.channels_last
+        self.frontend = made.frontend
         self.bands = bands
         self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows
@@ -50,8 +50,8 @@ class Encoder(nn.Module):
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
         self.readout = Readout(config.readout)
         middle_block = self.body[made.middle]
-        middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
-        middle = middle_channels * halved(bands, made.middle_halvings)
+        self.middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
+        middle = self.middle_channels * halved(bands, made.middle_halvings)
         self.embedding_dim = self.readout.dim(bands, middle, self.feature_dim)
 
     @property
