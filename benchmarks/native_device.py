@@ -24,9 +24,9 @@ from federation_device import client_cost
 import tiny_audio_ssl
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.export.training.to_training import export_training
-from tiny_audio_ssl.federated.client_log import CLIENTS
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.device_folder import make_device_folder, training_entry
+from tiny_audio_ssl.federated.run_files import CLIENTS
 from tiny_audio_ssl.utils.files import write_rows
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def main(wanted: NativeDeviceBenchmark) -> None:
 
 
 def measured(wanted: NativeDeviceBenchmark, folder: Path) -> Iterator[dict[str, Any]]:
-    tiny_audio_ssl.pretrain("builtin:8", out=folder / "start", task="temporal-gap", steps=20)
+    tiny_audio_ssl.pretrain("builtin:8", folder / "start", task="temporal-gap", steps=20)
     artifact = export_training(folder / "start", batch_size=16).folder
     program = wanted.native_program.absolute()
     native = (program, make_device_folder(artifact, folder / "device"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,8 +67,9 @@ def main(grid, context):
 
 
 def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
-    """A device that is not registered is refused in words; then the same key is registered, and
-    two messages are answered: large arrays in pieces, and an error."""
+    """A device that is not registered, or whose clock is wrong by an hour, is refused in words, and
+    refuses a server of another authority. Then the same key is registered, and two messages are
+    answered: large arrays in pieces, and an error before anything was pulled."""
     app = tmp_path / "app"
     app.mkdir()
     (app / "pyproject.toml").write_text(PROJECT)
@@ -78,12 +81,16 @@ def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
     with deployment() as place:
         address = f"{HOST}:{place.port}"
         shutil.copy(place.credentials.authority, tmp_path / "ca.crt")
-        device = device_process(device_java, tmp_path, address, register=None)
+        device = device_process(device_java, tmp_path, address)
         assert "does not know this device's key" in finished(device)
 
         server_credentials(other)  # another authority, in the file that the device reads
-        stranger = device_process(device_java, other, address, register=None)
+        stranger = device_process(device_java, other, address)
         assert f"{address} is not trusted" in finished(stranger)
+
+        for ahead_s, direction in ((3600, "ahead of"), (-3600, "behind")):
+            wrong = device_process(device_java, tmp_path, address, clock_ahead_s=ahead_s)
+            assert re.search(rf"clock is 3[56]\d\d s {direction} that of", finished(wrong))
 
         device = device_process(device_java, tmp_path, address, register=place.register)
         command = ["flwr", "run", app, processes.CONNECTION, "--stream"]
@@ -98,10 +105,16 @@ def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
     ]
 
 
-def device_process(java, folder: Path, address: str, register) -> subprocess.Popen[str]:
+def device_process(
+    java: list[str],
+    folder: Path,
+    address: str,
+    register: Callable[[Path], None] | None = None,
+    clock_ahead_s: int = 0,
+) -> subprocess.Popen[str]:
     """Start a device that keeps its key in `folder`, and let it go on once that is registered."""
     device = subprocess.Popen(
-        [*java, TOOL, "echo", str(folder), address],
+        [*java, TOOL, "echo", str(folder), address, str(clock_ahead_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,38 +13,28 @@ pytest.importorskip("flwr")
 
 from support.federated_grid import TINY, federate, left_out, records
 
-from tiny_audio_ssl.audio import synthetic
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.training.to_training import export_training
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.loopback import deploy
 from tiny_audio_ssl.models import checkpoint
 
 
-@pytest.fixture(scope="module")
-def program(device_java, device_engine) -> Path:
-    """The device's program, with the engine where it looks for it."""
-    folder = Path(device_java[1].removeprefix("@")).parent
-    (folder / device_engine.name).symlink_to(device_engine)
-    return folder / "tiny-audio-device"
-
-
-def test_a_native_and_a_python_device_reach_the_weights_of_two_python_ones(program, tmp_path):
+def test_a_native_and_a_python_device_reach_the_weights_of_two_python_ones(
+    device_program, device_start, tmp_path
+):
     """Both have the same recordings: which of them is client 0 does not matter then."""
-    federate(tmp_path / "start", clients=2, rounds=1, evaluate_every=0)
-    artifact = export_training(tmp_path / "start", batch_size=TINY["batch_size"]).folder
-    clips = synthetic.write(tmp_path / "clips", per_class=1).parent
+    clips, start = device_start / "clips", device_start / "run"
     settings = {
-        **TINY, "clients": 2, "rounds": 2, "evaluate_every": 0, "start": str(tmp_path / "start"),
-        "norm": "frozen", "draws": "counter", "artifact": str(artifact),
+        **TINY, "clients": 2, "rounds": 2, "evaluate_every": 0, "start": str(start),
+        "norm": "frozen", "draws": "counter", "artifact": str(start / "export-training"),
     }  # fmt: skip
     config = FederatedConfig(out=str(tmp_path / "mixed"), **settings)
-    deploy(config, [clips] * 2, native_devices=1, native_program=program)
+    deploy(config, [clips] * 2, native_devices=1, native_program=device_program)
     assert not left_out(tmp_path / "mixed") and len(records(tmp_path / "mixed")) == 2
     node = {"audio": str(clips)}
     federate(tmp_path / "python", node_configs=[node] * 2, **settings)
-    start, mixed, python = (weights(tmp_path / name) for name in ("start", "mixed", "python"))
-    difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - start)
+    began, mixed, python = map(weights, (start, tmp_path / "mixed", tmp_path / "python"))
+    difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - began)
     print(f"{difference:.2e} of the length of two rounds' updates")
     assert difference < 1e-3
 

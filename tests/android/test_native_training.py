@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,10 @@ import torch
 pytest.importorskip("executorch")
 pytest.importorskip("flwr")
 
-from support.federated_grid import TINY, federate
+from support.federated_grid import TINY
 
-from tiny_audio_ssl.audio import synthetic
 from tiny_audio_ssl.data.counter import TASK, CounterGenerator, hash_of, integer
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.training.to_training import export_training
 from tiny_audio_ssl.federated.config import COUNTER_TASKS, FederatedConfig
 from tiny_audio_ssl.federated.device_folder import make_device_folder
 from tiny_audio_ssl.federated.global_model import GlobalModel
@@ -31,7 +28,6 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 
 TOOL = "org.tinyaudiossl.federated.ToolKt"
-ONE_ROUND = {"clients": 3, "rounds": 1, "evaluate_every": 0}
 
 
 def run_tool(java: list[str], *arguments: object) -> list[str]:
@@ -68,41 +64,34 @@ def test_slices_are_pythons(task, device_java, tmp_path):
         np.testing.assert_array_equal(found, expected.float().numpy().ravel(), name)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Settings of a run that starts from a training artifact's checkpoint, and the device's files:
-    its folder, and recordings in a folder of their own."""
-    place = tmp_path_factory.mktemp("prepared")
-    federate(place / "run", **ONE_ROUND)
-    artifact = export_training(place / "run", batch_size=TINY["batch_size"]).folder
-    make_device_folder(artifact, place / "device")
-    synthetic.write(place / "clips", per_class=1)
-    settings = {**TINY, **ONE_ROUND, "start": str(place / "run"), "artifact": str(artifact)}
-    return {"place": place, **settings, "norm": "frozen", "draws": "counter", "rounds": 3}
-
-
 @pytest.mark.parametrize("strategy", ["fedavg", "fedprox"])
-def test_three_steps_are_those_of_python(strategy, prepared, device_java, device_engine):
-    place: Path = prepared["place"]
-    asked = {key: value for key, value in prepared.items() if key != "place"}
-    asked |= {"strategy": strategy, "proximal_mu": 10.0, "local_steps": 3, "backend": "executorch"}
-    config = FederatedConfig(out=str(place / strategy), **asked)
+def test_three_steps_are_those_of_python(
+    strategy, device_start, device_java, device_program, tmp_path
+):
+    asked: dict[str, Any] = {**TINY, "start": str(device_start / "run"), "norm": "frozen"}
+    asked |= {"artifact": str(device_start / "run" / "export-training"), "backend": "executorch"}
+    asked |= {"draws": "counter", "rounds": 3, "local_steps": 3}
+    asked |= {"strategy": strategy, "proximal_mu": 10.0}
+    config = FederatedConfig(out=str(tmp_path / "run"), **asked)
     model = GlobalModel.open(config)
-    recordings = client_recordings(config, {"audio": str(place / "clips")}, 1)
+    recordings = client_recordings(config, {"audio": str(device_start / "clips")}, 1)
     expected = train(config, model.weights, model.fixed, recordings, 2, client_index=1)
-    model.weights.astype("<f4").tofile(place / "weights.f32")
-    (place / "settings.json").write_text(json.dumps(config.run_config()))
-    (loss,) = run_tool(device_java, "train", place, device_engine)
-    update = np.fromfile(place / "update.f32", "<f4")
+    for name in ("device", "clips"):
+        (tmp_path / name).symlink_to(device_start / name)
+    model.weights.astype("<f4").tofile(tmp_path / "weights.f32")
+    (tmp_path / "settings.json").write_text(json.dumps(config.run_config()))
+    engine = device_program.with_name("libtinyaudio_engine.so")
+    (loss,) = run_tool(device_java, "train", tmp_path, engine)
+    update = np.fromfile(tmp_path / "update.f32", "<f4")
     assert float(loss) == pytest.approx(expected.loss, rel=1e-5)
     difference = np.linalg.norm(update - expected.update) / np.linalg.norm(expected.update)
     print(f"{strategy}: {difference:.2e} of the update's length")
     assert difference < 1e-5
 
 
-def test_a_device_folder_is_made_once_and_for_known_tasks(prepared, tmp_path):
+def test_a_device_folder_is_made_once_and_for_known_tasks(device_start, tmp_path):
     with pytest.raises(UserError, match="exists; name a new folder"):
-        make_device_folder(prepared["artifact"], tmp_path)
-    described = json.loads((prepared["place"] / "device" / "device.json").read_text())
+        make_device_folder(device_start / "run" / "export-training", tmp_path)
+    described = json.loads((device_start / "device" / "device.json").read_text())
     assert described["app"]["id"] == "tiny-audio-ssl/tiny-audio-ssl-federated"
     assert described["fixed"]["count"] > 0 and described["batch_size"] == TINY["batch_size"]

@@ -32,7 +32,7 @@ fun main(arguments: Array<String>) {
     val folder = File(arguments[1])
     when (arguments[0]) {
         "calls" -> calls(folder)
-        "echo" -> echo(folder, address = arguments[2])
+        "echo" -> echo(folder, address = arguments[2], clockAheadS = arguments[3].toLong())
         "encode" -> encode(folder)
         "train" -> train(folder, engine = File(arguments[2]))
         "draw" -> draw(folder, task = arguments[2], arguments.drop(3).map(String::toInt))
@@ -66,12 +66,12 @@ private fun calls(folder: File) {
 }
 
 /** Answers one message with its own content, and the next with an error. */
-private fun echo(folder: File, address: String) {
+private fun echo(folder: File, address: String, clockAheadS: Long) {
     val key = NodeKey.open(File(folder, "key"))
     File(folder, "key.pub").writeText(key.publicOpenSsh)
     println("key")
     readln() // the test has registered it
-    val transport = Transport(address, File(folder, "ca.crt"), key)
+    val transport = Transport(address, File(folder, "ca.crt"), key) { System.currentTimeMillis() + 1000 * clockAheadS }
     FleetSession.open(FleetClient(key.publicPem, transport::post)).use { session ->
         val first = awaited(session)
         println(session.run(first.runId))
