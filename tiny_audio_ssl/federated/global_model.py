@@ -133,6 +133,7 @@ class GlobalModel:
         kept = start.progress["federated"]
         _check_known(start.folder, then, FederatedConfig)
         _check_known(start.folder, kept, Progress)
+        then = {**asdict(FederatedConfig()), **then}  # the run's version may have had fewer
         now = asdict(config)
         if other := [k for k in now if k not in CHANGEABLE and now[k] != then.get(k)]:
             listed = ", ".join(f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in other)
