@@ -107,8 +107,14 @@ def _batches(
     crop, size = settings.crop_samples, config.batch_size
     if config.draws == "counter":
         return CounterBatches(recordings, crop, size, (config.seed, client_index))
-    lists = settings.pretext.class_lists()
-    return Batches(recordings, crop, size, settings.training.seed, class_lists=lists)
+    return Batches(
+        recordings,
+        crop,
+        size,
+        settings.training.seed,
+        class_lists=settings.pretext.class_lists(),
+        word_columns=settings.pretext.word_columns(),
+    )
 
 
 def _with_client_seed(config: PretrainConfig, client_index: int) -> PretrainConfig:
