@@ -1,12 +1,12 @@
 """Measure what tasks give beside the embedding: cleaner sound, separated sounds, and so on.
 
-pip install pesq pystoi
+pip install pesq pystoi pocketsphinx==5.1.1
 python benchmarks/byproducts.py DATA
 python benchmarks/byproducts.py DATA --groups enhancement --steps 3000
 
-DATA holds `free_speech`, `free_sounds` and `speakers`, each with a meta.csv. Runs that are not
-below OUT yet are trained first, so a second start measures the same runs. A group of rows is
-measured by a function in GROUPS; groups that are left out keep their rows in the table.
+DATA holds `free_speech`, `free_sounds`, `speakers` and `keywords`, each with a meta.csv. Runs that
+are not below OUT yet are trained first, so a second start measures the same runs. A group of rows
+is measured by a function in GROUPS; groups that are left out keep their rows in the table.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import enhancement_measures
 import torch
 import tyro
+import word_measures
 from byproduct_settings import ByProducts
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +32,7 @@ GROUPS: dict[str, Callable[[ByProducts], Iterable[Row]]] = {
     "enhancement": enhancement_measures.of_other_speakers,
     "personal enhancement": enhancement_measures.of_one_speaker,
     "separation": enhancement_measures.of_two_sounds,
+    "words": word_measures.of_words,
 }
 """Functions that yield the rows of a group, by its name."""
 
