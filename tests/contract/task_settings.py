@@ -25,6 +25,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tera": MASKED,
     "hubert": {**HIDDEN, "clusters": (2,)},
     "seqrq-ae": {"steps": 8, "size": 32, "entries": 32},
+    "spice": {"slices": 2, "hidden": 32},
+    "cae-mae": {"slice_ms": 175},
+    "cdpam": {"slice_ms": 175, "temperature": 0.2, "hidden": 64, "projection": 32},
+    "analysis-by-synthesis": {"clip_ms": 175, "slices": 2},
     "vq-wav2vec": {**STEPS, "entries": 8},
     "wav2vec-c": {**HIDDEN, "entries": 8, "distractors": 4},
     "wav2vec2": {**HIDDEN, "entries": 8, "distractors": 4},
@@ -66,6 +70,7 @@ def case_of(task: str, encoder: EncoderConfig = SMALL) -> PretextCase:
         PRETEXTS[task],
         encoder,
         lowest_loss,
+        frontend=PRETEXTS[task].Config.wants,
         settings=SETTINGS.get(task, {}),
         goal=GOALS.get(task),
     )

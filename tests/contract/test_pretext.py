@@ -33,7 +33,7 @@ def test_registry_and_class_agree(task_name: str):
     entry, kind = TASKS[task_name], PRETEXTS[task_name]
     assert ("arXiv" in kind.paper or "doi.org" in kind.paper) and entry.summary
     assert kind.Config is config_class(task_name)
-    assert entry.combinable == (task_name not in ("combined", "distillation"))
+    assert entry.combinable == (task_name not in ("combined", "distillation", "spice"))
 
 
 def test_tables_name_tasks_of_the_registry():

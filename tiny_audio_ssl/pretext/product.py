@@ -31,3 +31,4 @@ class Product:
     takes: Literal["waveform", "mel"]  # [B, samples], or normalized log-mel [B, 1, bands, frames]
     outputs: tuple[Output, ...]  # floats, or whole numbers for ids
     config: PretextConfig = field(repr=False)  # to build it again from, without folder names
+    sounds: int = 1  # that it compares; with more, waveforms are [B, sounds, samples]
