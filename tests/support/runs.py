@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext import config_class, pretext_class
+from tiny_audio_ssl.training.config import PretrainConfig
 
 WINDOW = WINDOW_SAMPLES
 
@@ -33,7 +37,12 @@ def chord(seed: int, seconds: float = 3.0) -> np.ndarray:
     return wave.clip(-1, 1)
 
 
-def make_run(folder: Path, config: EncoderConfig, recordings: int = 16) -> Path:
+def make_run(
+    folder: Path,
+    config: EncoderConfig,
+    recordings: int = 16,
+    frontend: FrontendConfig | None = None,
+) -> Path:
     """A run's folder whose model has the statistics of the recordings."""
     lines = ["path,start_s,end_s,split"]
     for i in range(recordings):
@@ -41,12 +50,24 @@ def make_run(folder: Path, config: EncoderConfig, recordings: int = 16) -> Path:
         lines.append(f"{path},0.0,,{'train' if i % 2 else 'held_out'}")
     (folder / "recordings.csv").write_text("\n".join(lines) + "\n")
     torch.manual_seed(0)
-    model = checkpoint.build_model(FrontendConfig(), config)
+    model = checkpoint.build_model(frontend or FrontendConfig(), config)
     waves = torch.from_numpy(
         np.stack([audio.read(p)[:WINDOW] for p in sorted(folder.glob("sounds/*"))])
     )
     settle(model, waves)
     checkpoint.save(folder / "last", model, {"task": "temporal_gap"}, {"step": 0})
+    return folder
+
+
+def make_task_run(folder: Path, name: str, **settings: Any) -> Path:
+    """A run of a task that gives a product: random weights and heads, and 16 recordings."""
+    config = PretrainConfig(name, config_class(name)(**settings), EncoderConfig(width=0.25))
+    make_run(folder, config.encoder, frontend=config.frontend)
+    loaded = checkpoint.load(folder)
+    torch.manual_seed(0)
+    task = pretext_class(name)(config.pretext, loaded.model.encoder, config.frontend)
+    heads = {f"pretext.{key}": value for key, value in task.state_dict().items()}
+    checkpoint.save(folder / "last", loaded.model, asdict(config), {"step": 0}, heads)
     return folder
 
 

@@ -236,8 +236,9 @@ def band_edges(config: FrontendConfig) -> Tensor:
     Equal distances on the HTK mel scale or on a logarithmic one, as `config.scale` says.
     """
     if config.scale == "log":
-        octaves = [math.log2(hz) for hz in (config.min_hz, config.max_hz)]
-        return torch.linspace(*octaves, config.bands + 2, dtype=torch.float64).exp2()
+        low, high = math.log2(config.min_hz), math.log2(config.max_hz)
+        octaves = torch.linspace(low, high, config.bands + 2, dtype=torch.float64)
+        return octaves.exp2()
     low, high = (2595 * math.log10(1 + hz / 700) for hz in (config.min_hz, config.max_hz))
     mel = torch.linspace(low, high, config.bands + 2, dtype=torch.float64)
     edges: Tensor = 700 * (10 ** (mel / 2595) - 1)

@@ -85,9 +85,10 @@ def formants_hz(**shape: float) -> list[float]:
 def test_shapes_are_those_of_vowels():
     """A high tongue in front lowers F1 and raises F2 (as in "he"); a low one in the back with an
     open jaw does the opposite (as in "hot")."""
-    high = formants_hz(length_cm=17, tongue_place=0.75, tongue_height=1, jaw_opening=-1)
-    low = formants_hz(length_cm=17, tongue_place=0.35, tongue_height=0.8, jaw_opening=1)
-    assert high[0] < 400 < 500 < low[0] and high[1] > 1700 > 1400 > low[1]
+    front = {"tongue_place": 0.75, "tongue_height": 1, "jaw_opening": -1, "lip_area_cm2": 2}
+    back = {"tongue_place": 0.35, "tongue_height": 0.8, "jaw_opening": 1, "lip_area_cm2": 5}
+    high, low = (formants_hz(length_cm=17, lip_length_cm=0.8, **shape) for shape in (front, back))
+    assert high[0] < 300 < 500 < low[0] and high[1] > 1700 > 1300 > low[1]
 
 
 @pytest.mark.parametrize("hz", [80.3, 151.7, 333.3])

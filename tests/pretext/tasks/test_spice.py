@@ -69,7 +69,7 @@ def test_losses_are_those_of_the_paper(rng):
             rebuilt = 0.0
             for name, y in (("first", y1), ("second", y2)):
                 wanted = inputs[name][row].flatten()
-                rebuilt += float((task.decoder(y[:, None])[0] - wanted).square().sum())
+                rebuilt += float((task.decoder(y[:, None])[0] - wanted).square().mean())
             unsure = sum((1 - float(c) - error / band) ** 2 for c in (c1, c2))
             total += 100 * huber + 0.5 * rebuilt + unsure
     np.testing.assert_allclose(found, total / len(first), rtol=1e-4)

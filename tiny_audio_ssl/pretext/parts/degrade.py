@@ -16,7 +16,7 @@ from tiny_audio_ssl.pretext.parts.augment import uniform
 
 Degradation = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
-LOWEST_HZ, HIGHEST_HZ = 100.0, 4000.0  # where a lost band begins
+LOWEST_HZ, HIGHEST_HZ = 100.0, 1000.0  # where a lost band begins
 
 
 def _noise(wav: Tensor, strength: Tensor, rng: torch.Generator) -> Tensor:

@@ -54,7 +54,8 @@ class Distance(nn.Module):
         embedding = self.encoder(self.frontend(waveforms.flatten(0, 1)))
         acoustics = F.normalize(embedding[:, : self.acoustics], dim=1)
         pairs = acoustics.reshape(-1, 2, self.acoustics)
-        return self.head(pairs[:, 0], pairs[:, 1]).unsqueeze(1)
+        distance: Tensor = self.head(pairs[:, 0], pairs[:, 1])
+        return distance.unsqueeze(1)
 
 
 def distance_product(

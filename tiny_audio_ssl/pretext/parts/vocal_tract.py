@@ -32,7 +32,7 @@ GRID: Final = 257  # frequencies at which the tube is computed, 0 to 8 kHz
 FFT_SIZE: Final = 4096
 BEFORE: Final = 1024  # samples of sound before those that are returned
 NEUTRAL_CM2: Final = 3.0
-TONGUE_WIDTH: Final = 0.16  # of the length
+TONGUE_WIDTH: Final = 0.22  # of the length
 _LOGARITHMIC = ("f0_hz", "lip_area_cm2")
 
 
@@ -56,8 +56,8 @@ def tube(values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """
     place = torch.linspace(0, 1, SECTIONS - 2, device=values["length_cm"].device)
     distance = (place - values["tongue_place"][:, None]) / TONGUE_WIDTH
-    tongue = -1.6 * values["tongue_height"][:, None] * torch.exp(-distance.square())
-    jaw = 0.8 * values["jaw_opening"][:, None] * (2 * place - 1).clamp_min(0)
+    tongue = -2.0 * values["tongue_height"][:, None] * torch.exp(-distance.square())
+    jaw = 1.3 * values["jaw_opening"][:, None] * (2 * place - 1).clamp_min(0)
     areas = NEUTRAL_CM2 * torch.exp(tongue + jaw)
     lips = values["lip_area_cm2"][:, None].expand(-1, 2)
     body = (values["length_cm"][:, None] / (SECTIONS - 2)).expand(-1, SECTIONS - 2)
@@ -108,7 +108,7 @@ def synthesize(standardized: Tensor, noise: Tensor, samples: int) -> Tensor:
     hiss = _of_power_1(torch.fft.rfft(noise))
     share = values["voicing"][:, None]
     mixed = share.sqrt() * voiced + (1 - share).sqrt() * hiss
-    sound = torch.fft.irfft(mixed * filters, FFT_SIZE)[:, BEFORE : BEFORE + samples]
+    sound: Tensor = torch.fft.irfft(mixed * filters, FFT_SIZE)[:, BEFORE : BEFORE + samples]
     return sound / sound.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
 
 

@@ -44,11 +44,11 @@ class Cdpam(Pretext):
 
     def __init__(self, config: CdpamConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
-        self.half, norm = encoder.feature_dim // 2, encoder.config.norm
-        sizes = (config.hidden, config.projection, norm)
-        self.acoustics = perceptron(self.half, *sizes)
-        self.content = perceptron(encoder.feature_dim - self.half, *sizes)
-        self.distance = DistanceHead(self.half)
+        self.size = encoder.feature_dim // 2  # of the acoustics
+        head = (config.hidden, config.projection, encoder.config.norm)
+        self.acoustics = perceptron(self.size, *head)
+        self.content = perceptron(encoder.feature_dim - self.size, *head)
+        self.distance = DistanceHead(self.size)
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
         """Cut a slice of each clip and degrade it.
@@ -95,9 +95,9 @@ class Cdpam(Pretext):
     def halves(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """Return acoustics [n, D // 2] and content, both of unit length."""
         return (
-            F.normalize(embedding[:, : self.half], dim=1),
-            F.normalize(embedding[:, self.half :], dim=1),
+            F.normalize(embedding[:, : self.size], dim=1),
+            F.normalize(embedding[:, self.size :], dim=1),
         )
 
     def product(self, frontend: LogMel, encoder: Encoder) -> Product:
-        return distance_product(self.distance, self.half, self.config, frontend, encoder)
+        return distance_product(self.distance, self.size, self.config, frontend, encoder)

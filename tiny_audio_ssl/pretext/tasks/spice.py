@@ -31,10 +31,11 @@ class Spice(Pretext):
 
         10^4 Huber(e, 0.25 s) + sum over both of |decoded(y) - slice|^2 + |(1 - c) - e / s|^2
 
-    A slice that begins k bands higher has its pitch k bands lower. The decoder keeps y from being
-    any function that rises; it gets nothing but y. The confidence c of each slice is learned on the
-    encoder as it is: its gradient and that of its target stop there. One normalization of all bands
-    keeps shifts what they are.
+    where the second term is a mean over bands and frames: a sum outweighs the first one by far. A
+    slice that begins k bands higher has its pitch k bands lower. The decoder, which gets nothing
+    but y, keeps y from being any function that rises. The confidence c of each slice is learned on
+    the encoder as it is: its gradient and that of its target stop there. One normalization of all
+    bands keeps shifts what they are.
 
     The paper's encoder has 2.4 million parameters and a constant-Q transform with long windows;
     here the window is 128 ms for all frequencies, so that harmonics below 100 Hz are blurred.
@@ -96,7 +97,7 @@ class Spice(Pretext):
         error = (first - second - band * inputs["shift"]).abs()
         of_pitch = F.huber_loss(error, torch.zeros_like(error), delta=HUBER * band)
         decoded = self.decoder(pitch[:, None]).reshape(slices.shape)
-        of_decoder = 2 * (decoded - slices).square().sum(dim=(1, 2, 3)).mean()  # of both
+        of_decoder = 2 * F.mse_loss(decoded, slices)  # of both
         unsure = 1 - confidence - (error.detach() / band).repeat(2)
         config = self.config
         return {
