@@ -15,9 +15,9 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import (
     DenseMel,
     FactoredMel,
-    hann,
     band_edges,
     band_filters,
+    hann,
     rotations,
 )
 

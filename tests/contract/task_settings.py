@@ -15,6 +15,7 @@ from tiny_audio_ssl.testing.pretext_case import SMALL, PretextCase
 STEPS = {"steps": 6, "distances": 2, "size": 32, "negatives": 2}
 MASKED = {"steps": 6, "size": 64, "layers": 2}
 HIDDEN = {"steps": 8, "size": 32, "span_steps": 5}
+MASKS = {"slice_ms": 175.0, "slices": 1}
 SETTINGS: dict[str, dict[str, Any]] = {
     "cpc": STEPS,
     "cpc2": {**STEPS, "distorted": 0.0},  # distortions hear the whole clip
@@ -32,11 +33,33 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "vq-wav2vec": {**STEPS, "entries": 8},
     "wav2vec-c": {**HIDDEN, "entries": 8, "distractors": 4},
     "wav2vec2": {**HIDDEN, "entries": 8, "distractors": 4},
+    "speech-enhancement": MASKS,
+    "pseudo-se": MASKS,
+    "contrastive-mixtures": MASKS,
+    "segmental-snr": MASKS,
+    "separation": MASKS,
+    "mixit": MASKS,
 }
 """Hyper-parameters where the defaults would take more than 3 s of CPU."""
 
-GOALS: dict[str, Goal] = {}
+GOALS: dict[str, Goal] = {  # in dB, where noise is told from noise; ideal masks gain 1 to 4 dB
+    "speech-enhancement": Goal("loss", at_most=-4.9),
+    "pseudo-se": Goal("loss", at_most=-1.0),
+    "contrastive-mixtures": Goal("loss", at_most=-2.5),
+    "separation": Goal("loss", at_most=0.35),
+    "mixit": Goal("loss", at_most=-6.9),
+}
 """Values that training on one batch has to reach where half the loss says nothing."""
+
+LEVELS = ("smallest_snr_db", "largest_snr_db")
+NEGATIVE: dict[str, tuple[str, ...]] = {
+    "speech-enhancement": LEVELS,
+    "pseudo-se": LEVELS,
+    "contrastive-mixtures": LEVELS,
+    "segmental-snr": LEVELS,
+    "cae-mae": LEVELS,
+}
+"""Hyper-parameters for which -1 is a fair value."""
 
 PREDICTIVE = {
     "audio2vec-cbow",
@@ -70,6 +93,7 @@ def case_of(task: str, encoder: EncoderConfig = SMALL) -> PretextCase:
         PRETEXTS[task],
         encoder,
         lowest_loss,
+        NEGATIVE.get(task, ()),
         frontend=PRETEXTS[task].Config.wants,
         settings=SETTINGS.get(task, {}),
         goal=GOALS.get(task),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from contract.task_settings import GOALS, PREDICTIVE, SETTINGS, case_of
+from contract.task_settings import GOALS, NEGATIVE, PREDICTIVE, SETTINGS, case_of
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
@@ -37,7 +37,7 @@ def test_registry_and_class_agree(task_name: str):
 
 
 def test_tables_name_tasks_of_the_registry():
-    assert {*SETTINGS, *GOALS, *PREDICTIVE} <= set(TASKS)
+    assert {*SETTINGS, *GOALS, *NEGATIVE, *PREDICTIVE} <= set(TASKS)
 
 
 def test_leak_check_covers_the_tasks_that_predict(task_name: str):

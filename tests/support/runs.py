@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,8 @@ from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext import config_class, pretext_class
+from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.pretext.configs.base import PretextConfig
 from tiny_audio_ssl.training.config import PretrainConfig
 
 WINDOW = WINDOW_SAMPLES
@@ -59,15 +59,17 @@ def make_run(
     return folder
 
 
-def make_task_run(folder: Path, name: str, **settings: Any) -> Path:
-    """A run of a task that gives a product: random weights and heads, and 16 recordings."""
-    config = PretrainConfig(name, config_class(name)(**settings), EncoderConfig(width=0.25))
-    make_run(folder, config.encoder, frontend=config.frontend)
+def make_task_run(
+    folder: Path, task: str, config: PretextConfig, encoder: EncoderConfig, recordings: int = 16
+) -> Path:
+    """A run of a pretext task with random weights, as `make_run` makes one."""
+    make_run(folder, encoder, recordings, config.wants)
     loaded = checkpoint.load(folder)
     torch.manual_seed(0)
-    task = pretext_class(name)(config.pretext, loaded.model.encoder, config.frontend)
-    heads = {f"pretext.{key}": value for key, value in task.state_dict().items()}
-    checkpoint.save(folder / "last", loaded.model, asdict(config), {"step": 0}, heads)
+    made = pretext_class(task)(config, loaded.model.encoder, loaded.model.frontend.config)
+    heads = {f"pretext.{name}": value for name, value in made.state_dict().items()}
+    settings = PretrainConfig(task, config, encoder)
+    checkpoint.save(folder / "last", loaded.model, asdict(settings), {"step": 0}, heads)
     return folder
 
 

@@ -33,6 +33,14 @@ from tiny_audio_ssl.export.profile import time_shares
 from tiny_audio_ssl.export.quantize import at_gains
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.shapes import Shapes, try_corners
+from tiny_audio_ssl.export.streaming.product_stream import (
+    on_tensors,
+    product_stream_entry,
+    run_packets,
+    start,
+    stream_of,
+    to_product_stream,
+)
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.export.streaming.to_stream import stream_entry, stream_parity, to_stream
@@ -114,6 +122,8 @@ class ArtifactBuilder:
         """Make one artifact in `folder`. Raises `UserError` where it fails at an end of a range."""
         self.progress(form.file)
         if form.input == "stream":
+            if self.plan.product:
+                return self._make_product_stream(form, self.plan.product, folder)
             return self._make_stream(form, folder)
         path = folder / form.file
         operators, shares = self._write(form, path)
@@ -158,6 +168,22 @@ class ArtifactBuilder:
             if not operators.portable:
                 return operators, {}
             return operators, time_shares(path, grouped(silence, form.sounds))
+
+    def _make_product_stream(self, form: Form, product: Product, folder: Path) -> Made:
+        plan, path = self.plan, folder / form.file
+        stream, shares, parity = stream_of(product), {}, None
+        scores: Mapping[str, ScoreParity] = {}
+        with exporters_hushed():
+            operators = to_product_stream(product, form.format, path)
+            if operators and operators.portable:
+                shares = time_shares(path, *start(stream))
+        entry = product_stream_entry(form, self.model, product, plan.loaded.run["task"], path)
+        if plan.comparison:
+            sound, run = self._sound[OWN].flatten(), open_outputs(path)
+            found = run_packets(on_tensors(run), stream, sound)
+            expected = run_packets(stream.module, stream, sound)
+            parity, scores = compare_outputs(product, found, expected, form.precision)
+        return _made(form, path, entry, parity, operators, scores, shares)
 
     def _make_stream(self, form: Form, folder: Path) -> Made:
         plan = self.plan

@@ -161,6 +161,36 @@ TASKS = {
         "seqrq_ae:SeqRqAeConfig",
         "the log-mel from the entries of segments, runs of steps with the same entry",
     ),
+    "speech-enhancement": TaskEntry(
+        "enhancement:SpeechEnhancement",
+        "enhancement:SpeechEnhancementConfig",
+        "a clean sound from itself with noise",
+    ),
+    "pseudo-se": TaskEntry(
+        "pseudo_se:PseudoSe",
+        "enhancement:PseudoSeConfig",
+        "a noisy recording from itself with more noise",
+    ),
+    "contrastive-mixtures": TaskEntry(
+        "pseudo_se:ContrastiveMixtures",
+        "enhancement:ContrastiveMixturesConfig",
+        "as pseudo-se, on pairs of mixtures that share recording or noise",
+    ),
+    "segmental-snr": TaskEntry(
+        "segmental_snr:SegmentalSnr",
+        "enhancement:NoiseConfig",
+        "how noisy each part of a recording is",
+    ),
+    "separation": TaskEntry(
+        "separation:Separation",
+        "separation:SeparationConfig",
+        "the two recordings of a mixture",
+    ),
+    "mixit": TaskEntry(
+        "separation:MixIt",
+        "separation:MixItConfig",
+        "sounds that add up to the two recordings of a mixture",
+    ),
     "hubert": TaskEntry(
         "hubert:Hubert",
         "hubert:HubertConfig",

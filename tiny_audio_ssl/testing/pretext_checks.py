@@ -113,13 +113,13 @@ def encoder_sees_slices(case: PretextCase) -> None:
     """Check that the encoder is given inputs of `slice_frames` frames."""
     task, encoder = case.build()
     seen: set[int] = set()
-    maps = encoder.maps  # which `forward` calls too
+    maps = encoder.maps
 
-    def seeing(logmel: Tensor) -> tuple[Tensor, Tensor]:
+    def watched(logmel: Tensor) -> tuple[Tensor, Tensor]:
         seen.add(logmel.shape[3])
         return maps(logmel)
 
-    encoder.maps = seeing  # type: ignore[method-assign]  # of this instance alone
+    encoder.maps = watched  # type: ignore[method-assign]  # for masks, tasks call it themselves
     task(encoder, **case.inputs(task))
     parts = [part for part in task.modules() if isinstance(part, Pretext)]  # of combined: several
     said = {part.config.slice_frames(case.frontend) for part in parts}

@@ -31,8 +31,8 @@ class CaeMaeConfig(SliceConfig):
     """Weight of the energy of the latent maps."""
     cycle_weight: float = 1.0
     """Weight of both cycle terms, of mixtures and of latent maps."""
-    silence_weight: float = 0.1
-    """Weight of the term that makes noise decode to silence."""
+    silence_weight: float = 1.0
+    """Weight of the term that makes noise decode to something quieter."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

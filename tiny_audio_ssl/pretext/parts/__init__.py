@@ -21,6 +21,14 @@ Sequences of short slices:
 - `masked_steps`: the base of tasks that predict steps which they mask
 - `interpolation`: what a reconstruction of masked parts is compared with
 
+Sounds in mixtures:
+- `mixing`: pairs of sounds to mix
+- `spectra`: the short-time Fourier transform and its inverse
+- `masks`: the base of tasks that mask a spectrogram
+- `added_noise`: the base of tasks that add noise to recordings
+- `masked_sound`: the products of such tasks, cleaner or separated sound
+- `sound_error`: how far an estimated sound is from the true one
+
 Targets and losses:
 - `contrast`: losses of pairs against other clips
 - `codebooks`: vectors as numbers of entries that are learned with a task

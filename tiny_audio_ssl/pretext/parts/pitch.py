@@ -11,9 +11,10 @@ from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.frontend import LOG_OFFSET, LogMel
 from tiny_audio_ssl.pretext.configs.spice import SpiceConfig
-from tiny_audio_ssl.pretext.product import Output, Product
+from tiny_audio_ssl.pretext.product import Output, Product, ProductStream
 
 PITCH = "pitch"
+PACKET_HOPS = 5  # of a stream: 80 ms
 TONES = 200  # to fit the scale of y in Hz on
 HARMONICS = 12
 QUIET, AUDIBLE = 10 * LOG_OFFSET, 1000 * LOG_OFFSET  # power of a band, about -94 and -74 dB
@@ -64,6 +65,20 @@ class PitchTrack(nn.Module):
         return hz.reshape(-1, count), sure.reshape(-1, count)
 
 
+class PitchPacket(nn.Module):
+    """One step of a stream: packet [B, n hops] and the samples before it, zeros at the start ->
+    pitch and confidence of the n slices that end with a hop of the packet, and the next samples."""
+
+    def __init__(self, frontend: LogMel, track: PitchTrack) -> None:
+        super().__init__()
+        self.frontend, self.track = frontend, track
+
+    def forward(self, packet: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        samples = torch.cat([past, packet], dim=1)
+        hz, confidence = self.track(self.frontend(samples))
+        return hz, confidence, samples[:, packet.shape[1] :]
+
+
 def pitch_product(
     head: PitchHead, config: SpiceConfig, frontend: LogMel, encoder: Encoder
 ) -> Product:
@@ -94,7 +109,10 @@ def pitch_product(
         Output(PITCH + "_hz", f"{places}: fundamental frequency in Hz"),
         Output("confidence", f"{places}: from 0 to 1 that there is one pitch"),
     )
-    return Product(PITCH, module, "mel", outputs, config)
+    state = {"past": (start - hop,)}
+    packet = PitchPacket(frontend, module).eval()
+    stream = ProductStream(packet, PACKET_HOPS * hop, state, delay_samples=0)
+    return Product(PITCH, module, "mel", outputs, config, stream=stream)
 
 
 def harmonic_tones(hz: Tensor, samples: int) -> Tensor:

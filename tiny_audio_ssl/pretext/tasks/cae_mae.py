@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from tiny_audio_ssl.data.batches import Batch
 from tiny_audio_ssl.models.encoders import Encoder
-from tiny_audio_ssl.models.frontend import LOG_OFFSET, LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.configs.cae_mae import KIND, KINDS, CaeMaeConfig
@@ -33,9 +30,9 @@ class CaeMae(Pretext):
 
         |y - Dm(h + n)|^2 + k |h|^2 + |y - Dm(Ec(c))|^2 + |Ec(c) - h|^2 + k |Ec(c)|^2
 
-    plus |Dc(h) - silence|^2 for recordings that are noise alone. So Dc(Em(y)) is a clean sound.
-    The terms of the MAE leave Ec and Dc as they are. All squares are means over log-mels, where the
-    paper has magnitudes, or over latent maps.
+    For recordings y that are noise alone, Dc(h) must lie below them: log(1 + exp(Dc(h) - y)). So
+    Dc(Em(y)) is a clean sound. The terms of the MAE leave Ec and Dc as they are. Squares are means
+    over latent maps, or over log-mels, where the paper has magnitudes, and for noise |Dc(h)|^2.
     """
 
     paper = "Wang, Venkataramani, Smaragdis 2020, arXiv 2006.10388"
@@ -52,11 +49,6 @@ class CaeMae(Pretext):
         self.latent = Latent(encoder)
         self.decoder = MapDecoder(encoder, frontend.bands, frames)
         self.latent_shape = latent_shape(encoder, frames)
-
-    def inputs(self, frontend: LogMel, clips: Batch, rng: torch.Generator) -> Inputs:
-        """Add what silence is in the front-end's log-mel, [bands, 1]."""
-        silence = (math.log(LOG_OFFSET) - frontend.mean[:, 0]) * frontend.inverse_std[:, 0]
-        return {**super().inputs(frontend, clips, rng), "silence": silence}
 
     def draw(self, clips: Tensor, rng: torch.Generator, kind: Tensor | None = None) -> Inputs:
         """Cut a slice of each clip: "wav" [n, samples], "kind" int64 [n] and "latent_noise".
@@ -92,9 +84,8 @@ class CaeMae(Pretext):
             losses["clean"] = self.of_clean(logmel[clean], noise[clean])
         noises = kind[heard] == NOISE
         if noises.any():
-            decoded = self._frozen(latent[noises])[0]
-            silence = inputs["silence"].expand_as(decoded)
-            losses["silence"] = self.config.silence_weight * F.mse_loss(decoded, silence)
+            above = self._frozen(latent[noises])[0] - logmel[heard][noises]
+            losses["silence"] = self.config.silence_weight * F.softplus(above).mean()
         logged = {name: value.detach() for name, value in losses.items()}
         return {"loss": torch.stack([*losses.values()]).sum(), "embedding": embedding, **logged}
 
