@@ -165,7 +165,7 @@ def of_product(product: Callable[[Wave], dict[str, Any]]) -> Tracker:
 
     def track(wave: Wave) -> Track:
         found = product(wave)
-        hz, confidence = (np.float64(found[name]) for name in ("pitch_hz", "confidence"))
+        hz, confidence = (_floats(found[name]) for name in ("pitch_hz", "confidence"))
         slice_samples = len(wave) - HOP * (len(hz) - 1)
         return _middles(len(hz), slice_samples // HOP * HOP), hz, confidence
 
@@ -179,17 +179,21 @@ def yin(wave: Wave) -> Track:
         wave, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, sr=SAMPLE_RATE_HZ, frame_length=2048,
         hop_length=HOP, center=False,
     )  # fmt: skip
-    return _middles(len(hz), 2048), np.float64(hz), np.full(len(hz), np.nan)
+    return _middles(len(hz), 2048), _floats(hz), np.full(len(hz), np.nan)
 
 
 def crepe(wave: Wave) -> Track:
-    import torchcrepe
+    import torchcrepe  # type: ignore[import-untyped]
 
     hz, confidence = torchcrepe.predict(
         torch.from_numpy(wave[None]), SAMPLE_RATE_HZ, HOP, LOWEST_HZ, HIGHEST_HZ, "tiny",
         decoder=torchcrepe.decode.weighted_argmax, return_periodicity=True, pad=False,
     )  # fmt: skip
-    return _middles(hz.shape[1], 1024), np.float64(hz[0]), np.float64(confidence[0])
+    return _middles(hz.shape[1], 1024), _floats(hz[0]), _floats(confidence[0])
+
+
+def _floats(values: Any) -> Floats:
+    return np.asarray(values, np.float64)
 
 
 def _middles(count: int, samples: int) -> Floats:

@@ -92,8 +92,9 @@ class CaeMae(Pretext):
     def of_clean(self, logmel: Tensor, noise: Tensor) -> Tensor:
         """Return the loss of the CAE."""
         latent = self.clean.encode(logmel)
-        loss: Tensor = F.mse_loss(self.clean.decoder(latent + noise), logmel)
-        return loss + self.config.latent_weight * latent.square().mean()
+        error = F.mse_loss(self.clean.decoder(latent + noise), logmel)
+        loss: Tensor = error + self.config.latent_weight * latent.square().mean()
+        return loss
 
     def of_mixtures(self, logmel: Tensor, latent: Tensor, noise: Tensor) -> Tensor:
         """Return the loss of the MAE, whose gradient reaches nothing of the CAE."""
@@ -101,8 +102,9 @@ class CaeMae(Pretext):
         _, again = self._frozen(latent)
         energy = latent.square().mean() + again.square().mean()
         cycles = F.mse_loss(self.decoder(again), logmel) + F.mse_loss(again, latent)
-        loss: Tensor = F.mse_loss(self.decoder(latent + noise), logmel)
-        return loss + config.cycle_weight * cycles + config.latent_weight * energy
+        error = F.mse_loss(self.decoder(latent + noise), logmel)
+        loss: Tensor = error + config.cycle_weight * cycles + config.latent_weight * energy
+        return loss
 
     def _frozen(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Decode and encode again by the CAE, whose weights and statistics stay as they are."""
