@@ -1,4 +1,4 @@
-"""Enhanced and separated sound: artifacts, streams, and from Python, at the edges of what is heard."""
+"""Enhanced and separated sound: artifacts, streams, from Python, and at the edges of hearing."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def sound() -> Tensor:
 
 @torch.no_grad()
 def whole(product: Product, sound: Tensor) -> Tensor:
-    """What a stream gives, which begins as if silence went before it."""
+    """Enhance a sound at once as a stream does, which begins as if silence went before it."""
     before = torch.cat([torch.zeros(PAST), sound, torch.zeros(2560)])
     return product.module(before[None])[0]
 

@@ -89,3 +89,23 @@ def test_batches_of_one_kind_give_a_loss(kinds, rng):
 def test_levels_are_in_order():
     with pytest.raises(UserError, match="expected the smaller one first"):
         CaeMaeConfig(smallest_snr_db=10, largest_snr_db=0)
+
+
+def test_product_brings_the_mixture_down_to_what_is_decoded(rng):
+    """Each band of each frame has the gain sqrt(min(1, clean power / power of the mixture))."""
+    task, encoder = make_task("cae-mae", **SMALL)
+    frontend = LogMel().fit([noise(rng, 4)])
+    product = task.product(frontend, encoder)
+    assert (product.name, product.takes) == ("enhanced", "waveform")
+    wav = noise(rng, 2)[:, : FRONTEND.samples(16)]
+    with torch.no_grad():
+        logmel = frontend(wav)
+        decoded = task.clean.decoder(task.latent(encoder, logmel)[0])
+        power, clean = (
+            (x[:, 0] / frontend.inverse_std[:, 0] + frontend.mean[:, 0]).exp()
+            for x in (logmel, decoded)
+        )
+        gains = (clean / power).clamp_max(1).sqrt()
+        expected = task.masks.waveforms(task.masks.stft(wav), gains[:, None])[:, 0]
+        torch.testing.assert_close(product.module(wav), expected, rtol=1e-3, atol=1e-5)
+        assert not product.module(torch.zeros(1, 4000)).any()

@@ -155,7 +155,7 @@ def test_loss_of_contrastive_mixtures():
     found = estimate(made, inputs["logmel"], inputs["mixture"])
 
     def distance(one: Tensor, other: Tensor) -> float:
-        return -float(sound_error.si_sdr(one, other, 30.0))
+        return -float(sound_error.si_sdr(one, other, 30.0).detach())
 
     total, count, x = 0.0, len(made.clips), inputs["target"]
     for i in range(count):

@@ -104,7 +104,7 @@ def on_tensors(run: RunAll) -> Step:
 def run_packets(step: Step, stream: ProductStream, sound: Tensor) -> list[Tensor]:
     """Stream a sound [samples] packet by packet; return each output [packets, ...]."""
     state, rows = list(start(stream)[1:]), []
-    for packet in sound.split(stream.packet_samples):
+    for packet in torch.split(sound, stream.packet_samples):
         if len(packet) == stream.packet_samples:
             found = step(packet[None].contiguous(), *state)
             outputs, state = found[: -len(state)], list(found[-len(state) :])

@@ -17,7 +17,7 @@ Objective = Literal["si-sdr", "log-mel"]
 
 @dataclass(frozen=True)
 class NoiseConfig(MaskConfig):
-    """What is mixed, and how loudly."""
+    """Hyper-parameters of the noise that is added to recordings."""
 
     smallest_snr_db: float = -5.0
     """Lowest level of a recording above the noise that is added to it."""

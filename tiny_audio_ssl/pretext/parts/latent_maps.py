@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
+import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.models.bodies import halved
 from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.pretext.parts.decoder import MapDecoder
 
 
@@ -22,7 +26,32 @@ class Latent(nn.Module):
     def forward(self, encoder: Encoder, logmel: Tensor) -> tuple[Tensor, Tensor]:
         _, maps = encoder.maps(logmel)
         embedding = encoder.pooled(maps)
-        return maps + self.pooled(embedding)[:, :, None, None], embedding
+        return self.of_maps(maps, embedding), embedding
+
+    def of_maps(self, maps: Tensor, embedding: Tensor) -> Tensor:
+        bias: Tensor = self.pooled(embedding)
+        return maps + bias[:, :, None, None]
+
+
+class CleanGain(nn.Module):
+    """Log-mel of a mixture and the maps that the encoder made of it -> the logarithm of a gain,
+    [B, 1, bands, frames], that brings the mixture down to what its maps are decoded to."""
+
+    unit: Tensor
+
+    def __init__(self, encoder: Encoder, frames: int) -> None:
+        super().__init__()
+        self.clean = MapAutoencoder(copy.deepcopy(encoder), frames)
+        self.latent = Latent(encoder)
+        self.register_buffer("unit", torch.full((encoder.bands, 1), 0.5), persistent=False)
+
+    def forward(self, logmel: Tensor, middle: Tensor, last: Tensor, embedding: Tensor) -> Tensor:
+        difference = self.clean.decoder(self.latent.of_maps(last, embedding)) - logmel
+        return self.unit * difference.clamp_max(0)
+
+    def set_scale(self, frontend: LogMel) -> None:
+        """Undo the normalization of the log-mel, whose unit is half a neper of amplitude."""
+        self.unit.copy_(0.5 / frontend.inverse_std[:, 0])
 
 
 def latent_shape(encoder: Encoder, frames: int) -> tuple[int, int, int]:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import copy
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
 from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.base import Inputs, Pretext
+from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.pretext.configs.cae_mae import KIND, KINDS, CaeMaeConfig
 from tiny_audio_ssl.pretext.parts import distort, sampling
 from tiny_audio_ssl.pretext.parts.augment import uniform
 from tiny_audio_ssl.pretext.parts.decoder import MapDecoder
-from tiny_audio_ssl.pretext.parts.latent_maps import Latent, MapAutoencoder, latent_shape
+from tiny_audio_ssl.pretext.parts.latent_maps import CleanGain, Latent, MapAutoencoder, latent_shape
+from tiny_audio_ssl.pretext.parts.masked_sound import enhanced
+from tiny_audio_ssl.pretext.parts.masks import Masking
+from tiny_audio_ssl.pretext.product import Product
 
 CLEAN, NOISE = KINDS.index("clean"), KINDS.index("noise")
 
 
-class CaeMae(Pretext):
+class CaeMae(Masking):
     """Two autoencoders with noise n ~ N(0, 1) on their latent maps: one of clean sound (CAE),
 
         |x - Dc(Ec(x) + n)|^2 + k |Ec(x)|^2,
@@ -33,11 +37,10 @@ class CaeMae(Pretext):
     For recordings y that are noise alone, Dc(h) must lie below them: log(1 + exp(Dc(h) - y)). So
     Dc(Em(y)) is a clean sound. The terms of the MAE leave Ec and Dc as they are. Squares are means
     over latent maps, or over log-mels, where the paper has magnitudes, and for noise |Dc(h)|^2.
+    The product, `enhanced`, is the mixture, brought down to Dc(Em(y)) where it is above it.
     """
 
     paper = "Wang, Venkataramani, Smaragdis 2020, arXiv 2006.10388"
-    takes = "wav"
-
     min_clips = 2
 
     Config = CaeMaeConfig
@@ -45,18 +48,35 @@ class CaeMae(Pretext):
     def __init__(self, config: CaeMaeConfig, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         frames = config.slice_frames(frontend)
-        self.clean = MapAutoencoder(copy.deepcopy(encoder), frames)
-        self.latent = Latent(encoder)
         self.decoder = MapDecoder(encoder, frontend.bands, frames)
         self.latent_shape = latent_shape(encoder, frames)
+
+    def build_head(self, encoder: Encoder, outputs: int) -> nn.Module:
+        return CleanGain(encoder, self.config.slice_frames(self.frontend))
+
+    @property
+    def clean(self) -> MapAutoencoder:
+        """The CAE."""
+        return self._head.clean
+
+    @property
+    def latent(self) -> Latent:
+        return self._head.latent
+
+    @property
+    def _head(self) -> CleanGain:
+        return cast(CleanGain, self.masks.head)
+
+    def mask(self, scores: Tensor) -> Tensor:
+        """Logarithms of gains -> gains, 0..1."""
+        return scores.exp()
 
     def draw(self, clips: Tensor, rng: torch.Generator, kind: Tensor | None = None) -> Inputs:
         """Cut a slice of each clip: "wav" [n, samples], "kind" int64 [n] and "latent_noise".
 
         Without kinds, noise is added to half of the clips, and follows the batch once more alone.
         """
-        samples = self.frontend.samples(self.config.slice_frames(self.frontend))
-        wav = sampling.random_cut(clips, samples, rng)
+        wav = sampling.random_cut(clips, self.samples, rng)
         if kind is None:
             wav, kind = self._mixed(wav, rng)
         noise = self.config.latent_noise * torch.randn(len(wav), *self.latent_shape, generator=rng)
@@ -111,3 +131,8 @@ class CaeMae(Pretext):
         state = {name: value.detach().clone() for name, value in self.clean.state_dict().items()}
         result: tuple[Tensor, Tensor] = functional_call(self.clean, state, (latent,))
         return result
+
+    def product(self, frontend: LogMel, encoder: Encoder) -> Product:
+        """Return the mixture with its log-mel brought down to Dc(Em(y))."""
+        self._head.set_scale(frontend)
+        return enhanced(self, frontend, encoder)
