@@ -1,5 +1,7 @@
 """How well a distance tells a weak degradation from a strong one, of kinds never trained on.
 
+A run of `cdpam` on `free_speech` and `free_sounds` stands beside the difference of log-mels.
+
 Two alternatives: of two versions of a recording, one with a weak and one with a strong degradation
 of the same kind, the weak one must be nearer to the reference. The reference is the recording
 itself, or another one of the same corpus: then only a distance that looks past the content helps.
@@ -9,15 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from byproduct_settings import ByProducts
+from enhancement_measures import Row, manifest, trained
 from numpy.typing import NDArray
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.export.product_model import ProductModel, load_product
 from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.pretext.configs.cdpam import CdpamConfig
 
 WINDOW = 15_600
 CLIPS = {"keywords": 60, "esc50": 60, "instruments": 60}  # folders, and recordings of each
@@ -59,33 +64,28 @@ HELD_OUT: dict[str, Degradation] = {
 }
 
 
-def rows_of_distance(
-    runs: dict[str, Callable[[Wave, Wave], dict[str, Any]]], data: Path
-) -> Iterator[dict[str, Any]]:
-    """Yield a row for each distance, degradation and reference.
-
-    Args:
-        runs: by name, products of `cdpam` as `load_product` opens them.
-        data: the folder with the labeled recordings.
-    """
-    distances: dict[str, Distance] = {"log-mel difference": log_mel_difference}
-    distances |= {name: of_product(product) for name, product in runs.items()}
-    corpora = {folder: recordings(data / folder, count) for folder, count in CLIPS.items()}
+def of_distance(wanted: ByProducts) -> Iterator[Row]:
+    """Yield a row for each distance, degradation and reference."""
+    run = trained(wanted, "cdpam", manifest(wanted), CdpamConfig())
+    distances: dict[str, Distance] = {
+        "log-mel difference": log_mel_difference,
+        "cdpam": of_product(load_product(run)),
+    }
+    corpora = [recordings(wanted.data / folder, count) for folder, count in CLIPS.items()]
     for name, distance in distances.items():
         for kind, degradation in HELD_OUT.items():
-            for reference in ("itself", "another"):
+            for another in (False, True):
                 right = [
                     answer
-                    for waves in corpora.values()
-                    for answer in answers(distance, degradation, waves, reference == "another")
+                    for waves in corpora
+                    for answer in answers(distance, degradation, waves, another)
                 ]
                 yield {
-                    "measure": "distance",
-                    "model": name,
-                    "sounds": kind,
-                    "reference": reference,
-                    "two_alternative_accuracy": float(np.mean(right)),
-                    "pairs": len(right),
+                    "system": name,
+                    "steps": wanted.steps if name == "cdpam" else "",
+                    "on": f"{kind}, beside {'another recording' if another else 'itself'}",
+                    "sounds": len(right),
+                    "two_alternative_accuracy": round(float(np.mean(right)), 3),
                 }
 
 
@@ -111,7 +111,7 @@ def recordings(folder: Path, count: int) -> list[Wave]:
     return [wave for wave in found if len(wave) == WINDOW and np.abs(wave).max() > 0.01][:count]
 
 
-def of_product(product: Callable[[Wave, Wave], dict[str, Any]]) -> Distance:
+def of_product(product: ProductModel) -> Distance:
     return lambda first, second: float(product(first, second)["distance"][0])
 
 

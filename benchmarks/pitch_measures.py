@@ -1,12 +1,14 @@
-"""How well pitch is tracked: on notes of held-out instruments, on made glides, and voicing.
+"""How well pitch is tracked: on notes of instruments that are not trained on, and made glides.
 
-The pitch of a run of `spice` stands beside YIN (librosa) and CREPE's tiny model (torchcrepe), on
-the same sounds. Each tracker gives Hz, and but for YIN a confidence, at times of its own.
+A run of `spice`, of `instruments` without those of HELD_OUT and some of `free_speech` and
+`free_sounds`, stands beside YIN (librosa) and CREPE's tiny model (torchcrepe). Each tracker gives
+Hz, and but for YIN a confidence, at times of its own.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,16 +17,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from byproduct_settings import ByProducts
+from enhancement_measures import Row, is_held_out, table, trained
 from numpy.typing import NDArray
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.export.product_model import ProductModel, load_product
+from tiny_audio_ssl.pretext.configs.spice import SpiceConfig
 
 HOP = 256  # samples; that of the run's front-end
 LOWEST_HZ, HIGHEST_HZ = 38.0, 1900.0  # that YIN and CREPE look for; notes are 41 to 1480 Hz
 STEADY_S = (0.15, 0.6)  # of a note
 GLIDES, GLIDE_S, GLIDE_SNR_DB = 100, 1.0, 20.0
 NOISES = 60  # clips
+SPEECH, SOUNDS = 900, 300  # recordings to train on beside the instruments
 RIGHT_CENTS = 50.0
 HELD_OUT = {  # one instrument of each family, for training runs to leave out
     "accordion", "acoustic_bass", "alto_sax", "celesta", "cello", "choir_aahs", "flute",
@@ -46,31 +53,44 @@ class Pitched:
     span_s: tuple[float, float]
 
 
-def rows_of_pitch(
-    runs: dict[str, Callable[[Wave], dict[str, Any]]], data: Path
-) -> Iterator[dict[str, Any]]:
-    """Yield a row for each tracker and kind of sound.
-
-    Args:
-        runs: by name, products of `spice` as `load_product` opens them.
-        data: the folder with `instruments` and `esc50`.
-    """
-    trackers: dict[str, Tracker] = {"YIN": yin, "CREPE tiny": crepe}
-    trackers |= {name: of_product(product) for name, product in runs.items()}
-    sounds = {"notes": notes(data), "glides": glides()}
-    noise = noises(data)
+def of_pitch(wanted: ByProducts) -> Iterator[Row]:
+    """Yield a row for each tracker and kind of sound."""
+    run = trained(wanted, "spice", manifest(wanted), SpiceConfig())
+    trackers: dict[str, Tracker] = {
+        "YIN": yin,
+        "CREPE tiny": crepe,
+        "spice": of_product(load_product(run)),
+    }
+    sounds = {"notes": notes(wanted.data), "glides": glides()}
+    noise = noises(wanted.data)
     for name, tracker in trackers.items():
-        tracks = {kind: [tracker(sound.wave) for sound in found] for kind, found in sounds.items()}
         unvoiced = np.concatenate([tracker(wave)[2] for wave in noise])
         for kind, found in sounds.items():
-            cents, confidence = compared(found, tracks[kind])
+            tracks = [tracker(sound.wave) for sound in found]
+            cents, confidence = compared(found, tracks)
             yield {
-                "measure": "pitch",
-                "model": name,
-                "sounds": kind,
+                "system": name,
+                "steps": wanted.steps if name == "spice" else "",
+                "on": kind,
+                "sounds": len(found),
                 **accuracies(cents),
                 "voicing_auc": area(confidence, unvoiced),
             }
+
+
+def manifest(wanted: ByProducts) -> Path:
+    """Write the table of recordings to train on."""
+    folder = wanted.data / "instruments"
+    files = [folder / row["filename"] for row in notes_of(folder, held_out=False)]
+    speech, sounds = wanted.data / "free_speech", wanted.data / "free_sounds"
+    words = table(speech)
+    files += [speech / row["filename"] for row in words[:: max(1, len(words) // SPEECH)]]
+    others = (sounds / row["filename"] for row in table(sounds) if not is_held_out(row))
+    files += itertools.islice(others, SOUNDS)
+    target = wanted.out / "pitches.csv"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(["path", *(f'"{file.resolve()}"' for file in files)]) + "\n")
+    return target
 
 
 def compared(sounds: Sequence[Pitched], tracks: Sequence[Track]) -> tuple[Floats, Floats]:
@@ -83,25 +103,24 @@ def compared(sounds: Sequence[Pitched], tracks: Sequence[Track]) -> tuple[Floats
     return np.concatenate(errors), np.concatenate(sure)
 
 
-def accuracies(cents: Floats) -> dict[str, float]:
+def accuracies(cents: Floats) -> Row:
     """Return the shares of frames within 50 cents of the pitch, and of its octaves, and the median
     error."""
     chroma = (cents + 600) % 1200 - 600
     return {
-        "raw_pitch_accuracy": float(np.mean(np.abs(cents) < RIGHT_CENTS)),
-        "raw_chroma_accuracy": float(np.mean(np.abs(chroma) < RIGHT_CENTS)),
-        "median_cents": float(np.median(np.abs(cents))),
+        "raw_pitch_accuracy": round(float(np.mean(np.abs(cents) < RIGHT_CENTS)), 3),
+        "raw_chroma_accuracy": round(float(np.mean(np.abs(chroma) < RIGHT_CENTS)), 3),
+        "median_cents": round(float(np.median(np.abs(cents))), 1),
     }
 
 
-def area(voiced: Floats, unvoiced: Floats) -> float | None:
+def area(voiced: Floats, unvoiced: Floats) -> float | str:
     """Return the share of pairs of frames of which the voiced one has the greater confidence."""
     if np.isnan(voiced).any():
-        return None
-    ranks = np.searchsorted(np.sort(unvoiced), voiced, "left") + np.searchsorted(
-        np.sort(unvoiced), voiced, "right"
-    )
-    return float(ranks.mean() / (2 * len(unvoiced)))
+        return ""
+    sorted_ones = np.sort(unvoiced)
+    below, not_above = (np.searchsorted(sorted_ones, voiced, side) for side in ("left", "right"))
+    return round(float((below + not_above).mean() / (2 * len(unvoiced))), 3)
 
 
 # --- sounds -------------------------------------------------------------------------------------
@@ -110,12 +129,16 @@ def area(voiced: Floats, unvoiced: Floats) -> float | None:
 def notes(data: Path) -> list[Pitched]:
     """Return the notes of the held-out instruments."""
     folder = data / "instruments"
-    with (folder / "meta_fluidr3.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["instrument"] in HELD_OUT]
     return [
         Pitched(audio.read(folder / row["filename"]), _constant(int(row["midi_pitch"])), STEADY_S)
-        for row in rows
+        for row in notes_of(folder, held_out=True)
     ]
+
+
+def notes_of(folder: Path, held_out: bool) -> list[Row]:
+    """Read the rows of the notes to measure on, or to train on."""
+    with (folder / "meta_fluidr3.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if (row["instrument"] in HELD_OUT) == held_out]
 
 
 def _constant(midi: int) -> Callable[[Floats], Floats]:
@@ -160,7 +183,7 @@ def noises(data: Path) -> list[Wave]:
 # --- trackers -----------------------------------------------------------------------------------
 
 
-def of_product(product: Callable[[Wave], dict[str, Any]]) -> Tracker:
+def of_product(product: ProductModel) -> Tracker:
     """Return the tracker of a run: a slice, whose middle counts, begins at every hop."""
 
     def track(wave: Wave) -> Track:
