@@ -35,7 +35,7 @@ class SpiceConfig(PretextConfig):
     """Slices of each clip."""
     largest_shift_bands: int = 8
     """Most bands by which either of the two spectra of a slice is shifted."""
-    pitch_weight: float = 1e4
+    pitch_weight: float = 1e5
     """Weight of the error of the difference in pitch."""
     reconstruction_weight: float = 1.0
     """Weight of the error of the spectrum that is reconstructed from the pitch."""

@@ -18,7 +18,7 @@ PACKET_HOPS = 5  # of a stream: 80 ms
 TONES = 200  # to fit the scale of y in Hz on
 HARMONICS = 12
 QUIET, AUDIBLE = 10 * LOG_OFFSET, 1000 * LOG_OFFSET  # power of a band, about -94 and -74 dB
-MOST_SLOPE = 2.0  # of the fitted line, relative to the slope that training asks for
+MOST_SLOPE = 4.0  # of the fitted line, relative to the slope that training asks for
 
 
 class PitchHead(nn.Module):
@@ -85,7 +85,7 @@ def pitch_product(
     """Return the product of SPICE, with a scale in Hz that is fitted on made tones.
 
     The line from y to the logarithm of the pitch is fitted on harmonic tones whose pitches are
-    known, as in the paper (section 3.2); its slope stays within a factor of two of that which one
+    known, as in the paper; its slope stays within a factor of four of that which one
     band has in training.
     """
     settings = frontend.config

@@ -35,7 +35,7 @@ class Cdpam(Pretext):
     out, so that d measures degradation. It must not be called perceptual.
     """
 
-    paper = "Manocha, Jin, Zhang, Finkelstein 2021, arXiv 2102.05109, section 3"
+    paper = "Manocha, Jin, Zhang, Finkelstein 2021, arXiv 2102.05109"
     takes = "wav"
 
     min_clips = 2

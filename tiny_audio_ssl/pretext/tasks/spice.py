@@ -29,16 +29,16 @@ class Spice(Pretext):
 
     With s, the change of y by one band, e = |(y1 - y2) - s (k2 - k1)|, and the loss is
 
-        10^4 Huber(e, 0.25 s) + sum over both of |decoded(y) - slice|^2 + |(1 - c) - e / s|^2
+        10^5 Huber(e, 0.25 s) + sum over both of |decoded(y) - slice|^2 + |(1 - c) - e / s|^2
 
-    where the second term is a mean over bands and frames: a sum outweighs the first one by far. A
-    slice that begins k bands higher has its pitch k bands lower. The decoder, which gets nothing
-    but y, keeps y from being any function that rises. The confidence c of each slice is learned on
-    the encoder as it is: its gradient and that of its target stop there. One normalization of all
-    bands keeps shifts what they are.
+    where the second term is a mean over bands and frames: with a sum, it outweighs the first one,
+    and no pitch was learned in 100 steps. A slice that begins k bands higher has its pitch k bands
+    lower. The decoder, which gets nothing but y, keeps y from being any function that rises. The
+    confidence c of each slice is learned on the encoder as it is: its gradient and that of its
+    target stop there. One normalization of all bands keeps shifts what they are.
 
-    The paper's encoder has 2.4 million parameters and a constant-Q transform with long windows;
-    here the window is 128 ms for all frequencies, so that harmonics below 100 Hz are blurred.
+    The paper has a constant-Q transform, with windows as long as each frequency needs; here all
+    frequencies share a window of 128 ms, which blurs the harmonics of voices below 80 Hz.
     """
 
     paper = "Gfeller, Frank, Roblek, Sharifi, Tagliasacchi, Velimirovic 2020, arXiv 1910.11664"
