@@ -46,7 +46,7 @@ class CleanGain(nn.Module):
         self.register_buffer("unit", torch.full((encoder.bands, 1), 0.5), persistent=False)
 
     def forward(self, logmel: Tensor, middle: Tensor, last: Tensor, embedding: Tensor) -> Tensor:
-        difference = self.clean.decoder(self.latent.of_maps(last, embedding)) - logmel
+        difference: Tensor = self.clean.decoder(self.latent.of_maps(last, embedding)) - logmel
         return self.unit * difference.clamp_max(0)
 
     def set_scale(self, frontend: LogMel) -> None:
