@@ -8,10 +8,6 @@ that the ratios hold on a machine that does other things as well. Seconds are th
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,14 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
+from versions import ROOT, checked_out, cpu_s
 
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.bench.statistics import median, ratio
 from tiny_audio_ssl.utils.files import read_rows, write_rows
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
-RESULTS = HERE / "results" / "startup.csv"
+RESULTS = Path(__file__).parent / "results" / "startup.csv"
 FILES = ROOT / "tests" / "data" / "f4e3626"  # a run and an export that every version reads
 RUN, EXPORT = str(FILES / "run"), str(FILES / "export")
 COMMANDS = {
@@ -72,22 +67,12 @@ def main(wanted: StartupBenchmark) -> None:
             write_rows(wanted.csv, [rows[command] for command in COMMANDS if command in rows])
 
 
-def checked_out(commit: str, folder: Path) -> Path:
-    """Write the files of a commit into a new folder, and return it."""
-    folder.mkdir()
-    archive = subprocess.run(
-        ["git", "-C", ROOT, "archive", commit, "tiny_audio_ssl"], check=True, capture_output=True
-    )
-    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
-    return folder
-
-
 def row(name: str, wanted: StartupBenchmark, old: Path) -> dict[str, Any]:
     """Time a command in both versions, in turn."""
     found: dict[Path, list[float]] = {old: [], ROOT: []}
     for _ in range(1 + wanted.rounds):  # the first compiles the modules and fills caches
         for tree, times in found.items():
-            times.append(cpu_s(name, tree))
+            times.append(cpu_s(COMMANDS[name], tree, exit_code=2 if name == MISTAKE else 0))
     before, now = (np.array(times[1:])[:, None] for times in found.values())
     gain = ratio(now, before)
     about = {
@@ -105,29 +90,6 @@ def row(name: str, wanted: StartupBenchmark, old: Path) -> dict[str, Any]:
     }
     print(f"{name}: {about['cpu_s']} s, {about['ratio']} of {about['before_cpu_s']} s", flush=True)
     return about
-
-
-def cpu_s(name: str, tree: Path) -> float:
-    """Run a command of the version in `tree`; return the processor time of all its processes."""
-    with TemporaryDirectory(prefix="startup-") as folder:
-        environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
-        began = _children_s()
-        done = subprocess.run(
-            [sys.executable, "-m", "tiny_audio_ssl", *COMMANDS[name]],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        took = _children_s() - began
-    if done.returncode != (2 if name == MISTAKE else 0):
-        raise SystemExit(f"{name} in {tree} ended with {done.returncode}: {done.stderr}")
-    return took
-
-
-def _children_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

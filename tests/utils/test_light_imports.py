@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,3 +57,34 @@ def test_absent_module_can_be_imported_again(package: str):
 def test_absent_module_is_there_for_other_threads(package: str):
     with absent(package), ThreadPoolExecutor(1) as other:
         assert other.submit(importlib.import_module, package).result().ran
+
+
+def test_absent_for_some_importers_is_there_for_others(package: str, tmp_path: Path):
+    (tmp_path / "a_user.py").write_text(f"import {package}\n")
+    with absent(package, "a_library"):
+        assert importlib.import_module("a_user")
+    for name in ("a_user", package):
+        del sys.modules[name]
+    with absent(package, "a_library", "a_user"), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("a_user")
+
+
+PROGRAM_OF_A_USER = """
+import sys, tiny_audio_ssl.cli as cli
+import a_model_with_tables  # imports pandas when it is asked for its name
+cli.run = lambda argv: print(a_model_with_tables.name()) or 0
+cli.main([])
+"""
+
+
+def test_what_a_command_loads_may_import_pandas(tmp_path: Path):
+    """ExecuTorch's inspector does, and models of users may."""
+    model = "def name():\n    import pandas\n    return pandas.__name__\n"
+    (tmp_path / "a_model_with_tables.py").write_text(model)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM_OF_A_USER],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "pandas\n", done.stderr

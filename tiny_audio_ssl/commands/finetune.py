@@ -16,6 +16,7 @@ from tiny_audio_ssl.commands.base import Command, err, out, progress
 from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.finetuning.config import FinetuneConfig
+from tiny_audio_ssl.utils.allocator import keep_freed_memory
 from tiny_audio_ssl.utils.files import check_writable
 from tiny_audio_ssl.utils.ownership import check_distinct, check_no_input
 
@@ -67,6 +68,7 @@ class Finetune(Command):
         from tiny_audio_ssl.models.checkpoint import check_replaceable, locate
         from tiny_audio_ssl.utils.claim import claimed
 
+        keep_freed_memory()
         protocol = self._protocol()
         if self.out:
             scores.check_out(self.out, self.tasks.inputs)

@@ -18,6 +18,7 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.registry import TASKS, config_class
 from tiny_audio_ssl.training.config import DEFAULT_TASK, PretrainConfig, TrainingConfig
+from tiny_audio_ssl.utils.allocator import keep_freed_memory
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Pretrain(Command):
             self.training,
         )
         folder = self.out or Path("runs") / f"{self.task_name}-{self.encoder.name}"
-        with _interruptible(folder):
+        with _as_program(folder):
             outcome = runs.pretrain(
                 self.source,
                 folder,
@@ -134,15 +135,17 @@ class Resume(Command):
     def run(self) -> int:
         from tiny_audio_ssl.training import runs
 
-        with _interruptible(self.folder):
+        with _as_program(self.folder):
             outcome = runs.resume(self.folder, cache_dir=self.cache_dir)
         return _report_run(self.folder, outcome, self.json)
 
 
 @contextmanager
-def _interruptible(folder: Path) -> Iterator[None]:
+def _as_program(folder: Path) -> Iterator[None]:
+    """Set the process up for training, and end it when the training is interrupted."""
     from tiny_audio_ssl.training.trainer import TrainingInterruptedError
 
+    keep_freed_memory()
     try:
         yield
     except TrainingInterruptedError as stopped:

@@ -15,6 +15,7 @@ from tiny_audio_ssl.commands.task_options import TrainingTaskOptions
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.training.config import TrainingConfig
+from tiny_audio_ssl.utils.allocator import keep_freed_memory
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Search(Command):
             self.source, self.tasks, self.slice_ms, self.encoder, self.frontend, self.training
         )
         probes = self.labels.open(self.cache_dir)
+        keep_freed_memory()
         try:
             trials = search(
                 config,

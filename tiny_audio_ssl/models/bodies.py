@@ -31,7 +31,6 @@ class Body:
     middle_halvings: int = 2  # of these maps
     float_blocks: int = 3  # at the start, which int8 leaves in float32
     frontend: type[LogMel] = LogMel  # which makes the log-mel
-    channels_last: bool = False  # how training lays out its maps; changes the last bits of a run
 
 
 def halved(size: int, times: int) -> int:
@@ -137,7 +136,7 @@ def dense(config: EncoderConfig) -> Body:
         Residual(convolution(config.norm, b, b, (3, 3))),
         convolution(config.norm, b, c, (3, 3), stride=2),
     )
-    return Body(nn.Sequential(*blocks), c, halvings=4, middle=0, float_blocks=1, channels_last=True)
+    return Body(nn.Sequential(*blocks), c, halvings=4, middle=0, float_blocks=1)
 
 
 def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) -> nn.Sequential:

@@ -38,7 +38,7 @@ class Encoder(nn.Module):
         made = (body or ENCODERS[config.name])(config)
         self.body, self.channels, self.halvings = made.blocks, made.channels, made.halvings
         self.middle, self.float_blocks = made.middle, made.float_blocks
-        self.frontend, self.channels_last = made.frontend, made.channels_last
+        self.frontend = made.frontend
         self.bands = bands
         self.rows = halved(bands, made.halvings)
         pooled = self.channels if config.pooling == "max" else 2 * self.channels * self.rows

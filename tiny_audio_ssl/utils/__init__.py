@@ -1,5 +1,6 @@
 """Helpers that every other package may use.
 
+- `allocator`: freed memory, kept for the next training step
 - `cache_dir`: the cache folder
 - `callable_package`: packages that can be called like the function of their name
 - `claim`: one process at a time in a folder

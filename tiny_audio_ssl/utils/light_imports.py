@@ -9,20 +9,21 @@ import threading
 from collections.abc import Iterator
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 
 @contextlib.contextmanager
-def absent(module: str) -> Iterator[None]:
+def absent(module: str, *importers: str) -> Iterator[None]:
     """Let imports of `module` fail in the block, unless it has been imported already.
 
-    Other threads can import it all the same.
+    Other threads can import it all the same. With `importers`, only imports by modules of these
+    packages fail, and by compiled code that they call.
     """
     if module in sys.modules:
         yield
         return
-    hidden = _Hidden(module)
+    hidden = _Hidden(module, importers)
     sys.meta_path.insert(0, hidden)
     try:
         yield
@@ -36,16 +37,28 @@ class _Hidden(MetaPathFinder, Loader):
     None in `sys.modules` would do for Python code, but Cython takes it for the module.
     """
 
-    def __init__(self, module: str) -> None:
-        self.module = module
+    def __init__(self, module: str, importers: tuple[str, ...]) -> None:
+        self.module, self.importers = module, importers
         self.thread = threading.get_ident()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        is_hidden = name == self.module and threading.get_ident() == self.thread
-        return ModuleSpec(name, self) if is_hidden else None
+        if name != self.module or threading.get_ident() != self.thread:
+            return None
+        if self.importers and _importer().partition(".")[0] not in self.importers:
+            return None
+        return ModuleSpec(name, self)
 
     def exec_module(self, module: ModuleType) -> None:
         raise ModuleNotFoundError(f"No module named {self.module!r}", name=self.module)
+
+
+def _importer() -> str:
+    """Return the name of the module that runs the import statement, or that calls compiled code
+    with one."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame and frame.f_globals.get("__name__", "").startswith("importlib"):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "")) if frame else ""
 
 
 @contextlib.contextmanager
