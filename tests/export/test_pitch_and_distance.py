@@ -94,7 +94,7 @@ def test_pitch_equals_the_tasks_own(pitch_run, pitch_export):
 
 
 def test_streamed_pitch_equals_that_of_the_whole(pitch_run, pitch_export):
-    """What the past lacks at the beginning is silence."""
+    """Silence stands for the past at the beginning."""
     (wave,) = windows(1)
     past = np.zeros(2560 - 256, np.float32)
     whole = load_product(pitch_run)(np.concatenate([past, wave]))
@@ -154,7 +154,7 @@ def test_verify_and_bench_know_them(made, request, inline):
 
 
 def test_distance_of_two_sounds_from_python(distance_run, distance_export):
-    """Of other rates, of a sound with itself, of other lengths."""
+    """Two rates, a sound and itself, two lengths."""
     first, second = windows(2)
     for model in (load_product(distance_run), load_product(distance_export.folder)):
         at_8_khz = soxr.resample(second, 16_000, 8_000)

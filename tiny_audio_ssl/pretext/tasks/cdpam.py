@@ -32,7 +32,9 @@ class Cdpam(Pretext):
 
     In the paper people judged which differences are heard, and which of two recordings is nearer
     to a third. Nobody is asked here: strength stands for the second judgement and the first is left
-    out, so that d measures degradation. It must not be called perceptual.
+    out, so that d measures degradation. It must not be called perceptual. In a training of 120
+    steps it told weak degradations of other kinds from strong ones less surely than the plain
+    difference of two log-mels does.
     """
 
     paper = "Manocha, Jin, Zhang, Finkelstein 2021, arXiv 2102.05109"

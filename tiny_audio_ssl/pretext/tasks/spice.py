@@ -38,7 +38,8 @@ class Spice(Pretext):
     target stop there. One normalization of all bands keeps shifts what they are.
 
     The paper has a constant-Q transform, with windows as long as each frequency needs; here all
-    frequencies share a window of 128 ms, which blurs the harmonics of voices below 80 Hz.
+    frequencies share a window of 128 ms, which blurs the harmonics of voices below 80 Hz. A few
+    hundred steps are too few: y rises with the pitch then, but not in proportion to it.
     """
 
     paper = "Gfeller, Frank, Roblek, Sharifi, Tagliasacchi, Velimirovic 2020, arXiv 1910.11664"
