@@ -1,4 +1,4 @@
-"""What is measured of pitch and of distances, on cases with known answers."""
+"""Measures of pitch and of distances, on cases with known answers."""
 
 from __future__ import annotations
 
