@@ -32,12 +32,20 @@ class DistanceHead(nn.Module):
         self.weights = nn.ParameterList(nn.Parameter(torch.zeros(size)) for size in LAYERS)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        total = torch.zeros_like(first[:, 0])
-        for layer, weights in zip(self.layers, self.weights, strict=True):
+        return self.weighted(first, second, self.shares()).squeeze(1)
+
+    def shares(self) -> list[Tensor]:
+        """Return what each output of each layer counts: w over the number of outputs, [1, size]."""
+        return [F.softplus(weights)[None] / len(weights) for weights in self.weights]
+
+    def weighted(self, first: Tensor, second: Tensor, shares: list[Tensor]) -> Tensor:
+        """Return the distance [n, 1] with these shares."""
+        parts = []
+        for layer, share in zip(self.layers, shares, strict=True):
             first, second = layer(first), layer(second)
-            total = total + ((first - second).abs() * F.softplus(weights)).mean(dim=1)
+            parts.append(F.linear((first - second).abs(), share))
             first, second = F.leaky_relu(first), F.leaky_relu(second)
-        return total
+        return sum(parts[1:], parts[0])
 
 
 class Distance(nn.Module):
@@ -49,13 +57,15 @@ class Distance(nn.Module):
         super().__init__()
         self.frontend, self.encoder, self.head = frontend, encoder, head
         self.acoustics = acoustics
+        for index, share in enumerate(head.shares()):  # constants, which delegates take
+            self.register_buffer(f"share{index}", share.detach(), persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         embedding = self.encoder(self.frontend(waveforms.flatten(0, 1)))
         acoustics = F.normalize(embedding[:, : self.acoustics], dim=1)
         pairs = acoustics.reshape(-1, 2, self.acoustics)
-        distance: Tensor = self.head(pairs[:, 0], pairs[:, 1])
-        return distance.unsqueeze(1)
+        shares = [self.get_buffer(f"share{index}") for index in range(len(LAYERS))]
+        return self.head.weighted(pairs[:, 0], pairs[:, 1], shares)
 
 
 def distance_product(
