@@ -1,13 +1,12 @@
 """Measure what tasks give beside the embedding: cleaner sound, separated sounds, and so on.
 
-pip install ".[byproducts]"
+pip install ".[byproducts,speech-lab]"
 python benchmarks/byproducts.py DATA
 python benchmarks/byproducts.py DATA --groups enhancement --steps 3000
 
-DATA holds `free_speech`, `free_sounds` and `speakers`, each with a meta.csv, and `instruments`,
-`keywords` and `esc50`. Runs that are not below OUT yet are trained first, so a second start
-measures the same runs. A group of rows is measured by a function in GROUPS; groups that are left
-out keep their rows in the table.
+DATA holds `free_speech`, `free_sounds`, `speakers`, `keywords`, `instruments` and `esc50`. Runs
+that are not below OUT yet are trained first, so a second start measures the same runs. A group of
+rows is measured by a function in GROUPS; groups that are left out keep their rows in the table.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import enhancement_measures
 import pitch_measures
 import torch
 import tyro
+import word_measures
 from byproduct_settings import ByProducts
 from rich.console import Console
 from rich.table import Table
@@ -36,6 +36,7 @@ GROUPS: dict[str, Callable[[ByProducts], Iterable[Row]]] = {
     "separation": enhancement_measures.of_two_sounds,
     "pitch": pitch_measures.of_pitch,
     "distance": distance_measures.of_distance,
+    "words": word_measures.of_words,
 }
 """Functions that yield the rows of a group, by its name."""
 

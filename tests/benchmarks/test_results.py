@@ -23,20 +23,22 @@ def test_the_page_is_up_to_date(results_table):
     assert results_table.PAGE.read_text(encoding="utf-8") == results_table.page(), HOW
 
 
-def test_the_table_in_the_readme_is_up_to_date(results_table):
-    readme = results_table.README.read_text(encoding="utf-8")
-    assert results_table.with_table(readme) == readme, HOW
-    assert readme.count(results_table.START) == readme.count(results_table.END) <= 1
+def test_the_tables_on_other_pages_are_up_to_date(results_table):
+    for file, table in results_table.tables_elsewhere().items():
+        text = file.read_text(encoding="utf-8")
+        assert results_table.with_table(text, table) == text, HOW
+        assert text.count(results_table.START) == text.count(results_table.END) <= 1
 
 
 def test_only_the_text_between_the_markers_is_replaced(results_table):
     start, end = results_table.START, results_table.END
+    table = results_table.comparison.readme_table()
     before = f"# Title\n\n{start}\nold \\1 text\n{end}\nmore\n"
-    after = results_table.with_table(before)
+    after = results_table.with_table(before, table)
     assert after.startswith(f"# Title\n\n{start}\n| embedding |") and after.endswith(
         f"|\n{end}\nmore\n"
     )
-    assert results_table.with_table(after) == after
+    assert results_table.with_table(after, table) == after
     assert 7 <= len(after.splitlines()) - 6 <= 9  # five to seven rows below a head of two
 
 

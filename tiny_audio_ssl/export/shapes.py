@@ -134,8 +134,8 @@ def try_corners(
     """
     rng = torch.Generator().manual_seed(0)
     for batch, samples in shapes.corners(form):
-        noise = 0.1 * torch.randn(batch, samples, generator=rng)
-        given = grouped(as_input(model, form.input, noise), form.sounds)
+        noise = 0.1 * torch.randn(batch + form.sounds - 1, samples, generator=rng)
+        given = grouped(as_input(model, form.input, noise), form.sounds)[:batch]
         with torch.no_grad():
             expected = network(given)
         expected = expected[0] if isinstance(expected, tuple) else expected

@@ -68,6 +68,7 @@ def _train(
         config.batch_size,
         seed,
         class_lists=settings.pretext.class_lists(),
+        word_columns=settings.pretext.word_columns(),
     )
     penalty = _proximal(exchanged, config.proximal_mu) if config.strategy == "fedprox" else None
     first = (round_number - 1) * config.local_steps

@@ -217,6 +217,34 @@ TASKS = {
         "articulation:ArticulationConfig",
         "the parameters of a vocal tract that would sound like the recording",
     ),
+    "pase": TaskEntry(
+        "pase:Pase",
+        "pase:PaseConfig",
+        "many small tasks at once: spectrum, MFCC, prosody, the order of steps",
+    ),
+    "pase-plus": TaskEntry(
+        "pase:PasePlus",
+        "pase:PasePlusConfig",
+        "as pase, with more of these tasks, on distorted clips",
+    ),
+    "speech2vec-cbow": TaskEntry(
+        "speech2vec:Speech2VecCBoW",
+        "speech2vec:Speech2VecConfig",
+        "a spoken word from those around it (column words)",
+        combinable=False,
+    ),
+    "speech2vec-skipgram": TaskEntry(
+        "speech2vec:Speech2VecSkipGram",
+        "speech2vec:Speech2VecConfig",
+        "the words around a spoken word from it (column words)",
+        combinable=False,
+    ),
+    "wav2vec-u": TaskEntry(
+        "wav2vec_u:Wav2vecU",
+        "wav2vec_u:Wav2vecUConfig",
+        "phones that look like those of a text (experimental; --pretext.text)",
+        combinable=False,
+    ),
 }
 
 

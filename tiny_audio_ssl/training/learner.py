@@ -144,9 +144,9 @@ class Learner:
         A last part of fewer clips than the task compares is left out. Returns None if nothing is
         left.
         """
-        lists = self.config.pretext.class_lists()
+        columns = (self.config.pretext.class_lists(), self.config.pretext.word_columns())
         crop = self.config.crop_samples
-        return self.mean_loss(middle_crops(recordings, crop, self.part_size, lists))
+        return self.mean_loss(middle_crops(recordings, crop, self.part_size, *columns))
 
     @torch.no_grad()
     def mean_loss(self, batches: Iterable[Batch]) -> HeldOutLoss | None:

@@ -7,6 +7,7 @@ Random parts and changes of clips:
 - `noise`: colored noise, added to log-mels
 - `distort`: distortions of waveforms
 - `degrade`: the same with one strength from 0 to 1
+- `contamination`: the distortions of PASE+, each on a share of the clips
 - `views`: crops that are mixed and band-limited once for all epochs
 
 Networks behind the encoder:
@@ -34,6 +35,13 @@ Targets and losses:
 - `codebooks`: vectors as numbers of entries that are learned with a task
 - `kmeans`: clusters that are fitted before training
 - `acoustic_targets`: MFCC and deltas of waveforms
+- `prosody`: pitch, voicing, zero crossings and energy of waveforms
+- `signal_targets`: these and other targets of waveforms, by name
+- `step_targets`: those of each step of a clip, standardized
+- `spoken_words`: words of a clip as slices of one length, and their decoder
+- `discriminator`: a discriminator of sequences, and gradients of two signs
+- `segments`: runs of steps with the same number
+- `phone_text`: text as numbers of phones, and how probable phones are in it
 - `units`: the product of tasks that give steps numbers
 - `pitch`: pitch and confidence from an embedding, and their scale in Hz
 - `distance`: a distance between the embeddings of two sounds
