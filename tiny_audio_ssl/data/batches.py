@@ -80,9 +80,12 @@ class BatchesByStep(Dataset[Item], Generic[Item]):
     def _entry(self, position: int) -> int:
         epoch, place = divmod(position, len(self.entries))
         if self._order[0] != epoch:
-            shuffled = np.random.default_rng([self.seed, 0, epoch]).permutation(self.entries)
-            self._order = (epoch, shuffled)
+            self._order = (epoch, self.shuffled(epoch))
         return int(self._order[1][place])
+
+    def shuffled(self, epoch: int) -> Ints:
+        """Return the entries in the order of an epoch."""
+        return np.random.default_rng([self.seed, 0, epoch]).permutation(self.entries)
 
     def loader(self, first_step: int, last_step: int, workers: int) -> DataLoader[Item]:
         """Return the batches of steps first..last-1, in that order for any number of workers."""
@@ -125,9 +128,13 @@ class Batches(BatchesByStep[Batch]):
     def __getitem__(self, step: int) -> Batch:
         clips = self.chosen(step)
         room = self.recordings.samples[clips] - self.crop_samples
-        starts = np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
+        starts = self.starts(step, room)
         own, first = clips[self.own], starts[self.own]
         return self.columns.beside(self._read(own, first), own, first)
+
+    def starts(self, step: int, room: Ints) -> Ints:
+        """Return the first sample of each row's crop, in 0..room: [B]."""
+        return np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
 
     def _read(self, clips: Ints, starts: Ints) -> Tensor:
         batch = torch.empty(len(clips), self.crop_samples)

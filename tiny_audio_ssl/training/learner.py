@@ -128,10 +128,13 @@ class Learner:
         clips = _moved(clips, self.fabric.device)
         with seeded(seed):  # for modules that draw in the forward pass, such as dropout
             with torch.no_grad():
-                rng = torch.Generator().manual_seed(seed)
-                inputs = self.pretext.inputs(self.frontend, clips, rng)
+                inputs = self.pretext.inputs(self.frontend, clips, self.generator(*seeds))
             out: dict[str, Tensor] = self.module(**inputs)
         return out
+
+    def generator(self, *seeds: int) -> torch.Generator:
+        """Return the generator of a step's draws: another for other seeds."""
+        return torch.Generator().manual_seed(seed_of(self.options.seed, *seeds))
 
     @property
     def part_size(self) -> int:
