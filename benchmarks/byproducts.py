@@ -1,12 +1,12 @@
 """Measure what tasks give beside the embedding: cleaner sound, separated sounds, and so on.
 
-pip install pesq pystoi pocketsphinx==5.1.1
+pip install ".[byproducts,speech-lab]"
 python benchmarks/byproducts.py DATA
 python benchmarks/byproducts.py DATA --groups enhancement --steps 3000
 
-DATA holds `free_speech`, `free_sounds`, `speakers` and `keywords`, each with a meta.csv. Runs that
-are not below OUT yet are trained first, so a second start measures the same runs. A group of rows
-is measured by a function in GROUPS; groups that are left out keep their rows in the table.
+DATA holds `free_speech`, `free_sounds`, `speakers`, `keywords`, `instruments` and `esc50`. Runs
+that are not below OUT yet are trained first, so a second start measures the same runs. A group of
+rows is measured by a function in GROUPS; groups that are left out keep their rows in the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import distance_measures
 import enhancement_measures
+import pitch_measures
 import torch
 import tyro
 import word_measures
@@ -32,6 +34,8 @@ GROUPS: dict[str, Callable[[ByProducts], Iterable[Row]]] = {
     "enhancement": enhancement_measures.of_other_speakers,
     "personal enhancement": enhancement_measures.of_one_speaker,
     "separation": enhancement_measures.of_two_sounds,
+    "pitch": pitch_measures.of_pitch,
+    "distance": distance_measures.of_distance,
     "words": word_measures.of_words,
 }
 """Functions that yield the rows of a group, by its name."""

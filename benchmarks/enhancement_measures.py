@@ -139,23 +139,29 @@ def enhancing_run(wanted: ByProducts) -> Path:
 
 
 def personal_runs(wanted: ByProducts, speaker: str, clips: Tensor) -> dict[str, Path]:
-    """Return runs on one speaker's recordings, which are made noisy."""
+    """Return runs on one speaker's recordings, which are made noisy, and a few noises."""
     folder = wanted.out / "users" / speaker
     noise = noises(wanted.data, held_out=False)
     noisy = mixed(clips, noise, USERS_SNR_DB, wanted.seed + 1).mixture
     folder.mkdir(parents=True, exist_ok=True)
-    for index, wave in enumerate(noisy):
-        soundfile.write(folder / f"{index}.wav", wave.clamp(-1, 1).numpy(), SAMPLE_RATE_HZ)
+    lines = [("path", "kind")]
+    for kind, waves in (("speech", noisy), ("noise", noise[:: len(noise) // len(noisy)])):
+        for index, wave in enumerate(waves):
+            file = f"{kind}-{index}.wav"
+            soundfile.write(folder / file, wave.clamp(-1, 1).numpy(), SAMPLE_RATE_HZ)
+            lines.append((file, kind))
+    source = folder / "recordings.csv"
+    source.write_text("\n".join(",".join(line) for line in lines) + "\n")
     estimator = trained(wanted, "segmental-snr", manifest(wanted), NoiseConfig(kinds=True))
-    begun, config = enhancing_run(wanted), PseudoSeConfig()
+    begun, config = enhancing_run(wanted), PseudoSeConfig(kinds=True)
     pure = replace(config, purify=str(estimator))
     return {
-        "pseudo-se": trained(wanted, "pseudo-se", folder, config, name=speaker),
+        "pseudo-se": trained(wanted, "pseudo-se", source, config, name=speaker),
         "pseudo-se, started from speech-enhancement": trained(
-            wanted, "pseudo-se", folder, config, name=f"{speaker}-started", start=begun
+            wanted, "pseudo-se", source, config, name=f"{speaker}-started", start=begun
         ),
         "pseudo-se, started and purified": trained(
-            wanted, "pseudo-se", folder, pure, name=f"{speaker}-purified", start=begun
+            wanted, "pseudo-se", source, pure, name=f"{speaker}-purified", start=begun
         ),
     }
 

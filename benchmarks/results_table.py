@@ -12,7 +12,17 @@ import re
 from pathlib import Path
 
 import jinja2
-from tables import comparison, corpus, cost, federation, quality, robustness, rows, speech
+from tables import (
+    byproducts,
+    comparison,
+    corpus,
+    cost,
+    federation,
+    quality,
+    robustness,
+    rows,
+    speech,
+)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -43,6 +53,7 @@ def page() -> str:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     tables = {
+        "byproducts": byproducts,
         "comparison": comparison,
         "corpus": corpus,
         "cost": cost,

@@ -28,6 +28,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tera": MASKED,
     "hubert": {**HIDDEN, "clusters": (2,)},
     "seqrq-ae": {"steps": 8, "size": 32, "entries": 32},
+    "spice": {"slices": 2, "hidden": 32},
+    "cae-mae": {"slice_ms": 175},
+    "cdpam": {"slice_ms": 175, "temperature": 0.2, "hidden": 64, "projection": 32},
+    "analysis-by-synthesis": {"clip_ms": 175, "slices": 2},
     "vq-wav2vec": {**STEPS, "entries": 8},
     "pase": {"steps": 6, "size": 32, "hidden": 64, "gap_ms": 40.0, "sequence": 2},
     "pase-plus": {"steps": 6, "size": 32, "hidden": 64, "frames": 2, "gap_ms": 40.0},
@@ -65,6 +69,7 @@ NEGATIVE: dict[str, tuple[str, ...]] = {
     "pseudo-se": LEVELS,
     "contrastive-mixtures": LEVELS,
     "segmental-snr": LEVELS,
+    "cae-mae": LEVELS,
 }
 """Hyper-parameters for which -1 is a fair value."""
 
@@ -103,6 +108,7 @@ def case_of(task: str, encoder: EncoderConfig = SMALL) -> PretextCase:
         encoder,
         lowest_loss,
         NEGATIVE.get(task, ()),
+        frontend=PRETEXTS[task].Config.wants,
         settings=SETTINGS.get(task, {}),
         goal=GOALS.get(task),
     )

@@ -17,7 +17,8 @@ from tiny_audio_ssl.testing.pretext_checks import (
 )
 
 NOT_COMBINABLE = {
-    *("combined", "distillation", "speech2vec-cbow", "speech2vec-skipgram", "wav2vec-u")
+    *("combined", "distillation", "spice"),
+    *("speech2vec-cbow", "speech2vec-skipgram", "wav2vec-u"),
 }
 DEPEND_ON_THE_ENCODER = (gradient_reaches_everything, learns_one_batch)
 

@@ -173,6 +173,15 @@ def test_streams_of_products_and_of_embeddings_are_not_mixed_up(enhancing_run, e
         export(enhancing_run, product="enhanced", input="stream", packet_ms=80)
 
 
+def test_stream_of_separated_sounds_equals_the_whole(separating_run, sound):
+    product = product_of(separating_run, checkpoint.load(separating_run))
+    expected = whole(product, sound)
+    (packets,) = run_packets(product.stream.module, product.stream, sound)
+    found = torch.cat(list(packets), dim=1)  # of three packets, [2, samples]
+    assert found.shape == (2, 3 * 15_360)
+    assert torch.allclose(found[:, PAST:], expected[:, PAST : found.shape[1]], atol=1e-6)
+
+
 def test_separated_sounds_add_up(separating_run, tmp_path, sound):
     result = export(separating_run, tmp_path / "out", product="separated", parity_clips=4)
     assert result.ok

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest_content
 from tiny_audio_ssl.export.config import EMBEDDING, Input, Precision
-from tiny_audio_ssl.export.forms import Form, as_input
+from tiny_audio_ssl.export.forms import Form, as_input, grouped
 from tiny_audio_ssl.export.heads import ScoreParity
 from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare
 from tiny_audio_ssl.export.shapes import Shapes
@@ -99,7 +99,7 @@ def forms_of(product: Product, forms: Sequence[Form]) -> list[Form]:
     fitting = [form for form in forms if form.input != "mel" or product.takes == "mel"]
     if not fitting:
         raise UserError(f"{product.name} is made from samples; export it with --input waveform")
-    return [replace(form, product=product.name) for form in fitting]
+    return [replace(form, product=product.name, sounds=product.sounds) for form in fitting]
 
 
 def product_entry(
@@ -108,9 +108,11 @@ def product_entry(
     """Return the manifest's entry for one artifact of a product."""
     silence = torch.zeros(1, shapes.samples(shapes.frames))
     network = product_network(product, model.frontend, form.input)
-    found = outputs_of(network, as_input(model, form.input, silence))
+    given = grouped(as_input(model, form.input, silence), form.sounds)
+    found = outputs_of(network, given)
     entry = manifest_content.entry(form, model, silence.shape[1], path, None, shapes)
     batch = entry["input"]["shape"][0]
+    entry["input"]["shape"] = [batch, *given.shape[1:]]
     return entry | {
         "outputs": described_outputs(product, found, batch),
         "product": product_facts(product, task),

@@ -196,6 +196,27 @@ TASKS = {
         "hubert:HubertConfig",
         "the clusters of masked steps, of MFCC or of another run (--pretext.targets)",
     ),
+    "spice": TaskEntry(
+        "spice:Spice",
+        "spice:SpiceConfig",
+        "the pitch, by how far a spectrum of logarithmic frequencies was shifted",
+        combinable=False,
+    ),
+    "cae-mae": TaskEntry(
+        "cae_mae:CaeMae",
+        "cae_mae:CaeMaeConfig",
+        "latent maps of clean sound from mixtures, without pairs of both",
+    ),
+    "cdpam": TaskEntry(
+        "cdpam:Cdpam",
+        "cdpam:CdpamConfig",
+        "how a recording is distorted, apart from what is in it",
+    ),
+    "analysis-by-synthesis": TaskEntry(
+        "articulation:AnalysisBySynthesis",
+        "articulation:ArticulationConfig",
+        "the parameters of a vocal tract that would sound like the recording",
+    ),
     "pase": TaskEntry(
         "pase:Pase",
         "pase:PaseConfig",

@@ -49,6 +49,7 @@ def check_pretext(
     """
     case = PretextCase(
         kind,
+        frontend=kind.Config.wants,
         lowest_loss=lowest_loss,
         may_be_negative=may_be_negative,
         settings=settings or {},

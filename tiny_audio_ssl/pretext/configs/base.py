@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
@@ -13,6 +14,9 @@ class PretextConfig:
 
     Derive a frozen dataclass from it, with a docstring below each field: the command line shows it.
     """
+
+    wants: ClassVar[FrontendConfig] = FrontendConfig()
+    """The front-end of a run that is given no other."""
 
     def clip_frames(self, frontend: FrontendConfig) -> int:
         """Return the log-mel frames that one clip must have."""

@@ -6,13 +6,15 @@ Random parts and changes of clips:
 - `augment`: augmentations of log-mels
 - `noise`: colored noise, added to log-mels
 - `distort`: distortions of waveforms
+- `degrade`: the same with one strength from 0 to 1
 - `contamination`: the distortions of PASE+, each on a share of the clips
 - `views`: crops that are mixed and band-limited once for all epochs
 
 Networks behind the encoder:
 - `heads`: small networks
 - `context`: networks over a sequence of steps
-- `decoder`: the decoder of the tasks that reconstruct
+- `decoder`: the decoders of the tasks that reconstruct
+- `latent_maps`: autoencoders whose code is the last maps
 
 Sequences of short slices:
 - `steps`: a clip as a sequence of steps
@@ -41,6 +43,9 @@ Targets and losses:
 - `segments`: runs of steps with the same number
 - `phone_text`: text as numbers of phones, and how probable phones are in it
 - `units`: the product of tasks that give steps numbers
+- `pitch`: pitch and confidence from an embedding, and their scale in Hz
+- `distance`: a distance between the embeddings of two sounds
+- `vocal_tract`: sounds of a vocal tract from nine numbers
 - `teachers`: the models that an encoder is distilled from
 - `targets`: their embeddings, computed once and kept
 """

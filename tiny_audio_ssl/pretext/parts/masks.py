@@ -48,9 +48,12 @@ class MaskNet(nn.Module):
     """Log-mel and spectrum of a mixture -> spectra of its parts, in slices that the encoder reads
     each on its own."""
 
-    def __init__(self, encoder: Encoder, frontend: FrontendConfig, outputs: int, slice_frames: int):
+    def __init__(
+        self, head: nn.Module, frontend: FrontendConfig, outputs: int, slice_frames: int
+    ) -> None:
+        """Mask by the scores that `head` gives, with the arguments of `MaskHead`."""
         super().__init__()
-        self.head = MaskHead(encoder, outputs)
+        self.head = head
         self.frontend, self.outputs, self.slice_frames = frontend, outputs, slice_frames
         self.stft, self.inverse = Stft(frontend), InverseStft(frontend)
         self.bins = MelBins(frontend)
@@ -106,7 +109,11 @@ class Masking(Pretext):
     def __init__(self, config: Any, encoder: Encoder, frontend: FrontendConfig) -> None:
         super().__init__(config, encoder, frontend)
         outputs, frames = self.outputs_of(config), config.slice_frames(frontend)
-        self.masks = MaskNet(encoder, frontend, outputs, frames)
+        self.masks = MaskNet(self.build_head(encoder, outputs), frontend, outputs, frames)
+
+    def build_head(self, encoder: Encoder, outputs: int) -> nn.Module:
+        """Return what scores the bands and frames of a slice."""
+        return MaskHead(encoder, outputs)
 
     @classmethod
     def outputs_of(cls, config: Any) -> int:

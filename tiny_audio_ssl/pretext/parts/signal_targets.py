@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from tiny_audio_ssl.models.frontend import log_of
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.models.mel_spectrum import mel_filters
+from tiny_audio_ssl.models.mel_spectrum import band_filters
 from tiny_audio_ssl.pretext.parts.acoustic_targets import dct
 from tiny_audio_ssl.pretext.parts.prosody import prosody
 
@@ -41,7 +41,7 @@ def log_power_spectrum(wav: Tensor, frontend: FrontendConfig, window: int = 0) -
 
 def mel_cepstrum(wav: Tensor, frontend: FrontendConfig, window: int = 0) -> Tensor:
     """Return the first 20 numbers of the orthonormal DCT-II of the log-mel: [B, 20, frames]."""
-    filters = mel_filters(_with_window(frontend, window)).to(wav)
+    filters = band_filters(_with_window(frontend, window)).to(wav)
     log_mel = log_of(filters @ power_spectrum(wav, frontend, window))
     return dct(frontend.bands)[:COEFFICIENTS].to(wav) @ log_mel
 

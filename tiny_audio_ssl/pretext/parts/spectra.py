@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.models.mel_spectrum import hann, mel_filters, rotations
+from tiny_audio_ssl.models.mel_spectrum import band_filters, hann, rotations
 
 LARGEST_EDGE_GAIN = 4.0  # where few windows overlap; the first and the last 6 ms fade
 
@@ -130,7 +130,7 @@ class MelBins(nn.Module):
 
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
-        filters = mel_filters(config)
+        filters = band_filters(config)
         shares = filters.T / filters.sum(dim=0).clamp_min(1e-12)[:, None]  # [bins, bands]
         outside = (filters.sum(dim=0) == 0).nonzero().squeeze(1)
         below = outside < filters[0].argmax()  # the others are above the last band
