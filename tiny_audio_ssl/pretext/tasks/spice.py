@@ -90,10 +90,12 @@ class Spice(Pretext):
         return {"first": views[0], "second": views[1], "shift": shift}
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        slices = torch.cat([inputs["first"], inputs["second"]])
-        embedding = encoder(slices)
-        with torch.autocast(embedding.device.type, enabled=False):  # 16 bits are half a band apart
-            losses = self._losses(embedding.float(), slices.float(), inputs["shift"])
+        slices = torch.cat([inputs["first"], inputs["second"]]).float()
+        # Also in mixed precision: neighboring numbers of 16 bits are half a band apart, and on CPUs
+        # 16-bit convolutions of maps as narrow as this gave gradients that are not finite.
+        with torch.autocast(slices.device.type, enabled=False):
+            embedding = encoder(slices)
+            losses = self._losses(embedding, slices, inputs["shift"])
         return {**losses, "embedding": embedding}
 
     def _losses(self, embedding: Tensor, slices: Tensor, shift: Tensor) -> dict[str, Tensor]:
