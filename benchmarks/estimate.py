@@ -2,7 +2,7 @@
 
 python benchmarks/quality.py DATA --corpus CORPUS/windows.csv --encoders mobile --no-speech \\
     --no-peers --supervised-folds 0 --out runs/estimate --csv runs/estimate/quality.csv \\
-    --tasks pase-waveform pase-lps pase-mfcc pase-prosody pase-gammatone pase-long-mfcc \\
+    --tasks pase-lps pase-mfcc pase-prosody pase-gammatone pase-long-mfcc \\
     pase-long-gammatone
 python benchmarks/estimate.py DATA --quality runs/estimate/quality.csv
 
@@ -25,7 +25,7 @@ from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.search.estimate import estimate
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.pase import REGRESSION
+from tiny_audio_ssl.pretext.configs.pase import PSEUDO_LABELS
 from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 HERE = Path(__file__).parent
@@ -63,10 +63,10 @@ def accuracies(rows: Sequence[Mapping[str, str]], encoder: str) -> dict[tuple[st
     found: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         worker = row["embedding"].removeprefix("pase-")
-        if row["encoder"] == encoder and worker in REGRESSION:
+        if row["encoder"] == encoder and worker in PSEUDO_LABELS:
             found.setdefault((row["task"], worker), []).append(float(row["accuracy"]))
     known = {worker for _, worker in found}
-    if missing := [f"pase-{name}" for name in REGRESSION if name not in known]:
+    if missing := [f"pase-{name}" for name in PSEUDO_LABELS if name not in known]:
         raise UserError(
             f"no accuracy of {' '.join(missing)} with {encoder}; measure them with "
             "benchmarks/quality.py --tasks, as described at the top of this script"

@@ -31,7 +31,7 @@ from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import pretext_class
-from tiny_audio_ssl.pretext.configs.pase import REGRESSION
+from tiny_audio_ssl.pretext.configs.pase import PSEUDO_LABELS
 from tiny_audio_ssl.pretext.registry import TASKS
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
@@ -62,7 +62,7 @@ VARIANTS = {
     ),
     "hubert-second": Method("hubert", runs={"targets": "hubert"}),
 }
-WORKERS = {f"pase-{name}": Method("pase", {"weights": {name: 1.0}}) for name in REGRESSION}
+WORKERS = {f"pase-{name}": Method("pase", {"weights": {name: 1.0}}) for name in PSEUDO_LABELS}
 """Single workers of PASE, for `estimate.py`; measured if they are asked for."""
 ALL = {**{task: Method(task, SETTINGS.get(task, {})) for task in TASKS}, **VARIANTS}
 METHODS = {**ALL, **WORKERS}

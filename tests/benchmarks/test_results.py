@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,27 @@ def test_every_file_of_results_is_on_the_page(results_table):
             "comparison_tasks": "benchmarks/comparison.py",
         }
         assert script.get(file.stem, f"benchmarks/{file.stem}.py") in text, file.name
+
+
+def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, monkeypatch, request):
+    rows = results_table.rows
+    for file in rows.RESULTS.glob("*.csv"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "few_labels.csv").write_text(
+        "way,share,labels,draw,accuracy\nCLAR,0.01,9,0,0.6\nCLAR,0.01,9,1,0.8\nCLAR,1.0,780,0,0.9\n"
+    )
+    (tmp_path / "estimate.csv").write_text(
+        "task,worker,dependence,accuracy,correlation\nwords,mfcc,0.1,0.6,-1\nwords,lps,0.2,0.7,-1\n"
+    )
+    (tmp_path / "training_tasks.csv").write_text("task,refused_by\ncola,\n")
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    request.addfinalizer(rows.rows.cache_clear)
+    rows.rows.cache_clear()
+    text = results_table.page()
+    assert "| way to learn | 9 labels | 780 labels |" in text
+    assert "| CLAR | 0.700 [0.600, 0.800] | 0.900 |" in text
+    assert "| words | -1.00 | `mfcc` | `lps` |" in text
+    assert "| `cola` | yes |  |" in results_table.tables_elsewhere()[results_table.TRAINING]
 
 
 def test_links_of_the_page_lead_somewhere(results_table):

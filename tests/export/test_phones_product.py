@@ -21,7 +21,7 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.wav2vec_u import Wav2vecUConfig
 from tiny_audio_ssl.pretext.tasks.wav2vec_u import Wav2vecU
 from tiny_audio_ssl.training.config import PretrainConfig
-from tiny_audio_ssl.training.run_task import load_product
+from tiny_audio_ssl.training.run_task import trained_product
 
 CONFIG = Wav2vecUConfig(text=str(PHONES), size=16, hidden=8)
 
@@ -46,7 +46,7 @@ def phone_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, phone_run: Path) -> ExportResult:
     def make(folder: Path) -> ExportResult:
-        forms = {"format": ("executorch",), "input": ("waveform",)}
+        forms = {"format": ("onnx",), "input": ("waveform",)}
         return export(phone_run, folder, product="phones", parity_clips=4, **forms)
 
     return exported_once(tmp_path_factory, "phone-export", make)
@@ -54,13 +54,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory, phone_run: Path) -> Expor
 
 def test_artifact_gives_the_models_probabilities(phone_run, exported):
     (artifact,) = exported.artifacts
-    assert artifact.path.name == "phones.waveform.fp32.pte" and exported.ok
+    assert artifact.path.name == "phones.waveform.fp32.onnx" and exported.ok
     wave = 0.1 * np.random.default_rng(0).standard_normal((1, 15_600)).astype(np.float32)
     (found,) = open_outputs(artifact.path)(wave)
     loaded = checkpoint.load(phone_run)
     with torch.no_grad():
         logmel = loaded.model.frontend(torch.from_numpy(wave))
-        expected = load_product(loaded).module(logmel).numpy()
+        expected = trained_product(loaded).module(logmel).numpy()
     assert found.shape == (1, 23, 8)
     np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
     np.testing.assert_allclose(found, expected, atol=1e-4)

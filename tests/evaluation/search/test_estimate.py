@@ -13,7 +13,7 @@ from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.search.estimate import estimate, pretrain_command
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.pase import REGRESSION, PaseConfig
+from tiny_audio_ssl.pretext.configs.pase import PSEUDO_LABELS, PaseConfig
 from tiny_audio_ssl.utils.files import read_rows
 
 TASK = EvaluationTask("made-up sounds", "builtin:8", group="group", folds=2)
@@ -31,11 +31,11 @@ def found(opened):
 
 
 def test_every_worker_is_estimated(found):
-    assert set(found.dependence) == set(REGRESSION)
+    assert set(found.dependence) == set(PSEUDO_LABELS)
     values = list(found.dependence.values())
     assert values == sorted(values) and values[0] > 0
     assert sum(found.weights.values()) == pytest.approx(1, abs=0.01)
-    assert set(PaseConfig(weights=found.weights).weights) <= set(REGRESSION)
+    assert set(PaseConfig(weights=found.weights).weights) <= set(PSEUDO_LABELS)
 
 
 def test_only_the_training_part_is_heard(opened, found):

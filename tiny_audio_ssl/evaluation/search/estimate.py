@@ -1,7 +1,8 @@
 """Estimate which workers of PASE are useful for a task, and their weights, before any training.
 
 A pseudo-label is the target of a worker, as mean and standard deviation over a recording. Tasks
-that compare clips have none: the method says nothing about them.
+that compare clips have none: the method says nothing about them. Nor does it about waveforms, whose
+mean is noise, which depends on nothing and would seem the most useful.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tiny_audio_ssl.evaluation.search.independence import (
 )
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.pase import REGRESSION
+from tiny_audio_ssl.pretext.configs.pase import PSEUDO_LABELS
 from tiny_audio_ssl.pretext.configs.weights import Weights, format_weights
 from tiny_audio_ssl.pretext.parts.signal_targets import TARGETS
 from tiny_audio_ssl.utils.files import write_rows
@@ -63,8 +64,10 @@ def estimate(probes: Sequence[OpenedTask], frontend: FrontendConfig, seed: int =
         parts = {name: within(squared_distances(z), classes) for name, z in labels.items()}
         dependence.append({name: float(conditional_hsic(sound, z)) for name, z in parts.items()})
         weights.append(best_weights(sound, parts))
-    means = {name: float(np.mean([one[name] for one in dependence])) for name in REGRESSION}
-    shares = {name: float(np.mean([one.get(name, 0.0) for one in weights])) for name in REGRESSION}
+    means = {name: float(np.mean([one[name] for one in dependence])) for name in PSEUDO_LABELS}
+    shares = {
+        name: float(np.mean([one.get(name, 0.0) for one in weights])) for name in PSEUDO_LABELS
+    }
     return Estimate(
         dict(sorted(means.items(), key=lambda pair: pair[1])),
         {name: round(share, 3) for name, share in shares.items() if share >= 0.001},
@@ -98,7 +101,7 @@ def _features(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the log-mels [n, bands x PIECES], and the pseudo-labels [n, numbers] by worker."""
     log_mel, sounds = LogMel(frontend), []
-    labels: dict[str, list[Tensor]] = {name: [] for name in REGRESSION}
+    labels: dict[str, list[Tensor]] = {name: [] for name in PSEUDO_LABELS}
     for wav in _waves(probe, chosen, log_mel):
         sounds.append(F.adaptive_avg_pool1d(log_mel(wav)[:, 0], PIECES).flatten())
         for name, found in labels.items():

@@ -58,16 +58,14 @@ def best_weights(
     """Return the weights, of sum 1, whose weighted pseudo-labels side by side have the lowest HSIC.
 
     The weights are a sparsemax of free numbers, found by gradient descent; those that it makes 0
-    are left out. Weighted by w, labels have the squared distance sum w_i^2 d_i; since a common
-    factor would make any labels look independent, it is divided by sum w_i^2.
+    are left out. Weighted by w, labels have the squared distance sum w_i^2 d_i.
     """
     parts = [torch.stack(list(of_class)) for of_class in zip(*labels.values(), strict=True)]
     free = torch.zeros(len(labels), requires_grad=True)
     optimizer = torch.optim.Adam([free], lr=LEARNING_RATE)
     for _ in range(STEPS):
         squares = sparsemax(free).square()
-        shares = squares / squares.sum()
-        together = [torch.tensordot(shares, part, dims=1) for part in parts]
+        together = [torch.tensordot(squares, part, dims=1) for part in parts]
         optimizer.zero_grad()
         conditional_hsic(sound, together).backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -14,6 +14,8 @@ from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SHARE, check_numbers
 REGRESSION = (
     "waveform", "lps", "mfcc", "prosody", "gammatone", "long-mfcc", "long-gammatone",
 )  # fmt: skip
+PSEUDO_LABELS = tuple(name for name in REGRESSION if name != "waveform")
+"""Workers whose targets describe a recording when they are averaged over it."""
 WORKERS = (*REGRESSION, "lim", "gim", "spc")
 """All workers, by name."""
 OF_PASE = ("waveform", "lps", "mfcc", "prosody", "lim", "gim", "spc")
