@@ -81,6 +81,8 @@ def test_artifacts_agree_with_the_model(enhancing_export):
     ]
     assert enhancing_export.ok and verify.verify(enhancing_export.folder).ok
     assert all(artifact.parity.snr_db > 60 for artifact in enhancing_export.artifacts)
+    lowered = [artifact.operators for artifact in enhancing_export.artifacts if artifact.operators]
+    assert len(lowered) == 2 and not any(operators.portable for operators in lowered)
 
 
 def test_manifest_describes_both_inputs(enhancing_export):

@@ -43,7 +43,7 @@ def pitch_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pitch_export(tmp_path_factory: pytest.TempPathFactory, pitch_run: Path) -> ExportResult:
     def make(folder: Path) -> ExportResult:
         return export(
-            pitch_run, folder, product="pitch", input=("waveform", "stream"), parity_clips=4
+            pitch_run, folder, product="pitch", input=("waveform", "stream"), parity_clips=2
         )
 
     return exported_once(tmp_path_factory, "pitch-export", make)

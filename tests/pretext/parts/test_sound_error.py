@@ -61,6 +61,8 @@ def test_improvement_is_the_difference_of_the_means(pair):
     mixture = estimate.flip(0)
     gain = sound_error.si_sdr(estimate, true) - sound_error.si_sdr(mixture, true)
     assert torch.allclose(sound_error.improvement(estimate, mixture, true), gain.mean())
+    silent = sound_error.improvement(0 * estimate, mixture, true)
+    assert torch.allclose(silent, (-30 - sound_error.si_sdr(mixture, true)).mean())
 
 
 def test_segments_are_weighted_one_by_one(pair):

@@ -37,7 +37,7 @@ class MaskedSound(nn.Module):
         waves = self.masks.waveforms(self.masks.stft(padded), self.mask(scores))
         if missing:
             waves = waves[..., :samples]
-        return waves if self.masks.outputs > 1 else waves.squeeze(1)
+        return waves if self.masks.outputs > 1 else waves.flatten(0, 1)
 
 
 class MaskedPacket(nn.Module):

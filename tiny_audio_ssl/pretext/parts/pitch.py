@@ -53,9 +53,8 @@ class PitchTrack(nn.Module):
 
     def forward(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
         count = spectrum.shape[3] - self.slice_frames + 1
-        slices = torch.stack(
-            [spectrum[..., start : start + self.slice_frames] for start in range(count)], dim=1
-        ).flatten(0, 1)
+        shifted = [spectrum[..., k : k + count] for k in range(self.slice_frames)]
+        slices = torch.stack(shifted, dim=4).permute(0, 3, 1, 2, 4).flatten(0, 1)
         embedding = self.encoder(slices)
         pitch, confidence = self.head(embedding, embedding)
         level = (slices.amax(dim=(1, 2, 3)) - self.quiet) / (self.audible - self.quiet)

@@ -44,9 +44,12 @@ def si_sdr_loss(estimate: Tensor, true: Tensor) -> Tensor:
 
 
 def improvement(estimate: Tensor, mixture: Tensor, true: Tensor) -> Tensor:
-    """Return by how many dB the SI-SDR of the estimate is above that of the mixture, on average."""
+    """Return by how many dB the SI-SDR of the estimate is above that of the mixture, on average.
+
+    An estimate below -30 dB, such as a silent one, counts as -30 dB.
+    """
     heard = true.square().sum(dim=-1) > SILENCE
-    gain = si_sdr(estimate, true) - si_sdr(mixture, true)
+    gain = si_sdr(estimate, true).clamp_min(-SOFT_DB) - si_sdr(mixture, true)
     return gain.sum() / heard.sum().clamp_min(1)
 
 

@@ -93,7 +93,7 @@ class InverseStft(nn.Module):
         """Return the sum of the frames alone [B, (frames + pieces - 1) * hop], for a stream, whose
         packets add up: zeros follow its last sample."""
         if torch.compiler.is_exporting():
-            return self._added(F.conv2d(spectrum, self.weights).squeeze(2))
+            return self._added(F.conv2d(spectrum, self.weights).flatten(1, 2))
         real, imaginary = spectrum.squeeze(2).transpose(1, 2).chunk(2, dim=2)
         frames = torch.fft.irfft(torch.complex(real, imaginary), self.config.fft_size)
         return self._added((frames[..., : self.config.window] * self.window).transpose(1, 2))

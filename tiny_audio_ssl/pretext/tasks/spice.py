@@ -90,12 +90,19 @@ class Spice(Pretext):
         return {"first": views[0], "second": views[1], "shift": shift}
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        slices = torch.cat([inputs["first"], inputs["second"]])
-        embedding = encoder(slices)
+        slices = torch.cat([inputs["first"], inputs["second"]]).float()
+        # Also in mixed precision: neighboring numbers of 16 bits are half a band apart, and on CPUs
+        # 16-bit convolutions of maps as narrow as this gave gradients that are not finite.
+        with torch.autocast(slices.device.type, enabled=False):
+            embedding = encoder(slices)
+            losses = self._losses(embedding, slices, inputs["shift"])
+        return {**losses, "embedding": embedding}
+
+    def _losses(self, embedding: Tensor, slices: Tensor, shift: Tensor) -> dict[str, Tensor]:
         pitch, confidence = self.head(embedding, embedding.detach())
         first, second = pitch.chunk(2)
         band = 1 / self.frontend.bands
-        error = (first - second - band * inputs["shift"]).abs()
+        error = (first - second - band * shift).abs()
         of_pitch = F.huber_loss(error, torch.zeros_like(error), delta=HUBER * band)
         decoded = self.decoder(pitch[:, None]).reshape(slices.shape)
         of_decoder = 2 * F.mse_loss(decoded, slices)  # of both
@@ -105,7 +112,6 @@ class Spice(Pretext):
             "loss": config.pitch_weight * of_pitch
             + config.reconstruction_weight * of_decoder
             + 2 * unsure.square().mean(),
-            "embedding": embedding,
             "error_bands": error.detach().mean() / band,
         }
 

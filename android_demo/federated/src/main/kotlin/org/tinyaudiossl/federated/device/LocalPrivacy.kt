@@ -27,7 +27,10 @@ class LocalPrivacy(folder: File, private val maxReleases: Long, private val rand
      */
     fun protect(update: FloatArray, clippingNorm: Double, noiseMultiplier: Double): FloatArray {
         if (!(clippingNorm > 0 && noiseMultiplier > 0)) {
-            throw RunRefusedException("privacy local with clipping-norm $clippingNorm, noise-multiplier $noiseMultiplier; both must be above 0")
+            throw RunRefusedException(
+                "privacy local with clipping-norm $clippingNorm and noise-multiplier $noiseMultiplier; " +
+                    "both must be above 0",
+            )
         }
         count()
         val norm = sqrt(update.sumOf { it.toDouble() * it })

@@ -45,12 +45,10 @@ class FleetSession private constructor(
     fun reply(to: Metadata, payload: Payload, runtimeS: Double) {
         val message = Message(to.ofReply(nowS()), payload)
         val tree = Deflating.message(message)
-        val objects = tree.all()
-        backoff.repeat {
-            val wanted = client.pushMessage(message, tree, runtimeS)
-            for ((id, one) in objects) {
-                if (id in wanted.objectIds) client.pushObject(to.runId, wanted.sessionId, one)
-            }
+        // Announced once: the server does not take a reply a second time, but goes on with its objects.
+        val wanted = backoff.repeat { client.pushMessage(message, tree, runtimeS) }
+        for ((id, one) in tree.all()) {
+            if (id in wanted.objectIds) backoff.repeat { client.pushObject(to.runId, wanted.sessionId, one) }
         }
     }
 

@@ -1,6 +1,7 @@
 package org.tinyaudiossl.federated.fleet
 
 import java.io.Closeable
+import java.io.IOException
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 import kotlin.concurrent.thread
@@ -33,8 +34,8 @@ class Heartbeats(private val beat: () -> Unit) : Closeable {
                 PERIOD_S * Random.nextDouble(0.7, 0.9)
             } catch (_: UnavailableException) {
                 RETRY_S
-            } catch (error: FleetException) {
-                failure = error
+            } catch (error: IOException) {
+                failure = error as? FleetException ?: FleetException("a heartbeat failed: ${error.message}", error)
                 return
             }
         }

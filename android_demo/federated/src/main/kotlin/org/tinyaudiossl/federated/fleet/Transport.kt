@@ -7,6 +7,7 @@ import java.io.InputStream
 import java.net.HttpURLConnection
 import java.net.URL
 import java.security.KeyStore
+import java.security.cert.CertPathValidatorException
 import java.security.cert.CertificateException
 import java.security.cert.CertificateFactory
 import java.text.SimpleDateFormat
@@ -48,7 +49,7 @@ class Transport(
         prepare(connection, request.size)
         connection.outputStream.use { it.write(request) }
         if (connection.responseCode !in 200..299) throw refusal(path, connection)
-        connection.inputStream.use { read(it, MAX_RESPONSE_BYTES) }
+        whole(connection, connection.inputStream.use { read(it, MAX_RESPONSE_BYTES) })
     } catch (error: FleetException) {
         throw error
     } catch (error: SSLException) {
@@ -68,6 +69,7 @@ class Transport(
         val headers = mapOf(
             "content-type" to MEDIA_TYPE,
             "accept" to MEDIA_TYPE,
+            "accept-encoding" to "identity",
             "flwr-package-name" to "flwr",
             "flwr-package-version" to PROTOCOL_VERSION,
             "flwr-component-name" to "SuperNode",
@@ -78,6 +80,13 @@ class Transport(
         headers.forEach(connection::setRequestProperty)
     }
 
+    /** Java gives what came before a connection was lost, as if it were all. */
+    private fun whole(connection: HttpURLConnection, body: ByteArray): ByteArray {
+        val announced = connection.getHeaderField("content-length")?.toLongOrNull() ?: return body
+        if (body.size.toLong() == announced) return body
+        throw UnavailableException("$address: the answer was cut off after ${body.size} of $announced bytes")
+    }
+
     private fun refusal(path: String, connection: HttpURLConnection): FleetException {
         val said = connection.errorStream?.use { reason(read(it, MAX_ERROR_BYTES)) }.orEmpty()
         val status = connection.responseCode
@@ -86,7 +95,7 @@ class Transport(
             status == 401 -> UnauthenticatedException(unauthenticated(connection.date))
             status == 412 && path.endsWith("/activate-node") -> UnauthenticatedException(unknownKey)
             status == 403 -> RunEndedException(text)
-            status in 502..504 -> UnavailableException(text)
+            status == NO_STATUS || status in 502..504 -> UnavailableException(text)
             else -> FleetException(text)
         }
     }
@@ -106,7 +115,7 @@ class Transport(
 
     private fun explained(error: SSLException): FleetException {
         val cause = generateSequence<Throwable>(error) { it.cause }
-            .firstOrNull { it is CertificateException || it is java.security.cert.CertPathValidatorException }
+            .firstOrNull { it is CertificateException || it is CertPathValidatorException }
         return if (cause != null) {
             UntrustedServerException("$address is not trusted: ${cause.message}", error)
         } else {
@@ -119,6 +128,7 @@ class Transport(
         const val PROTOCOL_VERSION = "1.41.0"
         private const val MEDIA_TYPE = "application/protobuf"
         private const val MAX_RESPONSE_BYTES = 16 shl 20 // an object is a piece of 5 MiB by default
+        private const val NO_STATUS = -1 // Java's, of an answer that was cut off in its first line
         private const val MAX_ERROR_BYTES = 64 shl 10
         private const val OLDEST_SIGNATURE_S = 300L
         private const val NEWEST_SIGNATURE_S = 5L
