@@ -84,7 +84,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,docs,dev]"
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,byproducts,docs,dev]"
 	touch $@ $(VENV)/.run $(VENV)/.federated
 
 $(VENV)/.federated: pyproject.toml | $(VENV)

@@ -15,4 +15,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "android_demo"
-include(":app", ":encoder")
+include(":app", ":encoder", ":federated")

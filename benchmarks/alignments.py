@@ -43,6 +43,8 @@ class Alignments:
     """Column with the words."""
     speaker: str = "speaker"
     """Column with the speakers; may be empty."""
+    words: Path | None = None
+    """Another .item file to write, with the spoken text of each recording as one word."""
 
 
 class Aligner:
@@ -81,6 +83,7 @@ def main(wanted: Alignments) -> None:
     recordings = open_cache(corpus)
     aligner = Aligner()
     items: list[Item] = []
+    words: list[Item] = []
     failed: list[dict[str, Any]] = [
         {"file": one.path, "word": "", "reason": one.reason} for one in recordings.skipped
     ]
@@ -92,8 +95,13 @@ def main(wanted: Alignments) -> None:
         except (RuntimeError, ValueError) as error:
             failed.append({"file": name, "word": text, "reason": str(error)})
         else:
-            items += named(found, name, clip.columns[wanted.speaker] or name)
+            speaker = clip.columns[wanted.speaker] or name
+            phones = list(named(found, name, speaker))
+            items += phones
+            words.append(whole(phones, text))
     write_items(wanted.out, items)
+    if wanted.words:
+        write_items(wanted.words, words)
     if failed:
         write_rows(wanted.out.with_suffix(".failed.csv"), failed)
     aligned = len({item.file for item in items})
@@ -111,6 +119,13 @@ def named(found: Sequence[tuple[str, float, float]], file: str, speaker: str) ->
     for i, (_, onset, offset) in enumerate(found, start=1):
         if names[i] != SILENCE:
             yield Item(file, onset, offset, names[i], names[i - 1], names[i + 1], speaker)
+
+
+def whole(phones: Sequence[Item], text: str) -> Item:
+    """Return a text from the onset of its first phone to the offset of its last."""
+    first, last = phones[0], phones[-1]
+    word = text.replace(" ", "_")
+    return Item(first.file, first.onset_s, last.offset_s, word, SILENCE, SILENCE, first.speaker)
 
 
 if __name__ == "__main__":

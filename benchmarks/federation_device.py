@@ -18,13 +18,23 @@ from tiny_audio_ssl.federated.simulate import finished_run
 SETTLED_S = 5.0
 
 
-def client_cost(config: FederatedConfig, folder: Path) -> dict[str, float]:
+def client_cost(
+    config: FederatedConfig, folder: Path, native: tuple[Path, Path] | None = None
+) -> dict[str, float]:
     """Measure a client, `config.clients` being 1: megabytes of all its processes while waiting and
-    at most, and seconds of one core in a round."""
+    at most, and seconds of one core in a round.
+
+    `native`: program and folder of a native device, to measure instead of a Python client.
+    """
     recordings = sounds.write(folder / "recordings", per_class=2, seed=0)
     with deployment() as place:
-        supernode = psutil.Process(place.add_supernode(recordings).pid)
-        while len(family(supernode)) < 2:  # the connection, and the process that starts the app
+        if native:
+            place.add_native_device(*native, recordings.parent)
+        else:
+            place.add_supernode(recordings)
+        supernode = psutil.Process(place.supernodes[0].pid)
+        # In Python: the connection, and the process that starts the app.
+        while len(family(supernode)) < (1 if native else 2):
             time.sleep(0.1)
         time.sleep(SETTLED_S)
         waiting_mb, before_s = memory_mb_of(family(supernode)), core_s_of(family(supernode))

@@ -15,9 +15,9 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.models.mel_spectrum import (
     DenseMel,
     FactoredMel,
+    band_edges,
+    band_filters,
     hann,
-    mel_edges,
-    mel_filters,
     rotations,
 )
 
@@ -36,7 +36,7 @@ class Stft(nn.Module):
         missing = config.fft_size - config.window
         window = F.pad(hann(config.window), (0, missing)).float()
         self.register_buffer("window", window, persistent=False)
-        self.register_buffer("filters", mel_filters(config).float(), persistent=False)
+        self.register_buffer("filters", band_filters(config).float(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         size = self.config.fft_size
@@ -68,7 +68,7 @@ class Folded(nn.Module):
         cosines[:, 0] /= 2  # the middle is its own mirror image
         self.register_buffer("cosines", cosines.float(), persistent=False)
         self.register_buffer("sines", rows.imag.float().contiguous(), persistent=False)
-        self.register_buffer("filters", mel_filters(config).float(), persistent=False)
+        self.register_buffer("filters", band_filters(config).float(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         frames = waveform.unfold(1, self.config.window, self.config.hop)
@@ -120,8 +120,8 @@ class Filters(nn.Module):
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
         self.config = config
-        noise = mel_filters(config).sum(dim=1) * hann(config.window).square().sum()
-        edges = mel_edges(config)
+        noise = band_filters(config).sum(dim=1) * hann(config.window).square().sum()
+        edges = band_edges(config)
         rows = torch.stack([
             self._filter(float(middle), float(high - low) / 2, level)
             for low, middle, high, level in zip(edges, edges[1:], edges[2:], noise, strict=False)

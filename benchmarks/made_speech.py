@@ -171,7 +171,11 @@ class Synthesizer:
 
 @dataclass(frozen=True)
 class MadeSpeech:
-    """Write made speech: OUT/VOICE/NUMBER.flac, OUT/phones.item and OUT/words.csv."""
+    """Write made speech: OUT/VOICE/NUMBER.flac, OUT/phones.item and OUT/words.item.
+
+    OUT/words.csv has the words too, and OUT/meta.csv lists the sentences with the times of their
+    words, to train on.
+    """
 
     out: Path = Path("runs/speech/made")
     voices: int = 10
@@ -188,18 +192,25 @@ def main(wanted: MadeSpeech) -> None:
     synthesizer = Synthesizer()
     items: list[Item] = []
     words: list[dict[str, Any]] = []
+    spoken_words: list[Item] = []
+    sentences: list[dict[str, Any]] = []
     for voice, number, text in script(wanted):
         spoken = synthesizer.speak(text, voice)
         file = f"{voice.name}/{number:03}"
         (wanted.out / voice.name).mkdir(parents=True, exist_ok=True)
         soundfile.write(wanted.out / f"{file}.flac", spoken.wave, SAMPLE_RATE_HZ)
-        items += items_of(spoken, file, voice.name)
+        items += items_of(spoken.phones, file, voice.name)
         words += [
             {"file": file, "onset_s": round(a, 4), "offset_s": round(b, 4), "word": word}
             for word, a, b in spoken.words
         ]
+        spoken_words += items_of(spoken.words, file, voice.name)
+        times = " ".join(f"{a:.4f}-{b:.4f}" for _, a, b in spoken.words)
+        sentences.append({"path": f"{file}.flac", "speaker": voice.name, "words": times})
     write_items(wanted.out / "phones.item", items)
+    write_items(wanted.out / "words.item", spoken_words)
     write_rows(wanted.out / "words.csv", words)
+    write_rows(wanted.out / "meta.csv", sentences)
     print(f"{wanted.out}: {wanted.voices * wanted.sentences} sentences, {len(items)} phones")
 
 
@@ -214,10 +225,10 @@ def script(wanted: MadeSpeech) -> Iterator[tuple[Voice, int, list[str]]]:
             yield voice, number, [known[i] for i in rng.integers(len(known), size=wanted.words)]
 
 
-def items_of(spoken: Spoken, file: str, speaker: str) -> Iterator[Item]:
-    """Yield the phones, without silence, each between its neighbors."""
-    names = [SILENCE, *(name for name, _, _ in spoken.phones), SILENCE]
-    for i, (name, onset, offset) in enumerate(spoken.phones, start=1):
+def items_of(found: Sequence[tuple[str, float, float]], file: str, speaker: str) -> Iterator[Item]:
+    """Yield phones or words, without silence, each between its neighbors."""
+    names = [SILENCE, *(name for name, _, _ in found), SILENCE]
+    for i, (name, onset, offset) in enumerate(found, start=1):
         if name != SILENCE:
             yield Item(file, onset, offset, name, names[i - 1], names[i + 1], speaker)
 

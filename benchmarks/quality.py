@@ -31,6 +31,7 @@ from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import pretext_class
+from tiny_audio_ssl.pretext.configs.pase import PSEUDO_LABELS
 from tiny_audio_ssl.pretext.registry import TASKS
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
@@ -52,6 +53,8 @@ class Method:
 
 SETTINGS: dict[str, dict[str, Any]] = {  # of tasks that need others than their defaults here
     "distillation": {"teacher": TEACHER},
+    "speech2vec-cbow": {"aligned": False, "clip_ms": 975.0, "slice_ms": 175.0},
+    "speech2vec-skipgram": {"aligned": False, "clip_ms": 975.0, "slice_ms": 175.0},
 }
 VARIANTS = {
     "cola-augmented": Method(
@@ -59,7 +62,10 @@ VARIANTS = {
     ),
     "hubert-second": Method("hubert", runs={"targets": "hubert"}),
 }
-METHODS = {**{task: Method(task, SETTINGS.get(task, {})) for task in TASKS}, **VARIANTS}
+WORKERS = {f"pase-{name}": Method("pase", {"weights": {name: 1.0}}) for name in PSEUDO_LABELS}
+"""Single workers of PASE, for `estimate.py`; measured if they are asked for."""
+ALL = {**{task: Method(task, SETTINGS.get(task, {})) for task in TASKS}, **VARIANTS}
+METHODS = {**ALL, **WORKERS}
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Quality:
     """Folder for runs and scores."""
     csv: Path = HERE / "results" / "quality.csv"
     suite: Path = HERE / "suites" / "small.toml"
-    tasks: tuple[str, ...] = tuple(METHODS)
+    tasks: tuple[str, ...] = tuple(ALL)
     """Pretext tasks and variants of them, by their names in METHODS."""
     encoders: tuple[str, ...] = ("mobile", "dense")
     seeds: tuple[int, ...] = (0,)

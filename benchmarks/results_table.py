@@ -1,8 +1,9 @@
-"""Write docs/results.md from the committed CSV files, and refresh the table in the README.
+"""Write docs/results.md from the committed CSV files, and refresh the tables on other pages.
 
 python benchmarks/results_table.py    # or: make results
 
-The prose is in results_template.md, which calls the functions in tables/. Nothing is measured.
+The prose is in results_template.md, which calls the functions in tables/. Nothing is measured. On
+other pages, a table lies between two markers.
 """
 
 from __future__ import annotations
@@ -11,20 +12,40 @@ import re
 from pathlib import Path
 
 import jinja2
-from tables import comparison, corpus, cost, federation, quality, robustness, rows, speech
+from tables import (
+    byproducts,
+    comparison,
+    corpus,
+    cost,
+    federation,
+    quality,
+    robustness,
+    rows,
+    speech,
+)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
+TRAINING = ROOT / "docs" / "training-on-device.md"
 TEMPLATE = HERE / "results_template.md"
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 
 
 def main() -> None:
     PAGE.write_text(page(), encoding="utf-8")
-    readme = README.read_text(encoding="utf-8")
-    if START in readme:
-        README.write_text(with_table(readme), encoding="utf-8")
+    for file, table in tables_elsewhere().items():
+        text = file.read_text(encoding="utf-8")
+        if START in text:
+            file.write_text(with_table(text, table), encoding="utf-8")
+
+
+def tables_elsewhere() -> dict[Path, str]:
+    """Return the tables of pages whose other text is written by hand."""
+    tables = {README: comparison.readme_table()}
+    if rows.exist("training_tasks"):
+        tables[TRAINING] = cost.training_tasks_table()
+    return tables
 
 
 def page() -> str:
@@ -32,6 +53,7 @@ def page() -> str:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     tables = {
+        "byproducts": byproducts,
         "comparison": comparison,
         "corpus": corpus,
         "cost": cost,
@@ -43,11 +65,11 @@ def page() -> str:
     return template.render(**tables, rows=rows)
 
 
-def with_table(readme: str) -> str:
-    """Return the README with a fresh table between its markers."""
-    block = f"{START}\n{comparison.readme_table()}\n{END}"
+def with_table(text: str, table: str) -> str:
+    """Return the text of a page with a fresh table between its markers."""
+    block = f"{START}\n{table}\n{END}"
     pattern = f"{re.escape(START)}.*?{re.escape(END)}"
-    return re.sub(pattern, lambda _: block, readme, flags=re.DOTALL)
+    return re.sub(pattern, lambda _: block, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

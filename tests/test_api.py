@@ -35,11 +35,14 @@ def implementation(name: str):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the examples speak of: the run `runs/mine`, and its export."""
+    """A folder with what the examples speak of: the run `runs/mine`, its export, `runs/units`."""
     folder = tmp_path_factory.mktemp("examples")
     run = folder / "runs" / "mine"
     tiny_audio_ssl.pretrain("builtin:4", run, progress=False, **TINY)
     tiny_audio_ssl.export(run, input="waveform", precision="fp32", parity_clips=4)
+    tiny_audio_ssl.pretrain(
+        "builtin:4", folder / "runs" / "units", task="vq-wav2vec", progress=False, **TINY
+    )
     return folder
 
 

@@ -4,6 +4,7 @@ The public API, each function imported when it is first used; docs/api.md has ex
 
 - `pretrain`, `resume`: train an encoder into a run's folder
 - `load`, `embed`: embeddings of arrays, and of files and folders
+- `load_product`: what the task of a run gives beside the embedding
 - `probe`: how good an embedding is
 - `export`, `verify`: artifacts for phones, and whether they are intact
 - `bench`: how fast artifacts are
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tiny_audio_ssl.embedding.recordings import embed
     from tiny_audio_ssl.evaluation.probing.probe import probe
     from tiny_audio_ssl.export.exporter import export
+    from tiny_audio_ssl.export.product_model import load_product
     from tiny_audio_ssl.export.verify import verify
     from tiny_audio_ssl.training.runs import pretrain, resume
 
@@ -34,6 +36,7 @@ __all__ = [
     "embed",
     "export",
     "load",
+    "load_product",
     "pretrain",
     "probe",
     "resume",
@@ -43,6 +46,7 @@ __all__ = [
 _FUNCTIONS = {
     "embed": "tiny_audio_ssl.embedding.recordings",
     "load": "tiny_audio_ssl.embedding.embedder",
+    "load_product": "tiny_audio_ssl.export.product_model",
     "pretrain": "tiny_audio_ssl.training.runs",
     "probe": "tiny_audio_ssl.evaluation.probing.probe",
     "resume": "tiny_audio_ssl.training.runs",

@@ -33,8 +33,8 @@ First: `tiny-audio-ssl pretrain FOLDER --out RUN`, then `tiny-audio-ssl export R
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code."""
-    # PyArrow imports pandas where it is installed, to recognize its arrays, which nobody gives it.
-    with absent("pandas", "pyarrow", __package__):
+    # These import pandas where it is installed, to recognize its tables, which nobody gives them.
+    with absent("pandas", "pyarrow", "sklearn", __package__):
         sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
 
 

@@ -1,7 +1,8 @@
 """The tools that Google's repositories would give: downloaded once, pinned, checked by hash.
 
-`python packages.py` downloads what is not there yet, all at once, and prints the folder. Nothing of
-it is committed; it lies in the project's cache, beside the runner's packages.
+`python packages.py [NAME...]` downloads what is not there yet, all packages at once or those named,
+and prints their folders. Nothing of it is committed; it lies in the project's cache, beside the
+runner's packages.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from tiny_audio_ssl.bench.native.packages import download, onnxruntime_android
+from tiny_audio_ssl.bench.native.packages import download, made_once, onnxruntime_android
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.cache_dir import default_cache_dir
-from tiny_audio_ssl.utils.files import atomic_folder, sha256
+from tiny_audio_ssl.utils.files import sha256
 
 AAR = "onnxruntime-aar"  # the runner downloads it too; its name is made there
 
@@ -94,8 +95,8 @@ def fetch(name: str) -> Path:
     """
     package = PACKAGES[name]
     target = folder() / f"{name}-{package.sha256[:12]}"
-    if not target.is_dir():
-        with atomic_folder(target) as work, tempfile.TemporaryDirectory() as scratch:
+    with made_once(target) as work, tempfile.TemporaryDirectory() as scratch:
+        if work:
             archive = _downloaded(package, Path(scratch))
             for member, data in _members(package, archive):
                 file = work / member
@@ -164,7 +165,8 @@ def _matches(name: str, wanted: tuple[str, ...]) -> bool:
 
 if __name__ == "__main__":
     try:
-        for package_name, place in fetch_all().items():
+        places = {name: fetch(name) for name in sys.argv[1:]} or fetch_all()
+        for package_name, place in places.items():
             print(f"{package_name.replace('-', '_')}={place}")
     except (UserError, subprocess.SubprocessError) as error:
         sys.exit(f"packages.py: {error}")

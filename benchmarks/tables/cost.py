@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tables.rows import ENCODERS, Row, between, decimals, markdown, rows, where
 
+CHANGES = "changes after each step"  # in the column refused_by of training_tasks.csv
 NATIVE, PEER = "host-native", "peer"  # values of columns target and model in latency.csv
 
 
@@ -176,6 +177,22 @@ def training_step_table() -> str:
     ]
     header = ["task", "encoder", "normalization", "eager, ms", ".pte, ms", "ratio"]
     return markdown([*header, "relative error of gradients", "kB"], lines)
+
+
+def training_tasks_table() -> str:
+    """Which tasks train in ExecuTorch, and why the others do not."""
+    lines = [
+        [f"`{row['task']}`", "" if row["refused_by"] else "yes", _as_code(row["refused_by"])]
+        for row in rows("training_tasks")
+    ]
+    return markdown(["task", "trains", "refused by"], lines)
+
+
+def _as_code(reason: str) -> str:
+    """Mark the names of operators, and leave a reason in words as it is."""
+    if not reason or reason == CHANGES:
+        return reason
+    return ", ".join(f"`{name}`" for name in reason.split())
 
 
 def training_ratio(encoder: str) -> str:

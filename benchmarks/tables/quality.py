@@ -163,3 +163,33 @@ def percent(row: Row, share: str) -> str:
         return text
     low, high = (100 * float(row[f"{share}_{end}_95"]) for end in ("low", "high"))
     return f"{text} [{low:.0f}, {high:.0f}]"
+
+
+def few_labels_table() -> str:
+    """Ways to learn x numbers of labels: mean accuracy over the draws, and its range."""
+    found = rows("few_labels")
+    shares = sorted({row["share"] for row in found}, key=float)
+    lines = []
+    for way in dict.fromkeys(row["way"] for row in found):
+        cells = []
+        for share in shares:
+            values = [float(r["accuracy"]) for r in where("few_labels", way=way, share=share)]
+            mean = decimals(sum(values) / len(values), 3)
+            ends = [decimals(end, 3) for end in (min(values), max(values))]
+            cells.append(mean if len(values) == 1 else f"{mean} [{', '.join(ends)}]")
+        lines.append([way, *cells])
+    counts = [where("few_labels", share=share)[0]["labels"] for share in shares]
+    return markdown(["way to learn", *(f"{count} labels" for count in counts)], lines)
+
+
+def estimate_table() -> str:
+    """Tasks: the correlation of estimated and measured ranks, and the workers that each names."""
+    lines = []
+    for task in dict.fromkeys(row["task"] for row in rows("estimate")):
+        own = where("estimate", task=task)
+        estimated = min(own, key=lambda row: float(row["dependence"]))["worker"]
+        measured = max(own, key=lambda row: float(row["accuracy"]))["worker"]
+        figures = [decimals(own[0]["correlation"], 2), f"`{estimated}`", f"`{measured}`"]
+        lines.append([task, *figures])
+    header = ["correlation of ranks", "best by the estimate", "best measured"]
+    return markdown(["task", *header], lines)

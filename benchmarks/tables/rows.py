@@ -23,6 +23,11 @@ def rows(name: str) -> list[Row]:
     return read_rows(RESULTS / f"{name}.csv")
 
 
+def exist(name: str) -> bool:
+    """Return whether a file of results is there; sections of others are left out."""
+    return (RESULTS / f"{name}.csv").exists()
+
+
 def where(name: str, **conditions: str) -> list[Row]:
     """Return the rows of a file that have these values."""
     return [row for row in rows(name) if all(row[k] == v for k, v in conditions.items())]

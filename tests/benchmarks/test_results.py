@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,20 +24,22 @@ def test_the_page_is_up_to_date(results_table):
     assert results_table.PAGE.read_text(encoding="utf-8") == results_table.page(), HOW
 
 
-def test_the_table_in_the_readme_is_up_to_date(results_table):
-    readme = results_table.README.read_text(encoding="utf-8")
-    assert results_table.with_table(readme) == readme, HOW
-    assert readme.count(results_table.START) == readme.count(results_table.END) <= 1
+def test_the_tables_on_other_pages_are_up_to_date(results_table):
+    for file, table in results_table.tables_elsewhere().items():
+        text = file.read_text(encoding="utf-8")
+        assert results_table.with_table(text, table) == text, HOW
+        assert text.count(results_table.START) == text.count(results_table.END) <= 1
 
 
 def test_only_the_text_between_the_markers_is_replaced(results_table):
     start, end = results_table.START, results_table.END
+    table = results_table.comparison.readme_table()
     before = f"# Title\n\n{start}\nold \\1 text\n{end}\nmore\n"
-    after = results_table.with_table(before)
+    after = results_table.with_table(before, table)
     assert after.startswith(f"# Title\n\n{start}\n| embedding |") and after.endswith(
         f"|\n{end}\nmore\n"
     )
-    assert results_table.with_table(after) == after
+    assert results_table.with_table(after, table) == after
     assert 7 <= len(after.splitlines()) - 6 <= 9  # five to seven rows below a head of two
 
 
@@ -50,6 +53,27 @@ def test_every_file_of_results_is_on_the_page(results_table):
             "comparison_tasks": "benchmarks/comparison.py",
         }
         assert script.get(file.stem, f"benchmarks/{file.stem}.py") in text, file.name
+
+
+def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, monkeypatch, request):
+    rows = results_table.rows
+    for file in rows.RESULTS.glob("*.csv"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "few_labels.csv").write_text(
+        "way,share,labels,draw,accuracy\nCLAR,0.01,9,0,0.6\nCLAR,0.01,9,1,0.8\nCLAR,1.0,780,0,0.9\n"
+    )
+    (tmp_path / "estimate.csv").write_text(
+        "task,worker,dependence,accuracy,correlation\nwords,mfcc,0.1,0.6,-1\nwords,lps,0.2,0.7,-1\n"
+    )
+    (tmp_path / "training_tasks.csv").write_text("task,refused_by\ncola,\n")
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    request.addfinalizer(rows.rows.cache_clear)
+    rows.rows.cache_clear()
+    text = results_table.page()
+    assert "| way to learn | 9 labels | 780 labels |" in text
+    assert "| CLAR | 0.700 [0.600, 0.800] | 0.900 |" in text
+    assert "| words | -1.00 | `mfcc` | `lps` |" in text
+    assert "| `cola` | yes |  |" in results_table.tables_elsewhere()[results_table.TRAINING]
 
 
 def test_links_of_the_page_lead_somewhere(results_table):

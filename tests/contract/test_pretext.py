@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from contract.task_settings import GOALS, PREDICTIVE, SETTINGS, case_of
+from contract.task_settings import GOALS, NEGATIVE, PREDICTIVE, SETTINGS, case_of
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
@@ -16,6 +16,10 @@ from tiny_audio_ssl.testing.pretext_checks import (
     learns_one_batch,
 )
 
+NOT_COMBINABLE = {
+    *("combined", "distillation", "spice"),
+    *("speech2vec-cbow", "speech2vec-skipgram", "wav2vec-u"),
+}
 DEPEND_ON_THE_ENCODER = (gradient_reaches_everything, learns_one_batch)
 
 
@@ -33,11 +37,11 @@ def test_registry_and_class_agree(task_name: str):
     entry, kind = TASKS[task_name], PRETEXTS[task_name]
     assert ("arXiv" in kind.paper or "doi.org" in kind.paper) and entry.summary
     assert kind.Config is config_class(task_name)
-    assert entry.combinable == (task_name not in ("combined", "distillation"))
+    assert entry.combinable == (task_name not in NOT_COMBINABLE)
 
 
 def test_tables_name_tasks_of_the_registry():
-    assert {*SETTINGS, *GOALS, *PREDICTIVE} <= set(TASKS)
+    assert {*SETTINGS, *GOALS, *NEGATIVE, *PREDICTIVE} <= set(TASKS)
 
 
 def test_leak_check_covers_the_tasks_that_predict(task_name: str):

@@ -23,6 +23,7 @@ from tiny_audio_ssl.export.artifact_model import open_model
 from tiny_audio_ssl.export.config import ExportConfig
 from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.export.forms import Form
+from tiny_audio_ssl.export.product_model import ProductModel, load_product
 from tiny_audio_ssl.export.products import compare_outputs, forms_of, product_network
 from tiny_audio_ssl.export.runtimes import open_outputs
 from tiny_audio_ssl.models import checkpoint
@@ -181,6 +182,8 @@ def test_settings_that_exclude_each_other(unit_run, tmp_path, settings, message)
 def test_models_without_a_task_have_none(small_run, tmp_path):
     with pytest.raises(UserError, match="a model without its task's heads"):
         export("small", tmp_path / "out", product="units")
+    with pytest.raises(UserError, match="a model without its task's heads"):
+        load_product("small")
     with pytest.raises(UserError):  # a checkpoint whose heads were deleted
         export(small_run, tmp_path / "out", product="units")
 
@@ -219,3 +222,46 @@ def test_signals_are_compared_by_the_worst_of_them(rng):
 
 def test_config_knows_what_gives_the_embedding():
     assert ExportConfig().of_embedding and not ExportConfig(product="units").of_embedding
+
+
+def test_run_export_and_artifact_give_the_same_from_python(unit_run, unit_export, rng):
+    sound = (0.1 * torch.randn(15_600, generator=rng)).numpy()
+    expected = units_by_hand(unit_run, torch.from_numpy(sound))
+    pte = unit_export.folder / "units.waveform.fp32.pte"
+    for path in (unit_run, unit_export.folder, pte):
+        units = load_product(path)
+        assert units.name == "units" and "sample 640 k" in units.outputs[0].meaning
+        assert units(sound)["units"][:, 0].tolist() == expected
+        batch = units(np.stack([sound, sound]))["units"]
+        assert batch[1, :, 0].tolist() == expected
+    assert load_product(unit_run)(sound[:100])["units"].shape == (1, 1)  # one slice, with zeros
+    with pytest.raises(UserError, match="100 samples at 16 kHz; this artifact takes 15600"):
+        load_product(pte)(sound[:100])
+
+
+def test_sound_of_another_rate_is_resampled(unit_run):
+    units = load_product(unit_run)
+    assert units(np.zeros(44_100), sample_rate_hz=44_100)["units"].shape == (23, 1)
+
+
+def test_products_of_two_sounds():
+    """With rates of their own; each row of a batch is compared with that of the other batch."""
+    outputs = (Output("distance", "[batch]"),)
+    distance = ProductModel(
+        "distance", outputs, lambda waves: [np.abs(waves[:, 0] - waves[:, 1]).mean(1)], sounds=2
+    )
+    quiet, loud = np.full((3, 8_000), 0.1), np.full((3, 16_000), 0.3)
+    found = distance(quiet, loud, sample_rate_hz=(8_000, 16_000))["distance"]
+    assert found.shape == (3,) and np.allclose(found, 0.2, atol=0.01)
+    assert distance(quiet[0], quiet[1])["distance"] == 0
+    with pytest.raises(UserError, match="takes 2 sounds; 1 were given"):
+        distance(quiet)
+    with pytest.raises(UserError, match=r"\[3, 8000\] and \[3, 16000\]: cut the longer one"):
+        distance(quiet, loud)
+
+
+def test_embeddings_are_no_product(small_run, small_export, unit_export):
+    with pytest.raises(UserError, match="expected an export made with --product"):
+        load_product(small_export.folder)
+    with pytest.raises(UserError, match=r"expected units\.waveform\.fp32\.pte, "):
+        load_product(unit_export.folder / "units.mel.fp32.onnx")

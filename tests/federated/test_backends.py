@@ -24,6 +24,7 @@ from tiny_audio_ssl.federated.server_loop import Federation
 
 pytest.importorskip("executorch")
 
+from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.training.to_training import export_training
 
 ONE_ROUND = {"clients": 3, "rounds": 1, "evaluate_every": 0}
@@ -108,6 +109,7 @@ def test_both_backends_make_the_same_steps(settings, start, tmp_path):
         ({"batch_size": 8}, "takes 4 clips in a step, and batch-size is 8"),
         ({"start": "", "width": 0.5}, "the artifact's encoder is"),
         ({"start": "", "seed": 1}, "statistics are not those that the server sent"),
+        ({"artifact_sha256": "0" * 64}, f"the run's artifact-sha256 is {'0' * 64}"),
     ],
 )
 def test_server_learns_why_an_artifact_does_not_fit(settings, message, start, tmp_path):
@@ -118,6 +120,18 @@ def test_server_learns_why_an_artifact_does_not_fit(settings, message, start, tm
     federate(run, node_configs=[node] * 3, **asked)
     assert len(reasons(run)) == 3 and all(message in reason for reason in reasons(run))
     assert not any(start["artifact"] in reason for reason in reasons(run))
+
+
+def test_a_client_takes_part_only_in_known_runs_if_it_wants_so(start, tmp_path):
+    """The run must name the artifact that the client has; the first client does not mind."""
+    sha256 = manifest.read(Path(start["artifact"]))["artifacts"][0]["sha256"]
+    node = {"audio": "builtin:1", "backend": "executorch", "artifact": start["artifact"]}
+    nodes = [node, node | {backends.ONLY_KNOWN: True}, node | {backends.ONLY_KNOWN: True}]
+    for named, refused in (("", 2), (sha256, 0)):
+        run = tmp_path / (named or "unnamed")
+        federate(run, node_configs=nodes, **start, artifact_sha256=named, local_steps=1)
+        assert len(reasons(run)) == refused
+        assert all("takes part only in runs that it knows" in reason for reason in reasons(run))
 
 
 def test_missing_runtime_is_reported(start, monkeypatch):

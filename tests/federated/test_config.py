@@ -46,6 +46,8 @@ def test_unknown_key_is_named_and_the_known_are_listed():
         ({"secure_aggregation": True, "privacy": "central-adaptive"}, "choose central or local"),
         ({"secure_aggregation": True, "encoding": "int8"}, "leave the encoding out"),
         ({"privacy": "central", "noise_multiplier": 0.0}, "noise-multiplier"),
+        ({"draws": "counter", "task": "cpc"}, "choose library"),
+        ({"draws": "counter", "task": "cola", "pretext": '{"mixup": 0.3}'}, "choose library"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):

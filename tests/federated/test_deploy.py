@@ -18,7 +18,8 @@ from support.tls import handshake, server_context
 from tiny_audio_ssl.federated.processes import program
 
 DEPLOY = ROOT / "federated" / "deploy"
-UNITS = sorted(DEPLOY.glob("*.service"))
+UNITS = sorted(DEPLOY.glob("flower-*.service"))
+NATIVE = DEPLOY / "tiny-audio-device.service"
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -64,6 +65,13 @@ def test_flower_has_every_option_of_the_unit(unit):
     options = [word for word in command if word.startswith("--")]
     assert len(options) > 3
     assert [option for option in options if not re.search(rf"{option}\b", known)] == []
+
+
+def test_the_native_device_has_every_option_of_its_unit():
+    options = re.findall(r"--(\w+)", NATIVE.read_text().partition("ExecStart=")[2])
+    main = next((ROOT / "android_demo" / "federated").rglob("Main.kt")).read_text()
+    assert len(options) == 5
+    assert [option for option in options if f"  --{option} " not in main] == []
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)

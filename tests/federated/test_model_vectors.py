@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from contract.task_settings import SETTINGS
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import model_vectors
@@ -12,8 +15,9 @@ from tiny_audio_ssl.federated.model_vectors import ExchangedTensors
 from tiny_audio_ssl.models.checkpoint import build_model
 
 
-def exchanged_tensors(**settings):
-    config = FederatedConfig(width=0.25, **settings)
+def exchanged_tensors(task="temporal-gap", **settings):
+    pretext = json.dumps(SETTINGS.get(task, {}))
+    config = FederatedConfig(width=0.25, task=task, pretext=pretext, **settings)
     own = config.pretrain()
     model = build_model(own.frontend, own.encoder)
     pretext = model_vectors.build_pretext(own, model)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord
+from flwr.app import Array, ArrayRecord, Context, RecordDict
 from support.federated_grid import made_update
 
+from tiny_audio_ssl.federated import client_app
+from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.update_encoding import decode, encode, payload_bytes
 
 SIZE = 10_000
@@ -55,3 +57,13 @@ def test_false_shape_is_refused():
     false = Array("float32", (SIZE,), "numpy.ndarray", Array(np.zeros(3, np.float32)).data)
     with pytest.raises(ValueError, match="expected"):
         decode(ArrayRecord({"update": false}), "float32", SIZE)
+
+
+def test_an_update_beyond_the_encodings_range_does_not_break_later_ones():
+    context = Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={})
+    config = FederatedConfig(encoding="float16")
+    usual = made_update()
+    sent = client_app._encode(np.where(np.arange(SIZE) == 3, 70_000, usual), config, context)
+    assert np.isinf(sent["update"].numpy()[3])
+    later = decode(client_app._encode(usual, config, context), "float16", SIZE)
+    assert np.linalg.norm(later - usual) <= 5e-4 * np.linalg.norm(usual)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from tiny_audio_ssl.pretext import PRETEXTS
 
 FRONTEND = FrontendConfig()
 SMALL = EncoderConfig(width=0.25)
+PHONES = Path(__file__).with_name("phones.txt")  # a text for `wav2vec-u`
 
 
 def make_task(name: str, **settings: Any) -> tuple[Any, Encoder]:

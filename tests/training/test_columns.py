@@ -1,11 +1,13 @@
-"""Labels reach a task in training, micro-batches, validation and a resumed run."""
+"""Labels and words reach a task in training, micro-batches, validation and a resumed run."""
 
 from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from support.audio_files import noise, write
@@ -13,7 +15,9 @@ from support.audio_files import noise, write
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.pretext.parts.spoken_words import to_frames
 from tiny_audio_ssl.pretext.tasks.clar import Clar
+from tiny_audio_ssl.pretext.tasks.speech2vec import Speech2VecSkipGram
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
 
@@ -121,3 +125,45 @@ def test_classes_that_are_not_listed_are_told(tmp_path, caplog):
     pretrain(source, tmp_path / "run")
     (said,) = [text for text in caplog.messages if "loud" in text]
     assert "5 of 20 recordings" in said and "used without" in said
+
+
+def test_words_stay_in_their_places(tmp_path, monkeypatch):
+    """Words are noise in silence: the frames that are said to be words are louder than others."""
+    lines = ["path,words"]
+    for index in range(16):
+        wave, words = np.zeros(24_000, np.float32), []
+        for place in range(index % 6):
+            start = 4000 * place + 61 * index
+            wave[start : start + 1600] = noise(0.1, seed=place)
+            words.append(f"{start / 16_000}-{(start + 1600) / 16_000}")
+        write(tmp_path / f"{index}.wav", wave)
+        lines.append(f"{index}.wav,{' '.join(words)}")
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
+    heard, draw = [], Speech2VecSkipGram.draw
+
+    def noted(self, clips, rng, words=None):
+        heard.append((clips, to_frames(words, self.frontend, clips.shape[3])))
+        return draw(self, clips, rng, words)
+
+    monkeypatch.setattr(Speech2VecSkipGram, "draw", noted)
+    task = Speech2VecSkipGram.Config(clip_ms=975.0, slice_ms=175.0, context=1, hidden=8)
+    pretrain(
+        tmp_path / "list.csv",
+        tmp_path / "run",
+        replace(SETTINGS, task="speech2vec-skipgram", pretext=task),
+    )
+    found = 0
+    for clips, words in heard:
+        for clip, own in zip(clips, words, strict=True):
+            level = clip.mean(dim=(0, 1))
+            for start, end in own[own[:, 0] >= 0].tolist():
+                found += 1
+                assert 9 <= end - start <= 11 and level[start:end].min() > level.mean()
+    assert found > 20
+
+
+def test_words_that_are_not_listed_are_asked_for(tmp_path):
+    source = write_manifest(tmp_path, ["bed", "cat"])
+    settings = replace(SETTINGS, task="speech2vec-cbow", pretext=Speech2VecSkipGram.Config())
+    with pytest.raises(UserError, match=r"no column 'words'.*needs it for --pretext\.aligned"):
+        pretrain(source, tmp_path / "run", settings)

@@ -26,7 +26,14 @@ from tiny_audio_ssl.audio.errors import AudioError as AudioError
 from tiny_audio_ssl.audio.errors import in_words
 from tiny_audio_ssl.audio.parts import Part
 from tiny_audio_ssl.audio.waveform import LOUDEST as LOUDEST
-from tiny_audio_ssl.audio.waveform import Levels, peak_of, range_problem
+from tiny_audio_ssl.audio.waveform import (
+    Levels,
+    as_waveform,
+    check,
+    check_rate,
+    peak_of,
+    range_problem,
+)
 from tiny_audio_ssl.audio.waveform import Waveform as Waveform
 
 
@@ -72,6 +79,22 @@ def resample(waveform: Waveform, from_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> W
     """Resample `waveform` `[samples]` to float32 `[about samples * to_hz / from_hz]`."""
     blocks = list(_resampled([np.asarray(waveform, np.float32)], from_hz, to_hz))
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def from_array(waveform: npt.ArrayLike, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Waveform:
+    """Return a checked waveform, [samples] or [batch, samples], at 16 kHz.
+
+    Raises `UserError` as `audio.waveform.as_waveform` does, and for a rate below 1 kHz.
+    """
+    shapes = ("[samples]", "[batch, samples]")
+    wave = as_waveform(waveform, *shapes)
+    check_rate(sample_rate_hz)
+    if sample_rate_hz == SAMPLE_RATE_HZ:
+        return wave
+    rows = [resample(row, sample_rate_hz) for row in np.atleast_2d(wave)]
+    resampled = np.stack(rows).reshape(*wave.shape[:-1], -1)
+    check(resampled, *shapes)  # resampling makes peaks higher
+    return resampled
 
 
 def duration_s(path: str | os.PathLike[str]) -> float:

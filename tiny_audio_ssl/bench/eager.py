@@ -31,13 +31,14 @@ def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Mo
     names = EncoderConfig.__dataclass_fields__.keys() & content["encoder"].keys()
     encoder = EncoderConfig.from_dict({name: content["encoder"][name] for name in names})
     model = untrained(FrontendConfig(**content["frontend"]), encoder, seed=0).eval().constant()
+    if "product" in entry:
+        product = products.rebuilt(entry, model)
+        if product.stream is not None and "stream" in entry:
+            return product.stream.module
+        return products.product_network(product, model.frontend, entry["input"]["kind"])
     if stream := entry.get("stream"):
         sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
         return StreamEncoder(model, StreamShape(**sizes)).eval()
-    if "product" in entry:
-        return products.product_network(
-            products.rebuilt(entry, model), model.frontend, entry["input"]["kind"]
-        )
     return forms.network(model, entry["input"]["kind"])
 
 

@@ -62,6 +62,11 @@ class Loopback(Command):
     audio: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO...")]
     """Folder or manifest of each client's recordings."""
     config: Settings = field(default_factory=FederatedConfig)
+    native_devices: int = 0
+    """Clients, the last of AUDIO, that are native devices instead of Python ones: they train with
+    --artifact, on folders of WAV files (16-bit, mono, 16 kHz). See docs/native-device.md."""
+    native_program: Path | None = None
+    """Program of a native device: OUT/tiny-audio-device of android_demo/build_device.sh OUT."""
     json: bool = False
     """Print the outcome as JSON."""
 
@@ -71,8 +76,26 @@ class Loopback(Command):
 
         config = _with_absolute_paths(self.config)
         with _progress_bar("rounds", config.rounds) as report:
-            folder = deploy(config, self.audio, report)
+            folder = deploy(config, self.audio, report, self.native_devices, self.native_program)
         return _print_outcome(config, folder, self.json)
+
+
+@dataclass
+class DeviceFolder(Command):
+    """Write the folder that a native device needs: artifacts, and what it knows about its app."""
+
+    artifact: Annotated[Path, tyro.conf.Positional]
+    """Folder of a training artifact, as export-training makes it."""
+    out: Path
+    """Folder to make."""
+
+    def run(self) -> int:
+        from tiny_audio_ssl.federated.device_folder import make_device_folder
+
+        with err.status("exporting the front-end"):
+            folder = make_device_folder(self.artifact, self.out)
+        out.print(f"{folder}: copy it to the device; see docs/native-device.md")
+        return 0
 
 
 @dataclass
@@ -83,6 +106,7 @@ class Federate(Command):
         tyro.conf.OmitArgPrefixes[
             Annotated[Simulate, tyro.conf.subcommand("simulate")]
             | Annotated[Loopback, tyro.conf.subcommand("loopback")]
+            | Annotated[DeviceFolder, tyro.conf.subcommand("device-folder")]
         ]
     ]
 

@@ -93,6 +93,7 @@ def _settings_of_start(start: str) -> dict[str, Any]:
 def _with_task(name: str, settings: dict[str, Any]) -> type[Pretrain]:
     """Return `Pretrain` with the options of one task, and other defaults for some settings."""
     config = config_class(name)
+    settings = {"frontend": config.wants} | settings
     tasks = Literal[tuple(TASKS)]  # type: ignore[valid-type]
     listed = "; ".join(f"`{task}`: {entry.summary}" for task, entry in TASKS.items())
     fields: list[Any] = [

@@ -1,4 +1,4 @@
-"""probe-speech: score frame features by how well they tell the phones of speech apart."""
+"""probe-speech: score frame features by how well they tell phones or words of speech apart."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SEED, Range, check_n
 
 @dataclass
 class ProbeSpeech(Command):
-    """Score frame features by how well they tell the phones of speech apart.
+    """Score frame features by how well they tell phones or words of speech apart.
 
     ABX error: how often a phone is nearer to another phone than to itself (chance 0.5). PNMI: the
-    share of the phones' entropy that clusters of the frames explain. Each run is compared with the
+    share of the phones' entropy that clusters of the frames explain. With --words, same-different
+    precision: how well the nearness of two words, by the means of their frames, tells whether they
+    are the same word. Each run is compared with the
     same encoder with random weights, log-mel and MFCC.
     """
 
@@ -28,6 +30,8 @@ class ProbeSpeech(Command):
     items: Path | None = None
     """The .item file of a ZeroSpeech challenge, or one in its form: file, onset, offset, phone, the
     phones around it, speaker."""
+    words: bool = False
+    """The .item file lists words in place of phones; measure their same-different precision."""
     audio: Path | None = None
     """Folder with the recordings that the .item file names. Default: the folder of that file."""
     model: tuple[str, ...] = ()
@@ -44,7 +48,7 @@ class ProbeSpeech(Command):
     """Length of the sound that a frame of a run is computed from. Default: that of the slices that
     its encoder was trained on."""
     speakers: tuple[Literal["within", "across"], ...] = ("within", "across")
-    """Whether the phones that are compared are all of one speaker, or of two."""
+    """Whether what is compared is all of one speaker, or of two."""
     context: Literal["within", "any"] = "within"
     """`within`: compare phones between the same neighbors only; `any`: whatever is around them."""
     max_items: int = 10
@@ -67,9 +71,9 @@ class ProbeSpeech(Command):
         )  # fmt: skip
 
     def run(self) -> int:
+        from tiny_audio_ssl.evaluation.speech import measure
         from tiny_audio_ssl.evaluation.speech.abx import AbxConfig
         from tiny_audio_ssl.evaluation.speech.frame_models import open_frame_models
-        from tiny_audio_ssl.evaluation.speech.measure import open_phones, phone_table, score_phones
 
         example = "tiny-audio-ssl probe-speech RUN --items phones.item --audio FOLDER"
         if self.items is None:
@@ -79,15 +83,25 @@ class ProbeSpeech(Command):
         models = open_frame_models(
             self.runs, self.model, self.weights, self.readout, self.window_ms, self.baselines
         )
-        phones = open_phones(self.items, self.audio, self.cache_dir)
+        phones = measure.open_phones(self.items, self.audio, self.cache_dir)
         config = AbxConfig(context=self.context, max_items=self.max_items, seed=self.seed)
         with progress("probing", len(models) * len(phones.recordings)) as done:
-            scores = [
-                score_phones(model, phones, self.hop_ms, self.speakers, config, self.units, done)
-                for model in models
-            ]
+            if self.words:
+                of_words = [
+                    measure.score_words(model, phones, self.hop_ms, self.speakers, done)
+                    for model in models
+                ]
+                found, table = [one.summary() for one in of_words], measure.word_table(of_words)
+            else:
+                scores = [
+                    measure.score_phones(
+                        model, phones, self.hop_ms, self.speakers, config, self.units, done
+                    )
+                    for model in models
+                ]
+                found, table = [one.summary() for one in scores], measure.phone_table(scores)
         if self.json:
-            print(json.dumps([score.summary() for score in scores]))
+            print(json.dumps(found))
         else:
-            out.print(phone_table(scores))
+            out.print(table)
         return 0

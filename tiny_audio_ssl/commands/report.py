@@ -69,6 +69,7 @@ class Report(Command):
         from tiny_audio_ssl.evaluation.probing.protocols import check_protocols
         from tiny_audio_ssl.evaluation.probing.store import EmbeddingStore
         from tiny_audio_ssl.report import gather, projector
+        from tiny_audio_ssl.report.enhanced import before_and_after
         from tiny_audio_ssl.report.listening import Sounds
         from tiny_audio_ssl.report.page import Content, check_out, write
 
@@ -91,7 +92,11 @@ class Report(Command):
         sounds = Sounds.for_clips(shown, self.audio_s, self.audio_mb)
         pictures = self._pictures(embedded, sounds)
         command = shlex.join(["tiny-audio-ssl", *sys.argv[1:]])
-        write(self.out, Content(runs, scores, pictures, sounds, command))
+        enhanced = {}
+        for given, run in zip(self.runs, runs, strict=True):
+            if self.audio_mb and (found := before_and_after(given, run.checkpoint)):
+                enhanced[run.name] = found
+        write(self.out, Content(runs, scores, pictures, sounds, command, enhanced))
         if self.projector:
             projector.write(self.projector, embedded)
         self._print(len(scores))

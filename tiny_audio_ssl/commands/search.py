@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -17,6 +17,9 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.training.config import TrainingConfig
 from tiny_audio_ssl.utils.allocator import keep_freed_memory
 
+if TYPE_CHECKING:
+    from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
+
 
 @dataclass
 class Search(Command):
@@ -26,6 +29,9 @@ class Search(Command):
     most promising combinations. The choice is made inside the training part of the labels; the test
     accuracy comes from recordings that did not influence it. Only the first split is used. If
     interrupted, run the same command again to continue.
+
+    With --estimate nothing is trained: in seconds, the labels alone tell which workers of the task
+    `pase` are useful for them, and with which weights.
     """
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
@@ -37,6 +43,8 @@ class Search(Command):
     )
     tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram")
     """Pretext tasks to choose from, at least two."""
+    estimate: bool = False
+    """Estimate the weights of the workers of `pase` from the labels, without any trial."""
     trials: int = 20
     """Total number of trials; run again with a higher number to add more."""
     slice_ms: float | None = None
@@ -60,6 +68,8 @@ class Search(Command):
             self.source, self.tasks, self.slice_ms, self.encoder, self.frontend, self.training
         )
         probes = self.labels.open(self.cache_dir)
+        if self.estimate:
+            return self._estimate(probes)
         keep_freed_memory()
         try:
             trials = search(
@@ -78,4 +88,18 @@ class Search(Command):
         else:
             out.print(summary.trial_table(trials, config.tasks))
             out.print(summary.answer(trials, config, self.out))
+        return 0
+
+    def _estimate(self, probes: list[OpenedTask]) -> int:
+        from tiny_audio_ssl.evaluation.search import estimate
+
+        found = estimate.estimate(probes, self.frontend, self.training.seed)
+        estimate.write(self.out, found)
+        if self.json:
+            print(json.dumps(estimate.estimate_rows(found)))
+        else:
+            out.print(estimate.estimate_table(found))
+            out.print(
+                f"to train with these weights: {estimate.pretrain_command(self.source, found)}"
+            )
         return 0

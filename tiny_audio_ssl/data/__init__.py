@@ -6,5 +6,6 @@
 - `copies`: recordings that share sound
 - `decoding`: decode files into shards, in one process or several
 - `shards`, `shard_index`: the files of the cache
+- `word_times`: where words are spoken, from a manifest column
 - `batches`: the crops of a training step
 """

@@ -15,10 +15,11 @@ from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.data.corpus import column
 from tiny_audio_ssl.data.shards import Ints
 from tiny_audio_ssl.data.stored_rows import StoredRows
+from tiny_audio_ssl.data.word_times import read_word_times
 
 Batch = Tensor | dict[str, Tensor]
-"""Waveforms [B, samples], or tensors [B, ...] by name: waveforms beside the class numbers of
-columns, or what a task prepared before training."""
+"""Waveforms [B, samples], or tensors [B, ...] by name: waveforms beside what columns say about
+them, or what a task prepared before training."""
 WAVEFORMS = "waveforms"  # the name of the crops in a batch with columns
 ClassLists = Mapping[str, Sequence[str]]
 """The classes of manifest columns, by the column's name."""
@@ -79,9 +80,12 @@ class BatchesByStep(Dataset[Item], Generic[Item]):
     def _entry(self, position: int) -> int:
         epoch, place = divmod(position, len(self.entries))
         if self._order[0] != epoch:
-            shuffled = np.random.default_rng([self.seed, 0, epoch]).permutation(self.entries)
-            self._order = (epoch, shuffled)
+            self._order = (epoch, self.shuffled(epoch))
         return int(self._order[1][place])
+
+    def shuffled(self, epoch: int) -> Ints:
+        """Return the entries in the order of an epoch."""
+        return np.random.default_rng([self.seed, 0, epoch]).permutation(self.entries)
 
     def loader(self, first_step: int, last_step: int, workers: int) -> DataLoader[Item]:
         """Return the batches of steps first..last-1, in that order for any number of workers."""
@@ -99,8 +103,8 @@ class BatchesByStep(Dataset[Item], Generic[Item]):
 class Batches(BatchesByStep[Batch]):
     """Random crops of recordings, [B, N]; see `segment_entries` for how often each is taken.
 
-    With `class_lists`, a batch is a dictionary: the crops by the name WAVEFORMS, and for each
-    column the class numbers of their recordings, int64 [B].
+    With `class_lists` or `word_columns`, a batch is a dictionary: the crops by the name WAVEFORMS,
+    and what `Columns` says about them.
     """
 
     def __init__(
@@ -113,19 +117,24 @@ class Batches(BatchesByStep[Batch]):
         rank: int = 0,
         processes: int = 1,
         class_lists: ClassLists | None = None,
+        word_columns: Sequence[str] = (),
     ) -> None:
         entries = segment_entries(recordings, segment_s)
         super().__init__(entries, batch_size, seed, rank, processes)
         self.recordings = recordings
         self.crop_samples = crop_samples
-        self.numbers = class_numbers(recordings, class_lists or {})
+        self.columns = Columns(recordings, class_lists or {}, word_columns)
 
     def __getitem__(self, step: int) -> Batch:
         clips = self.chosen(step)
         room = self.recordings.samples[clips] - self.crop_samples
-        starts = np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
-        own = clips[self.own]
-        return _with_columns(self._read(own, starts[self.own]), self.numbers, own)
+        starts = self.starts(step, room)
+        own, first = clips[self.own], starts[self.own]
+        return self.columns.beside(self._read(own, first), own, first)
+
+    def starts(self, step: int, room: Ints) -> Ints:
+        """Return the first sample of each row's crop, in 0..room: [B]."""
+        return np.random.default_rng([self.seed, 1, step]).integers(0, room + 1)
 
     def _read(self, clips: Ints, starts: Ints) -> Tensor:
         batch = torch.empty(len(clips), self.crop_samples)
@@ -149,30 +158,55 @@ class RowBatches(BatchesByStep[dict[str, Tensor]]):
 
 
 def middle_crops(
-    recordings: Recordings, crop_samples: int, batch_size: int, class_lists: ClassLists
+    recordings: Recordings,
+    crop_samples: int,
+    batch_size: int,
+    class_lists: ClassLists,
+    word_columns: Sequence[str] = (),
 ) -> Iterator[Batch]:
     """Yield what `sequential` does, with columns as `Batches` has them, for validation."""
-    numbers, first = class_numbers(recordings, class_lists), 0
+    columns, first = Columns(recordings, class_lists, word_columns), 0
     for crops in sequential(recordings, crop_samples, batch_size):
-        yield _with_columns(crops, numbers, np.arange(first, first + len(crops)))
+        clips = np.arange(first, first + len(crops))
+        yield columns.beside(crops, clips, middle_starts(recordings, crop_samples)[clips])
         first += len(crops)
 
 
-def _with_columns(crops: Tensor, numbers: Mapping[str, Ints], clips: Ints) -> Batch:
-    if not numbers:
-        return crops
-    columns = {name: torch.from_numpy(values[clips]) for name, values in numbers.items()}
-    return {WAVEFORMS: crops, **columns}
+class Columns:
+    """Facts about crops from manifest columns, by the column's name.
+
+    For each of `class_lists` the class numbers of the crops' recordings, int64 [B]; for each of
+    `word_columns` the words inside the crops, int64 [B, most words, 2] in samples.
+    """
+
+    def __init__(
+        self, recordings: Recordings, class_lists: ClassLists, word_columns: Sequence[str]
+    ) -> None:
+        self.numbers = class_numbers(recordings, class_lists)
+        self.words = {name: read_word_times(recordings, name) for name in word_columns}
+
+    def beside(self, crops: Tensor, clips: Ints, starts: Ints) -> Batch:
+        """Return crops [B, N] of these recordings, from these samples on, with the columns."""
+        if not self.numbers and not self.words:
+            return crops
+        samples = crops.shape[1]
+        columns = {name: values[clips] for name, values in self.numbers.items()}
+        columns |= {name: w.inside(clips, starts, samples) for name, w in self.words.items()}
+        return {WAVEFORMS: crops, **{k: torch.from_numpy(v) for k, v in columns.items()}}
+
+
+def middle_starts(recordings: Recordings, crop_samples: int) -> Ints:
+    """Return the first sample of the middle crop of each recording, [recordings]."""
+    starts: Ints = (recordings.samples - crop_samples) // 2
+    return starts
 
 
 def sequential(recordings: Recordings, crop_samples: int, batch_size: int) -> Iterator[Tensor]:
     """Yield the middle crop of each recording in order, in batches."""
+    starts = middle_starts(recordings, crop_samples)
     for first in range(0, len(recordings), batch_size):
         clips = range(first, min(first + batch_size, len(recordings)))
-        crops = [
-            recordings.read(i, int(recordings.samples[i] - crop_samples) // 2, crop_samples)
-            for i in clips
-        ]
+        crops = [recordings.read(i, int(starts[i]), crop_samples) for i in clips]
         yield torch.from_numpy(np.stack(crops))
 
 

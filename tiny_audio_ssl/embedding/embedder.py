@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
-from tiny_audio_ssl.audio.waveform import as_waveform, check, check_rate
+from tiny_audio_ssl.audio.waveform import as_waveform
 from tiny_audio_ssl.data.cache import Recordings
 from tiny_audio_ssl.embedding.frames import (
     Frames,
@@ -110,14 +110,7 @@ class Embedder:
         16 kHz are resampled. Raises `UserError` for integers, NaN, another scale, no samples,
         [samples, channels], more than two dimensions, or a sample rate below 1 kHz.
         """
-        wave = as_waveform(waveform, "[samples]", "[batch, samples]")
-        check_rate(sample_rate_hz)
-        if sample_rate_hz != SAMPLE_RATE_HZ:
-            rows = [
-                audio.resample(row, sample_rate_hz, SAMPLE_RATE_HZ) for row in np.atleast_2d(wave)
-            ]
-            wave = np.stack(rows).reshape(*wave.shape[:-1], -1)
-            check(wave, "[samples]", "[batch, samples]")  # resampling makes peaks higher
+        wave = audio.from_array(waveform, sample_rate_hz)
         embedding = embed_in_parts(self._embed, np.atleast_2d(wave))
         return embedding.reshape(*wave.shape[:-1], self.dim)
 

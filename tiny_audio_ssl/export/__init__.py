@@ -17,6 +17,7 @@ Making an artifact:
 - `shapes`: windows of several lengths, several at a time
 - `heads`: linear classifiers behind the encoder
 - `products`: what a task gives beside the embedding
+- `product_model`: the same from Python, of a run or an artifact
 - `precision_search`: the smallest precision that is good enough
 - `streaming`: artifacts for a live microphone
 - `training`: artifacts that train on a device

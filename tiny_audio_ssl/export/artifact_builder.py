@@ -18,7 +18,7 @@ from tiny_audio_ssl.evaluation.probing.in_windows import InWindows
 from tiny_audio_ssl.export import manifest_content
 from tiny_audio_ssl.export.config import Precision
 from tiny_audio_ssl.export.equalize import equalized
-from tiny_audio_ssl.export.forms import Form, as_input, network
+from tiny_audio_ssl.export.forms import Form, as_input, grouped, network
 from tiny_audio_ssl.export.heads import ScoreParity, compare_scores, output_names, with_heads
 from tiny_audio_ssl.export.lowering import folded
 from tiny_audio_ssl.export.parity import OWN, Parity, compare_kinds, run_singly
@@ -33,6 +33,14 @@ from tiny_audio_ssl.export.profile import time_shares
 from tiny_audio_ssl.export.quantize import at_gains
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.shapes import Shapes, try_corners
+from tiny_audio_ssl.export.streaming.product_stream import (
+    on_tensors,
+    product_stream_entry,
+    run_packets,
+    start,
+    stream_of,
+    to_product_stream,
+)
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.export.streaming.to_stream import stream_entry, stream_parity, to_stream
@@ -114,6 +122,8 @@ class ArtifactBuilder:
         """Make one artifact in `folder`. Raises `UserError` where it fails at an end of a range."""
         self.progress(form.file)
         if form.input == "stream":
+            if self.plan.product:
+                return self._make_product_stream(form, self.plan.product, folder)
             return self._make_stream(form, folder)
         path = folder / form.file
         operators, shares = self._write(form, path)
@@ -155,7 +165,25 @@ class ArtifactBuilder:
                 return None, {}
             operators = to_executorch(module, example, path, form.precision, data, dims)
             silence = as_input(self.model, form.input, torch.zeros(1, plan.samples))
-            return operators, time_shares(path, silence) if operators.portable else {}
+            if not operators.portable:
+                return operators, {}
+            return operators, time_shares(path, grouped(silence, form.sounds))
+
+    def _make_product_stream(self, form: Form, product: Product, folder: Path) -> Made:
+        plan, path = self.plan, folder / form.file
+        stream, shares, parity = stream_of(product), {}, None
+        scores: Mapping[str, ScoreParity] = {}
+        with exporters_hushed():
+            operators = to_product_stream(product, form.format, path)
+            if operators and operators.portable:
+                shares = time_shares(path, *start(stream))
+        entry = product_stream_entry(form, self.model, product, plan.loaded.run["task"], path)
+        if plan.comparison:
+            sound, run = self._sound[OWN].flatten(), open_outputs(path)
+            found = run_packets(on_tensors(run), stream, sound)
+            expected = run_packets(stream.module, stream, sound)
+            parity, scores = compare_outputs(product, found, expected, form.precision)
+        return _made(form, path, entry, parity, operators, scores, shares)
 
     def _make_stream(self, form: Form, folder: Path) -> Made:
         plan = self.plan
@@ -180,7 +208,7 @@ class ArtifactBuilder:
             return None, {}
         run = open_outputs(path)
         found = {
-            kind: run_singly(run, as_input(self.model, form.input, waves))
+            kind: run_singly(run, grouped(as_input(self.model, form.input, waves), form.sounds))
             for kind, waves in self._sound.items()
         }
         if self.plan.product:
@@ -220,15 +248,17 @@ class ArtifactBuilder:
 
     def _eager_outputs(self, waves: Tensor) -> list[Tensor]:
         if self.plan.product:
-            module = product_network(self.plan.product, self.model.frontend, "waveform")
-            parts = [outputs_of(module, batch) for batch in torch.split(waves, 16)]
+            product = self.plan.product
+            module = product_network(product, self.model.frontend, "waveform")
+            batches = torch.split(grouped(waves, product.sounds), 16)
+            parts = [outputs_of(module, batch) for batch in batches]
             return [torch.cat(outputs) for outputs in zip(*parts, strict=True)]
         whole = with_heads(self.model, self.plan.heads)
         with torch.no_grad():
-            batches = [whole(batch) for batch in torch.split(waves, 16)]
+            found = [whole(batch) for batch in torch.split(waves, 16)]
         if not self.plan.heads:
-            batches = [(batch,) for batch in batches]
-        return [torch.cat(outputs) for outputs in zip(*batches, strict=True)]
+            found = [(embedding,) for embedding in found]
+        return [torch.cat(outputs) for outputs in zip(*found, strict=True)]
 
     def _try(
         self, target: PrecisionTarget, form: Form, folder: Path

@@ -107,9 +107,9 @@ class ExportConfig:
         stream, compared = "stream" in self.input, self.parity
         other = not self.of_embedding
         for wrong, said in (
-            (other and stream,
-             f"--product {self.product} can't be combined with --input stream; export it with "
-             "--input waveform or mel"),
+            (other and self.packet_ms is not None,
+             f"--product {self.product} takes packets as long as the task's slices; leave out "
+             "--packet-ms"),
             (other and bool(self.head or self.readout),
              f"--product {self.product} can't be combined with --head or --readout, which are for "
              "embeddings"),

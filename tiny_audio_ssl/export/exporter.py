@@ -22,7 +22,7 @@ from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
 from tiny_audio_ssl.export.parity import MIN_SNR_DB
 from tiny_audio_ssl.export.precision_search import PrecisionTarget, check_drop
-from tiny_audio_ssl.export.products import forms_of, product_of
+from tiny_audio_ssl.export.products import forms_of, named_product
 from tiny_audio_ssl.export.recordings import other_sound, windows_of
 from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.shapes import shapes_of
@@ -165,14 +165,14 @@ def _plan(
     run: Path, loaded: Checkpoint, forms: list[Form], config: ExportConfig
 ) -> tuple[ExportPlan, list[str]]:
     heads = open_heads(config.head, loaded)
-    product = None if config.of_embedding else product_of(run, loaded, config.product)
+    product = None if config.of_embedding else named_product(run, loaded, config.product)
     if product:
         forms = forms_of(product, forms)
     shapes = shapes_of(
         loaded.model, _window_samples(loaded, config), config.max_window_ms, config.max_batch
     )
     samples = shapes.samples(shapes.frames)
-    streamed = any(form.input == "stream" for form in forms)
+    streamed = product is None and any(form.input == "stream" for form in forms)
     stream = stream_shape(loaded.model, config.packet_ms, samples) if streamed else None
     int8 = any(form.precision == "int8" for form in forms)
     if config.min_snr_db is not None and not int8:

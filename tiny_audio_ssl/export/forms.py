@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, get_args
 
+import torch
 from torch import Tensor, nn
 
 from tiny_audio_ssl.errors import UserError
@@ -50,6 +51,7 @@ class Form:
     precision: Precision
     input: Input
     product: str = EMBEDDING
+    sounds: int = 1  # that a product compares
 
     @property
     def file(self) -> str:
@@ -104,3 +106,11 @@ def as_input(model: WaveformEncoder, taken: Input, waveforms: Tensor) -> Tensor:
     """Return the input of that part for waveforms [B, N]: themselves, or log-mel
     [B, 1, bands, T]."""
     return model.frontend(waveforms).contiguous() if taken == "mel" else waveforms
+
+
+def grouped(inputs: Tensor, sounds: int) -> Tensor:
+    """Return inputs [B, ...] as a product takes them that compares so many, [B, sounds, ...]: each
+    with those before it, and the first with the last. For one sound, they stay as they are."""
+    if sounds == 1:
+        return inputs
+    return torch.stack([inputs.roll(back, 0) for back in range(sounds)], dim=1)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest_content
 from tiny_audio_ssl.export.config import EMBEDDING, Input, Precision
-from tiny_audio_ssl.export.forms import Form, as_input
+from tiny_audio_ssl.export.forms import Form, as_input, grouped
 from tiny_audio_ssl.export.heads import ScoreParity
 from tiny_audio_ssl.export.parity import MIN_SNR_DB, Parity, compare
 from tiny_audio_ssl.export.shapes import Shapes
@@ -22,7 +22,7 @@ from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.pretext import config_class, pretext_class
 from tiny_audio_ssl.pretext.product import Product
-from tiny_audio_ssl.training.run_task import load_product
+from tiny_audio_ssl.training.run_task import trained_product
 
 MAX_OTHER_IDS = 0.01  # share of ids that may differ from eager's, where two entries are as near
 
@@ -38,22 +38,33 @@ class FromWaveform(nn.Module):
         return self.module(self.frontend(waveform))
 
 
-def product_of(run: str | Path, loaded: Checkpoint, name: str) -> Product:
+def product_of(run: str | Path, loaded: Checkpoint) -> Product:
     """Return the product of a run's task, with the weights of its checkpoint.
 
-    Raises `UserError`: a model without a task's heads, a task without a product, another name.
+    Raises `UserError`: a model without a task's heads, a task without a product.
     """
-    task = loaded.run.get("task")
     if loaded.facts is not None:
         raise UserError(
-            f"{run}: a model without its task's heads, which gives the {EMBEDDING} alone; export "
-            "a run with --product, or leave it out"
+            f"{run}: a model without its task's heads, which gives the {EMBEDDING} alone; expected "
+            "a run"
         )
-    found = load_product(loaded)
-    names = [EMBEDDING, *([found.name] if found else [])]
-    if found is None or found.name != name:
+    found = trained_product(loaded)
+    if found is None:
         raise UserError(
-            f"--product {name}: {run} was trained by {task}, which gives {' and '.join(names)}"
+            f"{run} was trained by {loaded.run.get('task')}, which gives the {EMBEDDING} alone; "
+            "docs/pretext-tasks.md says which tasks give more"
+        )
+    return found
+
+
+def named_product(run: str | Path, loaded: Checkpoint, name: str) -> Product:
+    """Return the product of that name. Raises `UserError` if the run's task gives another, and as
+    `product_of` does."""
+    found = product_of(run, loaded)
+    if found.name != name:
+        raise UserError(
+            f"--product {name}: {run} was trained by {loaded.run.get('task')}, which gives "
+            f"{EMBEDDING} and {found.name}"
         )
     return found
 
@@ -78,12 +89,17 @@ def product_network(product: Product, frontend: LogMel, taken: Input) -> nn.Modu
 def forms_of(product: Product, forms: Sequence[Form]) -> list[Form]:
     """Return the forms that the product has: with log-mel as input only if it takes that.
 
-    Raises `UserError` if that leaves none.
+    Raises `UserError` if that leaves none, and for a stream of a product that has none.
     """
-    fitting = [form for form in forms if form.input == "waveform" or product.takes == "mel"]
+    if product.stream is None and any(form.input == "stream" for form in forms):
+        raise UserError(
+            f"--product {product.name} can't be combined with --input stream; export it with "
+            "--input waveform"
+        )
+    fitting = [form for form in forms if form.input != "mel" or product.takes == "mel"]
     if not fitting:
         raise UserError(f"{product.name} is made from samples; export it with --input waveform")
-    return [replace(form, product=product.name) for form in fitting]
+    return [replace(form, product=product.name, sounds=product.sounds) for form in fitting]
 
 
 def product_entry(
@@ -92,21 +108,35 @@ def product_entry(
     """Return the manifest's entry for one artifact of a product."""
     silence = torch.zeros(1, shapes.samples(shapes.frames))
     network = product_network(product, model.frontend, form.input)
-    found = outputs_of(network, as_input(model, form.input, silence))
+    given = grouped(as_input(model, form.input, silence), form.sounds)
+    found = outputs_of(network, given)
     entry = manifest_content.entry(form, model, silence.shape[1], path, None, shapes)
     batch = entry["input"]["shape"][0]
+    entry["input"]["shape"] = [batch, *given.shape[1:]]
     return entry | {
-        "outputs": [
-            {
-                "name": output.name,
-                "shape": [batch, *value.shape[1:]],
-                "dtype": str(value.dtype).removeprefix("torch."),
-                "meaning": output.meaning,
-            }
-            for output, value in zip(product.outputs, found, strict=True)
-        ],
-        "product": {"name": product.name, "task": task, "settings": asdict(product.config)},
+        "outputs": described_outputs(product, found, batch),
+        "product": product_facts(product, task),
     }
+
+
+def described_outputs(
+    product: Product, values: Sequence[Tensor], batch: int | str
+) -> list[dict[str, Any]]:
+    """Return the manifest's entries for outputs, of which `values` are an example."""
+    return [
+        {
+            "name": output.name,
+            "shape": [batch, *value.shape[1:]],
+            "dtype": str(value.dtype).removeprefix("torch."),
+            "meaning": output.meaning,
+        }
+        for output, value in zip(product.outputs, values, strict=True)
+    ]
+
+
+def product_facts(product: Product, task: str) -> dict[str, Any]:
+    """Return the manifest's `product`: what is needed to build the product's network again."""
+    return {"name": product.name, "task": task, "settings": asdict(product.config)}
 
 
 @torch.no_grad()

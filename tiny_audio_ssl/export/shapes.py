@@ -17,7 +17,7 @@ from torch.export import Dim
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import Input
-from tiny_audio_ssl.export.forms import Form, as_input
+from tiny_audio_ssl.export.forms import Form, as_input, grouped
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 
 ANY_BATCH = 64  # tried where a format takes any number
@@ -69,7 +69,8 @@ class Shapes:
     def example(self, model: WaveformEncoder, form: Form) -> Tensor:
         """Return zeros of the largest size: exported from a smaller one, a .pte takes no more."""
         batch = 2 if form.format == "onnx" else self.batch(form)
-        return as_input(model, form.input, torch.zeros(batch, self.samples(self.max_frames)))
+        zeros = torch.zeros(batch, self.samples(self.max_frames))
+        return grouped(as_input(model, form.input, zeros), form.sounds)
 
     def corners(self, form: Form) -> list[tuple[int, int]]:
         """Return the smallest and largest sizes: (windows, samples in each)."""
@@ -133,8 +134,8 @@ def try_corners(
     """
     rng = torch.Generator().manual_seed(0)
     for batch, samples in shapes.corners(form):
-        noise = 0.1 * torch.randn(batch, samples, generator=rng)
-        given = as_input(model, form.input, noise)
+        noise = 0.1 * torch.randn(batch + form.sounds - 1, samples, generator=rng)
+        given = grouped(as_input(model, form.input, noise), form.sounds)[:batch]
         with torch.no_grad():
             expected = network(given)
         expected = expected[0] if isinstance(expected, tuple) else expected

@@ -18,6 +18,7 @@ from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.utils.ownership import check_target, has_mark
 from tiny_audio_ssl.version import __version__
 
+NAME, PUBLISHER = "tiny-audio-ssl-federated", "tiny-audio-ssl"
 COMMAND = "python -m tiny_audio_ssl.federated.app_project"
 HEADER = f"""\
 # Generated from FederatedConfig in tiny_audio_ssl/federated/config.py, which explains each setting.
@@ -33,6 +34,11 @@ def app_files() -> dict[str, str]:
         "client_app.py": _component("client"),
         "server_app.py": _component("server"),
     }
+
+
+def app_identity() -> dict[str, str]:
+    """Return the app's id and version as Flower's servers have them."""
+    return {"id": f"{PUBLISHER}/{NAME}", "version": __version__}
 
 
 def write_app(folder: Path) -> Path:
@@ -52,7 +58,7 @@ def write_app(folder: Path) -> Path:
 def _project() -> dict[str, object]:
     return {
         "project": {
-            "name": "tiny-audio-ssl-federated",
+            "name": NAME,
             "version": __version__,
             "description": "Federated pre-training of tiny audio encoders",
             "license": "Apache-2.0",
@@ -62,7 +68,7 @@ def _project() -> dict[str, object]:
         "tool": {
             "flwr": {
                 "app": {
-                    "publisher": "tiny-audio-ssl",
+                    "publisher": PUBLISHER,
                     "fab-include": ["*.py"],
                     "components": {"serverapp": "server_app:app", "clientapp": "client_app:app"},
                     "config": DEFAULTS,

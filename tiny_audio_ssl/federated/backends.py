@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tiny_audio_ssl.export.training.on_device_trainer import OnDeviceTrainer
 
 NODE_CONFIG_KEYS = ("backend", "artifact")  # a client's node config overrides the run's settings
+ONLY_KNOWN = "only-known-runs"  # in a client's node config: refuse runs of another artifact
 
 
 class BackendError(UserError):
@@ -40,13 +41,23 @@ class BackendError(UserError):
 def with_node_config(config: FederatedConfig, node_config: Mapping[str, Value]) -> FederatedConfig:
     """Return the run's settings with the backend and artifact of the client's node config.
 
-    Raises `BackendError`: the backend is unknown, or can't train with the run's normalization.
+    Raises `BackendError`: the backend is unknown, or can't train with the run's normalization; the
+    client takes part in known runs only, and the run does not say which artifact it trains.
     """
     own: dict[str, Any] = {key: node_config[key] for key in NODE_CONFIG_KEYS if key in node_config}
     try:
-        return replace(config, **own)
+        changed = replace(config, **own)
     except UserError as error:
         raise BackendError(str(error)) from error
+    if node_config.get(ONLY_KNOWN) and not (
+        changed.backend == "executorch" and changed.artifact_sha256
+    ):
+        raise BackendError(
+            f"this client takes part only in runs that it knows ({ONLY_KNOWN}): those with backend "
+            f"executorch and its own artifact's artifact-sha256; backend is {changed.backend}, "
+            f"artifact-sha256 is {changed.artifact_sha256 or 'empty'}"
+        )
+    return changed
 
 
 def make_fabric(config: FederatedConfig) -> FabricLike:
@@ -86,6 +97,11 @@ class ArtifactFabric(CpuFabric):
     def __init__(self, config: FederatedConfig) -> None:
         self.artifact = _open_artifact(Path(config.artifact))
         wanted, trainer = config.pretrain(), self.artifact.trainer
+        if config.artifact_sha256 not in ("", trainer.entry["sha256"]):
+            raise BackendError(
+                f"the artifact's SHA-256 is {trainer.entry['sha256']}; "
+                f"the run's artifact-sha256 is {config.artifact_sha256}"
+            )
         for name in MODEL_SETTINGS:
             found, expected = getattr(self.artifact.settings, name), getattr(wanted, name)
             if found != expected:

@@ -43,6 +43,7 @@ def train(config: FederatedConfig, report: Callable[[int, dict[str, float]], Non
         config.batch_size,
         config.seed,
         class_lists=settings.pretext.class_lists(),
+        word_columns=settings.pretext.word_columns(),
     )
     progress = model.progress
     with MetricsLog(out, progress.round, config.rounds, show=False) as log:

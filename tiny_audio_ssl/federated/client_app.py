@@ -119,12 +119,17 @@ def _simulate_faults(
 
 
 def _encode(update: Vector, config: FederatedConfig, context: Context) -> ArrayRecord:
-    """Encode with error feedback: the encoding's rounding error is kept for the next round."""
+    """Encode with error feedback: the encoding's rounding error is kept for the next round.
+
+    That of an update that is not finite, which the server refuses, is not: it would break all later
+    updates.
+    """
     if config.encoding == "float32":
         return encode(update, config.encoding)
     kept = context.state.array_records.get(RESIDUAL)
     wanted = update if kept is None else update + kept[RESIDUAL].numpy()
     record = encode(wanted, config.encoding)
     lost = wanted - decode(record, config.encoding, len(update))
-    context.state[RESIDUAL] = ArrayRecord({RESIDUAL: Array(lost)})
+    if np.isfinite(lost).all():
+        context.state[RESIDUAL] = ArrayRecord({RESIDUAL: Array(lost)})
     return record

@@ -38,8 +38,10 @@ NormKind = Literal["local", "frozen", "group"]
 Encoding = Literal["float32", "float16", "int8"]
 Privacy = Literal["none", "central", "central-adaptive", "local"]
 Backend = Literal["eager", "executorch"]
+Draws = Literal["library", "counter"]
 PartitionKind = Literal["group", "dirichlet", "iid"]
 MODEL_SETTINGS = ("task", "pretext", "encoder", "frontend")  # clients build the model from these
+COUNTER_TASKS = ("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram", "cola")
 ROBUST_STRATEGIES = ("trimmed-mean", "median", "krum")
 
 
@@ -70,6 +72,14 @@ class FederatedConfig:
     artifact: str = ""
     """Folder of the training artifact for `executorch`, unless the client's node config names
     one."""
+    artifact_sha256: str = ""
+    """SHA-256 of the training artifact's file, as in its manifest. Clients with another artifact
+    are left out; devices that take part only in runs they know need it. Empty for any artifact."""
+
+    draws: Draws = "library"
+    """How clients draw crops and slices: `library`, as in pretrain, or `counter`, as native devices
+    do, so that a device draws the same whatever it is. Tasks: temporal-gap, audio2vec-cbow,
+    audio2vec-skipgram, and cola without mixup and resize."""
 
     source: str = "builtin"
     """Simulation: recordings to divide among the clients. In a deployment each client names its
@@ -220,6 +230,14 @@ class FederatedConfig:
                 "leave the encoding out"
             )
 
+    def _check_draws(self, pretext: object) -> None:
+        plain = not (getattr(pretext, "mixup", 0.0) or getattr(pretext, "resize", False))
+        if self.draws == "counter" and not (self.task in COUNTER_TASKS and plain):
+            raise UserError(
+                f"draws 'counter' with task {self.task!r} and pretext {self.pretext!r}; it knows "
+                f"{', '.join(COUNTER_TASKS)}, without mixup and resize: choose library"
+            )
+
     @property
     def cache_folder(self) -> Path | None:
         """Folder for decoded audio; None for the user's cache folder."""
@@ -242,6 +260,7 @@ class FederatedConfig:
                 f"pretext {self.pretext!r} are no settings of {self.task} ({error}); "
                 'expected JSON such as {"slice_ms": 475}'
             ) from error
+        self._check_draws(pretext)
         if pretext.prepares():
             raise UserError(
                 f"pretext {self.pretext!r} has {self.task} compute targets before training, which "

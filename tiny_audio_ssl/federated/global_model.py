@@ -48,7 +48,7 @@ from tiny_audio_ssl.training.start import check_fits
 
 # Settings that may differ when a run is resumed.
 CHANGEABLE = {"resume", "out", "cache_dir", "rounds", "round_timeout_s", "evaluate_every"}
-CHANGEABLE |= {"probe_every", "backend", "artifact"}
+CHANGEABLE |= {"probe_every", "backend", "artifact", "artifact_sha256"}
 BATCH_NORM_RECORDINGS = 256  # at most so many of the server's recordings give the statistics
 
 
@@ -133,6 +133,7 @@ class GlobalModel:
         kept = start.progress["federated"]
         _check_known(start.folder, then, FederatedConfig)
         _check_known(start.folder, kept, Progress)
+        then = {**asdict(FederatedConfig()), **then}  # the run's version may have had fewer
         now = asdict(config)
         if other := [k for k in now if k not in CHANGEABLE and now[k] != then.get(k)]:
             listed = ", ".join(f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in other)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tiny_audio_ssl.data.batches import Batches, seed_of
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.data.counter import TASK, CounterBatches, CounterGenerator
 from tiny_audio_ssl.federated import backends, model_vectors
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.model_vectors import ExchangedTensors, Vector
@@ -60,15 +62,8 @@ def _train(
 ) -> LocalUpdate:
     settings = _with_client_seed(config.pretrain(), client_index)
     fabric = backends.make_fabric(config)
-    learner, exchanged = _learner(config, settings, weights, fixed, fabric)
-    seed = settings.training.seed
-    batches = Batches(
-        recordings,
-        settings.crop_samples,
-        config.batch_size,
-        seed,
-        class_lists=settings.pretext.class_lists(),
-    )
+    learner, exchanged = _learner(config, settings, weights, fixed, fabric, client_index)
+    batches = _batches(config, settings, recordings, client_index)
     penalty = _proximal(exchanged, config.proximal_mu) if config.strategy == "fedprox" else None
     first = (round_number - 1) * config.local_steps
     losses = []
@@ -95,6 +90,33 @@ def evaluate(
     return found.loss
 
 
+class _CounterLearner(Learner):
+    """A learner whose draws native devices repeat."""
+
+    def __init__(self, key: tuple[int, ...], *learner: Any) -> None:
+        super().__init__(*learner)
+        self.key = key
+
+    def generator(self, *seeds: int) -> torch.Generator:
+        return CounterGenerator(*self.key, TASK, *seeds)
+
+
+def _batches(
+    config: FederatedConfig, settings: PretrainConfig, recordings: Recordings, client_index: int
+) -> Batches:
+    crop, size = settings.crop_samples, config.batch_size
+    if config.draws == "counter":
+        return CounterBatches(recordings, crop, size, (config.seed, client_index))
+    return Batches(
+        recordings,
+        crop,
+        size,
+        settings.training.seed,
+        class_lists=settings.pretext.class_lists(),
+        word_columns=settings.pretext.word_columns(),
+    )
+
+
 def _with_client_seed(config: PretrainConfig, client_index: int) -> PretrainConfig:
     """Clients must not all draw the same masks in the same step."""
     seed = seed_of(config.training.seed, client_index)
@@ -107,6 +129,7 @@ def _learner(
     weights: Vector,
     fixed: Vector,
     fabric: FabricLike,
+    client_index: int | None = None,
 ) -> tuple[Learner, ExchangedTensors]:
     model = untrained(settings.frontend, settings.encoder, seed=0)
     pretext = model_vectors.build_pretext(settings, model)
@@ -114,7 +137,11 @@ def _learner(
     model_vectors.load_vector(exchanged.weights, weights)
     model_vectors.load_vector(exchanged.fixed, fixed)
     model_vectors.freeze_others(model, pretext, exchanged)
-    learner = Learner(settings, model, pretext, fabric)
+    if config.draws == "counter" and client_index is not None:
+        key = (config.seed, client_index)
+        learner: Learner = _CounterLearner(key, settings, model, pretext, fabric)
+    else:
+        learner = Learner(settings, model, pretext, fabric)
     if config.norm == "frozen":
         model_vectors.freeze_statistics(model.encoder, pretext)
     return learner, exchanged

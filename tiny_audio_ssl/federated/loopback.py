@@ -10,7 +10,7 @@ import contextlib
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tiny_audio_ssl.data.corpus import open_corpus
@@ -22,6 +22,7 @@ from tiny_audio_ssl.federated.credentials import (
     server_credentials,
     supernode_key,
 )
+from tiny_audio_ssl.federated.device_folder import make_device_folder, training_entry
 from tiny_audio_ssl.federated.processes import HOST, FlowerHome, free_port
 from tiny_audio_ssl.federated.recordings import AUDIO, CANNOT_TAKE_PART
 from tiny_audio_ssl.federated.run_files import (
@@ -39,19 +40,33 @@ from tiny_audio_ssl.federated.simulate import (
     finished_run,
     report_rounds,
 )
+from tiny_audio_ssl.utils.ranges import COUNT_OR_0, checked_number
 
 
-def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None = None) -> Path:
+def deploy(
+    config: FederatedConfig,
+    audio: Sequence[Path],
+    report: Report | None = None,
+    native_devices: int = 0,
+    native_program: Path | None = None,
+) -> Path:
     """Start a server and a client for each of `audio`, run, and end all of them.
 
+    Args:
+        native_devices: so many of the clients, the last ones, are native devices, which train with
+            `config.artifact`. The run then names that artifact.
+        native_program: their program, which `android_demo/build_device.sh` makes.
+
     Returns the folder of the last checkpoint. Raises `UserError`: another number of folders than
-    `config.clients`, a folder without recordings, or a run that failed, with what its clients say.
+    `config.clients`, a folder without recordings, native devices without artifact or program, or a
+    run that failed, with what its clients say.
     """
     if len(audio) != config.clients:
         raise UserError(
             f"{len(audio)} folders for {config.clients} clients; name one folder for each, or set "
             f"--clients {len(audio)}"
         )
+    config = _for_native_devices(config, native_devices, native_program)
     check_run_folder(config)
     open_corpus(config.server_data)
     for folder in audio:
@@ -63,8 +78,12 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
         stack.enter_context(claimed_launch(run))
         begin_logs(run, len(audio))
         place = stack.enter_context(deployment(logs))
-        for folder in audio:
+        for folder in audio[: len(audio) - native_devices]:
             place.add_supernode(folder)
+        if native_program and native_devices:
+            device = make_device_folder(config.artifact, place.home.folder / "device")
+            for folder in audio[len(audio) - native_devices :]:
+                place.add_native_device(native_program, device, folder)
         app = place.home.run_app(config, log)
         report_rounds(app.poll, run, report)
     try:
@@ -72,6 +91,23 @@ def deploy(config: FederatedConfig, audio: Sequence[Path], report: Report | None
     except UserError as error:
         reasons = [f"{audio[i]}: {reason_in(place.supernode_log(i))}" for i in range(len(audio))]
         raise UserError("\n  ".join([str(error), *reasons])) from error
+
+
+def _for_native_devices(
+    config: FederatedConfig, count: int, program: Path | None
+) -> FederatedConfig:
+    """Return the settings with the artifact's SHA-256, without which native devices refuse."""
+    checked_number("native-devices", count, COUNT_OR_0)
+    if not count:
+        return config
+    if count > config.clients or program is None or not config.artifact:
+        raise UserError(
+            f"{count} native devices of {config.clients} clients, program "
+            f"{program or 'not given'}, artifact {config.artifact or 'not given'}; expected at "
+            "most as many as clients, --native-program (android_demo/build_device.sh makes it) "
+            "and --artifact (tiny-audio-ssl export-training makes it)"
+        )
+    return replace(config, artifact_sha256=training_entry(Path(config.artifact))["sha256"])
 
 
 def reason_in(log: Path) -> str:
@@ -103,7 +139,7 @@ class Deployment:
         key = self.home.folder / f"supernode-{number}"
         public = supernode_key(key)
         if register:
-            self._register(public)
+            self.register(public)
         command: list[str | Path] = ["flower-supernode", "--superlink", f"{HOST}:{self.port}"]
         command += ["--root-certificates", self.credentials.authority]
         command += ["--auth-supernode-private-key", key]
@@ -114,11 +150,31 @@ class Deployment:
         self.supernodes.append(process)
         return process
 
+    def add_native_device(self, program: Path, device: Path, audio: Path) -> None:
+        """Start and register a native device with its own key, as the next SuperNode.
+
+        `device`: the folder that `make_device_folder` makes. Raises `UserError` if the program
+        can't make a key.
+        """
+        number = len(self.supernodes)
+        state = self.home.folder / f"native-{number}"
+        made = self.home.run([str(program), "--state", str(state), "--key"])
+        if made.returncode:
+            raise UserError(f"{program} has made no key: {made.stderr}")
+        public = state / "node.pub"
+        public.write_text(made.stdout)
+        self.register(public)
+        command: list[str | Path] = [program, "--state", state, "--server", f"{HOST}:{self.port}"]
+        command += ["--authority", self.credentials.authority, "--folder", device]
+        command += ["--clips", audio.absolute()]
+        self.supernodes.append(self.home.start(command, self.supernode_log(number)))
+
     def supernode_log(self, number: int) -> Path:
         """Return the log file of the SuperNode that was added as number 0, 1, ..."""
         return supernode_log(self.logs, number)
 
-    def _register(self, public: Path) -> None:
+    def register(self, public: Path) -> None:
+        """Let the SuperLink accept the node with a public key. Raises `UserError` if it refuses."""
         command = ["flwr", "supernode", "register", str(public), processes.CONNECTION]
         done = self.home.run(command)
         if done.returncode:

@@ -50,8 +50,8 @@ class Encoder(nn.Module):
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
         self.readout = Readout(config.readout)
         middle_block = self.body[made.middle]
-        middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
-        middle = middle_channels * halved(bands, made.middle_halvings)
+        self.middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
+        middle = self.middle_channels * halved(bands, made.middle_halvings)
         self.embedding_dim = self.readout.dim(bands, middle, self.feature_dim)
 
     @property

@@ -1,6 +1,6 @@
 """LogMel: waveform [B, N] -> normalized log-mel [B, 1, bands, frames], as one exportable module.
 
-The windowed Fourier transform and the mel filters are products with constant weights (see
+The windowed Fourier transform and the filters of the bands are products with constant weights (see
 `mel_spectrum.py`). So the module that was trained with is the module that is exported, and the two
 can't differ.
 """
@@ -23,13 +23,15 @@ MIN_STD = 1e-3  # a band that never changes must not be divided by zero
 
 
 class LogMel(nn.Module):
-    """Natural logarithm of the mel power spectrum, every band normalized.
+    """Natural logarithm of the mel power spectrum, or of bands on a logarithmic scale, normalized.
 
     Equals `torchaudio.transforms.MelSpectrogram(center=False, power=2, norm=None,
-    mel_scale="htk")` up to the normalization; the window starts at the frame's first sample.
+    mel_scale="htk")` up to the normalization; the window starts at the frame's first sample. With
+    `config.scale` "log" the bands are those of a constant-Q transform, as far as the window tells
+    low frequencies apart.
 
     Input: waveform [B, N], mono, -1..1, at `config.sample_rate_hz`, N >= `config.window`.
-    Output: [B, 1, bands, frames], about zero mean and unit variance a band after `fit`.
+    Output: [B, 1, bands, frames], about zero mean and unit variance after `fit`.
     """
 
     is_learned: ClassVar[bool] = False  # whether there are filters to train with the encoder
@@ -72,7 +74,8 @@ class LogMel(nn.Module):
 
     @torch.no_grad()
     def fit(self, waveforms: Iterable[Tensor]) -> LogMel:
-        """Set each band's mean and standard deviation from batches of waveforms [B, N].
+        """Set mean and standard deviation from batches of waveforms [B, N], those of each band or
+        of all together.
 
         Raises `UserError` when there are no waveforms.
         """
@@ -86,8 +89,10 @@ class LogMel(nn.Module):
             squares = squares + (log_mel * log_mel).sum(dim=(0, 1, 3)).cpu()
         if not count:
             raise UserError("frontend: no waveforms to fit the normalization on")
-        mean = total / count
-        std = (squares / count - mean * mean).clamp_min(0).sqrt().clamp_min(MIN_STD)
+        mean, square = total / count, squares / count
+        if self.config.normalize == "all":
+            mean, square = (values.mean().expand_as(values) for values in (mean, square))
+        std = (square - mean * mean).clamp_min(0).sqrt().clamp_min(MIN_STD)
         self.mean.copy_(mean.reshape(-1, 1, 1))
         self.inverse_std.copy_(std.reciprocal().reshape(-1, 1, 1))
         return self

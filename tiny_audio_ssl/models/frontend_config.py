@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.ranges import ANY, Range, check_numbers
+
+Scale = Literal["mel", "log"]
+Normalization = Literal["band", "all"]
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,17 @@ class FrontendConfig:
     hop_ms: float = 10.0
     """Time from one frame to the next in milliseconds."""
     bands: int = 64
-    """Number of mel bands."""
+    """Number of bands."""
     min_hz: float = 60.0
     """Lower end of the lowest band in Hz."""
     max_hz: float = 7800.0
     """Upper end of the highest band in Hz; at most 8000."""
+    scale: Scale = "mel"
+    """`mel`: bands at equal distances in mel; `log`: as many bands in each octave (constant Q), so
+    that another pitch shifts the spectrum by bands."""
+    normalize: Normalization = "band"
+    """`band`: zero mean and unit variance in each band; `all`: over all bands together, so that a
+    shift by bands stays one."""
 
     def __post_init__(self) -> None:
         a_second = Range(0, 1000, open_low=True)
@@ -32,11 +41,19 @@ class FrontendConfig:
             self, window_ms=a_second, hop_ms=a_second, bands=Range(1, 1024, whole=True), min_hz=ANY,
             max_hz=ANY,
         )  # fmt: skip
+        for name, given, known in (
+            ("scale", self.scale, get_args(Scale)),
+            ("normalize", self.normalize, get_args(Normalization)),
+        ):
+            if given not in known:
+                raise UserError(f"frontend: {name} {given!r}; choose from {', '.join(known)}")
         if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
             raise UserError(
                 f"frontend: bands from {self.min_hz} to {self.max_hz} Hz at "
                 f"{self.sample_rate_hz} Hz; expected 0 <= min_hz < max_hz <= half the rate"
             )
+        if self.scale == "log" and self.min_hz == 0:
+            raise UserError("frontend: min_hz 0 with scale log; expected more, such as 40")
         if self.window < 2 or self.hop < 1:
             raise UserError(
                 f"frontend: window_ms {self.window_ms}, hop_ms {self.hop_ms}; expected a window of "

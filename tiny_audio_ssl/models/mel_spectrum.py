@@ -1,4 +1,4 @@
-"""Waveform [B, N] -> mel power spectrum [bands, B, frames], in two equivalent forms.
+"""Waveform [B, N] -> power in each band [bands, B, frames], in two equivalent forms.
 
 `FactoredMel` is the fast one: a Cooley-Tukey DFT as products of small constant matrices. `DenseMel`
 is the definition, as one large matrix, for hops that the factors do not fit.
@@ -25,8 +25,8 @@ def mel_spectrum(config: FrontendConfig, filters: Tensor | None = None) -> nn.Mo
     """Return the faster form that suits these settings.
 
     Args:
-        filters: the weights of each band [bands, fft_size / 2 + 1]; triangles on the mel scale if
-            left out. A call may give others as its second argument, to learn them.
+        filters: the weights of each band [bands, fft_size / 2 + 1]; triangles on the scale of the
+            bands if left out. A call may give others as its second argument, to learn them.
 
     Factored if the hop is a multiple of 8 samples and at least an eighth of the window (10 ms at
     16 kHz: 10 x 16 samples), else dense.
@@ -53,7 +53,7 @@ class DenseMel(nn.Module):
         # sliced or transposed in the graph is not delegated.
         weights = torch.cat([rows.real, rows.imag]).float()[:, None, None, :].contiguous()
         self.register_buffer("dft", weights, persistent=False)
-        filters = mel_filters(config) if filters is None else filters
+        filters = band_filters(config) if filters is None else filters
         self.register_buffer("filters", filters.float()[:, :, None, None], persistent=False)
 
     def forward(self, waveform: Tensor, filters: Tensor | None = None) -> Tensor:
@@ -91,7 +91,7 @@ class FactoredMel(nn.Module):
 
     def __init__(self, config: FrontendConfig, strands: int, filters: Tensor | None = None) -> None:
         super().__init__()
-        filters = mel_filters(config) if filters is None else filters
+        filters = band_filters(config) if filters is None else filters
         self.config, self.strands = config, strands
         self.points = config.fft_size // strands
         self.length = -(-config.window // strands)  # samples of a strand in a frame
@@ -207,19 +207,38 @@ def _of_length(waveform: Tensor, samples: int, most_missing: int) -> Tensor:
     return waveform[:, :samples] if missing else waveform
 
 
-def mel_filters(config: FrontendConfig) -> Tensor:
-    """Triangles on the HTK mel scale, peak 1: [bands, fft_size / 2 + 1], float64."""
-    edges = mel_edges(config)
+def band_filters(config: FrontendConfig) -> Tensor:
+    """Triangles with peak 1 on the scale of the bands: [bands, fft_size / 2 + 1], float64.
+
+    On the logarithmic scale, no triangle is narrower than from one bin of the transform to the
+    next: a lower band is interpolated between two bins.
+    """
+    edges = band_edges(config)
+    if config.scale == "log":
+        bin_hz = config.sample_rate_hz / config.fft_size
+        low = torch.minimum(edges[:-2], edges[1:-1] - bin_hz)
+        return _triangles(config, low, edges[1:-1], torch.maximum(edges[2:], edges[1:-1] + bin_hz))
+    return _triangles(config, edges[:-2], edges[1:-1], edges[2:])
+
+
+def _triangles(config: FrontendConfig, low: Tensor, peak: Tensor, high: Tensor) -> Tensor:
     bins = torch.linspace(
         0, config.sample_rate_hz / 2, config.fft_size // 2 + 1, dtype=torch.float64
     )
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    rising = (bins - low[:, None]) / (peak - low)[:, None]
+    falling = (high[:, None] - bins) / (high - peak)[:, None]
     return torch.minimum(rising, falling).clamp_min(0)
 
 
-def mel_edges(config: FrontendConfig) -> Tensor:
-    """Return where bands begin, peak and end in Hz, each at its neighbor's peak: [bands + 2]."""
+def band_edges(config: FrontendConfig) -> Tensor:
+    """Return where bands begin, peak and end in Hz, each at its neighbor's peak: [bands + 2].
+
+    Equal distances on the HTK mel scale or on a logarithmic one, as `config.scale` says.
+    """
+    if config.scale == "log":
+        low, high = math.log2(config.min_hz), math.log2(config.max_hz)
+        octaves = torch.linspace(low, high, config.bands + 2, dtype=torch.float64)
+        return octaves.exp2()
     low, high = (2595 * math.log10(1 + hz / 700) for hz in (config.min_hz, config.max_hz))
     mel = torch.linspace(low, high, config.bands + 2, dtype=torch.float64)
     edges: Tensor = 700 * (10 ** (mel / 2595) - 1)

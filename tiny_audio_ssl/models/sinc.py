@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.models.mel_spectrum import mel_edges, mel_spectrum
+from tiny_audio_ssl.models.mel_spectrum import band_edges, mel_spectrum
 
 TAPS = 251
 NARROWEST_HZ = 50.0
@@ -36,7 +36,7 @@ class SincLogMel(LogMel):
 
     def __init__(self, config: FrontendConfig | None = None) -> None:
         super().__init__(config)
-        edges = mel_edges(self.config)
+        edges = band_edges(self.config)
         width = ((edges[2:] - edges[:-2]) / 2).clamp_min(NARROWEST_HZ)
         start = torch.stack([edges[1:-1] - width / 2, width]).float()
         # Lower edge and width [2, bands].

@@ -68,7 +68,8 @@ class Pretext(nn.Module):
 
         `rng` is on the CPU, so that a run draws the same on every device. A task whose settings
         have `class_lists` takes an argument more for each column, by its name: class numbers, int64
-        [B], or None where there are only waveforms, as in an export.
+        [B], or None where there are only waveforms, as in an export. For each of `word_columns`
+        that is int64 [B, words, 2]: first sample and end of each word in the clip, -1 behind them.
         """
         raise NotImplementedError
 

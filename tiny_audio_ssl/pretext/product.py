@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,16 @@ class Output:
 
 
 @dataclass(frozen=True)
+class ProductStream:
+    """One step of a product's stream: the next packet of sound in, what belongs to it out."""
+
+    module: nn.Module  # packet [B, samples], then the state -> the outputs, then the next state
+    packet_samples: int
+    state: Mapping[str, tuple[int, ...]]  # shapes for one stream, by name; zeros at the start
+    delay_samples: int  # by which the outputs are later than the packet
+
+
+@dataclass(frozen=True)
 class Product:
     """A module from sound to something else than an embedding, such as unit ids.
 
@@ -31,3 +42,5 @@ class Product:
     takes: Literal["waveform", "mel"]  # [B, samples], or normalized log-mel [B, 1, bands, frames]
     outputs: tuple[Output, ...]  # floats, or whole numbers for ids
     config: PretextConfig = field(repr=False)  # to build it again from, without folder names
+    sounds: int = 1  # that it compares; with more, waveforms are [B, sounds, samples]
+    stream: ProductStream | None = None  # for sound that arrives in packets

@@ -161,10 +161,89 @@ TASKS = {
         "seqrq_ae:SeqRqAeConfig",
         "the log-mel from the entries of segments, runs of steps with the same entry",
     ),
+    "speech-enhancement": TaskEntry(
+        "enhancement:SpeechEnhancement",
+        "enhancement:SpeechEnhancementConfig",
+        "a clean sound from itself with noise",
+    ),
+    "pseudo-se": TaskEntry(
+        "pseudo_se:PseudoSe",
+        "enhancement:PseudoSeConfig",
+        "a noisy recording from itself with more noise",
+    ),
+    "contrastive-mixtures": TaskEntry(
+        "pseudo_se:ContrastiveMixtures",
+        "enhancement:ContrastiveMixturesConfig",
+        "as pseudo-se, on pairs of mixtures that share recording or noise",
+    ),
+    "segmental-snr": TaskEntry(
+        "segmental_snr:SegmentalSnr",
+        "enhancement:NoiseConfig",
+        "how noisy each part of a recording is",
+    ),
+    "separation": TaskEntry(
+        "separation:Separation",
+        "separation:SeparationConfig",
+        "the two recordings of a mixture",
+    ),
+    "mixit": TaskEntry(
+        "separation:MixIt",
+        "separation:MixItConfig",
+        "sounds that add up to the two recordings of a mixture",
+    ),
     "hubert": TaskEntry(
         "hubert:Hubert",
         "hubert:HubertConfig",
         "the clusters of masked steps, of MFCC or of another run (--pretext.targets)",
+    ),
+    "spice": TaskEntry(
+        "spice:Spice",
+        "spice:SpiceConfig",
+        "the pitch, by how far a spectrum of logarithmic frequencies was shifted",
+        combinable=False,
+    ),
+    "cae-mae": TaskEntry(
+        "cae_mae:CaeMae",
+        "cae_mae:CaeMaeConfig",
+        "latent maps of clean sound from mixtures, without pairs of both",
+    ),
+    "cdpam": TaskEntry(
+        "cdpam:Cdpam",
+        "cdpam:CdpamConfig",
+        "how a recording is distorted, apart from what is in it",
+    ),
+    "analysis-by-synthesis": TaskEntry(
+        "articulation:AnalysisBySynthesis",
+        "articulation:ArticulationConfig",
+        "the parameters of a vocal tract that would sound like the recording",
+    ),
+    "pase": TaskEntry(
+        "pase:Pase",
+        "pase:PaseConfig",
+        "many small tasks at once: spectrum, MFCC, prosody, the order of steps",
+    ),
+    "pase-plus": TaskEntry(
+        "pase:PasePlus",
+        "pase:PasePlusConfig",
+        "as pase, with more of these tasks, on distorted clips",
+    ),
+    "speech2vec-cbow": TaskEntry(
+        "speech2vec:Speech2VecCBoW",
+        "speech2vec:Speech2VecConfig",
+        "a spoken word from those around it (column words)",
+        combinable=False,
+    ),
+    "speech2vec-skipgram": TaskEntry(
+        "speech2vec:Speech2VecSkipGram",
+        "speech2vec:Speech2VecConfig",
+        "the words around a spoken word from it (column words)",
+        combinable=False,
+    ),
+    "wav2vec-u": TaskEntry(
+        "wav2vec_u:Wav2vecU",
+        "wav2vec_u:Wav2vecUConfig",
+        "phones that look like those of a text (experimental; --pretext.text)",
+        combinable=False,
     ),
 }
 

@@ -5,6 +5,7 @@
 - `table`: table of results, with averages and recovery
 - `maps`: coordinates and nearest neighbors of embeddings
 - `listening`: short MP3s inside the page
+- `enhanced`: mixtures of recordings, and what a run makes of them
 - `pictures`: data of the map
 - `runs`: a run's folder: checkpoint, learning curves, exported artifacts
 - `artifacts`: table of exported artifacts: sizes, SNR, latencies

@@ -7,7 +7,7 @@ import hashlib
 import math
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
@@ -22,6 +22,7 @@ from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.report import charts
 from tiny_audio_ssl.report.artifacts import tabulate_artifacts
+from tiny_audio_ssl.report.enhanced import BeforeAfter
 from tiny_audio_ssl.report.listening import KILOBITS_PER_S, Sounds
 from tiny_audio_ssl.report.pictures import Picture
 from tiny_audio_ssl.report.runs import Run
@@ -43,6 +44,7 @@ class Content:
     pictures: Sequence[Picture] = ()
     sounds: Sounds = field(default_factory=lambda: Sounds(0.0, 0))
     command: str = ""  # command line that made the page
+    enhanced: Mapping[str, Sequence[BeforeAfter]] = field(default_factory=dict)  # by run
 
 
 def check_out(target: Path, inputs: Iterable[str | Path] = ()) -> None:
@@ -82,6 +84,7 @@ def render(content: Content) -> str:
         artifacts=tabulate_artifacts({run.name: run.exported for run in content.runs}),
         has_maps=bool(content.pictures),
         sounds_note=_sounds_note(content.sounds),
+        enhanced=content.enhanced,
         learning=charts.learning(content.runs),
         runs=content.runs,
         about_page=_about_page(content),

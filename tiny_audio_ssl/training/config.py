@@ -107,12 +107,14 @@ class PretrainConfig:
     task: str = DEFAULT_TASK
     pretext: Any = None  # the task's Config; its defaults if left out
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    frontend: FrontendConfig = None  # type: ignore[assignment]  # what the task wants if left out
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
         if self.pretext is None:
             object.__setattr__(self, "pretext", config_class(self.task)())
+        if self.frontend is None:
+            object.__setattr__(self, "frontend", self.pretext.wants)
         if self.encoder.slice_frames is None:
             frames = self.pretext.slice_frames(self.frontend)
             object.__setattr__(self, "encoder", replace(self.encoder, slice_frames=frames))
@@ -125,8 +127,8 @@ class PretrainConfig:
     def changed(self, **changes: Any) -> PretrainConfig:
         """Return a copy with other values, of fields of this class or of `TrainingConfig`.
 
-        Another task takes its default settings unless `pretext` is given too, and the encoder's
-        `slice_frames` follow the task.
+        Another task takes its default settings unless `pretext` is given too, and a front-end that
+        was the task's own, and the encoder's `slice_frames`, follow the task.
 
         Raises `UserError` when there is no such setting, or a value is out of range.
         """
@@ -138,6 +140,8 @@ class PretrainConfig:
         top = {name: value for name, value in changes.items() if name in own}
         if "task" in top:
             top.setdefault("pretext", None)
+            if self.frontend == self.pretext.wants:
+                top.setdefault("frontend", None)
         if top:
             top.setdefault("encoder", replace(self.encoder, slice_frames=None))
         training = {name: value for name, value in changes.items() if name in steps}

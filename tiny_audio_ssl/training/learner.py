@@ -128,10 +128,13 @@ class Learner:
         clips = _moved(clips, self.fabric.device)
         with seeded(seed):  # for modules that draw in the forward pass, such as dropout
             with torch.no_grad():
-                rng = torch.Generator().manual_seed(seed)
-                inputs = self.pretext.inputs(self.frontend, clips, rng)
+                inputs = self.pretext.inputs(self.frontend, clips, self.generator(*seeds))
             out: dict[str, Tensor] = self.module(**inputs)
         return out
+
+    def generator(self, *seeds: int) -> torch.Generator:
+        """Return the generator of a step's draws: another for other seeds."""
+        return torch.Generator().manual_seed(seed_of(self.options.seed, *seeds))
 
     @property
     def part_size(self) -> int:
@@ -144,9 +147,9 @@ class Learner:
         A last part of fewer clips than the task compares is left out. Returns None if nothing is
         left.
         """
-        lists = self.config.pretext.class_lists()
+        columns = (self.config.pretext.class_lists(), self.config.pretext.word_columns())
         crop = self.config.crop_samples
-        return self.mean_loss(middle_crops(recordings, crop, self.part_size, lists))
+        return self.mean_loss(middle_crops(recordings, crop, self.part_size, *columns))
 
     @torch.no_grad()
     def mean_loss(self, batches: Iterable[Batch]) -> HeldOutLoss | None:

@@ -35,7 +35,7 @@ def check_columns(corpus: Corpus, config: PretrainConfig) -> None:
             raise UserError(
                 f"{corpus.source}: {error}. {config.task} needs it for "
                 f"{config.pretext.columns_option()}; list the recordings in a CSV manifest that "
-                "has this column, with empty cells where nothing is known, or leave the option out"
+                "has this column, with empty cells where nothing is known, or change the option"
             ) from None
 
 

@@ -33,7 +33,7 @@ def load_task(
     return pretext, heads
 
 
-def load_product(loaded: checkpoint.Checkpoint) -> Product | None:
+def trained_product(loaded: checkpoint.Checkpoint) -> Product | None:
     """Return what the run's task gives beside the embedding, with the checkpoint's weights.
 
     None for a task that gives nothing else. Raises `UserError` as `load_task` does.

@@ -197,8 +197,8 @@ class Trainer:
         if rows is not None:
             return RowBatches(rows, *place, *processes)
         crop = self.config.crop_samples
-        lists = self.config.pretext.class_lists()
-        return Batches(train, crop, *place, options.segment_s, *processes, lists)
+        columns = (self.config.pretext.class_lists(), self.config.pretext.word_columns())
+        return Batches(train, crop, *place, options.segment_s, *processes, *columns)
 
     def run(self) -> TrainingResult:
         """Train up to the last step.

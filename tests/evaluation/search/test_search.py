@@ -23,7 +23,7 @@ from tiny_audio_ssl.evaluation.search.search import SearchConfig, choosing_part,
 from tiny_audio_ssl.evaluation.search.trials import best, read
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.pretext.configs.combined import format_weights
+from tiny_audio_ssl.pretext.configs.weights import format_weights
 from tiny_audio_ssl.training.config import TrainingConfig
 from tiny_audio_ssl.utils.claim import claimed
 

@@ -150,6 +150,18 @@ def test_the_command(run, tones, capsys, tmp_path):
     assert "ABX across speakers" in shown and "ABX within speakers" not in shown
 
 
+def test_the_command_for_words(tones, capsys, tmp_path):
+    given = ["probe-speech", "--model", "logmel", "--items", str(tones / "tones.item"), "--words"]
+    given += ["--no-baselines", "--cache-dir", str(tmp_path)]
+    assert cli.run([*given, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["model"] == "log-mel"
+    for speaker in ("within", "across"):
+        assert row[f"precision_{speaker}"] > 0.95 > 3 * row[f"chance_{speaker}"] - 0.1
+    assert cli.run([*given, "--speakers", "across"]) == 0
+    assert "same-different precision (chance: across 0." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.models.mel_spectrum import mel_filters
+from tiny_audio_ssl.models.mel_spectrum import band_filters
 from tiny_audio_ssl.pretext.parts.acoustic_targets import Mfcc, deltas
 
 FRONTEND = FrontendConfig(bands=24)
@@ -23,7 +23,7 @@ def test_mfcc_by_loops(rng):
     """Window, power spectrum, mel filters, logarithm, then sum_n x_n cos(pi k (n + 1/2) / N)."""
     waves = tones(rng)
     found = Mfcc(FRONTEND)(waves)[:, :13].numpy()
-    filters, window = mel_filters(FRONTEND).numpy(), np.hanning(401)[:400]
+    filters, window = band_filters(FRONTEND).numpy(), np.hanning(401)[:400]
     bands = FRONTEND.bands
     for b in range(2):
         for t in (0, 7, 46):

@@ -8,6 +8,11 @@ import pytest
 import torch
 from support.tasks import FRONTEND, counting_waves, logmels, make_task, origins
 
+from tiny_audio_ssl.models.checkpoint import untrained
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.pretext.building import build_task
+from tiny_audio_ssl.pretext.configs.multi_format import MultiFormatConfig
+
 
 def test_both_formats_are_slices_of_the_same_clip(rng):
     task, _ = make_task("multi-format", mix=0.0, gain_db=0.0)
@@ -56,3 +61,20 @@ def test_networks_share_no_weights():
     own = {p.data_ptr() for p in task.waveform_network.parameters()}
     assert own and not own & {p.data_ptr() for p in encoder.parameters()}
     assert sum(p.numel() for p in task.waveform_network.parameters()) < 70_000
+
+
+def test_encoder_that_hears_waveforms_is_compared_with_log_mels(rng):
+    """The roles of the formats change; the log-mel has its own network, of fixed filters."""
+    model = untrained(FRONTEND, EncoderConfig("sinc-mobile", width=0.25), seed=0)
+    task = build_task("multi-format", MultiFormatConfig(), model.encoder, FRONTEND)
+    inputs = task.inputs(model.frontend, 0.1 * torch.randn(4, 15_600, generator=rng), rng)
+    logmel = model.frontend(inputs.pop("wav"))
+    out = task(model.encoder, logmel=logmel, **inputs)
+    out["loss"].backward()
+    named = [*model.named_parameters(), *task.named_parameters()]
+    assert not [name for name, p in named if p.grad is None or not p.grad.any()]
+    assert not any("log_mel" in name or "waveform_network" in name for name in task.state_dict())
+    task.eval()
+    heard = task.logmel_network(inputs["raw"])
+    louder = task.logmel_network(4 * inputs["raw"])
+    torch.testing.assert_close(louder, heard, rtol=0.02, atol=0.02)

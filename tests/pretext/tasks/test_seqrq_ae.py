@@ -16,7 +16,8 @@ from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.seqrq_ae import SeqRqAeConfig
 from tiny_audio_ssl.pretext.parts.codebooks import DistanceCodebook
-from tiny_audio_ssl.pretext.tasks.seqrq_ae import SeqRqAe, means, segment_numbers
+from tiny_audio_ssl.pretext.parts.segments import means, segment_numbers
+from tiny_audio_ssl.pretext.tasks.seqrq_ae import SeqRqAe
 
 FRONTEND = FrontendConfig()
 CONFIG = SeqRqAeConfig(steps=12, size=16, entries=5)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tiny_audio_ssl.data.batches import seed_of
 from tiny_audio_ssl.evaluation.search.trials import Trial
-from tiny_audio_ssl.pretext.configs.combined import Weights
+from tiny_audio_ssl.pretext.configs.weights import Weights
 from tiny_audio_ssl.utils.extras import require
 
 LEVELS = (0.0, 1 / 16, 1 / 4, 1.0)  # a probe can't distinguish finer weights

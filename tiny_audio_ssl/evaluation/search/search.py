@@ -28,7 +28,8 @@ from tiny_audio_ssl.evaluation.search.trials import Figure, Trial
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.combined import Weights, check_weights
+from tiny_audio_ssl.pretext.configs.combined import check_weights
+from tiny_audio_ssl.pretext.configs.weights import Weights
 from tiny_audio_ssl.pretext.tasks.combined import Combined
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tiny_audio_ssl.evaluation.search.search import TRIALS, SearchConfig
 from tiny_audio_ssl.evaluation.search.trials import Figure, Trial, best
-from tiny_audio_ssl.pretext.configs.combined import format_weights
+from tiny_audio_ssl.pretext.configs.weights import format_weights
 
 
 def trial_line(trial: Trial) -> str:

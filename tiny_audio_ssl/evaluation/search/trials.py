@@ -13,7 +13,7 @@ import numpy as np
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.scores import Score
-from tiny_audio_ssl.pretext.configs.combined import Weights
+from tiny_audio_ssl.pretext.configs.weights import Weights
 from tiny_audio_ssl.utils.files import write_rows
 from tiny_audio_ssl.utils.written_by import unreadable
 

@@ -6,5 +6,6 @@
 - `abx`: ABX error, by distances between phones
 - `time_warping`: distances between sequences of frames
 - `units`: PNMI and codebook use of discrete units
+- `same_different`: precision of "the same word", by distances between words
 - `measure`: all of it for several models
 """

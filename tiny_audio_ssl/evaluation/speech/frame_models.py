@@ -37,7 +37,7 @@ from tiny_audio_ssl.pretext.parts.acoustic_targets import Mfcc
 from tiny_audio_ssl.pretext.parts.units import UNITS
 from tiny_audio_ssl.pretext.product import Product
 from tiny_audio_ssl.pretext.registry import TASKS
-from tiny_audio_ssl.training.run_task import load_product
+from tiny_audio_ssl.training.run_task import trained_product
 
 
 class UnitIds:
@@ -68,7 +68,7 @@ def own_units(run: str | Path, embedder: Embedder) -> UnitIds | None:
         return None
     if pretext_class(task).product is Pretext.product:
         return None
-    product = load_product(loaded)
+    product = trained_product(loaded)
     return UnitIds(product, embedder) if product and product.name == UNITS else None
 
 

@@ -1,4 +1,4 @@
-"""Measure how well models tell phones apart: ABX error and PNMI of each, as one row of a table."""
+"""Measure how well models tell phones or words apart, each model as one row of a table."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tiny_audio_ssl.evaluation.speech.abx import AbxConfig, AbxScore, Speaker, a
 from tiny_audio_ssl.evaluation.speech.features import open_recordings, phone_features
 from tiny_audio_ssl.evaluation.speech.frame_models import EncoderFrames
 from tiny_audio_ssl.evaluation.speech.items import Item, read_items
+from tiny_audio_ssl.evaluation.speech.same_different import SameDifferentScore, same_different
 from tiny_audio_ssl.evaluation.speech.units import (
     UnitScore,
     clustered,
@@ -102,6 +103,51 @@ def score_own_units(model: FrameModel, phones: SpokenPhones, hop_ms: float) -> U
     features = phone_features(model.units, phones.items, phones.recordings, hop_ms)
     ids = joined(features.frames)
     return score_units(frame_phones(features, phones.items), ids, int(ids.max()) + 1)
+
+
+@dataclass(frozen=True)
+class WordScore:
+    """How well a model's vectors of words tell whether two are the same word."""
+
+    model: str
+    same_different: dict[Speaker, SameDifferentScore]
+
+    def summary(self) -> dict[str, Any]:
+        """Return plain numbers, for JSON."""
+        found: dict[str, Any] = {"model": self.model}
+        for speaker, score in self.same_different.items():
+            found |= {f"{name}_{speaker}": value for name, value in asdict(score).items()}
+        return found
+
+
+def score_words(
+    model: FrameModel,
+    words: SpokenPhones,
+    hop_ms: float = 10.0,
+    speakers: Sequence[Speaker] = ("within", "across"),
+    done: Callable[[int], Any] = lambda count: None,
+) -> WordScore:
+    """Score the vectors of the words that an .item file lists, as `score_phones` does for phones.
+
+    Raises `UserError`: features or words that can't be compared; see `same_different`.
+    """
+    features = phone_features(model, words.items, words.recordings, hop_ms, done)
+    found = {speaker: same_different(features, words.items, speaker) for speaker in speakers}
+    return WordScore(model.name, found)
+
+
+def word_table(scores: Sequence[WordScore]) -> Table:
+    """Return models x measures."""
+    first = scores[0].same_different
+    chances = ", ".join(f"{speaker} {score.chance:.3f}" for speaker, score in first.items())
+    table = Table(title=f"Words: same-different precision (chance: {chances})")
+    table.add_column("features")
+    for speaker in first:
+        table.add_column(f"{speaker} speakers", justify="right")
+    for score in scores:
+        cells = (f"{score.same_different[speaker].precision:.3f}" for speaker in first)
+        table.add_row(score.model, *cells)
+    return table
 
 
 def phone_table(scores: Sequence[PhoneScore]) -> Table:

@@ -4,4 +4,5 @@
 - `window_readout`: pooling over the packets of a window
 - `to_stream`: write and check stream artifacts
 - `stream_runtime`: run a stream artifact
+- `product_stream`: streams of what a task gives beside the embedding
 """

@@ -50,9 +50,9 @@ class Stream:
         """
         path = Path(path)
         entries = manifest.read(path.parent)["artifacts"]
-        entry = next((e for e in entries if e["file"] == path.name and "stream" in e), None)
-        if entry is None:
-            streams = [e["file"] for e in entries if "stream" in e]
+        streams = [e["file"] for e in entries if "stream" in e and "product" not in e]
+        entry = next((e for e in entries if e["file"] == path.name), None)
+        if entry is None or path.name not in streams:
             raise UserError(
                 f"{path}: not a stream artifact of its manifest; expected "
                 f"{' or '.join(streams) or 'one that `export RUN --input stream` makes'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
@@ -13,6 +14,9 @@ class PretextConfig:
 
     Derive a frozen dataclass from it, with a docstring below each field: the command line shows it.
     """
+
+    wants: ClassVar[FrontendConfig] = FrontendConfig()
+    """The front-end of a run that is given no other."""
 
     def clip_frames(self, frontend: FrontendConfig) -> int:
         """Return the log-mel frames that one clip must have."""
@@ -34,9 +38,17 @@ class PretextConfig:
         """
         return {}
 
+    def word_columns(self) -> tuple[str, ...]:
+        """Return the manifest columns with the times of words that `draw` is given.
+
+        A cell such as "0.31-0.62 0.62-1.1" has onset and offset of each word, in seconds from the
+        beginning of the recording. `draw` gets the words that lie in the clip.
+        """
+        return ()
+
     def columns(self) -> tuple[str, ...]:
         """Return the manifest columns that the task needs."""
-        return tuple(self.class_lists())
+        return (*self.class_lists(), *self.word_columns())
 
     def columns_option(self) -> str:
         """Name the option that makes columns necessary, for the error about a missing one."""

@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
-
-from tyro.constructors import PrimitiveConstructorSpec
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.pretext.configs.weights import Weights, check_pairs, pairs
 from tiny_audio_ssl.pretext.registry import TASKS, config_class
-from tiny_audio_ssl.utils.ranges import DURATION_MS, POSITIVE, check_numbers
+from tiny_audio_ssl.utils.ranges import DURATION_MS, check_numbers
 
-Weights = dict[str, float]
-
-
-def parse_weights(words: Sequence[str]) -> Weights:
-    """Read TASK WEIGHT pairs as typed. Raises `UserError` when they are not pairs."""
-    try:
-        return {task: float(w) for task, w in zip(words[::2], words[1::2], strict=True)}
-    except ValueError:
-        raise UserError(
-            f"weights {' '.join(words)!r}: expected pairs of a task and a number, "
-            "e.g. temporal-gap 1 audio2vec-cbow 0.5"
-        ) from None
-
-
-def format_weights(weights: Mapping[str, float]) -> list[str]:
-    """Return the words to type for these weights."""
-    return [word for task, weight in weights.items() for word in (task, f"{weight:g}")]
-
-
-AS_PAIRS = PrimitiveConstructorSpec(
-    nargs="*",
-    metavar="TASK WEIGHT [TASK WEIGHT ...]",
-    instance_from_str=lambda words: parse_weights(words),
-    is_instance=lambda value: isinstance(value, dict),
-    str_from_instance=format_weights,
-)
+PAIRS = pairs("TASK", "temporal-gap 1 audio2vec-cbow 0.5")
 
 
 @dataclass(frozen=True)
 class CombinedConfig(PretextConfig):
     """Hyper-parameters of several tasks at once."""
 
-    weights: Annotated[Weights, AS_PAIRS] = field(
+    weights: Annotated[Weights, PAIRS] = field(
         default_factory=lambda: {"temporal-gap": 1.0, "audio2vec-cbow": 1.0}
     )
     """Tasks, with their default settings, and the weight of each loss in the sum."""
@@ -81,19 +54,7 @@ def combinable() -> list[str]:
 
 def check_weights(weights: object) -> None:
     """Raise `UserError` unless the weights are positive numbers by the names of tasks."""
-    known = ", ".join(combinable())
-    if not isinstance(weights, dict) or not weights:
-        raise UserError(f"weights {weights!r}: expected a weight for each of some of {known}")
-    unknown = [name for name in weights if name not in combinable()]
-    if unknown:
-        raise UserError(f"can't combine {', '.join(map(repr, unknown))}; choose from {known}")
-    for name, weight in weights.items():
-        number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        if not number or weight not in POSITIVE:
-            raise UserError(
-                f"the weight of {name} is {weight}; expected more than 0. Leave out a task that "
-                f"shall not count; the known ones are {known}"
-            )
+    check_pairs(weights, "task", combinable())
 
 
 def _config(name: str, slice_ms: float | None) -> PretextConfig:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tiny_audio_ssl.data.counter import CounterGenerator
+
 
 def integers(low: int, high: int, count: int, rng: torch.Generator) -> Tensor:
     """Draw `count` integers in low..high, both ends included."""
+    if isinstance(rng, CounterGenerator):
+        return rng.integers(low, high, count)
     return torch.randint(low, high + 1, (count,), generator=rng)
 
 

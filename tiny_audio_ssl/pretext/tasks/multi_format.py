@@ -7,8 +7,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.models.encoder_config import Norm
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, Norm
 from tiny_audio_ssl.models.encoders import Encoder
+from tiny_audio_ssl.models.frontend import MIN_STD, LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.configs.multi_format import MultiFormatConfig
@@ -25,9 +26,10 @@ class MultiFormat(Pretext):
     """Half the sum of InfoNCE from waveforms to log-mels and back, the batch as negatives.
 
     The encoder hears the log-mel of one slice of each clip; a second network, of one-dimensional
-    convolutions, hears the waveform of another slice of it and is thrown away after training. Both
-    are projected by a linear layer each and compared by cosine. Slices may overlap, and each is
-    augmented on its own: another clip is mixed into it, and its level changes.
+    convolutions, hears the waveform of another slice of it and is thrown away after training. An
+    encoder that learns its filters hears the waveform itself; then the second network hears the
+    log-mel. Both are projected by a linear layer each and compared by cosine. Slices may overlap,
+    and each is augmented on its own: another clip is mixed into it, and its level changes.
     """
 
     paper = "Wang, van den Oord 2021, arXiv 2103.06508, section 2"
@@ -41,12 +43,19 @@ class MultiFormat(Pretext):
         self, config: MultiFormatConfig, encoder: Encoder, frontend: FrontendConfig
     ) -> None:
         super().__init__(config, encoder, frontend)
-        self.waveform_network = WaveformNetwork(encoder.config.norm)
-        self.of_waveform = nn.Linear(self.waveform_network.dim, config.projection)
-        self.of_logmel = nn.Linear(encoder.feature_dim, config.projection)
+        norm, size = encoder.config.norm, config.projection
+        self.hears_waveforms = encoder.frontend.is_learned
+        if self.hears_waveforms:
+            self.logmel_network = LogMelNetwork(frontend, norm)
+            self.of_waveform = nn.Linear(encoder.feature_dim, size)
+            self.of_logmel = nn.Linear(self.logmel_network.dim, size)
+        else:
+            self.waveform_network = WaveformNetwork(norm)
+            self.of_waveform = nn.Linear(self.waveform_network.dim, size)
+            self.of_logmel = nn.Linear(encoder.feature_dim, size)
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
-        """Cut and augment two slices of each clip: "wav", whose log-mel is heard, and "raw"."""
+        """Cut and augment two slices of each clip: "wav", which the encoder hears, and "raw"."""
         return {"wav": self._slice(clips, rng), "raw": self._slice(clips, rng)}
 
     def _slice(self, clips: Tensor, rng: torch.Generator) -> Tensor:
@@ -61,8 +70,12 @@ class MultiFormat(Pretext):
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         embedding = encoder(inputs["logmel"])
-        of_logmel = self.of_logmel(embedding)
-        of_waveform = self.of_waveform(self.waveform_network(inputs["raw"]))
+        if self.hears_waveforms:
+            of_waveform = self.of_waveform(embedding)
+            of_logmel = self.of_logmel(self.logmel_network(inputs["raw"]))
+        else:
+            of_waveform = self.of_waveform(self.waveform_network(inputs["raw"]))
+            of_logmel = self.of_logmel(embedding)
         scores = contrast.cosines(of_waveform, of_logmel) / self.config.temperature
         loss = (contrast.info_nce(scores) + contrast.info_nce(scores.T)) / 2
         return {"loss": loss, "embedding": embedding, "accuracy": contrast.accuracy(scores)}
@@ -88,3 +101,24 @@ class WaveformNetwork(nn.Module):
         """Return one vector for each waveform: [B, dim]."""
         maps = self.layers(waveform.unsqueeze(1))
         return torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1)
+
+
+class LogMelNetwork(nn.Module):
+    """The encoder `mobile` over the log-mel of a waveform [B, samples], each clip standardized."""
+
+    def __init__(self, frontend: FrontendConfig, norm: Norm) -> None:
+        super().__init__()
+        self.encoder = Encoder(EncoderConfig("mobile", norm=norm), frontend.bands)
+        self.dim = self.encoder.feature_dim
+        self.log_mel = LogMel(frontend)
+        for name in ("mean", "inverse_std"):  # of nothing: each clip is normalized on its own
+            self.log_mel.register_buffer(name, self.log_mel.get_buffer(name), persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return one vector for each waveform: [B, dim]."""
+        logmel = self.log_mel(waveform)
+        deviation = logmel.std(dim=(1, 2, 3), keepdim=True).clamp_min(MIN_STD)
+        found: Tensor = self.encoder(
+            (logmel - logmel.mean(dim=(1, 2, 3), keepdim=True)) / deviation
+        )
+        return found

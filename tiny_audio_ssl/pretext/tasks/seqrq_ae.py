@@ -12,6 +12,7 @@ from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.pretext.configs.seqrq_ae import SeqRqAeConfig
 from tiny_audio_ssl.pretext.parts.codebooks import DistanceCodebook
 from tiny_audio_ssl.pretext.parts.context import Recurrent
+from tiny_audio_ssl.pretext.parts.segments import means, segment_numbers
 from tiny_audio_ssl.pretext.parts.units import CodedSteps
 
 
@@ -26,8 +27,9 @@ class SeqRqAe(CodedSteps):
 
     Short trainings use few of the entries, about 6 of 64, and merge steps to 8 segments a second.
 
-    The paper has a decoder with attention, which is given no lengths, and with 20 minutes of
-    transcribed speech makes each entry a phoneme; neither is here.
+    The paper has a decoder with attention, which is given no lengths, and makes each entry a
+    phoneme by a loss on 20 minutes of transcribed speech. Neither is here: clips are crops, and a
+    transcript of the recording does not tell what is said in one.
     """
 
     paper = "Liu, Tu, Lee, Lee 2019, arXiv 1910.12729, section 2"
@@ -61,18 +63,3 @@ class SeqRqAe(CodedSteps):
             "segments_per_s": (segments[:, -1] + 1).float().mean() / seconds,
             **coded.logged(),
         }
-
-
-def segment_numbers(ids: Tensor) -> Tensor:
-    """Number the runs of equal ids of each clip from 0 on: int64 [B, steps]."""
-    changes = F.pad(ids[:, 1:] != ids[:, :-1], (1, 0))
-    return changes.cumsum(dim=1)
-
-
-def means(steps: Tensor, segments: Tensor) -> Tensor:
-    """[B, S, size] -> the mean of each step's segment [B, S, size]."""
-    count, length, size = steps.shape
-    places = (torch.arange(count, device=steps.device)[:, None] * length + segments).flatten()
-    totals = steps.new_zeros(count * length, size).index_add(0, places, steps.flatten(0, 1))
-    lengths = steps.new_zeros(count * length).index_add(0, places, steps.new_ones(len(places)))
-    return (totals[places] / lengths[places, None]).reshape(steps.shape)

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The federated device for this computer's JVM.
+#
+#   android_demo/build_device.sh OUT [--tests]    --tests: its Kotlin tests too, which are run
+#
+# Makes OUT/tiny-audio-device, which needs the engine that build_engine.sh makes in the same folder.
+# Leaves OUT/java.args: `java @OUT/java.args CLASS` runs what was compiled. $PYTHON has tiny-audio-ssl.
+# From Debian: openjdk-17-jre-headless npm libandroid-json-java; for tests junit4 libhamcrest-java.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# -ge 1 ] || { echo "usage: $0 OUT [--tests]" >&2; exit 2; }
+out=$(mkdir -p "$1" && cd "$1" && pwd)
+python=${PYTHON:-python3}
+java=/usr/share/java
+sources=("$here/federated/src/main/kotlin")
+jars=("$java/com.android.json.jar")
+
+kotlin=$("$python" "$here/without_sdk/packages.py" kotlin)
+kotlin=${kotlin#*=}/package/lib
+if [ "${2:-}" = --tests ]; then
+  sources+=("$here/federated/src/test/kotlin")
+  jars+=("$java"/{junit4,hamcrest-all}.jar "$kotlin"/kotlin-test{,-junit}.jar)
+fi
+for jar in "${jars[@]}"; do
+  [ -f "$jar" ] || { echo "$jar not found; see the head of $0" >&2; exit 2; }
+done
+libraries=$(IFS=:; echo "$kotlin/kotlin-stdlib.jar:${jars[*]}")
+
+rm -rf "$out/classes"
+compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-runtime,kotlin-reflect,kotlin-daemon-client,kotlinx-coroutines-core-jvm,annotations-13.0}.jar)
+# One tier of the JVM's compilers: a short run never pays for the second.
+java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
+  -no-stdlib -no-reflect -jvm-target 1.8 -Werror -module-name federated \
+  -classpath "$libraries" -d "$out/classes" "${sources[@]}"
+cat >"$out/java.args" <<ARGS
+-XX:TieredStopAtLevel=1
+-XX:+UseSerialGC
+-Xmx96m
+-cp $out/classes:$libraries
+ARGS
+
+cat >"$out/tiny-audio-device" <<LAUNCHER
+#!/bin/sh
+exec java "@$out/java.args" org.tinyaudiossl.federated.MainKt --engine "$out/libtinyaudio_engine.so" "\$@"
+LAUNCHER
+chmod +x "$out/tiny-audio-device"
+
+if [ "${2:-}" = --tests ]; then
+  mapfile -t tests < <(cd "$out/classes" && find . -name '*Test.class' | sed -e 's,^\./,,' -e 's,/,.,g' -e 's,\.class$,,' | sort)
+  java "@$out/java.args" org.junit.runner.JUnitCore "${tests[@]}"
+fi

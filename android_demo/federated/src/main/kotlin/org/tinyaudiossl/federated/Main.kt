@@ -1,0 +1,87 @@
+package org.tinyaudiossl.federated
+
+import java.io.File
+import java.io.IOException
+import kotlin.system.exitProcess
+import org.tinyaudiossl.federated.device.Device
+import org.tinyaudiossl.federated.device.LocalPrivacy
+import org.tinyaudiossl.federated.fleet.Backoff
+import org.tinyaudiossl.federated.fleet.FleetClient
+import org.tinyaudiossl.federated.fleet.FleetSession
+import org.tinyaudiossl.federated.fleet.NodeKey
+import org.tinyaudiossl.federated.fleet.Transport
+import org.tinyaudiossl.federated.training.DeviceFolder
+import org.tinyaudiossl.federated.training.NativeEngine
+
+private const val USAGE = """usage: tiny-audio-device --state FOLDER --key
+       tiny-audio-device --state FOLDER --server HOST:PORT --authority CA.CRT --folder FOLDER
+                         --clips FOLDER --engine LIBRARY [--releases COUNT]
+
+  --state      folder of this device's key and rounding errors; made if it is not there
+  --key        print the public key, which the server's operator registers, and end
+  --server     address of the SuperLink
+  --authority  certificate by which the server is verified
+  --folder     folder that `tiny-audio-ssl federate device-folder` made
+  --clips      folder of recordings: WAV, 16-bit, mono, 16 kHz
+  --engine     libtinyaudio_engine.so
+  --releases   largest number of updates that this device ever sends with privacy local;
+               no limit if left out"""
+private const val POLL_MS = 3_000L
+
+/** `tiny-audio-device`: takes part in federated training until it is ended. */
+fun main(arguments: Array<String>) {
+    val options = parsed(arguments) ?: usage("")
+    try {
+        val state = File(options.getValue("state"))
+        if (!state.isDirectory && !state.mkdirs()) throw IOException("$state can't be made")
+        val key = NodeKey.open(File(state, "node.key"))
+        if ("key" in options) print(key.publicOpenSsh) else takePart(options, state, key)
+    } catch (error: IOException) {
+        System.err.println("tiny-audio-device: ${error.message}")
+        exitProcess(1)
+    } catch (error: NoSuchElementException) {
+        usage("an option is missing")
+    }
+}
+
+private fun takePart(options: Map<String, String>, state: File, key: NodeKey) {
+    val folder = DeviceFolder.open(File(options.getValue("folder")))
+    val clips = File(options.getValue("clips"))
+    val transport = Transport(options.getValue("server"), File(options.getValue("authority")), key)
+    val backoff = Backoff(onWait = { error, waitS -> log("${error.message}; again in %.0f s".format(waitS)) })
+    NativeEngine(File(options.getValue("engine")), folder).use { engine ->
+        val device = Device(folder, engine, clips, state, LocalPrivacy(state, releases(options)), ::log)
+        val session = FleetSession.open(FleetClient(key.publicPem, transport::post), backoff)
+        Runtime.getRuntime().addShutdownHook(Thread(session::close))
+        log("connected to ${options.getValue("server")} as node ${session.nodeId.toULong()}")
+        while (true) {
+            if (!device.answerNext(session)) Thread.sleep(POLL_MS)
+        }
+    }
+}
+
+private fun releases(options: Map<String, String>): Long {
+    val given = options["releases"] ?: return Long.MAX_VALUE
+    return given.toLongOrNull() ?: usage("--releases $given; expected a whole number")
+}
+
+/** The options by name, or null if they are not as [USAGE] says. */
+private fun parsed(arguments: Array<String>): Map<String, String>? {
+    val known = Regex("--(\\w+)").findAll(USAGE).map { it.groupValues[1] }.toSet()
+    val options = HashMap<String, String>()
+    var at = 0
+    while (at < arguments.size) {
+        val name = arguments[at++].removePrefix("--")
+        if ("--$name" != arguments[at - 1] || name !in known) return null
+        options[name] = if (name == "key") "" else arguments.getOrNull(at++) ?: return null
+    }
+    return options
+}
+
+private fun usage(problem: String): Nothing {
+    if (problem.isNotEmpty()) System.err.println("tiny-audio-device: $problem")
+    System.err.println(USAGE)
+    exitProcess(2)
+}
+
+private fun log(line: String) = System.err.println(line)

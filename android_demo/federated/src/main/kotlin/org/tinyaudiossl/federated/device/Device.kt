@@ -1,0 +1,106 @@
+package org.tinyaudiossl.federated.device
+
+import java.io.File
+import java.io.IOException
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import org.tinyaudiossl.federated.fleet.FleetSession
+import org.tinyaudiossl.federated.fleet.Run
+import org.tinyaudiossl.federated.fleet.RunEndedException
+import org.tinyaudiossl.federated.records.Content
+import org.tinyaudiossl.federated.records.Failure
+import org.tinyaudiossl.federated.records.Metadata
+import org.tinyaudiossl.federated.records.Payload
+import org.tinyaudiossl.federated.records.RecordException
+import org.tinyaudiossl.federated.training.DeviceFolder
+import org.tinyaudiossl.federated.training.LocalTraining
+import org.tinyaudiossl.federated.training.Recordings
+import org.tinyaudiossl.federated.training.TrainingEngine
+
+/**
+ * Answers a server's messages: trains on the recordings below [clips], or says why not. Nothing of a
+ * recording, and no file's name, is in an answer.
+ *
+ * @param state a folder that exists; rounding errors are kept there.
+ * @param privacy adds the noise if a run has `privacy local`.
+ * @param log is told what this device does, and in full what goes wrong.
+ */
+class Device(
+    private val folder: DeviceFolder,
+    private val engine: TrainingEngine,
+    private val clips: File,
+    state: File,
+    private val privacy: LocalPrivacy,
+    private val log: (String) -> Unit,
+) {
+    private val feedback = ErrorFeedback(state)
+
+    /** Answers the next message, if one waits; returns whether one did. */
+    fun answerNext(session: FleetSession): Boolean {
+        val message = session.next() ?: return false
+        val began = System.nanoTime()
+        try {
+            val payload = answered(session, message)
+            val seconds = (System.nanoTime() - began) / 1e9
+            session.reply(message, payload(seconds), seconds)
+            log("round ${message.groupId}: answered after %.1f s".format(seconds))
+        } catch (error: RunEndedException) {
+            log("round ${message.groupId}: the run has ended; ${error.message}")
+        }
+        return true
+    }
+
+    private fun answered(session: FleetSession, message: Metadata): (Double) -> Payload = try {
+        val run = session.run(message.runId)
+        trained(session, message, run, folder.known.settingsOf(run))
+    } catch (error: RunEndedException) {
+        throw error
+    } catch (error: RunRefusedException) {
+        refused(error.message.orEmpty(), error)
+    } catch (error: RecordException) {
+        refused(error.message.orEmpty(), error)
+    } catch (error: IOException) { // it may name files
+        refused("${error.javaClass.simpleName}; see the device's log", error)
+    }
+
+    private fun trained(session: FleetSession, message: Metadata, run: Run, settings: RunSettings): (Double) -> Content {
+        if (message.messageType != TRAIN) {
+            throw RunRefusedException("a message of type ${message.messageType}; this device only trains: set evaluate-every=0")
+        }
+        val bytes = BYTES * (folder.weightCount + folder.fixedCount).toLong()
+        val records = session.content(message, maxArrayBytes = bytes)
+        val request = TrainingRequest.read(records, folder.weightCount, folder.fixedCount)
+        checkFixed(request.fixed)
+        val recordings = Recordings(clips, folder.cropSamples, onSkipped = log)
+        val trained = LocalTraining(folder, engine, recordings).train(request, settings)
+        val update = feedback.encode(protected(trained.update, settings), settings.encoding, run.seriesId)
+        return { seconds -> TrainingReply(request.round, update, recordings.count, seconds, trained.loss).content(settings) }
+    }
+
+    private fun protected(update: FloatArray, settings: RunSettings): FloatArray {
+        if (settings.text("privacy") != "local") return update
+        return privacy.protect(update, settings.number("clipping-norm"), settings.number("noise-multiplier"))
+            .also { log("update ${privacy.releases} that this device has released with noise") }
+    }
+
+    private fun checkFixed(fixed: FloatArray) {
+        val bytes = ByteBuffer.allocate(BYTES * fixed.size).order(ByteOrder.LITTLE_ENDIAN)
+        bytes.asFloatBuffer().put(fixed)
+        if (DeviceFolder.sha256(bytes.array()) != folder.fixedSha256) {
+            throw RunRefusedException(
+                "the server's statistics are not those of this device's artifact; start the run from the " +
+                    "checkpoint that the artifact was exported from, with norm frozen or group",
+            )
+        }
+    }
+
+    private fun refused(reason: String, error: Exception): (Double) -> Failure {
+        log("this client can't take part: ${error.message}")
+        return { Failure(Failure.CLIENT_APP_RAISED_EXCEPTION, reason) }
+    }
+
+    private companion object {
+        const val TRAIN = "train"
+        const val BYTES = 4
+    }
+}

@@ -1,0 +1,60 @@
+package org.tinyaudiossl.federated.device
+
+import java.io.File
+import java.io.IOException
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/**
+ * Encodes updates, and keeps the rounding errors: they are added to the next update, so that nothing
+ * is lost for good (Karimireddy et al. 2019, arXiv 1901.09847, algorithm 2). They are in a file for
+ * each series of runs, and outlive this program.
+ *
+ * @param folder exists.
+ */
+class ErrorFeedback(private val folder: File) {
+
+    /**
+     * @throws IOException the error can't be kept, so that the update must not be sent.
+     * @throws RunRefusedException the update is not finite, or its encoding is not; no error is kept.
+     */
+    fun encode(update: FloatArray, encoding: Encoding, seriesId: Long): EncodedUpdate {
+        if (update.any { !it.isFinite() }) {
+            throw RunRefusedException("the update is not finite: training diverged, or a clip is broken")
+        }
+        if (encoding == Encoding.FLOAT32) return UpdateEncoding.encode(update, encoding)
+        val file = File(folder, "rounding-${seriesId.toULong()}.f32")
+        val kept = read(file, update.size)
+        val wanted = FloatArray(update.size) { update[it] + kept[it] }
+        val encoded = UpdateEncoding.encode(wanted, encoding)
+        if (encoded.decoded.any { !it.isFinite() }) {
+            throw RunRefusedException("the update has values beyond the range of ${encoding.name.lowercase()}")
+        }
+        write(file, FloatArray(update.size) { wanted[it] - encoded.decoded[it] })
+        return encoded
+    }
+
+    /** Zeros if there is no file, or one of another model. */
+    private fun read(file: File, size: Int): FloatArray {
+        val values = FloatArray(size)
+        if (file.length() == 4L * size) {
+            ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values)
+        }
+        return values
+    }
+
+    private fun write(file: File, values: FloatArray) {
+        val buffer = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
+        buffer.asFloatBuffer().put(values)
+        val part = File("$file.part")
+        try {
+            part.outputStream().use {
+                it.write(buffer.array())
+                it.fd.sync()
+            }
+            if (!part.renameTo(file)) throw IOException("$file can't be written")
+        } finally {
+            part.delete()
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package org.tinyaudiossl.federated.device
+
+import org.tinyaudiossl.federated.fleet.Run
+
+/**
+ * The runs that this device takes part in. It runs no code from a server, so that it can only do
+ * what it was made for: the app of one version, with one task and one training artifact.
+ *
+ * @param appId as Flower names apps: publisher, a slash, name.
+ * @param artifactSha256 of this device's own training artifact, in hexadecimal.
+ * @param defaults the app's own settings, which a run's may replace.
+ */
+data class KnownRun(
+    val appId: String,
+    val appVersion: String,
+    val task: String,
+    val artifactSha256: String,
+    val defaults: Map<String, Any>,
+) {
+    /**
+     * The settings of a run.
+     * @throws RunRefusedException it is another app's or version's, has another task or artifact, or
+     * asks for what this device can't do.
+     */
+    fun settingsOf(run: Run): RunSettings {
+        expect("app", run.appId, appId)
+        expect("app version", run.appVersion, appVersion)
+        run.settings.keys.firstOrNull { it !in defaults }?.let {
+            throw RunRefusedException("the run's setting $it is unknown to version $appVersion")
+        }
+        val settings = RunSettings(run.settings, defaults)
+        expect("task", settings.task, task)
+        if (settings.artifactSha256.isEmpty()) {
+            throw RunRefusedException(
+                "the run names no artifact-sha256, without which this device does not know what it trains",
+            )
+        }
+        expect("artifact-sha256", settings.artifactSha256, artifactSha256)
+        refuseUnsupported(settings)
+        return settings
+    }
+
+    private fun expect(name: String, found: String, known: String) {
+        if (found != known) {
+            throw RunRefusedException("the run's $name is $found; this device takes part only with $known")
+        }
+    }
+
+    private fun refuseUnsupported(settings: RunSettings) {
+        if (settings.flag("secure-aggregation")) {
+            throw RunRefusedException("the run uses secure-aggregation, which this device does not have")
+        }
+        if (settings.text("norm") == "local") {
+            throw RunRefusedException("the run's norm is local; a training artifact needs frozen or group")
+        }
+        if (settings.text("train-only").isNotEmpty()) {
+            throw RunRefusedException("the run trains only a part (train-only), which this device can't")
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package org.tinyaudiossl.federated.device
+
+import java.io.IOException
+
+/** This device does not take part; the message says why, to its user and to the server. */
+class RunRefusedException(message: String) : IOException(message)
+
+/** How the numbers of an update are sent. */
+enum class Encoding {
+    FLOAT32,
+    FLOAT16,
+    INT8,
+}
+
+/**
+ * The settings of a run that concern a device: those that whoever started the run has given, and
+ * behind them the app's own [defaults].
+ */
+class RunSettings(private val given: Map<String, Any>, private val defaults: Map<String, Any>) {
+    val task: String get() = text("task")
+    val artifactSha256: String get() = text("artifact-sha256")
+    val encoding: Encoding get() = choice("encoding", Encoding.values()) { it.name.lowercase() }
+    val isPrivate: Boolean get() = text("privacy") != "none"
+    val maxWeight: Long get() = whole("max-weight")
+
+    /** @throws RunRefusedException there is no such setting, or it is no text. */
+    fun text(key: String): String = value(key)
+
+    /** @throws RunRefusedException there is no such setting, or it is no whole number. */
+    fun whole(key: String): Long = value(key)
+
+    /** @throws RunRefusedException there is no such setting, or it is no truth value. */
+    fun flag(key: String): Boolean = value(key)
+
+    /** @throws RunRefusedException there is no such setting, or it is no number. */
+    fun number(key: String): Double = value<Number>(key).toDouble()
+
+    private inline fun <reified T : Any> value(key: String): T {
+        val found = given[key] ?: defaults[key]
+        return found as? T ?: throw RunRefusedException(
+            "the run's setting $key is ${found ?: "missing"}; expected a ${T::class.java.simpleName}",
+        )
+    }
+
+    private fun <T> choice(key: String, all: Array<T>, name: (T) -> String): T = text(key).let { found ->
+        all.firstOrNull { name(it) == found }
+            ?: throw RunRefusedException("the run's $key is $found; this device knows ${all.joinToString { name(it) }}")
+    }
+}

@@ -1,0 +1,45 @@
+package org.tinyaudiossl.federated.records
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/** `.npy` files of version 1.0: numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+internal object NpyFormat {
+    private val MAGIC = byteArrayOf(0x93.toByte()) + "NUMPY".toByteArray() + byteArrayOf(1, 0)
+    private val PREFIX = MAGIC.size + 2 // behind it: the length of the text
+    private const val ALIGNMENT = 64
+    private const val GROWTH = 21 // NumPy leaves room for a first length of so many digits
+
+    /** The head that NumPy writes, to the byte. */
+    fun head(dtype: DType, shape: List<Int>): ByteArray {
+        val room = if (shape.isEmpty()) 0 else GROWTH - shape.first().toString().length
+        val text = text(dtype, shape) + " ".repeat(room)
+        val length = ((PREFIX + text.length + 1) / ALIGNMENT + 1) * ALIGNMENT - PREFIX
+        val padded = (text.padEnd(length - 1) + "\n").toByteArray()
+        return MAGIC + byteArrayOf(length.toByte(), (length shr 8).toByte()) + padded
+    }
+
+    /** @throws RecordException [npy] is no such file, or one of another format or shape. */
+    fun numbers(dtype: DType, shape: List<Int>, npy: ByteArray): ByteBuffer {
+        val file = ByteBuffer.wrap(npy).order(ByteOrder.LITTLE_ENDIAN)
+        if (npy.size < PREFIX || !npy.copyOf(MAGIC.size).contentEquals(MAGIC)) {
+            throw RecordException("an array that is no .npy file of version 1.0")
+        }
+        val start = PREFIX + (file.getShort(MAGIC.size).toInt() and 0xffff)
+        val text = String(npy, PREFIX, maxOf(minOf(start, npy.size) - PREFIX, 0), Charsets.ISO_8859_1)
+        if (text.trim() != text(dtype, shape)) {
+            throw RecordException("an array announced as ${dtype.pythonName} $shape holds ${text.trim().take(80)}")
+        }
+        val expected = start + shape.fold(dtype.bytes.toLong()) { product, length -> product * length }
+        if (npy.size.toLong() != expected) {
+            throw RecordException("an array of ${npy.size} bytes; its shape $shape takes $expected")
+        }
+        file.position(start)
+        return file.slice().order(ByteOrder.LITTLE_ENDIAN)
+    }
+
+    private fun text(dtype: DType, shape: List<Int>): String {
+        val lengths = shape.joinToString(", ", "(", if (shape.size == 1) ",)" else ")")
+        return "{'descr': '${dtype.code}', 'fortran_order': False, 'shape': $lengths, }"
+    }
+}

@@ -1,0 +1,65 @@
+package org.tinyaudiossl.federated.device
+
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertTrue
+import org.tinyaudiossl.federated.fleet.Run
+
+class KnownRunTest {
+    private val defaults = mapOf(
+        "task" to "temporal-gap",
+        "artifact-sha256" to "",
+        "secure-aggregation" to false,
+        "privacy" to "none",
+        "norm" to "local",
+        "train-only" to "",
+        "encoding" to "float32",
+        "max-weight" to 1000L,
+    )
+    private val known = KnownRun("tiny-audio-ssl/app", "0.1.0", "temporal-gap", "ab12", defaults)
+    private val settings = mapOf("artifact-sha256" to "ab12", "norm" to "frozen")
+    private val run = Run(1, known.appId, known.appVersion, 1, settings)
+
+    private fun refusal(run: Run): String =
+        assertFailsWith<RunRefusedException> { known.settingsOf(run) }.message.orEmpty()
+
+    @Test
+    fun aKnownRunsSettingsReplaceTheAppsOwn() {
+        val found = known.settingsOf(run.copy(settings = settings + ("encoding" to "int8")))
+        assertEquals(Encoding.INT8, found.encoding)
+        assertEquals(1000L, found.maxWeight)
+    }
+
+    @Test
+    fun otherRunsAreRefusedAndTheReasonNamesBoth() {
+        assertEquals(
+            "the run's app is other/app; this device takes part only with tiny-audio-ssl/app",
+            refusal(run.copy(appId = "other/app")),
+        )
+        assertTrue("0.2.0" in refusal(run.copy(appVersion = "0.2.0")))
+        assertTrue("cpc" in refusal(run.copy(settings = settings + ("task" to "cpc"))))
+        assertTrue("cd34" in refusal(run.copy(settings = settings + ("artifact-sha256" to "cd34"))))
+        assertTrue("names no artifact-sha256" in refusal(run.copy(settings = settings - "artifact-sha256")))
+    }
+
+    @Test
+    fun whatThisDeviceCannotDoIsRefused() {
+        val asked = mapOf(
+            "secure-aggregation" to true,
+            "norm" to "local",
+            "train-only" to "encoder",
+            "a-new-setting" to 1L,
+        )
+        for ((key, value) in asked) {
+            assertTrue(key in refusal(run.copy(settings = settings + (key to value))), key)
+        }
+    }
+
+    @Test
+    fun aSettingOfAnotherTypeOrChoiceIsRefused() {
+        assertTrue("task" in refusal(run.copy(settings = settings + ("task" to 3L))))
+        val odd = known.settingsOf(run.copy(settings = settings + ("encoding" to "int4")))
+        assertFailsWith<RunRefusedException> { odd.encoding }
+    }
+}

@@ -1,0 +1,97 @@
+"""A native device draws the slices, and makes the steps, of one in Python."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("executorch")
+pytest.importorskip("flwr")
+
+from support.federated_grid import TINY
+
+from tiny_audio_ssl.data.counter import TASK, CounterGenerator, hash_of, integer
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.federated.config import COUNTER_TASKS, FederatedConfig
+from tiny_audio_ssl.federated.device_folder import make_device_folder
+from tiny_audio_ssl.federated.global_model import GlobalModel
+from tiny_audio_ssl.federated.local_training import train
+from tiny_audio_ssl.federated.recordings import client_recordings
+from tiny_audio_ssl.models.checkpoint import untrained
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext import PRETEXTS
+
+TOOL = "org.tinyaudiossl.federated.ToolKt"
+
+
+def run_tool(java: list[str], *arguments: object) -> list[str]:
+    done = subprocess.run([*java, TOOL, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_counter_is_splitmix64():
+    """The first numbers of the generator with seed 0, as its authors' program prints them."""
+    assert hash_of(0) == 0xE220A8397B1DCDAF
+    assert hash_of(1, 2) != hash_of(2, 1)
+    drawn = [integer(9, 5, i) for i in range(5_000)]
+    assert set(drawn) == set(range(10))
+    assert np.bincount(drawn).std() < 30  # 21 is expected
+
+
+@pytest.mark.parametrize("task", COUNTER_TASKS)
+def test_slices_are_pythons(task, device_java, tmp_path):
+    frontend = FrontendConfig()
+    config = PRETEXTS[task].Config()
+    encoder = untrained(frontend, EncoderConfig(width=0.25), seed=0).encoder
+    pretext = PRETEXTS[task](config, encoder, frontend)
+    frames = config.clip_frames(frontend) + 9
+    clips = torch.arange(3 * frontend.bands * frames).float().reshape(3, 1, frontend.bands, frames)
+    drawn = pretext.draw(clips, CounterGenerator(7, 1, TASK, 5, 0))
+    clips.numpy().astype("<f4").tofile(tmp_path / "logmel.f32")
+    is_audio2vec = task.startswith("audio2vec")
+    stride = config.stride_frames(frontend) if is_audio2vec else 0
+    layout = [3, frontend.bands, frames, config.slice_frames(frontend), stride]
+    run_tool(device_java, "draw", tmp_path, task, *layout, config.context if is_audio2vec else 0)
+    for name, expected in drawn.items():
+        found = np.fromfile(tmp_path / f"{name}.f32", "<f4")
+        np.testing.assert_array_equal(found, expected.float().numpy().ravel(), name)
+
+
+@pytest.mark.parametrize("strategy", ["fedavg", "fedprox"])
+def test_three_steps_are_those_of_python(
+    strategy, device_start, device_java, device_program, tmp_path
+):
+    asked: dict[str, Any] = {**TINY, "start": str(device_start / "run"), "norm": "frozen"}
+    asked |= {"artifact": str(device_start / "run" / "export-training"), "backend": "executorch"}
+    asked |= {"draws": "counter", "rounds": 3, "local_steps": 3}
+    asked |= {"strategy": strategy, "proximal_mu": 10.0}
+    config = FederatedConfig(out=str(tmp_path / "run"), **asked)
+    model = GlobalModel.open(config)
+    recordings = client_recordings(config, {"audio": str(device_start / "clips")}, 1)
+    expected = train(config, model.weights, model.fixed, recordings, 2, client_index=1)
+    for name in ("device", "clips"):
+        (tmp_path / name).symlink_to(device_start / name)
+    model.weights.astype("<f4").tofile(tmp_path / "weights.f32")
+    (tmp_path / "settings.json").write_text(json.dumps(config.run_config()))
+    engine = device_program.with_name("libtinyaudio_engine.so")
+    (loss,) = run_tool(device_java, "train", tmp_path, engine)
+    update = np.fromfile(tmp_path / "update.f32", "<f4")
+    assert float(loss) == pytest.approx(expected.loss, rel=1e-5)
+    difference = np.linalg.norm(update - expected.update) / np.linalg.norm(expected.update)
+    print(f"{strategy}: {difference:.2e} of the update's length")
+    assert difference < 1e-5
+
+
+def test_a_device_folder_is_made_once_and_for_known_tasks(device_start, tmp_path):
+    with pytest.raises(UserError, match="exists; name a new folder"):
+        make_device_folder(device_start / "run" / "export-training", tmp_path)
+    described = json.loads((device_start / "device" / "device.json").read_text())
+    assert described["app"]["id"] == "tiny-audio-ssl/tiny-audio-ssl-federated"
+    assert described["fixed"]["count"] > 0 and described["batch_size"] == TINY["batch_size"]

@@ -1,0 +1,53 @@
+"""The settings of analysis by synthesis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.configs.slices import SliceConfig
+from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, NOT_NEGATIVE, SHARE, check_numbers
+
+
+@dataclass(frozen=True)
+class ArticulationConfig(SliceConfig):
+    """Hyper-parameters of analysis by synthesis."""
+
+    clip_ms: float = 875.0
+    """Length of the clip that slices are cut from."""
+    slice_ms: float = 95.0
+    """Length of a slice, in which the vocal tract stands still."""
+    slices: int = 4
+    """Slices of each clip."""
+    first_noise: float = 1.0
+    """Deviation of the noise on the proposals at the first step; parameters are in -1..1."""
+    last_noise: float = 0.2
+    """The same at the last step."""
+    uniform: float = 0.0
+    """Share of the proposals that are drawn at random, whatever the recordings are."""
+    momentum: float = 0.99
+    """Share that the copy which makes the proposals keeps at each step."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(
+            self,
+            clip_ms=DURATION_MS,
+            slices=COUNT,
+            first_noise=NOT_NEGATIVE,
+            last_noise=NOT_NEGATIVE,
+            uniform=SHARE,
+            momentum=SHARE,
+        )
+        if self.slice_ms > self.clip_ms:
+            raise UserError(
+                f"analysis-by-synthesis: slice_ms {self.slice_ms:g} of clip_ms {self.clip_ms:g}; "
+                "a slice must not be longer than its clip"
+            )
+
+    def clip_frames(self, frontend: FrontendConfig) -> int:
+        return max(self.slice_frames(frontend), frontend.frames_of_ms(self.clip_ms))
+
+    def length_option(self) -> str:
+        return "--pretext.clip-ms (and --pretext.slice-ms, which is at most that)"

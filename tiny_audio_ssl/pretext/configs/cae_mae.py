@@ -1,0 +1,59 @@
+"""The settings of CAE and MAE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.pretext.configs.slices import SliceConfig
+from tiny_audio_ssl.utils.ranges import NOT_NEGATIVE, Range, check_numbers
+
+KIND = "kind"  # the manifest column
+KINDS = ("clean", "mixture", "noise")
+
+
+@dataclass(frozen=True)
+class CaeMaeConfig(SliceConfig):
+    """Hyper-parameters of CAE and MAE."""
+
+    slice_ms: float = 335.0
+    """Length of the slice that is encoded."""
+    kinds: bool = False
+    """Take what the manifest column `kind` says of each recording: `clean`, `mixture` or `noise`.
+    Default: half of the clips of a batch are clean, and noise is added to the others."""
+    smallest_snr_db: float = -5.0
+    """Lowest level of a clip above the noise that is added to it."""
+    largest_snr_db: float = 15.0
+    """Highest level of a clip above the noise that is added to it."""
+    latent_noise: float = 1.0
+    """Deviation of the noise on the latent maps that the decoders are given."""
+    latent_weight: float = 0.01
+    """Weight of the energy of the latent maps."""
+    cycle_weight: float = 1.0
+    """Weight of both cycle terms, of mixtures and of latent maps."""
+    silence_weight: float = 1.0
+    """Weight of the term that makes noise decode to something quieter."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        level_db = Range(-60, 60)
+        check_numbers(
+            self,
+            smallest_snr_db=level_db,
+            largest_snr_db=level_db,
+            latent_noise=NOT_NEGATIVE,
+            latent_weight=NOT_NEGATIVE,
+            cycle_weight=NOT_NEGATIVE,
+            silence_weight=NOT_NEGATIVE,
+        )
+        if self.smallest_snr_db > self.largest_snr_db:
+            raise UserError(
+                f"cae-mae: smallest_snr_db {self.smallest_snr_db:g} and largest_snr_db "
+                f"{self.largest_snr_db:g}; expected the smaller one first"
+            )
+
+    def class_lists(self) -> dict[str, tuple[str, ...]]:
+        return {KIND: KINDS} if self.kinds else {}
+
+    def columns_option(self) -> str:
+        return "--pretext.kinds"

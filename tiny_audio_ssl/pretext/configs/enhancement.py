@@ -1,0 +1,93 @@
+"""The settings of the tasks that enhance sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.pretext.configs.masks import MaskConfig
+from tiny_audio_ssl.utils.ranges import Range, check_numbers
+
+KIND = "kind"  # the manifest column
+KINDS = ("speech", "noise")
+SNR_DB = Range(-60, 60)
+Objective = Literal["si-sdr", "log-mel"]
+
+
+@dataclass(frozen=True)
+class NoiseConfig(MaskConfig):
+    """Hyper-parameters of the noise that is added to recordings."""
+
+    smallest_snr_db: float = -5.0
+    """Lowest level of a recording above the noise that is added to it."""
+    largest_snr_db: float = 15.0
+    """Highest level of a recording above the noise that is added to it."""
+    kinds: bool = False
+    """Take noise from the recordings whose manifest column `kind` says `noise`, and add it to those
+    where it says `speech`. Default: add colored noise and other recordings to every recording."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, smallest_snr_db=SNR_DB, largest_snr_db=SNR_DB)
+        if self.smallest_snr_db > self.largest_snr_db:
+            raise UserError(
+                f"smallest_snr_db is {self.smallest_snr_db:g} and largest_snr_db "
+                f"{self.largest_snr_db:g}; expected the smaller one first"
+            )
+
+    def class_lists(self) -> dict[str, tuple[str, ...]]:
+        return {KIND: KINDS} if self.kinds else {}
+
+    def columns_option(self) -> str:
+        return "--pretext.kinds"
+
+
+@dataclass(frozen=True)
+class SpeechEnhancementConfig(NoiseConfig):
+    """Hyper-parameters of speech enhancement."""
+
+    objective: Objective = "si-sdr"
+    """si-sdr: the ratio of signal to distortion of the waveform; log-mel: the squared error of the
+    masked log-mel."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.objective not in get_args(Objective):
+            raise UserError(
+                f"speech-enhancement: objective {self.objective!r}; expected "
+                f"{' or '.join(get_args(Objective))}"
+            )
+
+
+@dataclass(frozen=True)
+class PseudoSeConfig(NoiseConfig):
+    """Hyper-parameters of PseudoSE."""
+
+    smallest_snr_db: float = -5.0
+    """Lowest level of a noisy recording above the noise that is added to it."""
+    largest_snr_db: float = 5.0
+    """Highest level of a noisy recording above the noise that is added to it."""
+    purify: str = ""
+    """Folder of a run of `segmental-snr`, which tells how noisy each part of a recording is; clean
+    parts then count more (data purification). Default: all parts count alike."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.purify, str):
+            raise UserError(f"purify is {self.purify!r}; expected the folder of a run")
+
+
+@dataclass(frozen=True)
+class ContrastiveMixturesConfig(PseudoSeConfig):
+    """Hyper-parameters of contrastive mixtures."""
+
+    positive: float = 0.1
+    """Weight of the term that brings the estimates of one recording with two noises together."""
+    negative: float = 0.001
+    """Weight of the term that keeps the estimates of two recordings with one noise as far apart as
+    the recordings are."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, positive=Range(0), negative=Range(0))

@@ -1,0 +1,69 @@
+"""The settings of SPICE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
+from tiny_audio_ssl.pretext.configs.base import PretextConfig
+from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, NOT_NEGATIVE, POSITIVE, check_numbers
+
+BANDS, BANDS_PER_OCTAVE, LOWEST_HZ = 128, 24, 41.2  # E1, the lowest note of a double bass
+
+
+def _edge_hz(bands: int) -> float:
+    """Return the frequency so many bands above the lowest one."""
+    return round(LOWEST_HZ * 2 ** (bands / BANDS_PER_OCTAVE), 3)
+
+
+@dataclass(frozen=True)
+class SpiceConfig(PretextConfig):
+    """Hyper-parameters of SPICE."""
+
+    wants: ClassVar[FrontendConfig] = FrontendConfig(
+        window_ms=128, hop_ms=16, bands=BANDS, min_hz=_edge_hz(-1), max_hz=_edge_hz(BANDS),
+        scale="log", normalize="all",
+    )  # fmt: skip
+
+    clip_ms: float = 960.0
+    """Length of the clip that slices are cut from."""
+    slice_ms: float = 160.0
+    """Length of a slice, which has one pitch."""
+    slices: int = 8
+    """Slices of each clip."""
+    largest_shift_bands: int = 8
+    """Most bands by which either of the two spectra of a slice is shifted."""
+    pitch_weight: float = 1e5
+    """Weight of the error of the difference in pitch."""
+    reconstruction_weight: float = 1.0
+    """Weight of the error of the spectrum that is reconstructed from the pitch."""
+    hidden: int = 128
+    """Hidden units of the decoder."""
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            clip_ms=DURATION_MS,
+            slice_ms=DURATION_MS,
+            slices=COUNT,
+            largest_shift_bands=COUNT,
+            pitch_weight=POSITIVE,
+            reconstruction_weight=NOT_NEGATIVE,
+            hidden=COUNT,
+        )
+        if self.slice_ms > self.clip_ms:
+            raise UserError(
+                f"spice: slice_ms {self.slice_ms:g} of clip_ms {self.clip_ms:g}; a slice must not "
+                "be longer than its clip"
+            )
+
+    def clip_frames(self, frontend: FrontendConfig) -> int:
+        return max(self.slice_frames(frontend), frontend.frames_of_ms(self.clip_ms))
+
+    def slice_frames(self, frontend: FrontendConfig) -> int:
+        return frontend.frames_of_ms(self.slice_ms)
+
+    def length_option(self) -> str:
+        return "--pretext.clip-ms (and --pretext.slice-ms, which is at most that)"
