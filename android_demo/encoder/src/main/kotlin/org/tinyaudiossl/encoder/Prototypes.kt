@@ -75,7 +75,7 @@ class Prototypes(
 
     companion object {
         /** Measured: benchmarks/results/few_shot.csv. */
-        const val DEFAULT_THRESHOLD = 0.15f
+        const val DEFAULT_THRESHOLD = 0.18f
         const val MOST_OF_SECOND = 0.8f
         const val MAX_NAME = 40
         private const val FORMAT = 2 // 1 held whole embeddings
