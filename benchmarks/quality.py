@@ -89,7 +89,7 @@ class Quality:
     )
     """Settings of every training; `seed` is that of each cell."""
     speech: bool = True
-    """Measure speech too, as `speech.py` does, and write speech.csv beside the other table."""
+    """Measure speech as `speech.py` does too, and write ..._speech.csv beside the other table."""
     supervised_folds: int = 1
     """Folds to train the supervised baselines in, which takes longest; 0 for none."""
     peers: bool = True
@@ -199,7 +199,7 @@ def measure(bench: Bench, cell: Cell) -> None:
 
 
 def write_tables(bench: Bench) -> None:
-    """Write quality.csv and speech.csv of all finished cells."""
+    """Write the tables of all finished cells."""
     quality = bench.quality
     finished = [cell for cell in bench.cells if is_finished(cell, quality.training.steps)]
     found = judged(quality.out, bench.tasks, finished, quality.peers, quality.supervised_folds)
@@ -208,7 +208,7 @@ def write_tables(bench: Bench) -> None:
     show(rows)
     if quality.speech:
         models = tuple(f"{cell.method}={cell.run}" for cell in finished)
-        csv = quality.csv.with_name("speech.csv")
+        csv = quality.csv.with_stem(f"{quality.csv.stem}_speech")
         speech.main(replace(bench.speech.speech, models=models, csv=csv))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tables.rows import accuracy, decimals, markdown, only, rows
+from tables.rows import accuracy, decimals, markdown, only, rows, where
 
 
 def comparison_table() -> str:
@@ -33,9 +33,15 @@ def readme_table() -> str:
     for name, shown in names.items():
         row = only("comparison", model=name)
         kilo = f"{float(row['parameters']) / 1000:,.0f} k" if row["parameters"] != "0" else ""
-        quality = [accuracy(row["mean"]), esc50(name)]
+        quality = [accuracy(row["mean"]), in_noise(name), esc50(name)]
         lines.append([shown, *quality, kilo, decimals(row["p50_ms"], 2)])
-    return markdown(["embedding", "ten tasks", "ESC-50", "parameters", "ms"], lines)
+    return markdown(["embedding", "ten tasks", "in noise", "ESC-50", "parameters", "ms"], lines)
+
+
+def in_noise(model: str) -> str:
+    """Return the mean accuracy of a model under noise at 20 dB; nothing if it was not measured."""
+    found = where("robustness", model=model, change="noise, 20 dB SNR", task="average")
+    return accuracy(found[0]["accuracy"]) if found else ""
 
 
 def esc50(model: str) -> str:

@@ -244,3 +244,48 @@ def startup_before() -> str:
     """Return the commit that start-up is compared with."""
     (commit,) = {row["before"] for row in rows("startup")}
     return commit
+
+
+def browser_table() -> str:
+    """Artifacts of the page: milliseconds in a browser and from C++."""
+    lines = [
+        [
+            f"`{row['model']}`",
+            row["artifact"].removeprefix("encoder.").removesuffix(".onnx"),
+            *(decimals(row[name], 2) for name in ("page_ms", "native_ms")),
+            decimals(row["times_as_long"], 1),
+        ]
+        for row in rows("browser")
+    ]
+    header = ["encoder", "artifact", "in the browser, ms", "from C++, ms", "times as long"]
+    return markdown(header, lines)
+
+
+def browser_name() -> str:
+    """Return the browser that was measured."""
+    (name,) = {row["browser"] for row in rows("browser")}
+    return name
+
+
+def page_sizes_table() -> str:
+    """Sizes of all that a browser loads first, by part."""
+    lines = [
+        [f"`{row['model']}`", row["part"], row["files"], row["kb"], row["kb_compressed"]]
+        for row in rows("browser_sizes")
+    ]
+    return markdown(["encoder", "part", "files", "kB", "kB compressed"], lines)
+
+
+def training_speed_table() -> str:
+    """Tasks x encoders: milliseconds of a training step, before and now."""
+    lines = [
+        [
+            row["task"],
+            f"`{row['encoder']}`",
+            *(decimals(row[name], 0) for name in ("before_step_ms", "step_ms")),
+            decimals(row["times_as_fast"], 2),
+            f"{row['low_95']}-{row['high_95']}",
+        ]
+        for row in rows("training_speed")
+    ]
+    return markdown(["task", "encoder", "before, ms", "now, ms", "times as fast", "95 %"], lines)

@@ -38,18 +38,23 @@ def encoders() -> list[str]:
     return [name for name in dict.fromkeys(row["encoder"] for row in rows("quality")) if name]
 
 
-def quality_table(encoder: str) -> str:
+def quality_table(encoder: str, file: str = "quality", best_first: bool = False) -> str:
     """Embeddings x tasks, with one encoder, and those that have none of ours; means over seeds."""
-    tasks = list(dict.fromkeys(row["task"] for row in rows("quality")))
-    found = [row for row in rows("quality") if row["encoder"] in ("", encoder)]
-    lines = []
-    for name in dict.fromkeys(row["embedding"] for row in found):
-        own = {
+    tasks = list(dict.fromkeys(row["task"] for row in rows(file)))
+    found = [row for row in rows(file) if row["encoder"] in ("", encoder)]
+    own = {
+        name: {
             task: [r["accuracy"] for r in found if (r["embedding"], r["task"]) == (name, task)]
             for task in tasks
         }
-        figures = [accuracy(mean(map(float, own[task]))) for task in tasks[:-1]]
-        lines.append([NAMES.get(name, name), *figures, f"**{over_seeds(own[AVERAGE])}**"])
+        for name in dict.fromkeys(row["embedding"] for row in found)
+    }
+    if best_first:
+        own = dict(sorted(own.items(), key=lambda one: -mean(map(float, one[1][AVERAGE]))))
+    lines = []
+    for name, accuracies in own.items():
+        figures = [accuracy(mean(map(float, accuracies[task]))) for task in tasks[:-1]]
+        lines.append([NAMES.get(name, name), *figures, f"**{over_seeds(accuracies[AVERAGE])}**"])
     header = [SHORT.get(task, task) for task in tasks[:-1]]
     return markdown(["embedding", *header, "**mean**"], lines)
 

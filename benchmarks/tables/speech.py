@@ -18,12 +18,12 @@ MEASURES = {
 }
 
 
-def speech_table() -> str:
+def speech_table(file: str = "speech") -> str:
     """Models with their encoders x measures: means over the seeds, with 95 % intervals."""
-    measures = {name: title for name, title in MEASURES.items() if name in rows("speech")[0]}
+    measures = {name: title for name, title in MEASURES.items() if name in rows(file)[0]}
     lines = []
-    for key in dict.fromkeys(map(_model_of, rows("speech"))):
-        own = [row for row in rows("speech") if _model_of(row) == key]
+    for key in dict.fromkeys(map(_model_of, rows(file))):
+        own = [row for row in rows(file) if _model_of(row) == key]
         cells = [over_seeds([row[name] for row in own if row[name]]) for name in measures]
         lines.append([*key, *cells])
     return markdown(["features", "encoder", *measures.values()], lines)

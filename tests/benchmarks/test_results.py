@@ -51,6 +51,7 @@ def test_every_file_of_results_is_on_the_page(results_table):
             "latency": "latency_results.py",
             "corpus": "python benchmarks/corpus",
             "comparison_tasks": "benchmarks/comparison.py",
+            "browser_sizes": "benchmarks/browser.py",
         }
         assert script.get(file.stem, f"benchmarks/{file.stem}.py") in text, file.name
 
