@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ USE = """\
 ```python
 import tiny_audio_ssl
 
-model = tiny_audio_ssl.load({load!r})
+model = tiny_audio_ssl.load({load})
 vector = model.embed(waveform)  # [samples], mono, -1..1, 16 kHz -> [{embedding_dim}]
 ```
 
@@ -45,7 +46,7 @@ def card(
         f"encoder {encoder.name}",
         f"A sound (16 kHz, mono, of any length) becomes {facts['embedding_dim']} numbers. Learned "
         "without labels by tiny-audio-ssl.",
-        "## Use\n\n" + USE.format(load=facts["name"], **facts),
+        "## Use\n\n" + USE.format(load=json.dumps(facts["name"]), **facts),
         "## Model\n\n" + table(("", ""), _model(facts, encoder, kilobytes)),
         "## Training\n\n" + table(("", ""), _training(settings, progress)),
         *sections,
