@@ -25,6 +25,21 @@ from tiny_audio_ssl.pretext import PRETEXTS
 
 torch.set_num_threads(1)
 
+# Files that take longest begin first, so that no process works alone at the end.
+LONGEST = (
+    "web/test_page_in_browser.py",
+    "docs/test_site.py",
+    "training/test_trainer.py",
+    "contract/test_pretext.py",
+    "federated/test_loopback.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    rank = {tests / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
 
 def not_skipped(report: Any) -> Any:
     """In CI everything is installed, so that a skip there hides a failure."""

@@ -63,7 +63,7 @@ GOALS: dict[str, Goal] = {
 }
 """Values that training on one batch has to reach where half the loss says nothing."""
 
-LEVELS = ("smallest_snr_db", "largest_snr_db")
+LEVELS = ("min_snr_db", "max_snr_db")
 NEGATIVE: dict[str, tuple[str, ...]] = {
     "speech-enhancement": LEVELS,
     "pseudo-se": LEVELS,

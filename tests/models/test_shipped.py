@@ -36,7 +36,8 @@ def test_card_and_notice_name_teachers_and_data(name):
     for teacher in facts["teachers"]:
         assert teacher in card and teacher in notice
     assert "Florian Schmid" in notice and "Apache License, Version 2.0" in notice
-    assert facts["license"] == "apache-2.0" and facts["corpus"]["hours"] > 30
+    assert facts["license"] == "apache-2.0" and facts["corpus"]["hours"] > 10
+    assert [*facts["corpus"]["hours_by_tier"]] == ["permissive"]
     for evaluated in ("esc50", "keywords", "speakers", "instruments"):
         assert evaluated not in card
 

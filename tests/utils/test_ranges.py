@@ -41,7 +41,7 @@ CONFIGS = [
     SearchConfig("sounds", ("temporal-gap", "audio2vec-cbow")),
     *(config_class(task)() for task in TASKS),
 ]
-MAY_BE_NEGATIVE = {"min_snr_db", "target_snr_db", "max_probe_drop"}
+MAY_BE_NEGATIVE = {"min_snr_db", "max_snr_db", "target_snr_db", "max_probe_drop"}
 
 
 def numeric_fields(config: Any) -> list[tuple[str, bool]]:

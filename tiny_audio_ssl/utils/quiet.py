@@ -16,6 +16,8 @@ import threading
 import warnings
 from collections.abc import Iterator
 
+TQDM_MONITOR = "tqdm_monitor"  # a thread that redraws bars, which loses nothing of worth
+
 _lock = threading.Lock()
 _program = False  # whether this process is the program `tiny-audio-ssl`
 
@@ -72,7 +74,8 @@ def exporters_hushed() -> Iterator[None]:
 
 
 def _alone() -> bool:
-    return _program or threading.active_count() == 1
+    others = [t for t in threading.enumerate() if t.name != TQDM_MONITOR]
+    return _program or len(others) == 1  # this one
 
 
 def _renew_lock() -> None:

@@ -169,5 +169,5 @@ def test_bad_settings_are_refused(settings, message):
 
 
 def test_cpc2_refuses_a_noise_range_upside_down():
-    with pytest.raises(UserError, match="smallest_snr_db 30 is above largest_snr_db 20"):
-        PRETEXTS["cpc2"].Config(smallest_snr_db=30)
+    with pytest.raises(UserError, match="min_snr_db 30 is above max_snr_db 20"):
+        PRETEXTS["cpc2"].Config(min_snr_db=30)

@@ -88,7 +88,7 @@ def test_batches_of_one_kind_give_a_loss(kinds, rng):
 
 def test_levels_are_in_order():
     with pytest.raises(UserError, match="expected the smaller one first"):
-        CaeMaeConfig(smallest_snr_db=10, largest_snr_db=0)
+        CaeMaeConfig(min_snr_db=10, max_snr_db=0)
 
 
 def test_product_brings_the_mixture_down_to_what_is_decoded(rng):

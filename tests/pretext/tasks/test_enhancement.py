@@ -120,7 +120,7 @@ def test_kinds_are_a_column_of_the_manifest():
     inputs = made.task.draw(clips, torch.Generator().manual_seed(0), kind=kind)
     assert (inputs["target"].abs() == 1).all()
     with pytest.raises(UserError, match="expected the smaller one first"):
-        SpeechEnhancementConfig(smallest_snr_db=5, largest_snr_db=0)
+        SpeechEnhancementConfig(min_snr_db=5, max_snr_db=0)
 
 
 def test_pseudo_se_wants_the_noisy_recording_back():

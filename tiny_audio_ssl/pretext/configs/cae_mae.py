@@ -21,9 +21,9 @@ class CaeMaeConfig(SliceConfig):
     kinds: bool = False
     """Take what the manifest column `kind` says of each recording: `clean`, `mixture` or `noise`.
     Default: half of the clips of a batch are clean, and noise is added to the others."""
-    smallest_snr_db: float = -5.0
+    min_snr_db: float = -5.0
     """Lowest level of a clip above the noise that is added to it."""
-    largest_snr_db: float = 15.0
+    max_snr_db: float = 15.0
     """Highest level of a clip above the noise that is added to it."""
     latent_noise: float = 1.0
     """Deviation of the noise on the latent maps that the decoders are given."""
@@ -39,17 +39,17 @@ class CaeMaeConfig(SliceConfig):
         level_db = Range(-60, 60)
         check_numbers(
             self,
-            smallest_snr_db=level_db,
-            largest_snr_db=level_db,
+            min_snr_db=level_db,
+            max_snr_db=level_db,
             latent_noise=NOT_NEGATIVE,
             latent_weight=NOT_NEGATIVE,
             cycle_weight=NOT_NEGATIVE,
             silence_weight=NOT_NEGATIVE,
         )
-        if self.smallest_snr_db > self.largest_snr_db:
+        if self.min_snr_db > self.max_snr_db:
             raise UserError(
-                f"cae-mae: smallest_snr_db {self.smallest_snr_db:g} and largest_snr_db "
-                f"{self.largest_snr_db:g}; expected the smaller one first"
+                f"cae-mae: min_snr_db {self.min_snr_db:g} and max_snr_db "
+                f"{self.max_snr_db:g}; expected the smaller one first"
             )
 
     def class_lists(self) -> dict[str, tuple[str, ...]]:

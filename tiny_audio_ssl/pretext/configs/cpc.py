@@ -31,9 +31,9 @@ class Cpc2Config(PredictiveConfig):
     """Share of the clips whose past is distorted, for each of the distortions on its own."""
     pitch_cents: float = 300.0
     """Largest shift of the pitch, up or down."""
-    smallest_snr_db: float = 5.0
+    min_snr_db: float = 5.0
     """Smallest signal-to-noise ratio of the noise that is added."""
-    largest_snr_db: float = 20.0
+    max_snr_db: float = 20.0
     """Largest signal-to-noise ratio of the noise that is added."""
     longest_decay_s: float = 0.8
     """Longest time in which the reverberation of the room falls by 60 dB; the shortest is 0.1 s."""
@@ -48,13 +48,13 @@ class Cpc2Config(PredictiveConfig):
             layers=COUNT,
             distorted=SHARE,
             pitch_cents=Range(0, 1200),
-            smallest_snr_db=decibels,
-            largest_snr_db=decibels,
+            min_snr_db=decibels,
+            max_snr_db=decibels,
             longest_decay_s=Range(0.1, 10),
             drop_ms=NOT_NEGATIVE,
         )
-        if self.smallest_snr_db > self.largest_snr_db:
+        if self.min_snr_db > self.max_snr_db:
             raise UserError(
-                f"smallest_snr_db {self.smallest_snr_db} is above largest_snr_db "
-                f"{self.largest_snr_db}; expected it to be below"
+                f"min_snr_db {self.min_snr_db} is above max_snr_db "
+                f"{self.max_snr_db}; expected it to be below"
             )

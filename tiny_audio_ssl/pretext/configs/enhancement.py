@@ -19,9 +19,9 @@ Objective = Literal["si-sdr", "log-mel"]
 class NoiseConfig(MaskConfig):
     """Hyper-parameters of the noise that is added to recordings."""
 
-    smallest_snr_db: float = -5.0
+    min_snr_db: float = -5.0
     """Lowest level of a recording above the noise that is added to it."""
-    largest_snr_db: float = 15.0
+    max_snr_db: float = 15.0
     """Highest level of a recording above the noise that is added to it."""
     kinds: bool = False
     """Take noise from the recordings whose manifest column `kind` says `noise`, and add it to those
@@ -29,11 +29,11 @@ class NoiseConfig(MaskConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, smallest_snr_db=SNR_DB, largest_snr_db=SNR_DB)
-        if self.smallest_snr_db > self.largest_snr_db:
+        check_numbers(self, min_snr_db=SNR_DB, max_snr_db=SNR_DB)
+        if self.min_snr_db > self.max_snr_db:
             raise UserError(
-                f"smallest_snr_db is {self.smallest_snr_db:g} and largest_snr_db "
-                f"{self.largest_snr_db:g}; expected the smaller one first"
+                f"min_snr_db is {self.min_snr_db:g} and max_snr_db "
+                f"{self.max_snr_db:g}; expected the smaller one first"
             )
 
     def class_lists(self) -> dict[str, tuple[str, ...]]:
@@ -64,9 +64,9 @@ class SpeechEnhancementConfig(NoiseConfig):
 class PseudoSeConfig(NoiseConfig):
     """Hyper-parameters of PseudoSE."""
 
-    smallest_snr_db: float = -5.0
+    min_snr_db: float = -5.0
     """Lowest level of a noisy recording above the noise that is added to it."""
-    largest_snr_db: float = 5.0
+    max_snr_db: float = 5.0
     """Highest level of a noisy recording above the noise that is added to it."""
     purify: str = ""
     """Folder of a run of `segmental-snr`, which tells how noisy each part of a recording is; clean

@@ -25,7 +25,7 @@ class AddedNoise(Masking):
 
     def snr_db_of(self, count: int, rng: torch.Generator) -> Tensor:
         """Draw the level of so many recordings above the noise that is added to them."""
-        return uniform(self.config.smallest_snr_db, self.config.largest_snr_db, count, rng)
+        return uniform(self.config.min_snr_db, self.config.max_snr_db, count, rng)
 
     def measured(self, found: Tensor, mixture: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return by how many dB the estimates are better than the mixtures, and those of the ideal

@@ -88,7 +88,7 @@ class CaeMae(Masking):
         clean, other = (wav[rows.to(wav.device)] for rows in order.tensor_split([count // 2]))
         config, mixtures = self.config, len(other)
         noise = distort.colored_noise(wav.shape[1], uniform(0, 2, mixtures, rng), rng)
-        snr_db = uniform(config.smallest_snr_db, config.largest_snr_db, mixtures, rng)
+        snr_db = uniform(config.min_snr_db, config.max_snr_db, mixtures, rng)
         mixture = distort.add_noise(other, noise, snr_db)
         counts = torch.tensor([len(clean), mixtures, mixtures])
         kinds = torch.arange(len(KINDS)).repeat_interleave(counts)

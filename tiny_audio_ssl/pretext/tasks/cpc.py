@@ -70,7 +70,7 @@ class Cpc2(Predictive):
         config, count = self.config, len(clean)
         cents = augment.uniform(-config.pitch_cents, config.pitch_cents, count, rng)
         wav = self._some(distort.shift_pitch(clean, cents), clean, rng)
-        snr_db = augment.uniform(config.smallest_snr_db, config.largest_snr_db, count, rng)
+        snr_db = augment.uniform(config.min_snr_db, config.max_snr_db, count, rng)
         slope = augment.uniform(0, 2, count, rng)
         noise = distort.colored_noise(wav.shape[1], slope, rng)
         wav = self._some(distort.add_noise(wav, noise, snr_db), wav, rng)

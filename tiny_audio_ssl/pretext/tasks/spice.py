@@ -91,8 +91,7 @@ class Spice(Pretext):
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
         slices = torch.cat([inputs["first"], inputs["second"]]).float()
-        # Also in mixed precision: neighboring numbers of 16 bits are half a band apart, and on CPUs
-        # 16-bit convolutions of maps as narrow as this gave gradients that are not finite.
+        # Also in mixed precision: neighboring numbers of 16 bits are half a band apart.
         with torch.autocast(slices.device.type, enabled=False):
             embedding = encoder(slices)
             losses = self._losses(embedding, slices, inputs["shift"])
