@@ -195,8 +195,10 @@ def group_norm(
     places: int,
     groups: int,
     eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """`aten.native_group_norm`: gives mean and 1 / deviation too, both [B, groups]."""
+) -> Any:
+    """`aten.native_group_norm` of maps: gives mean and 1 / deviation too, both [B, groups]."""
+    if x.dim() != len(INWARD):
+        return NotImplemented
     inward = _inward(x)
     grouped = inward.reshape(groups, -1, batch)
     count = grouped.shape[1]
@@ -220,7 +222,9 @@ def group_norm_backward(
     groups: int,
     output_mask: list[bool],
 ) -> Any:
-    """`aten.native_group_norm_backward` (Wu and He 2018, arXiv 1803.08494, equation 1)."""
+    """`aten.native_group_norm_backward` of maps (Wu and He 2018, arXiv 1803.08494, equation 1)."""
+    if x.dim() != len(INWARD):
+        return NotImplemented
     g, inward = _inward(grad), _inward(x)
     grouped = inward.reshape(groups, -1, batch)
     count = grouped.shape[1]
