@@ -105,6 +105,15 @@ def entry(
     }  # fmt: skip
 
 
+def state_entries(shapes: Mapping[str, Sequence[int]], batch: int | str) -> list[dict[str, Any]]:
+    """Return the manifest's entries for a stream's state, by the names of its inputs."""
+    return [
+        {"input": name, "output": f"next_{name}", "shape": [batch, *shape],
+         "dtype": "float32", "start": 0.0}
+        for name, shape in shapes.items()
+    ]  # fmt: skip
+
+
 def versions(forms: Sequence[Form]) -> dict[str, str]:
     """Return the version of every package that makes artifacts of these forms."""
     packages = {"torch", "numpy"}.union(*(FORMATS[form.format].packages for form in forms))

@@ -42,7 +42,13 @@ Draws = Literal["library", "counter"]
 PartitionKind = Literal["group", "dirichlet", "iid"]
 MODEL_SETTINGS = ("task", "pretext", "encoder", "frontend")  # clients build the model from these
 COUNTER_TASKS = ("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram", "cola")
+NOT_BY_COUNTER = ("mixup", "resize")  # settings of these tasks that draw otherwise
 ROBUST_STRATEGIES = ("trimmed-mean", "median", "krum")
+
+
+def draws_by_counter(task: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether a task with these settings can draw as native devices do."""
+    return task in COUNTER_TASKS and not any(settings.get(name) for name in NOT_BY_COUNTER)
 
 
 @dataclass(frozen=True)
@@ -231,8 +237,7 @@ class FederatedConfig:
             )
 
     def _check_draws(self, pretext: object) -> None:
-        plain = not (getattr(pretext, "mixup", 0.0) or getattr(pretext, "resize", False))
-        if self.draws == "counter" and not (self.task in COUNTER_TASKS and plain):
+        if self.draws == "counter" and not draws_by_counter(self.task, vars(pretext)):
             raise UserError(
                 f"draws 'counter' with task {self.task!r} and pretext {self.pretext!r}; it knows "
                 f"{', '.join(COUNTER_TASKS)}, without mixup and resize: choose library"

@@ -20,7 +20,7 @@ from tiny_audio_ssl.export.to_executorch import to_executorch
 from tiny_audio_ssl.export.training.to_training import FORMAT, START, load_task
 from tiny_audio_ssl.federated import model_vectors
 from tiny_audio_ssl.federated.app_project import app_identity
-from tiny_audio_ssl.federated.config import COUNTER_TASKS, DEFAULTS
+from tiny_audio_ssl.federated.config import COUNTER_TASKS, DEFAULTS, draws_by_counter
 from tiny_audio_ssl.federated.model_vectors import ExchangedTensors
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import Checkpoint
@@ -71,10 +71,10 @@ def training_entry(folder: Path) -> dict[str, Any]:
 
 
 def _check_task(entry: dict[str, Any]) -> None:
-    pretext = entry["pretext"]
-    if entry["task"] not in COUNTER_TASKS or pretext.get("mixup") or pretext.get("resize"):
+    if not draws_by_counter(entry["task"], entry["pretext"]):
         raise UserError(
-            f"the artifact's task is {entry['task']} with {json.dumps(pretext)}; native devices "
+            f"the artifact's task is {entry['task']} with {json.dumps(entry['pretext'])}; native "
+            "devices "
             f"draw for {', '.join(COUNTER_TASKS)}, without mixup and resize"
         )
 

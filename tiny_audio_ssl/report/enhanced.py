@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from tiny_audio_ssl.models.names import home_of
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.parts.masks import Masking
 from tiny_audio_ssl.pretext.registry import TASKS
-from tiny_audio_ssl.report.listening import mp3
+from tiny_audio_ssl.report.listening import mp3_text
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.run_task import load_task
 
@@ -73,4 +72,4 @@ def _sounds(home: Path, loaded: Checkpoint) -> list[BeforeAfter]:
 
 
 def _mp3(wave: Tensor) -> str:
-    return base64.b64encode(mp3(wave.clamp(-1, 1).numpy())).decode()
+    return mp3_text(wave.clamp(-1, 1).numpy())

@@ -57,7 +57,7 @@ class Sounds:
         samples = int(recordings.samples[index])
         wave = recordings.read(index, 0, min(samples, round(SEARCHED_S * SAMPLE_RATE_HZ)))
         part = loudest(wave, round(self.seconds * SAMPLE_RATE_HZ))
-        text = base64.b64encode(mp3(part)).decode()
+        text = mp3_text(part)
         if self.bytes + len(text) > self.allowed * self.limit_bytes:
             self.left_out += 1
             return None
@@ -73,6 +73,11 @@ def loudest(wave: Waveform, samples: int) -> Waveform:
     energy = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
     start = int(np.argmax(energy[samples:] - energy[:-samples]))
     return wave[start : start + samples]
+
+
+def mp3_text(wave: Waveform) -> str:
+    """Encode float32 [samples] as MP3 in base64."""
+    return base64.b64encode(mp3(wave)).decode()
 
 
 def mp3(wave: Waveform) -> bytes:

@@ -81,6 +81,15 @@ def check_numbers(settings: Any, **allowed: Range) -> None:
             object.__setattr__(settings, name, number)
 
 
+def check_ascending(settings: Any, low: str, high: str) -> None:
+    """Raise `UserError` unless the first of two numeric fields is at most the second."""
+    first, second = getattr(settings, low), getattr(settings, high)
+    if first > second:
+        raise UserError(
+            f"{low} {first:g} is above {high} {second:g}; expected the smaller one first"
+        )
+
+
 def _shown(value: Any) -> str:
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 40 else f"{text[:40]}..."

@@ -6,24 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tiny_audio_ssl.audio.waveform import as_waveform
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export import manifest
+from tiny_audio_ssl.export import manifest, manifest_content
 from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.products import described_outputs, product_facts
 from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
+from tiny_audio_ssl.export.streaming.stream_runtime import Arrays, PacketStream
 from tiny_audio_ssl.export.to_executorch import Operators, write_pte
 from tiny_audio_ssl.export.to_onnx import write_onnx
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.product import Product, ProductStream
-from tiny_audio_ssl.utils.files import sha256
 
 PACKET = "packet"
 Outputs = dict[str, NDArray[Any]]
@@ -64,22 +62,10 @@ def product_stream_entry(
 ) -> dict[str, Any]:
     """Return the manifest's entry for an artifact of a stream."""
     stream, config = stream_of(product), model.frontend.config
-    batch = 1 if form.format == "executorch" else "batch"
+    entry = manifest_content.entry(form, model, stream.packet_samples, file)
+    batch = entry["input"]["shape"][0]
     found = stream.module(*start(stream))[: len(product.outputs)]
-    state = [
-        {"input": name, "output": f"next_{name}", "shape": [batch, *shape],
-         "dtype": "float32", "start": 0.0}
-        for name, shape in stream.state.items()
-    ]  # fmt: skip
-    return {
-        "file": file.name,
-        "sha256": sha256(file),
-        "bytes": file.stat().st_size,
-        "format": form.format,
-        "precision": form.precision,
-        "input": {"kind": form.input, "name": PACKET, "shape": [batch, stream.packet_samples],
-                  "dtype": "float32", "range": [-1.0, 1.0],
-                  "meaning": "the next mono samples at sample_rate_hz; 16-bit PCM by 32768"},
+    return entry | {
         "outputs": described_outputs(product, found, batch),
         "product": product_facts(product, task),
         "stream": {
@@ -90,9 +76,9 @@ def product_stream_entry(
             "packets": 1,
             "window_samples": stream.packet_samples + config.window - config.hop,
             "delay_samples": stream.delay_samples,
-            "state": state,
+            "state": manifest_content.state_entries(stream.state, batch),
         },
-    }  # fmt: skip
+    }
 
 
 def on_tensors(run: RunAll) -> Step:
@@ -112,7 +98,7 @@ def run_packets(step: Step, stream: ProductStream, sound: Tensor) -> list[Tensor
     return [torch.cat(outputs) for outputs in zip(*rows, strict=True)]
 
 
-class StreamedProduct:
+class StreamedProduct(PacketStream):
     """An artifact of a product's stream and its state.
 
     ```
@@ -124,12 +110,9 @@ class StreamedProduct:
 
     def __init__(self, run: RunAll, entry: Mapping[str, Any]) -> None:
         """Start a stream of the artifact `run`; `entry`: that of its manifest."""
-        self._run, stream = run, entry["stream"]
         self._names = [output["name"] for output in entry["outputs"]]
-        self._shapes = [tuple(state["shape"][1:]) for state in stream["state"]]
-        self.packet_samples = int(stream["packet_samples"])
-        self.delay_samples = int(stream["delay_samples"])  # by which outputs are later than packets
-        self.reset()
+        super().__init__(run, entry["stream"])
+        self.delay_samples = int(entry["stream"]["delay_samples"])  # of outputs behind packets
 
     @classmethod
     def open(cls, path: str | Path, threads: int | None = None) -> StreamedProduct:
@@ -150,11 +133,6 @@ class StreamedProduct:
             )
         return cls(open_outputs(path, threads), entry)
 
-    def reset(self) -> None:
-        """Forget everything heard: another sound follows."""
-        self._state = [np.zeros((1, *shape), np.float32) for shape in self._shapes]
-        self._waiting = np.zeros(0, np.float32)
-
     def push(self, pcm: NDArray[Any]) -> Iterator[Outputs]:
         """Take mono sound at 16 kHz; yield the outputs by name for every packet that it completes.
 
@@ -165,14 +143,8 @@ class StreamedProduct:
         Raises `UserError`: another shape, type or scale, NaN or infinity; nothing of it is taken
         then.
         """
-        more = as_waveform(pcm, "[samples]", pcm16=True, may_be_empty=True)
-        self._waiting = np.concatenate([self._waiting, more])
-        return self._packets()
+        return self._named(self._steps(pcm))
 
-    def _packets(self) -> Iterator[Outputs]:
-        while len(self._waiting) >= self.packet_samples:
-            packet = self._waiting[: self.packet_samples]
-            self._waiting = self._waiting[self.packet_samples :]
-            found = self._run(packet[None], *self._state)
-            outputs, self._state = found[: len(self._names)], found[len(self._names) :]
+    def _named(self, steps: Iterator[Arrays]) -> Iterator[Outputs]:
+        for outputs in steps:
             yield {name: out[0] for name, out in zip(self._names, outputs, strict=True)}

@@ -14,6 +14,8 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
 
+Arrays = list[np.ndarray]
+
 
 @dataclass(frozen=True)
 class StreamEmbedding:
@@ -24,7 +26,38 @@ class StreamEmbedding:
     end_sample: int  # exclusive
 
 
-class Stream:
+class PacketStream:
+    """An artifact that takes packets and a state, fed with sound of any length."""
+
+    def __init__(self, run: RunAll, described: Mapping[str, Any]) -> None:
+        """Start a stream of the artifact `run`; `described`: `stream` in its manifest entry."""
+        self._run = run
+        self.packet_samples = int(described["packet_samples"])
+        self._shapes = [tuple(state["shape"][1:]) for state in described["state"]]
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard: another sound follows."""
+        self._state = [np.zeros((1, *shape), np.float32) for shape in self._shapes]
+        self._waiting = np.zeros(0, np.float32)
+
+    def _steps(self, pcm: np.ndarray) -> Iterator[Arrays]:
+        """Take sound; give the outputs for every packet that it completes, as it is iterated."""
+        more = as_waveform(pcm, "[samples]", pcm16=True, may_be_empty=True)
+        self._waiting = np.concatenate([self._waiting, more])
+        return self._packets()
+
+    def _packets(self) -> Iterator[Arrays]:
+        while len(self._waiting) >= self.packet_samples:
+            packet = self._waiting[: self.packet_samples]
+            self._waiting = self._waiting[self.packet_samples :]
+            found = list(self._run(packet[None], *self._state))
+            count = len(found) - len(self._state)
+            outputs, self._state = found[:count], found[count:]
+            yield outputs
+
+
+class Stream(PacketStream):
     """A stream artifact and its state.
 
     ```
@@ -36,11 +69,8 @@ class Stream:
 
     def __init__(self, run: RunAll, described: Mapping[str, Any]) -> None:
         """Start a stream of the artifact `run`; `described`: `stream` in its manifest entry."""
-        self._run = run
-        self.packet_samples = int(described["packet_samples"])
         self._window_samples = int(described["window_samples"])
-        self._shapes = [tuple(state["shape"][1:]) for state in described["state"]]
-        self.reset()
+        super().__init__(run, described)
 
     @classmethod
     def open(cls, path: str | Path, threads: int | None = None) -> Stream:
@@ -61,8 +91,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything heard: another sound follows."""
-        self._state = [np.zeros((1, *shape), np.float32) for shape in self._shapes]
-        self._waiting = np.zeros(0, np.float32)
+        super().reset()
         self._heard_samples = 0
 
     def push(self, pcm: np.ndarray) -> Iterator[StreamEmbedding]:
@@ -78,15 +107,10 @@ class Stream:
         Raises `UserError`: another shape, type or scale, NaN or infinity; nothing of it is taken
         then.
         """
-        more = as_waveform(pcm, "[samples]", pcm16=True, may_be_empty=True)
-        self._waiting = np.concatenate([self._waiting, more])
-        return self._packets()
+        return self._found(self._steps(pcm))
 
-    def _packets(self) -> Iterator[StreamEmbedding]:
-        while len(self._waiting) >= self.packet_samples:
-            packet = self._waiting[: self.packet_samples]
-            self._waiting = self._waiting[self.packet_samples :]
-            embedding, _, *self._state = self._run(packet[None], *self._state)
+    def _found(self, steps: Iterator[Arrays]) -> Iterator[StreamEmbedding]:
+        for embedding, _ in steps:
             self._heard_samples += self.packet_samples
             start = max(0, self._heard_samples - self._window_samples)
             yield StreamEmbedding(embedding[0], start, self._heard_samples)

@@ -79,11 +79,7 @@ def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
     batch = 1 if format == "executorch" else "batch"
     packet, *state = network.start()
     hop, shape = network.frontend.config.hop, network.shape
-    tensors = [
-        {"input": name, "output": f"next_{name}", "shape": [batch, *x.shape[1:]],
-         "dtype": "float32", "start": 0.0}
-        for name, x in zip(STATE, state, strict=True)
-    ]  # fmt: skip
+    shapes = {name: x.shape[1:] for name, x in zip(STATE, state, strict=True)}
     return {
         "packet_samples": packet.shape[1],
         "packet_ms": 1000 * packet.shape[1] / network.frontend.config.sample_rate_hz,
@@ -92,7 +88,7 @@ def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
         "packets": shape.packets,
         "window_samples": hop * shape.packets * shape.packet_frames + state[0].shape[1],
         "delay_samples": 0,  # an embedding has heard the packet's last sample
-        "state": tensors,
+        "state": manifest_content.state_entries(shapes, batch),
     }
 
 

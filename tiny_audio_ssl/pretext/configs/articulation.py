@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.slices import SliceConfig
-from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, NOT_NEGATIVE, SHARE, check_numbers
+from tiny_audio_ssl.pretext.configs.slices import SeveralSlicesConfig
+from tiny_audio_ssl.utils.ranges import NOT_NEGATIVE, SHARE, check_numbers
 
 
 @dataclass(frozen=True)
-class ArticulationConfig(SliceConfig):
+class ArticulationConfig(SeveralSlicesConfig):
     """Hyper-parameters of analysis by synthesis."""
 
     clip_ms: float = 875.0
@@ -33,21 +31,8 @@ class ArticulationConfig(SliceConfig):
         super().__post_init__()
         check_numbers(
             self,
-            clip_ms=DURATION_MS,
-            slices=COUNT,
             first_noise=NOT_NEGATIVE,
             last_noise=NOT_NEGATIVE,
             uniform=SHARE,
             momentum=SHARE,
         )
-        if self.slice_ms > self.clip_ms:
-            raise UserError(
-                f"analysis-by-synthesis: slice_ms {self.slice_ms:g} of clip_ms {self.clip_ms:g}; "
-                "a slice must not be longer than its clip"
-            )
-
-    def clip_frames(self, frontend: FrontendConfig) -> int:
-        return max(self.slice_frames(frontend), frontend.frames_of_ms(self.clip_ms))
-
-    def length_option(self) -> str:
-        return "--pretext.clip-ms (and --pretext.slice-ms, which is at most that)"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext.configs.slices import SliceConfig
-from tiny_audio_ssl.utils.ranges import NOT_NEGATIVE, Range, check_numbers
+from tiny_audio_ssl.utils.ranges import NOT_NEGATIVE, Range, check_ascending, check_numbers
 
 KIND = "kind"  # the manifest column
 KINDS = ("clean", "mixture", "noise")
@@ -46,11 +45,7 @@ class CaeMaeConfig(SliceConfig):
             cycle_weight=NOT_NEGATIVE,
             silence_weight=NOT_NEGATIVE,
         )
-        if self.min_snr_db > self.max_snr_db:
-            raise UserError(
-                f"cae-mae: min_snr_db {self.min_snr_db:g} and max_snr_db "
-                f"{self.max_snr_db:g}; expected the smaller one first"
-            )
+        check_ascending(self, "min_snr_db", "max_snr_db")
 
     def class_lists(self) -> dict[str, tuple[str, ...]]:
         return {KIND: KINDS} if self.kinds else {}

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext.configs.predictive import PredictiveConfig
-from tiny_audio_ssl.utils.ranges import COUNT, NOT_NEGATIVE, SHARE, Range, check_numbers
+from tiny_audio_ssl.utils.ranges import (
+    COUNT,
+    NOT_NEGATIVE,
+    SHARE,
+    Range,
+    check_ascending,
+    check_numbers,
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,4 @@ class Cpc2Config(PredictiveConfig):
             longest_decay_s=Range(0.1, 10),
             drop_ms=NOT_NEGATIVE,
         )
-        if self.min_snr_db > self.max_snr_db:
-            raise UserError(
-                f"min_snr_db {self.min_snr_db} is above max_snr_db "
-                f"{self.max_snr_db}; expected it to be below"
-            )
+        check_ascending(self, "min_snr_db", "max_snr_db")

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext.configs.masks import MaskConfig
-from tiny_audio_ssl.utils.ranges import Range, check_numbers
+from tiny_audio_ssl.utils.ranges import Range, check_ascending, check_numbers
 
 KIND = "kind"  # the manifest column
 KINDS = ("speech", "noise")
@@ -30,11 +30,7 @@ class NoiseConfig(MaskConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, min_snr_db=SNR_DB, max_snr_db=SNR_DB)
-        if self.min_snr_db > self.max_snr_db:
-            raise UserError(
-                f"min_snr_db is {self.min_snr_db:g} and max_snr_db "
-                f"{self.max_snr_db:g}; expected the smaller one first"
-            )
+        check_ascending(self, "min_snr_db", "max_snr_db")
 
     def class_lists(self) -> dict[str, tuple[str, ...]]:
         return {KIND: KINDS} if self.kinds else {}

@@ -1,13 +1,14 @@
-"""The settings of tasks that look at one slice of a clip."""
+"""The settings of tasks that look at one slice of a clip, or at several, each on its own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tiny_audio_ssl.audio.constants import WINDOW_MS
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.utils.ranges import DURATION_MS, check_numbers
+from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, check_numbers
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,28 @@ class SliceConfig(PretextConfig):
 
     def length_option(self) -> str:
         return "--pretext.slice-ms"
+
+
+@dataclass(frozen=True)
+class SeveralSlicesConfig(SliceConfig):
+    """The length of a clip, and of the slices that are cut from it."""
+
+    clip_ms: float = WINDOW_MS
+    """Length of the clip that slices are cut from."""
+    slices: int = 4
+    """Slices of each clip."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, clip_ms=DURATION_MS, slices=COUNT)
+        if self.slice_ms > self.clip_ms:
+            raise UserError(
+                f"slice_ms {self.slice_ms:g} of clip_ms {self.clip_ms:g}; a slice must not be "
+                "longer than its clip"
+            )
+
+    def clip_frames(self, frontend: FrontendConfig) -> int:
+        return max(self.slice_frames(frontend), frontend.frames_of_ms(self.clip_ms))
+
+    def length_option(self) -> str:
+        return "--pretext.clip-ms (and --pretext.slice-ms, which is at most that)"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
-from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, NOT_NEGATIVE, POSITIVE, check_numbers
+from tiny_audio_ssl.pretext.configs.slices import SeveralSlicesConfig
+from tiny_audio_ssl.utils.ranges import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
 
 BANDS, BANDS_PER_OCTAVE, LOWEST_HZ = 128, 24, 41.2  # E1, the lowest note of a double bass
 
@@ -19,7 +18,7 @@ def _edge_hz(bands: int) -> float:
 
 
 @dataclass(frozen=True)
-class SpiceConfig(PretextConfig):
+class SpiceConfig(SeveralSlicesConfig):
     """Hyper-parameters of SPICE."""
 
     wants: ClassVar[FrontendConfig] = FrontendConfig(
@@ -43,27 +42,11 @@ class SpiceConfig(PretextConfig):
     """Hidden units of the decoder."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_numbers(
             self,
-            clip_ms=DURATION_MS,
-            slice_ms=DURATION_MS,
-            slices=COUNT,
             largest_shift_bands=COUNT,
             pitch_weight=POSITIVE,
             reconstruction_weight=NOT_NEGATIVE,
             hidden=COUNT,
         )
-        if self.slice_ms > self.clip_ms:
-            raise UserError(
-                f"spice: slice_ms {self.slice_ms:g} of clip_ms {self.clip_ms:g}; a slice must not "
-                "be longer than its clip"
-            )
-
-    def clip_frames(self, frontend: FrontendConfig) -> int:
-        return max(self.slice_frames(frontend), frontend.frames_of_ms(self.clip_ms))
-
-    def slice_frames(self, frontend: FrontendConfig) -> int:
-        return frontend.frames_of_ms(self.slice_ms)
-
-    def length_option(self) -> str:
-        return "--pretext.clip-ms (and --pretext.slice-ms, which is at most that)"
