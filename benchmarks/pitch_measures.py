@@ -206,7 +206,7 @@ def yin(wave: Wave) -> Track:
 
 
 def crepe(wave: Wave) -> Track:
-    import torchcrepe  # type: ignore[import-untyped]
+    import torchcrepe  # type: ignore[import-untyped]  # it has no types
 
     hz, confidence = torchcrepe.predict(
         torch.from_numpy(wave[None]), SAMPLE_RATE_HZ, HOP, LOWEST_HZ, HIGHEST_HZ, "tiny",

@@ -67,7 +67,7 @@ def best_weights(
         squares = sparsemax(free).square()
         together = [torch.tensordot(squares, part, dims=1) for part in parts]
         optimizer.zero_grad()
-        conditional_hsic(sound, together).backward()  # type: ignore[no-untyped-call]
+        conditional_hsic(sound, together).backward()  # type: ignore[no-untyped-call]  # PyTorch lacks types
         optimizer.step()
     found = sparsemax(free.detach()).tolist()
     return {name: weight for name, weight in zip(labels, found, strict=True) if weight > 0}
