@@ -13,6 +13,7 @@ import java.security.Signature
 import java.security.spec.ECGenParameterSpec
 import java.security.spec.PKCS8EncodedKeySpec
 import java.security.spec.X509EncodedKeySpec
+import kotlin.io.encoding.Base64 // Android's Java has one from API 26 on only
 
 /**
  * The key by which a server knows this device: on the curve P-384, as Flower expects. The private
@@ -81,7 +82,7 @@ class NodeKey(private val privateKey: PrivateKey, private val publicKey: PublicK
             val begin = "-----BEGIN $label-----"
             val found = text.substringAfter(begin, "").substringBefore("-----END $label-----", "")
             require(found.isNotEmpty()) { "no $begin" }
-            return Base64.decode(found)
+            return Base64.decode(found.filterNot(Char::isWhitespace))
         }
 
         private fun pem(label: String, encoded: ByteArray): String =

@@ -19,6 +19,7 @@ import javax.net.ssl.SSLContext
 import javax.net.ssl.SSLException
 import javax.net.ssl.SSLSocketFactory
 import javax.net.ssl.TrustManagerFactory
+import kotlin.io.encoding.Base64
 import org.json.JSONException
 import org.json.JSONObject
 

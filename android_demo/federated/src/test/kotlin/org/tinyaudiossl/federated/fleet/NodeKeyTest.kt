@@ -2,6 +2,7 @@ package org.tinyaudiossl.federated.fleet
 
 import java.io.IOException
 import java.nio.file.Files
+import kotlin.io.encoding.Base64
 import kotlin.test.Test
 import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
