@@ -37,7 +37,7 @@ def cpu_s(arguments: Sequence[str], tree: Path, exit_code: int = 0) -> float:
     """Run a command of the version in `tree`; return the processor time of all its processes."""
     with TemporaryDirectory(prefix="timed-") as folder:
         environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
-        began = _children_s()
+        began = children_s()
         done = subprocess.run(
             [sys.executable, "-c", MAIN, *arguments],
             cwd=folder,
@@ -45,13 +45,14 @@ def cpu_s(arguments: Sequence[str], tree: Path, exit_code: int = 0) -> float:
             capture_output=True,
             text=True,
         )
-        took = _children_s() - began
+        took = children_s() - began
     if done.returncode != exit_code:
         command = " ".join(arguments)
         raise SystemExit(f"{command} in {tree} ended with {done.returncode}: {done.stderr}")
     return took
 
 
-def _children_s() -> float:
+def children_s() -> float:
+    """Return the processor time of all processes that were started from here and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

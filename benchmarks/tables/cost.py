@@ -241,6 +241,13 @@ def startup_table() -> str:
     return markdown(["command", "before, s", "now, s", "ratio", "95 %"], lines)
 
 
+def install_table() -> str:
+    """Time of a new user's first steps, and the size of the environment."""
+    names = ("step", "wall_s", "cpu_s", "environment_mb")
+    lines = [[row[name] for name in names] for row in rows("install")]
+    return markdown(["step", "seconds", "of the processor", "environment, MB"], lines)
+
+
 def startup_before() -> str:
     """Return the commit that start-up is compared with."""
     (commit,) = {row["before"] for row in rows("startup")}
