@@ -1,6 +1,6 @@
-"""Export runs in every form, and measure size, distance from the model and time of each.
+"""Export models in every form, and measure size, distance from the model and time of each.
 
-python benchmarks/artifacts.py runs/quality/* --root DATA
+python benchmarks/artifacts.py tiny small --root DATA
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import tyro
@@ -27,6 +28,7 @@ from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.export.precision_search import PrecisionTarget
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.names import folder_of
 from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "artifacts.csv"
@@ -39,11 +41,11 @@ TIMES = (
 
 @dataclass(frozen=True)
 class ArtifactBenchmark:
-    """One row for each form of each run. Parity is measured on windows not calibrated on, and the
+    """One row for each form of each model. Parity is measured on windows not calibrated on, and the
     probes' accuracy on embeddings that are means over windows, the model's as the artifact's."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Runs to export, each to RUN/export."""
+    models: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Runs, or models that come with the package, to export to a temporary folder."""
     root: Path | None = None
     """The folder of the labeled recordings of --suite; no probes if left out."""
     suite: Path = GUIDE
@@ -51,23 +53,26 @@ class ArtifactBenchmark:
     csv: Path = RESULTS
     threads: int = 1
     timed_runs: int = 200
-    """Timed runs of each form; all forms of one run take turns."""
+    """Timed runs of each form; all forms of one model take turns."""
 
 
 def main(wanted: ArtifactBenchmark) -> None:
-    rows = [row for run in wanted.runs for row in rows_of(run, wanted)]
+    rows = []
+    for name in wanted.models:
+        with TemporaryDirectory(prefix="artifacts-") as folder:
+            rows += rows_of(name, Path(folder) / "export", wanted)
     write_rows(wanted.csv, rows)
     show(rows)
 
 
-def rows_of(run: Path, wanted: ArtifactBenchmark) -> list[dict[str, Any]]:
-    found = checkpoint.load(run)
-    result = export(run, format=wanted.format, precision="all")
+def rows_of(name: str, folder: Path, wanted: ArtifactBenchmark) -> list[dict[str, Any]]:
+    found = checkpoint.load(folder_of(name))
+    result = export(name, folder, format=wanted.format, precision="all")
     artifacts = {a.path.name: a for a in result.artifacts}
     encoder = found.model.encoder.config
-    common = {"task": found.run["task"], "encoder": encoder.name, "pooling": encoder.pooling}
+    common = {"model": name, "encoder": encoder.name, "pooling": encoder.pooling}
     timed = bench(result.folder, threads=wanted.threads, runs=wanted.timed_runs)
-    drops = probe_drops(run, result, wanted)
+    drops = probe_drops(name, result, wanted)
     shares = frontend_shares(timed)
     return [
         {
@@ -80,7 +85,7 @@ def rows_of(run: Path, wanted: ArtifactBenchmark) -> list[dict[str, Any]]:
 
 
 def probe_drops(
-    run: Path, result: ExportResult, wanted: ArtifactBenchmark
+    run: str, result: ExportResult, wanted: ArtifactBenchmark
 ) -> dict[str, dict[str, float]]:
     """Return the points of accuracy that each waveform artifact loses on each task, by file."""
     if wanted.root is None:
@@ -126,7 +131,7 @@ def times(row: Row) -> dict[str, Any]:
 
 def show(rows: list[dict[str, Any]]) -> None:
     table = Table(title="Artifacts")
-    columns = ("task", "encoder", "artifact", "bytes", "snr_db", "frontend_share_of_ms", "p50_ms")
+    columns = ("model", "encoder", "artifact", "bytes", "snr_db", "frontend_share_of_ms", "p50_ms")
     names = (*columns, "times_faster_than_eager")
     for name in names:
         table.add_column(name, no_wrap=True)

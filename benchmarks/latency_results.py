@@ -1,7 +1,6 @@
-"""Make the committed table: all forms of some runs and openWakeWord's models, on this machine.
+"""Make the committed table: all forms of some models and openWakeWord's, on this machine.
 
-python benchmarks/latency_results.py runs/quality/cola-augmented-mobile \
-    runs/quality/cola-augmented-separable
+python benchmarks/latency_results.py tiny small
 
 Writes results/latency.csv and results/latency.png, and prints the table of the README.
 """
@@ -35,19 +34,19 @@ Line = Mapping[str, str]
 class LatencyResults:
     """Options of the command line."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Runs to export in every form, to a temporary folder."""
+    models: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Runs, or models that come with the package, to export to a temporary folder."""
     timed_runs: int = 200
     """Timed runs of each form."""
 
 
 def main(options: LatencyResults) -> None:
-    models = Path(require("openwakeword", "peers").__file__ or "").parent / "resources" / "models"
-    peers = [models / name for name in PEER_FILES]
+    home = Path(require("openwakeword", "peers").__file__ or "").parent / "resources" / "models"
+    peers = [home / name for name in PEER_FILES]
     with TemporaryDirectory() as temporary:
-        folders = [Path(temporary) / run.name for run in options.runs]
-        for run, folder in zip(options.runs, folders, strict=True):
-            export(run, folder, precision="all", input=INPUTS, parity=False)
+        folders = [Path(temporary) / Path(model).name for model in options.models]
+        for model, folder in zip(options.models, folders, strict=True):
+            export(model, folder, precision="all", input=INPUTS, parity=False)
         run_bench([*folders, *peers], options.timed_runs)
     print(markdown(read_rows(RESULTS / "latency.csv")))
 

@@ -25,10 +25,10 @@ def kilobytes(size: str) -> str:
     return f"{float(size) / 1000:.0f}" if size else ""
 
 
-def artifact_table(encoder: str) -> str:
-    """Artifacts of one encoder: size, closeness to the model, latency, lost accuracy."""
+def artifact_table(model: str) -> str:
+    """Artifacts of one model: size, closeness to it, latency, lost accuracy."""
     lines = []
-    for row in where("artifacts", encoder=encoder):
+    for row in where("artifacts", model=model):
         lost = [row["ESC-10 points lost"], row["speech commands points lost"]]
         lines.append(
             [
@@ -44,19 +44,13 @@ def artifact_table(encoder: str) -> str:
     return markdown([*header, "commands points lost"], lines)
 
 
-def artifact(encoder: str, name: str, column: str) -> str:
-    """Return a value of an artifact."""
-    (row,) = where("artifacts", encoder=encoder, artifact=name)
-    return row[column]
-
-
 def frontend_kilobytes() -> str:
     """Return by how much artifacts that take a waveform are larger than those that take log-mel."""
-    sizes = {(r["encoder"], r["artifact"]): r["bytes"] for r in rows("artifacts") if r["bytes"]}
+    sizes = {(r["model"], r["artifact"]): r["bytes"] for r in rows("artifacts") if r["bytes"]}
     return between(
         [
-            (float(size) - float(sizes[encoder, name.replace(".waveform.", ".mel.")])) / 1000
-            for (encoder, name), size in sizes.items()
+            (float(size) - float(sizes[model, name.replace(".waveform.", ".mel.")])) / 1000
+            for (model, name), size in sizes.items()
             if ".waveform." in name
         ],
         digits=0,

@@ -146,3 +146,11 @@ def test_impossible_settings_are_refused(wrong):
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(UserError, match="mobile, separable"):
         EncoderConfig("resnet")
+
+
+@pytest.mark.parametrize("slice_frames", [None, 16, 33])
+@pytest.mark.parametrize("frames", [1, 16, 96, 97])
+def test_columns_are_those_of_the_maps(encoder_name, frames, slice_frames):
+    encoder = Encoder(EncoderConfig(encoder_name, width=0.25, slice_frames=slice_frames), bands=64)
+    _, maps = encoder.eval().maps(torch.zeros(1, 1, 64, frames))
+    assert encoder.columns(frames) == maps.shape[3]

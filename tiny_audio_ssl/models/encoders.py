@@ -100,6 +100,11 @@ class Encoder(nn.Module):
         middle, last = self._stages(slices.flatten(0, 1))
         return _joined(middle, count), _joined(last, count)
 
+    def columns(self, frames: int) -> int:
+        """Return how many columns `maps` makes of so many frames."""
+        size = min(self.config.slice_frames or frames, frames)
+        return -(-frames // size) * halved(size, self.halvings)
+
     def _stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
         middle = x
         for index, block in enumerate(self.body):

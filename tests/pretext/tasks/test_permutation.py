@@ -51,10 +51,10 @@ def test_patches_are_moved_whole_with_zeros_between_them(rng, times, bands):
 
 def test_loss_and_gradient_are_those_over_all_orders(rng):
     """F_eps(theta) = mean_m max_y <y, theta + eps Z_m> - <y*, theta> over all 24 orders y."""
-    task, encoder = make_task("permutation", time_patches=4)
+    task, encoder = make_task("permutation", time_patches=4, band_patches=1)
     drawn = task.draw(torch.randn(3, 1, 64, 96, generator=rng), rng)
     out = task(encoder, **drawn)
-    theta = task.score(encoder(drawn["shuffled"])).detach().double()
+    theta = task.score(encoder.maps(drawn["shuffled"])[1].flatten(1)).detach().double()
     total, gradient = 0.0, torch.zeros_like(theta)
     ranks = [0.0, 1 / 3, 2 / 3, 1.0]
     for b in range(3):
@@ -74,13 +74,13 @@ def test_loss_and_gradient_are_those_over_all_orders(rng):
 
 
 def test_agreement_is_1_for_the_right_order_and_minus_1_for_the_reverse():
-    task, _ = make_task("permutation", time_patches=4)
+    task, encoder = make_task("permutation", time_patches=4, band_patches=1)
     ranks = torch.tensor([[1.0, 0.0, 1 / 3, 2 / 3]])
-    embedding = torch.zeros(1, task.score.in_features)
+    shuffled = torch.zeros(1, 1, FRONTEND.bands, task.config.slice_frames(FRONTEND))
     for factor, tau, exact in ((2.0, 1.0, 1.0), (-2.0, -1.0, 0.0)):
         torch.nn.init.zeros_(task.score.weight)
         task.score.bias.data = factor * ranks[0]
-        out = task(lambda x: embedding, shuffled=ranks, ranks=ranks, noise=ranks[:, None])
+        out = task(encoder, shuffled=shuffled, ranks=ranks, noise=ranks[:, None])
         assert (out["tau"].item(), out["exact"].item()) == pytest.approx((tau, exact))
 
 
@@ -88,4 +88,4 @@ def test_too_many_patches_are_refused():
     with pytest.raises(UserError, match=r"60 time patches .* do not fit into 96 frames"):
         make_task("permutation", time_patches=60)
     with pytest.raises(UserError, match="one patch has no order"):
-        make_task("permutation", time_patches=1)
+        make_task("permutation", time_patches=1, band_patches=1)

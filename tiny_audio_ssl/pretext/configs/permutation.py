@@ -17,9 +17,9 @@ class PermutationConfig(SliceConfig):
 
     slice_ms: float = WINDOW_MS
     """Length of the slice whose patches are shuffled."""
-    time_patches: int = 8
+    time_patches: int = 2
     """Patches that the slice is divided into along time."""
-    band_patches: int = 1
+    band_patches: int = 4
     """Patches that the slice is divided into along frequency."""
     noise: float = 0.5
     """Deviation of the noise that perturbs the scores in the loss."""

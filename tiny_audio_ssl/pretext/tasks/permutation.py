@@ -15,7 +15,8 @@ from tiny_audio_ssl.pretext.parts import sampling
 class Permutation(Pretext):
     """Rank the patches of a shuffled slice; all permutations may occur.
 
-    The task gives a score theta to the patch at each place. The loss is the perturbed Fenchel-Young
+    The task gives a score theta to the patch at each place, by a linear layer on the last maps as
+    they are: pooled over time, they would not tell what is where. The loss is the perturbed Fenchel-Young
     loss mean_m max_y <y, theta + eps Z_m> - <y*, theta>, where y is any ordering of the ranks 0,
     1 / (n - 1), ..., 1, y* the true ranks and Z_m normal noise. The maximum is the product of
     sorted ranks and sorted scores, so that its gradient is the mean of the perturbed ranks. One
@@ -35,7 +36,8 @@ class Permutation(Pretext):
     ) -> None:
         super().__init__(config, encoder, frontend)
         self.patches = config.time_patches * config.band_patches
-        self.score = nn.Linear(encoder.feature_dim, self.patches)
+        columns = encoder.columns(config.slice_frames(frontend))
+        self.score = nn.Linear(encoder.channels * encoder.rows * columns, self.patches)
         self.size = (config.patch_bands(frontend), config.patch_frames(frontend))
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
@@ -72,12 +74,12 @@ class Permutation(Pretext):
         return shuffled
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        embedding, ranks = encoder(inputs["shuffled"]), inputs["ranks"]
-        scores = self.score(embedding)
+        _, maps = encoder.maps(inputs["shuffled"])
+        scores, ranks = self.score(maps.flatten(1)), inputs["ranks"]
         perturbed = scores[:, None] + self.config.noise * inputs["noise"]
         highest = (perturbed.sort(dim=2).values * ranks.sort(dim=1).values[:, None]).sum(dim=2)
         loss = highest.mean(dim=1) - (scores * ranks).sum(dim=1)
-        return {"loss": loss.mean(), "embedding": embedding, **_agreement(scores.detach(), ranks)}
+        return {"loss": loss.mean(), "embedding": encoder.pooled(maps), **_agreement(scores.detach(), ranks)}
 
 
 def _agreement(scores: Tensor, ranks: Tensor) -> dict[str, Tensor]:
