@@ -18,7 +18,7 @@ class MultiFormatConfig(PairsConfig):
     """Length of a slice."""
     mix: float = 0.5
     """Share of the slices that another clip is mixed into."""
-    lowest_snr_db: float = 5.0
+    min_snr_db: float = 5.0
     """Least level of a slice above the clip that is mixed into it; the greatest is 20 dB more."""
     gain_db: float = 6.0
     """Largest change of a slice's level, up or down."""
@@ -32,7 +32,7 @@ class MultiFormatConfig(PairsConfig):
         check_numbers(
             self,
             mix=SHARE,
-            lowest_snr_db=NOT_NEGATIVE,
+            min_snr_db=NOT_NEGATIVE,
             gain_db=NOT_NEGATIVE,
             temperature=POSITIVE,
             projection=COUNT,

@@ -62,7 +62,7 @@ class MultiFormat(Pretext):
         config, count = self.config, len(clips)
         samples = self.frontend.samples(config.slice_frames(self.frontend))
         slices = sampling.random_cut(clips, samples, rng)
-        snr_db = config.lowest_snr_db + uniform(0, SNR_RANGE_DB, count, rng)
+        snr_db = config.min_snr_db + uniform(0, SNR_RANGE_DB, count, rng)
         mixed = distort.add_noise(slices, distort.other_clips(slices, rng), snr_db)
         mixes = (torch.rand(count, generator=rng) < config.mix).to(clips.device)[:, None]
         gain_db = uniform(-config.gain_db, config.gain_db, count, rng)
