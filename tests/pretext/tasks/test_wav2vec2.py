@@ -131,7 +131,7 @@ def test_temperature_follows_the_training():
     task, encoder = make()
     assert isinstance(task.codebook, GumbelCodebook)
     task.after_step(encoder, 5, 10)
-    assert float(task.codebook.tau) == pytest.approx(1.0)
+    assert float(task.codebook.tau) == pytest.approx((0.7 * 0.3) ** 0.5)
 
 
 def test_a_collapsed_codebook_is_reported():

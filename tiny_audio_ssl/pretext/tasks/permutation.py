@@ -79,7 +79,11 @@ class Permutation(Pretext):
         perturbed = scores[:, None] + self.config.noise * inputs["noise"]
         highest = (perturbed.sort(dim=2).values * ranks.sort(dim=1).values[:, None]).sum(dim=2)
         loss = highest.mean(dim=1) - (scores * ranks).sum(dim=1)
-        return {"loss": loss.mean(), "embedding": encoder.pooled(maps), **_agreement(scores.detach(), ranks)}
+        return {
+            "loss": loss.mean(),
+            "embedding": encoder.pooled(maps),
+            **_agreement(scores.detach(), ranks),
+        }
 
 
 def _agreement(scores: Tensor, ranks: Tensor) -> dict[str, Tensor]:
