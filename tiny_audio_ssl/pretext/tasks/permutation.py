@@ -16,12 +16,12 @@ class Permutation(Pretext):
     """Rank the patches of a shuffled slice; all permutations may occur.
 
     The task gives a score theta to the patch at each place, by a linear layer on the last maps as
-    they are: pooled over time, they would not tell what is where. The loss is the perturbed Fenchel-Young
-    loss mean_m max_y <y, theta + eps Z_m> - <y*, theta>, where y is any ordering of the ranks 0,
-    1 / (n - 1), ..., 1, y* the true ranks and Z_m normal noise. The maximum is the product of
-    sorted ranks and sorted scores, so that its gradient is the mean of the perturbed ranks. One
-    frame (and one band) between patches is left out and zero, or their edges would tell who
-    neighbors whom.
+    they are: pooled over time, they would not tell what is where. The loss is the perturbed
+    Fenchel-Young loss mean_m max_y <y, theta + eps Z_m> - <y*, theta>, where y is any ordering of
+    the ranks 0, 1 / (n - 1), ..., 1, y* the true ranks and Z_m normal noise. The maximum is the
+    product of sorted ranks and sorted scores, so that its gradient is the mean of the perturbed
+    ranks. One frame (and one band) between patches is left out and zero, or their edges would tell
+    who neighbors whom.
     """
 
     paper = (
