@@ -9,6 +9,7 @@ from tables.rows import (
     accuracy,
     between,
     decimals,
+    listed,
     markdown,
     only,
     over_seeds,
@@ -98,7 +99,7 @@ def below(encoder: str, reference: str) -> str:
         if row["steps"] != "0" and row["protocol"] == "linear"
     ]
     names = [name for name in dict.fromkeys(trained) if mean_accuracy(name, encoder) < limit]
-    return " and ".join(names)
+    return listed(names)
 
 
 def readout_table() -> str:

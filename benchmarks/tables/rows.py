@@ -73,3 +73,9 @@ def over_seeds(values: Iterable[str | float]) -> str:
         return accuracy(mean(numbers))
     half = t.ppf(0.975, count - 1) * stdev(numbers) / count**0.5
     return f"{accuracy(mean(numbers))} ± {accuracy(float(half))}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a sentence has them: `a`, `a and b`, `a, b and c`; "no task" for none."""
+    *before, last = list(names) or ["no task"]
+    return f"{', '.join(before)} and {last}" if before else last
