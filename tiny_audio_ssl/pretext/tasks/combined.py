@@ -25,8 +25,8 @@ class Combined(Pretext):
     waveforms are cut, and each task makes its own inputs of them.
 
     The weights are fixed and the losses not rescaled: the size of a loss says little about the size
-    of its gradient (docs/choosing-tasks.md has figures), and plain sums do as well as learned
-    weights (Kurin et al. 2022, arXiv 2201.04122). `search` finds good weights.
+    of its gradient, and plain sums do as well as learned weights (Kurin et al. 2022, arXiv
+    2201.04122). `search` finds good weights.
     """
 
     paper = "Pascual, Ravanelli, Serra, Bonafonte, Bengio 2019 (PASE), arXiv 1904.03416, section 2"
