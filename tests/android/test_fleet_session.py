@@ -23,8 +23,8 @@ from tiny_audio_ssl.federated.credentials import server_credentials
 from tiny_audio_ssl.federated.loopback import deployment
 from tiny_audio_ssl.federated.processes import HOST, log_tail
 
-# Six MB are pulled, and cut; they are pulled by another device, and cut, and five again; then six MB
-# are pushed, and cut.
+# One device is killed as it pulls six MB; the next is cut off once as it pulls them, and once as it
+# pushes as many.
 CUTS = (1_000_000, 3_000_000, 12_000_000)
 TOOL = "org.tinyaudiossl.federated.ToolKt"
 PROJECT = """
