@@ -62,7 +62,7 @@ class HearModel:
         self.identity = self._identity(weights)
 
     def embed(self, waves: Floats) -> Floats:
-        """Mono waveforms [B, N], -1..1, 16 kHz -> embeddings float32 [B, D]."""
+        """Embed mono waveforms [B, N], -1..1, 16 kHz; return float32 [B, D]."""
         return embed_in_parts(self._embed, as_waveform(waves, "[batch, samples]"))
 
     def _embed(self, waves: Floats) -> Floats:
@@ -71,7 +71,7 @@ class HearModel:
 
     @torch.no_grad()
     def frames(self, waves: Floats, hop_ms: float) -> Frames:
-        """Waveforms [B, N] -> features float32 [B, T, D], a frame each `hop_ms`, centers in ms [T].
+        """Embed a frame every `hop_ms`: [B, N] -> float32 [B, T, D], centers in ms [T].
 
         They are the nearest of the timestamp embeddings, which come at the module's own hop. Raises
         `UserError` if the module has none, or if they are not finite numbers of that shape.

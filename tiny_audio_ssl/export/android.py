@@ -21,7 +21,7 @@ PRECISIONS = ("int8", "fp16", "int8-weights", "fp32")
 
 
 def assets_of(project: Path) -> Path:
-    """Return the assets folder of a Gradle project. Raises `UserError`: not such a project."""
+    """Return the assets folder of a Gradle project. Raises `UserError` for any other folder."""
     if not (project / "app" / "src" / "main").is_dir():
         raise UserError(
             f"{project}: not an Android project (no app/src/main); give its folder, such as "
@@ -31,7 +31,7 @@ def assets_of(project: Path) -> Path:
 
 
 def install(export: Path, project: Path) -> tuple[Path, ...]:
-    """Copy the artifacts that the app listens with, one for each runtime, and a manifest of them.
+    """Copy the artifacts that the app listens with, one per runtime, and their manifest.
 
     Returns the artifacts' paths in the project. What an earlier call put there is replaced, and
     nothing else.

@@ -1,4 +1,5 @@
-"""Sound that an export quantizes by and compares on: windows of the run's own recordings."""
+"""Sound for calibrating an export and for comparing its artifacts: windows of the run's
+recordings."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ FEWEST_CALIBRATION_WINDOWS = 8  # with sound in them; ranges of fewer clip what 
 
 @dataclass(frozen=True)
 class ExportWindows:
-    """Windows to quantize by, others to compare on, and notes for the user about them."""
+    """Windows for calibration, others for comparison, and notes for the user about them."""
 
     calibration: list[Window]
     comparison: list[Window]

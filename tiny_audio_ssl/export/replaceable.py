@@ -1,4 +1,4 @@
-"""Files that a repeated export may replace: those that the earlier one wrote, and no others."""
+"""Files that a repeated export may replace: only those that the earlier export wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["export", "export-training"]  # the command that makes it
 
 
 def replaceable(target: Path, kind: Kind, inputs: Iterable[str | Path] = ()) -> list[str]:
-    """Return the files in `target`, by their paths in it, that an earlier export there wrote.
+    """Return the files in `target`, by their paths in it, that an earlier export wrote there.
 
     Args:
         inputs: files and folders that this export reads.

@@ -1,6 +1,6 @@
 """verify: check that an export is unchanged, by hashes, schema and outputs for reference clips.
 
-Artifacts run in a process of their own: a damaged file may take its runtime down with it.
+Artifacts run in a separate process, because a damaged file may crash its runtime.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tiny_audio_ssl.utils.files import sha256
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """The artifacts that were checked, and what is wrong with them."""
+    """The artifacts that were checked, and the problems that were found."""
 
     folder: Path
     artifacts: tuple[str, ...]  # that were checked

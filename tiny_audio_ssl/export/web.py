@@ -40,7 +40,7 @@ def check(target: Path, inputs: Iterable[str | Path] = ()) -> None:
 
 
 def install(export: Path, target: Path, model: str) -> Path:
-    """Write the page with all artifacts of an export that a browser can run.
+    """Write the page, with all artifacts of an export that a browser can run.
 
     Args:
         export: a folder with an ONNX artifact that takes a stream or a waveform.
@@ -82,7 +82,8 @@ def playable(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def files_of(page: Path) -> list[str] | None:
-    """Return the files of a page by their paths in it; None if there is no page of ours."""
+    """Return the files of a page by their paths in it, or None if the folder is not a page of
+    ours."""
     try:
         text = (page / FILES).read_text(encoding="utf-8")
         return [*json.loads(text.removeprefix(_HEAD))["files"], FILES]

@@ -111,7 +111,7 @@ def _for_native_devices(
 
 
 def reason_in(log: Path) -> str:
-    """Return why a client could not take part, by its log, or where that is."""
+    """Return the reason from a client's log why it could not take part, or the path of the log."""
     _, found, reason = (log.read_text(errors="replace") if log.is_file() else "").rpartition(
         CANNOT_TAKE_PART
     )
@@ -130,7 +130,7 @@ class Deployment:
     supernodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_superlink(self) -> None:
-        """Start the SuperLink again, from its database."""
+        """Restart the SuperLink from its database."""
         self.superlink = _start_superlink(self.home, self.logs, self.port, self.credentials)
 
     def add_supernode(self, audio: Path, register: bool = True) -> subprocess.Popen[bytes]:
@@ -183,7 +183,8 @@ class Deployment:
 
 @contextlib.contextmanager
 def deployment(logs: Path | None = None) -> Iterator[Deployment]:
-    """Start a SuperLink with TLS that wants authenticated SuperNodes; ends all with the block.
+    """Start a SuperLink with TLS that requires authenticated SuperNodes; the end of the block stops
+    all of them.
 
     All write their logs to the folder `logs`, or to one that is removed with them.
     """

@@ -1,4 +1,4 @@
-"""The folder of a new run: claimed by one process, and free of what is not ours."""
+"""The folder of a new run: locked by one process, and free of files that no run wrote."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ WRITTEN = (RECORDINGS, SKIPPED, METRICS, BOARD, CHECKPOINTS, "last", "best")
 
 @contextlib.contextmanager
 def claimed_run(run: Path) -> Iterator[None]:
-    """Hold the folder of a run while the block trains; the first process does it for all.
+    """Lock the folder of a run while the block trains; the first process does it for all.
 
-    Raises `UserError` if another run, or the same command started twice, holds it.
+    Raises `UserError` if another run, or the same command started twice, holds the lock.
     """
     with claimed(run) if is_first_process() else contextlib.nullcontext():
         yield
 
 
 def is_first_process() -> bool:
-    """Return whether this process is the first of a training, or the only one."""
+    """Return whether this process is the first, or the only one, of a training."""
     variables = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # of torchrun and of Fabric
     return not any(int(os.environ.get(name) or 0) for name in variables)
 

@@ -48,7 +48,7 @@ COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 
 
 
 class TrainingStoppedError(UserError):
-    """Training makes no sense any more: a NaN, or the same embedding for all sounds."""
+    """Training can't usefully go on: the loss is NaN, or all sounds have the same embedding."""
 
 
 class TrainingInterruptedError(Exception):
@@ -57,7 +57,7 @@ class TrainingInterruptedError(Exception):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The end of a run."""
+    """The result of a run."""
 
     step: int
     loss: float | None  # of the last step; None if the run was finished already
@@ -68,9 +68,9 @@ class TrainingResult:
 
 
 class Trainer:
-    """One run: build it, then `run()` it to its last step.
+    """One run, which `run()` trains up to its last step.
 
-    `start` is the checkpoint to resume from. Without one, front-end and task are fitted on the
+    `start` is the checkpoint to resume from. Without it, front-end and task are fitted on the
     recordings, and the run begins at step 0. With `weights`, it begins with that model, whose
     front-end keeps its statistics.
     """
