@@ -24,8 +24,8 @@ INTRODUCTION = """# Commands
 `tiny-audio-ssl COMMAND --help` prints what this page says about a command. Commands with `--json`
 print the result in a format for other programs.
 
-Exit codes: 0: success; 1: finished, but a check failed (parity, verify); 2: wrong arguments or files,
-which the message explains; 130: interrupted, with a checkpoint to resume from.
+Exit codes: 0: success; 1: finished, but a check failed (parity, verify); 2: wrong arguments or
+files, which the message explains; 130: interrupted, with a checkpoint to resume from.
 """
 
 

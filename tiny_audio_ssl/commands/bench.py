@@ -112,11 +112,12 @@ class Bench(Command):
         checked_number("--tolerance", self.tolerance, NOT_NEGATIVE)
         if self.cpus and set(self.target) == {HOST}:
             raise UserError(
-                "--cpus: only the C++ runner stays on cores; add --target host-native or adb"
+                "--cpus: only the C++ runner can be pinned to cores; add --target host-native or "
+                "adb"
             )
         if ADB not in self.target and (self.serial or self.energy_s):
             name = "--serial" if self.serial else "--energy-s"
-            raise UserError(f"{name}: only phones have it; add --target adb")
+            raise UserError(f"{name}: applies to phones only; add --target adb")
 
     def _read_before(self) -> list[dict[str, str]]:
         """Read the lines to compare with, which must be of this machine."""

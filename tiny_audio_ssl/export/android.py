@@ -44,8 +44,8 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
     chosen = [min(entries, key=_rank) for entries in _by_format(content)]
     if not any(entry["format"] == "onnx" for entry in chosen):
         raise UserError(
-            f"{export}: no ONNX artifact that takes a stream or a waveform, with which the app "
-            "listens; export with --format onnx and --input stream (or waveform)"
+            f"{export}: no ONNX artifact that takes a stream or a waveform, which the app needs "
+            "for listening; export with --format onnx and --input stream (or waveform)"
         )
     target = assets / FOLDER
     with claimed_target(target), atomic_folder(target, replaceable(target, "export")) as work:

@@ -37,7 +37,7 @@ from tiny_audio_ssl.utils.quiet import exporters_hushed
 
 SCORES = "scores.json"
 MADE_UP_SOUND = (
-    "{run} comes without recordings, so int8 is quantized by the built-in sounds, and artifacts "
+    "{run} comes without recordings, so int8 is calibrated on the built-in sounds, and artifacts "
     "are compared on them; name recordings like those they will hear with --calibration"
 )
 

@@ -73,13 +73,13 @@ def _check(file: Path, head: Head, checkpoint: Checkpoint) -> None:
     encoder = checkpoint.model.encoder
     if head.model_sha256 != checkpoint.sha256:
         raise UserError(
-            f"{file}: made for the weights {head.model_sha256[:12]}, {checkpoint.folder} has "
-            f"{checkpoint.sha256[:12]}; make one for these with "
-            f"tiny-audio-ssl probe {checkpoint.folder} --data LABELS.csv --save-head {file}"
+            f"{file}: made for the weights {head.model_sha256[:12]}, but {checkpoint.folder} has "
+            f"{checkpoint.sha256[:12]}; make one for these with tiny-audio-ssl probe "
+            f"{checkpoint.folder} --data LABELS.csv --save-head {file}"
         )
     if (head.readout, head.dim) != (encoder.config.readout, encoder.embedding_dim):
         raise UserError(
-            f"{file}: made for the readout {' '.join(head.readout)} ({head.dim} numbers), the "
+            f"{file}: made for the readout {' '.join(head.readout)} ({head.dim} numbers), but the "
             f"export has {' '.join(encoder.config.readout)} ({encoder.embedding_dim}); export with "
             f"--readout {' '.join(head.readout)}"
         )

@@ -69,7 +69,7 @@ def trusted(path: str | Path) -> dict[str, Any]:
     file = _file(path)
     content = _parsed(file)
     if wrong := violations(content):
-        raise ManifestError(f"{file}: not as {SCHEMA} says: {'; '.join(wrong[:3])}")
+        raise ManifestError(f"{file}: does not fit {SCHEMA}: {'; '.join(wrong[:3])}")
     if content[SEAL] != _digest(content):
         raise ManifestError(f"{file}: edited since it was written; copy it again, or export again")
     return content
@@ -105,7 +105,7 @@ def _parsed(file: Path) -> dict[str, Any]:
         version = content["format_version"]
     except FileNotFoundError as error:
         raise ManifestError(
-            f"{file}: not there; expected the folder that `tiny-audio-ssl export RUN` makes"
+            f"{file}: not found; expected a folder written by `tiny-audio-ssl export RUN`"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{file}: not a manifest ({error}); export again") from error
@@ -118,7 +118,9 @@ def _parsed(file: Path) -> dict[str, Any]:
 def check(path: Path, artifact: dict[str, Any]) -> None:
     """Raise `ManifestError` if an artifact is missing, or differs in size or hash."""
     if not path.is_file():
-        raise ManifestError(f"{path}: not there, but in {MANIFEST}; copy the whole folder again")
+        raise ManifestError(
+            f"{path}: missing, but listed in {MANIFEST}; copy the whole folder again"
+        )
     size = path.stat().st_size
     if size != artifact["bytes"] or sha256(path) != artifact["sha256"]:
         raise ManifestError(

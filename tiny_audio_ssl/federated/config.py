@@ -239,8 +239,8 @@ class FederatedConfig:
     def _check_draws(self, pretext: object) -> None:
         if self.draws == "counter" and not draws_by_counter(self.task, vars(pretext)):
             raise UserError(
-                f"draws 'counter' with task {self.task!r} and pretext {self.pretext!r}; it knows "
-                f"{', '.join(COUNTER_TASKS)}, without mixup and resize: choose library"
+                f"draws 'counter' with task {self.task!r} and pretext {self.pretext!r}; it "
+                f"supports {', '.join(COUNTER_TASKS)}, without mixup and resize: choose library"
             )
 
     @property
@@ -268,8 +268,9 @@ class FederatedConfig:
         self._check_draws(pretext)
         if pretext.prepares():
             raise UserError(
-                f"pretext {self.pretext!r} has {self.task} compute targets before training, which "
-                'devices do not; leave "views" out, and the teachers run in every step'
+                f"pretext {self.pretext!r} makes {self.task} compute targets before training, "
+                'which clients can\'t do; leave "views" out, so that the teachers run in every '
+                "step"
             )
         return PretrainConfig(
             self.task,

@@ -103,9 +103,9 @@ def _for_native_devices(
     if count > config.clients or program is None or not config.artifact:
         raise UserError(
             f"{count} native devices of {config.clients} clients, program "
-            f"{program or 'not given'}, artifact {config.artifact or 'not given'}; expected at "
-            "most as many as clients, --native-program (android_demo/build_device.sh makes it) "
-            "and --artifact (tiny-audio-ssl export-training makes it)"
+            f"{program or 'not given'}, artifact {config.artifact or 'not given'}; expected no "
+            "more native devices than clients, --native-program (android_demo/build_device.sh "
+            "makes it) and --artifact (tiny-audio-ssl export-training makes it)"
         )
     return replace(config, artifact_sha256=training_entry(Path(config.artifact))["sha256"])
 
@@ -160,7 +160,7 @@ class Deployment:
         state = self.home.folder / f"native-{number}"
         made = self.home.run([str(program), "--state", str(state), "--key"])
         if made.returncode:
-            raise UserError(f"{program} has made no key: {made.stderr}")
+            raise UserError(f"{program} did not make a key: {made.stderr}")
         public = state / "node.pub"
         public.write_text(made.stdout)
         self.register(public)

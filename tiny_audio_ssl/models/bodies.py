@@ -148,7 +148,7 @@ def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) ->
 
 
 class Residual(nn.Module):
-    """A block whose output is added to its input, applied `times` in a row with the same weights."""
+    """A block whose output is added to its input, applied repeatedly with the same weights."""
 
     def __init__(self, block: nn.Module, times: int = 1) -> None:
         super().__init__()

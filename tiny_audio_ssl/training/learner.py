@@ -125,7 +125,7 @@ class Learner:
         if (count := _count(clips)) < self.min_clips:
             raise UserError(
                 f"{self.config.task} compares clips with one another, and needs {self.min_clips} "
-                f"or more at a time; it was given {count}"
+                f"or more at a time; it received {count}"
             )
         seed = seed_of(self.options.seed, *seeds)
         clips = _moved(clips, self.fabric.device)

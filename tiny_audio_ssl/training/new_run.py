@@ -54,7 +54,7 @@ def make_room(
     """
     if _is_begun(run):
         raise UserError(
-            f"{run}: holds a run already. Go on with it by {resume}, or name another folder with "
+            f"{run}: already holds a run. Continue it with {resume}, or name another folder with "
             f"{option}"
         )
     there = [name for name in (*WRITTEN, *also) if os.path.lexists(run / name)]
@@ -67,8 +67,8 @@ def make_room(
     ours = _has_own_recordings(run) and not any(same(run, Path(given)) for given in inputs)
     if not ours:
         raise UserError(
-            f"{run / there[0]}: there already, and not of a run, so it is not replaced; name "
-            f"another folder with {option}"
+            f"{run / there[0]}: already exists and does not belong to a run, so it is not "
+            f"replaced; name another folder with {option}"
         )
     for name in ("last", "best"):
         (run / name).unlink(missing_ok=True)

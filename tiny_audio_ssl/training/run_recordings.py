@@ -86,7 +86,7 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
         longest = recordings.samples.max() / SAMPLE_RATE_HZ
         raise UserError(
             f"{config.task} needs clips of {needed_s:.3f} s; {len(short)} of {len(recordings)} "
-            f"recordings are shorter (the longest has {longest:.3f} s). Lower the need with "
+            f"recordings are shorter (the longest has {longest:.3f} s). Shorten the clips with "
             f"{config.pretext.length_option()}"
         )
     kept = recordings.select(np.flatnonzero(fits))
@@ -149,8 +149,8 @@ def check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
         listed = "\n  ".join([*gone, *changed][:5])
         raise UserError(
             f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
-            f"changed, so the run can't be resumed:\n  {listed}\nBring them back, or start "
-            "a new run with `tiny-audio-ssl pretrain`"
+            f"changed, so the run can't be resumed:\n  {listed}\nRestore them, or start a new run "
+            "with `tiny-audio-ssl pretrain`"
         )
 
 

@@ -42,8 +42,8 @@ def check_fits(
     ]
     if other:
         raise UserError(
-            f"{given}: the run can't begin with its weights, since it has other settings: "
-            f"{'; '.join(other)}. Give the settings that are there, or another start"
+            f"{given}: the run can't start from these weights, because their settings differ: "
+            f"{'; '.join(other)}. Use the settings of the weights, or another start"
         )
 
 

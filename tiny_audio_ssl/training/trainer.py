@@ -277,8 +277,8 @@ class Trainer:
             log.write(self.step, {"validation/loss": loss, "validation/spread": wide})
         if clips > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
             raise TrainingStoppedError(
-                f"the embedding has collapsed at step {self.step}: held-out recordings give the "
-                f"same vector (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
+                f"the embedding has collapsed at step {self.step}: all held-out recordings have "
+                f"the same embedding (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
                 "--batch-size, or recordings that differ more"
             )
         if clips >= FEWEST_HELD_OUT and (self.best["loss"] is None or loss < self.best["loss"]):

@@ -99,7 +99,7 @@ class OnDeviceTrainer:
         loss, gradients = self.gradients(inputs)
         if not math.isfinite(loss) or not all(g.isfinite().all() for g in gradients.values()):
             raise UserError(
-                f"loss {loss}: it or a gradient is not finite, so no step was taken; look at the "
+                f"loss {loss}: it or a gradient is not finite, so no step was taken; check the "
                 f"clips, or use a smaller learning_rate than {self.learning_rate:g}"
             )
         self._optimizer.step(gradients)

@@ -44,7 +44,7 @@ class MaskedStepsConfig(StepsConfig):
         if self.span_steps < 2 * reach + 1:
             raise UserError(
                 f"span_steps is {self.span_steps}, and slices up to {reach} steps apart share "
-                f"samples; expected --pretext.span-steps {2 * reach + 1} or more, so that a step "
-                "is hidden from all that are not masked"
+                f"samples; expected --pretext.span-steps {2 * reach + 1} or more, so that the "
+                "middle of a span shares no sample with unmasked steps"
             )
         return reach

@@ -30,7 +30,7 @@ class MaskConfig(SliceConfig):
         frames = super().slice_frames(frontend)
         if frames < FEWEST_FRAMES:
             raise UserError(
-                f"slice_ms is {self.slice_ms:g}, which are {frames} frames; expected at least "
+                f"slice_ms is {self.slice_ms:g}, which is {frames} frames; expected at least "
                 f"{frontend.ms(FEWEST_FRAMES):g}"
             )
         return frames
