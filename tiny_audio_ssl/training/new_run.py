@@ -50,7 +50,7 @@ def make_room(
         resume: how to resume a run, for the message.
         also: names of files that this kind of run writes besides `WRITTEN`.
 
-    Raises `UserError`: a run is there already, or files that no run wrote, by a name of ours.
+    Raises `UserError` if the folder holds a run, or other files with the names of a run's files.
     """
     if _is_begun(run):
         raise UserError(

@@ -131,7 +131,7 @@ class OnDeviceTrainer:
     def save(self, folder: str | Path) -> Path:
         """Write a checkpoint with these weights: `embed`, `probe`, `export` and `load` read it.
 
-        Front-end, statistics of the norms and settings are those of the run begun from; the
+        Front-end, statistics of the norms and settings are those of the start; the
         optimizer's state is not kept. Raises `UserError` if a weight is not finite.
         """
         weights = self.weights()

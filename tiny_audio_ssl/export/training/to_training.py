@@ -170,8 +170,8 @@ def export_training(
         changes: fields of `TrainingExportConfig` to replace in `config`.
 
     The folder holds `training.pte`, `manifest.json`, `reference.json` (what it gives for inputs
-    that any device can make) and `start`, the checkpoint begun from, without its optimizer. Open it
-    with `OnDeviceTrainer`.
+    that any device can make) and `start`, the checkpoint to start from, without its optimizer. Open
+    it with `OnDeviceTrainer`.
 
     Raises `UserError`: no checkpoint or none with heads, a task or an operator that can't be
     trained there (by name), batch norm without statistics, a missing extra, a folder in the way.
