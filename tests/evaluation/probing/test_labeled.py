@@ -136,5 +136,5 @@ def test_test_part_of_one_class_is_an_error(tmp_path):
         | {"split": "test" if i > 4 else "train"}
         for i in range(8)
     ]
-    with pytest.raises(UserError, match="only label 'a' is tested"):
+    with pytest.raises(UserError, match="only label 'a' is in the test part"):
         open_task(EvaluationTask("t", manifest(tmp_path, rows), split="split"))
