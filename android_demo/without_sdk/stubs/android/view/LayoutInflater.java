@@ -1,0 +1,5 @@
+package android.view;
+
+public abstract class LayoutInflater {
+    public View inflate(int layout, ViewGroup root, boolean attach) { throw new RuntimeException("Stub!"); }
+}
