@@ -61,6 +61,7 @@ class FederationActivity : Activity() {
         bar.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
             override fun onProgressChanged(seekBar: SeekBar, progress: Int, fromUser: Boolean) {
                 if (fromUser) keep { membership.limits = membership.limits.change(step * (progress + 1)) }
+                showLimits()
             }
 
             override fun onStartTrackingTouch(seekBar: SeekBar) = Unit
@@ -80,6 +81,7 @@ class FederationActivity : Activity() {
     private fun agree(agreed: Boolean) {
         if (!agreed) FederationJob.schedule(this, false)
         keep { membership.agreed = agreed }
+        show()
     }
 
     private fun keep(change: () -> Unit) {
@@ -88,7 +90,6 @@ class FederationActivity : Activity() {
         } catch (error: IOException) {
             tell(getString(R.string.not_exported, error.message))
         }
-        show()
     }
 
     /** Shows what a file or a link says before it counts: any page in a browser may open a link. */
@@ -183,18 +184,22 @@ class FederationActivity : Activity() {
     }
 
     private fun show() {
-        val (enrollment, limits) = membership.enrollment to membership.limits
+        val enrollment = membership.enrollment
         FederationJob.schedule(this, membership.agreed && enrollment != null)
         findViewById<Switch>(R.id.take_part).isChecked = membership.agreed
-        val standing = phone.standing()
-        findViewById<OverviewView>(R.id.overview).overview = overview(standing, limits)
-        findViewById<TextView>(R.id.standing).text = getString(reason(standing), clipStore(this).count)
         findViewById<TextView>(R.id.enrollment).text =
             if (enrollment == null) getString(R.string.not_enrolled)
             else getString(R.string.enrolled, enrollment.server, enrollment.artifactSha256.take(SHOWN))
         val key = publicKey()
         findViewById<TextView>(R.id.key).text = if (key == null) getString(R.string.key_none) else getString(R.string.key, key)
         findViewById<View>(R.id.share_key).isEnabled = key != null
+        showLimits()
+    }
+
+    private fun showLimits() {
+        val (standing, limits) = phone.standing() to membership.limits
+        findViewById<OverviewView>(R.id.overview).overview = overview(standing, limits)
+        findViewById<TextView>(R.id.standing).text = getString(reason(standing), clipStore(this).count)
         findViewById<TextView>(R.id.minutes_label).text = getString(R.string.limit_minutes, limits.minutes)
         findViewById<TextView>(R.id.megabytes_label).text = getString(R.string.limit_megabytes, limits.megabytes)
     }

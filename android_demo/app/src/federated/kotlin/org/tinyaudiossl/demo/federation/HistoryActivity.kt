@@ -42,7 +42,11 @@ class HistoryActivity : Activity() {
 
     private fun detail(entry: Entry): String {
         val time = DateFormat.getDateTimeInstance(DateFormat.SHORT, DateFormat.SHORT).format(Date(entry.timeMs))
-        val spent = getString(R.string.history_detail, time, entry.bytes / 1e6, entry.seconds)
+        val megabytes = entry.bytes / 1e6
+        val spent = when (entry.kind) {
+            Entry.Kind.ENDED -> getString(R.string.history_detail_ended, time, megabytes)
+            else -> getString(R.string.history_detail, time, megabytes, entry.seconds)
+        }
         return if (entry.reason.isEmpty()) spent else "$spent\n${reason(entry)}"
     }
 

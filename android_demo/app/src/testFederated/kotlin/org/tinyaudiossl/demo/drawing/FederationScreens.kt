@@ -35,17 +35,19 @@ internal fun federation(look: Look): Shown {
 
 /** Two nights. */
 internal fun history(look: Look): Shown {
-    fun row(title: String, time: String, megabytes: Double, seconds: Double, reason: String = "") = mapOf(
-        "row_title" to title,
-        "row_detail" to look.text("history_detail", time, megabytes, seconds) + reason,
-    )
+    fun row(title: String, detail: String) = mapOf("row_title" to title, "row_detail" to detail)
+    fun sent(round: Int, time: String, seconds: Double) =
+        row(look.text("history_sent", round), look.text("history_detail", time, 6.1, seconds))
+    fun ended(time: String, megabytes: Double, reason: String) =
+        row(look.text("history_ended"), look.text("history_detail_ended", time, megabytes) + "\n" + look.text(reason))
+    val refused = look.text("history_detail", "29.11.26 03:02", 0.0, 0.1) + "\n" + REFUSAL
     val rows = listOf(
-        row(look.text("history_sent", 12), "30.11.26 02:14", 6.1, 41.0),
-        row(look.text("history_ended"), "30.11.26 01:58", 3.1, 0.0, "\n" + look.text("reason_stopped")),
-        row(look.text("history_sent", 11), "30.11.26 01:40", 6.1, 39.0),
-        row(look.text("history_refused", 4), "29.11.26 03:02", 0.0, 0.0, "\n$REFUSAL"),
-        row(look.text("history_ended"), "29.11.26 02:31", 2.9, 0.0, "\n" + look.text("reason_limit")),
-        row(look.text("history_sent", 3), "29.11.26 02:05", 6.1, 44.0),
+        sent(12, "30.11.26 02:14", 41.0),
+        ended("30.11.26 01:58", 3.1, "reason_stopped"),
+        sent(11, "30.11.26 01:40", 39.0),
+        row(look.text("history_refused", 4), refused),
+        ended("29.11.26 02:31", 2.9, "reason_limit"),
+        sent(3, "29.11.26 02:05", 44.0),
     )
     return Shown(look.strings, mapOf("summary" to look.text("history_summary", 3, 1, 24.3)), rows = rows)
 }
