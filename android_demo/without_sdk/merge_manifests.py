@@ -1,4 +1,4 @@
-"""merge_manifests.py MAIN FLAVOR: prints MAIN with what FLAVOR adds, as Gradle would build it in."""
+"""merge_manifests.py MAIN FLAVOR: prints MAIN with what FLAVOR adds, as Gradle merges them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANDROID = "http://schemas.android.com/apk/res/android"
 
 
 def merge(main: Path, flavor: Path) -> str:
-    """Return the manifest of `main`, with the permissions and components of `flavor` behind its own."""
+    """Return the manifest `main` with the permissions and components of `flavor`."""
     ElementTree.register_namespace("android", ANDROID)
     root, added = (ElementTree.parse(file).getroot() for file in (main, flavor))
     (application,) = root.iter("application")

@@ -15,6 +15,7 @@ from support.native_tools import ANDROID_FILES, ANDROID_TOOLS
 from support.paths import ROOT
 
 from tiny_audio_ssl.bench.native.packages import installed
+from tiny_audio_ssl.utils.cache_dir import default_cache_dir
 
 TOOLS = {
     "java": "openjdk-17-jre-headless",
@@ -27,6 +28,18 @@ ARM_TOOLS = {
     "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
     "qemu-aarch64-static": "qemu-user-static",
 }
+
+OWN_CACHE = default_cache_dir()  # the user's, before tests get another
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_downloads(_isolated_cache: None) -> None:
+    """Let the build's downloads, 500 MB and pinned, be those of the user's own cache."""
+    packages = default_cache_dir() / "packages"
+    if not packages.exists():
+        (OWN_CACHE / "packages").mkdir(parents=True, exist_ok=True)
+        packages.parent.mkdir(parents=True, exist_ok=True)
+        packages.symlink_to(OWN_CACHE / "packages")
 
 
 def built(script: str, *arguments: str | Path, **environment: str) -> str:

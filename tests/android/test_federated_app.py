@@ -56,8 +56,9 @@ def test_only_the_screens_that_others_may_open_are_exported(federated_app):
         federated_app, "dump", "xmltree", "--file", "AndroidManifest.xml",
         federated_app / "app-debug.apk",
     )  # fmt: skip
-    name, exported = r"E: (?:activity|service).*?:name\(.*?\)=\"(.*?)\"", r".*?:exported\(.*?\)=(\w+)"
-    assert dict(re.findall(name + exported, tree, re.DOTALL)) == {
+    name, exported = r':name\(.*?\)="(.*?)"', r":exported\(.*?\)=(\w+)"
+    component = f"E: (?:activity|service).*?{name}.*?{exported}"
+    assert dict(re.findall(component, tree, re.DOTALL)) == {
         f"{PACKAGE}.MainActivity": "true",
         f"{PACKAGE}.BenchmarkActivity": "true",
         f"{PACKAGE}.TrainingActivity": "false",
@@ -79,16 +80,17 @@ def test_the_screens_are_drawn_in_each_language(java, tmp_path):
     res = f"{APP / 'main' / 'res'}:{APP / 'federated' / 'res'}"
     told(*java, f"{PACKAGE}.drawing.FederationScreensKt", tmp_path, res)
     drawn = {file.name: file.stat().st_size for file in tmp_path.glob("*.png")}
-    looks = ("en-light", "de-dark", "es-large")
-    assert drawn.keys() == {f"{screen}-{x}.png" for screen in ("federation", "history") for x in looks}
+    looks, screens = ("en-light", "de-dark", "es-large"), ("federation", "history")
+    assert drawn.keys() == {f"{screen}-{look}.png" for screen in screens for look in looks}
     assert min(drawn.values()) > 30_000  # not one color
 
 
 def test_the_app_reads_pythons_enrollments(java, device_start, tmp_path):
     authority = server_credentials(tmp_path).authority
+    der = ssl.PEM_cert_to_DER_cert
     made = read_enrollment(device_start / "device", "fl.example.org:8000", authority)
     program = f"{PACKAGE}.participation.PhoneKt"
     for text in (made.to_json(), made.link()):
         read = json.loads(told(*java, program, "enrollment", text))
         assert (read["server"], read["artifact_sha256"]) == (made.server, made.artifact_sha256)
-        assert ssl.PEM_cert_to_DER_cert(read["authority"]) == ssl.PEM_cert_to_DER_cert(made.authority)
+        assert der(read["authority"]) == der(made.authority)

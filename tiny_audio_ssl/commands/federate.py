@@ -102,10 +102,10 @@ class DeviceFolder(Command):
 
 @dataclass
 class Enroll(Command):
-    """Write the file by which phones with the app's federated build enroll, and show it as a QR code.
+    """Write the file by which phones enroll in a federation, and show it as a QR code.
 
-    It holds nothing secret: a phone makes its own key, and takes part after `flwr supernode register`
-    of that key's public half.
+    It holds nothing secret: each phone makes its own key, whose public half the operator registers
+    with `flwr supernode register`. See docs/android.md.
     """
 
     device: Annotated[Path, tyro.conf.Positional]

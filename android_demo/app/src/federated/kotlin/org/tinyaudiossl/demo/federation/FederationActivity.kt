@@ -49,18 +49,17 @@ class FederationActivity : Activity() {
         onClick(R.id.share_key, ::shareKey)
         onClick(R.id.history) { startActivity(Intent(this, HistoryActivity::class.java)) }
         onClick(R.id.forget, ::askToForget)
-        connectLimit(R.id.minutes, Limits.STEP_MINUTES, membership.limits.minutes) { copy(minutes = it) }
-        connectLimit(R.id.megabytes, Limits.STEP_MEGABYTES, membership.limits.megabytes) { copy(megabytes = it) }
+        connectLimit(R.id.minutes) { copy(minutes = Limits.STEP_MINUTES * (it + 1)) }
+        connectLimit(R.id.megabytes) { copy(megabytes = Limits.STEP_MEGABYTES * (it + 1)) }
     }
 
     private fun onClick(id: Int, action: () -> Unit) = findViewById<View>(id).setOnClickListener { action() }
 
-    private fun connectLimit(id: Int, step: Int, now: Int, change: Limits.(Int) -> Limits) {
-        val bar = findViewById<SeekBar>(id)
-        bar.progress = now / step - 1
-        bar.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
+    private fun connectLimit(id: Int, moved: Limits.(Int) -> Limits) {
+        findViewById<SeekBar>(id).setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
             override fun onProgressChanged(seekBar: SeekBar, progress: Int, fromUser: Boolean) {
-                if (fromUser) keep { membership.limits = membership.limits.change(step * (progress + 1)) }
+                if (!fromUser) return
+                keep { membership.limits = membership.limits.moved(progress) }
                 showLimits()
             }
 
@@ -200,6 +199,8 @@ class FederationActivity : Activity() {
         val (standing, limits) = phone.standing() to membership.limits
         findViewById<OverviewView>(R.id.overview).overview = overview(standing, limits)
         findViewById<TextView>(R.id.standing).text = getString(reason(standing), clipStore(this).count)
+        findViewById<SeekBar>(R.id.minutes).progress = limits.minutes / Limits.STEP_MINUTES - 1
+        findViewById<SeekBar>(R.id.megabytes).progress = limits.megabytes / Limits.STEP_MEGABYTES - 1
         findViewById<TextView>(R.id.minutes_label).text = getString(R.string.limit_minutes, limits.minutes)
         findViewById<TextView>(R.id.megabytes_label).text = getString(R.string.limit_megabytes, limits.megabytes)
     }
