@@ -53,7 +53,7 @@ class Device(
             onAnswer(Answer(message.groupId.toLongOrNull() ?: 0, seconds, (answer as? Failure)?.reason))
             log("round ${message.groupId}: answered after %.1f s".format(seconds))
         } catch (error: RunEndedException) {
-            log("round ${message.groupId}: the run has ended; ${error.message}")
+            log("round ${message.groupId}: no answer is wanted; ${error.message}")
         }
         return true
     }
