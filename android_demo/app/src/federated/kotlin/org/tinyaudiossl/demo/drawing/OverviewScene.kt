@@ -17,7 +17,8 @@ class OverviewScene(private val palette: Palette) {
         val baseline = pad + 0.8f * TITLE * on.sp
         val dot = 6 * on.dp
         val middle = baseline - 0.35f * TITLE * on.sp
-        on.rectangle(pad, middle - dot, pad + 2 * dot, middle + dot, if (overview.isOn) palette.accent else palette.faint, dot)
+        val color = if (overview.isOn) palette.accent else palette.faint
+        on.rectangle(pad, middle - dot, pad + 2 * dot, middle + dot, color, dot)
         val left = pad + 2 * dot + gap
         val size = fitting(on, overview.title, TITLE * on.sp, on.width - left - pad, bold = true)
         on.text(overview.title, left, baseline, size, palette.text, bold = true)

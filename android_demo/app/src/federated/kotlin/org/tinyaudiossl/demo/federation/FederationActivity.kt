@@ -190,7 +190,8 @@ class FederationActivity : Activity() {
             if (enrollment == null) getString(R.string.not_enrolled)
             else getString(R.string.enrolled, enrollment.server, enrollment.artifactSha256.take(SHOWN))
         val key = publicKey()
-        findViewById<TextView>(R.id.key).text = if (key == null) getString(R.string.key_none) else getString(R.string.key, key)
+        findViewById<TextView>(R.id.key).text =
+            if (key == null) getString(R.string.key_none) else getString(R.string.key, key)
         findViewById<View>(R.id.share_key).isEnabled = key != null
         showLimits()
     }
@@ -208,9 +209,11 @@ class FederationActivity : Activity() {
     private fun overview(standing: Standing, limits: Limits): Overview {
         val spent = membership.spent
         val title = if (FederationJob.isRunning) R.string.standing_running else title(standing)
+        val minutes = getString(R.string.spent_minutes, spent.ms / 60_000, limits.minutes)
+        val megabytes = getString(R.string.spent_megabytes, spent.bytes / 1e6, limits.megabytes)
         val bars = listOf(
-            Bar(getString(R.string.spent_minutes, spent.ms / 60_000, limits.minutes), spent.ms.toFloat() / limits.ms),
-            Bar(getString(R.string.spent_megabytes, spent.bytes / 1e6, limits.megabytes), spent.bytes.toFloat() / limits.bytes),
+            Bar(minutes, spent.ms.toFloat() / limits.ms),
+            Bar(megabytes, spent.bytes.toFloat() / limits.bytes),
         )
         return Overview(getString(title), standing == Standing.WAITING || standing == Standing.SPENT, bars)
     }

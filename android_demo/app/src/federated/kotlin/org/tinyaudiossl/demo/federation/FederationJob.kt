@@ -49,7 +49,9 @@ class FederationJob : JobService() {
             val key = PhoneKey.open(membership.state)
             val transport = Transport(enrollment.server, membership.authority, key)
             TrainingModuleEngine(folder).use { engine ->
-                Participation(membership, folder, engine, clipFolder(this), transport::post, { isStopped }, ::log).run(key.publicPem)
+                val clips = clipFolder(this)
+                Participation(membership, folder, engine, clips, transport::post, { isStopped }, ::log)
+                    .run(key.publicPem)
             }
         } catch (error: IOException) {
             log(error.toString())

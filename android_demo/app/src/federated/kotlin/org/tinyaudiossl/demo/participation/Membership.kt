@@ -48,7 +48,8 @@ class Membership(private val folder: File, private val nowMs: () -> Long = Syste
     var limits: Limits
         @Synchronized get() = read(settingsFile).let { found ->
             val usual = Limits()
-            Limits(found?.optInt("minutes", usual.minutes) ?: usual.minutes, found?.optInt("megabytes", usual.megabytes) ?: usual.megabytes)
+            if (found == null) return usual
+            Limits(found.optInt("minutes", usual.minutes), found.optInt("megabytes", usual.megabytes))
         }
 
         @Synchronized set(value) = write(agreed, value)

@@ -49,7 +49,8 @@ class Participation(
             val device = Device(folder, StoppableEngine(), clips, membership.state, privacy, log)
             device.onAnswer = ::record
             val backoff = Backoff(TRIES, sleepMs = clock.sleepMs, onWait = { error, _ -> log(error.message.orEmpty()) })
-            FleetSession.open(FleetClient(publicPem, ::charged), backoff).use { answerAll(device, it) }
+            val once = Backoff(tries = 1) // a key that is not registered yet: the next job tries again
+            FleetSession.open(FleetClient(publicPem, ::charged), backoff, once).use { answerAll(device, it) }
         } catch (error: IOException) {
             log("ended: ${error.message}")
             if (error !is ParticipationEndedException || isTraining) note(Entry.Kind.ENDED, 0, 0.0, error.message)

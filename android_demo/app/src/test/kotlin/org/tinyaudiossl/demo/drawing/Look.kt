@@ -5,7 +5,14 @@ import java.util.Locale
 import kotlin.math.ceil
 
 /** How a user has set the phone: the language, light or dark, the size of texts. */
-class Look(val name: String, values: String, private val theme: String, val palette: Palette, private val fontScale: Float, private val resources: Resources) {
+class Look(
+    val name: String,
+    values: String,
+    private val theme: String,
+    val palette: Palette,
+    private val fontScale: Float,
+    private val resources: Resources,
+) {
     val strings = resources.strings("values") + resources.strings(values)
     val locale: Locale = if (values == "values") Locale.ENGLISH else Locale(values.substringAfter('-'))
 

@@ -28,7 +28,8 @@ class Resources(private val folders: List<File>) {
     }
 
     private fun merged(file: String, read: (List<Element>) -> Map<String, String>): Map<String, String> =
-        folders.map { File(it, file) }.filter(File::isFile).map { read(it.xml().children()) }.fold(emptyMap()) { a, b -> a + b }
+        folders.map { File(it, file) }.filter(File::isFile)
+            .fold(emptyMap()) { found, one -> found + read(one.xml().children()) }
 }
 
 private fun File.xml(): Element =

@@ -45,7 +45,9 @@ class Screen(private val resources: Resources, layout: String, private val palet
             name == "Switch" -> (of.id() in shown.on).let { isOn ->
                 Text(text, of.size(), of.dp("minHeight"), asideDp = 56f, extra = { switch(it, isOn) })
             }
-            name == "SeekBar" -> Drawn(Drawing({ of.dp("layout_height") * it.dp }) { slider(it, shown.sliders.getValue(of.id())) })
+            name == "SeekBar" -> shown.sliders.getValue(of.id()).let { at ->
+                Drawn(Drawing({ of.dp("layout_height") * it.dp }) { slider(it, at) })
+            }
             name == "TextView" ->
                 Text(text, of.size(), of.dp("minHeight"), of.dp("paddingTop"), of.dp("paddingBottom"), bold = of.isBold())
             else -> error("a $name is not drawn here")

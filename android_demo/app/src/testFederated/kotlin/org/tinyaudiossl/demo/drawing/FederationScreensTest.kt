@@ -16,7 +16,8 @@ class FederationScreensTest {
                 for (scale in listOf(1f, 2f)) {
                     val surface = ImageSurface(360, 2_400, fontScale = scale)
                     Screen(resources, layout, Palette.LIGHT, 0).draw(surface, shown)
-                    assertTrue(surface.furthest <= surface.width - 12 * surface.dp, "$layout, $values, $scale: ${surface.furthest}")
+                    val where = "$layout, $values, $scale: ${surface.furthest}"
+                    assertTrue(surface.furthest <= surface.width - 12 * surface.dp, where)
                 }
             }
         }

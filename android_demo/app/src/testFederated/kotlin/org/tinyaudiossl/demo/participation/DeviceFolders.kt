@@ -36,4 +36,5 @@ internal fun deviceFolder(folder: File): DeviceFolder {
 
 internal fun hash(text: String) = hash(text.toByteArray())
 
-private fun hash(bytes: ByteArray) = MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
+private fun hash(bytes: ByteArray) =
+    MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }

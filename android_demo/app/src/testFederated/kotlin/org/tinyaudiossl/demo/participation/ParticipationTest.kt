@@ -8,6 +8,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 import org.tinyaudiossl.encoder.ClipStore
+import org.tinyaudiossl.federated.fleet.NotActivatedException
 import org.tinyaudiossl.federated.fleet.UnavailableException
 import org.tinyaudiossl.federated.training.TrainingEngine
 
@@ -138,6 +139,20 @@ class ParticipationTest {
         }
         assertEquals(4, tries)
         assertEquals("fl.example.org:8000: refused", membership.entries.single().reason)
+    }
+
+    @Test
+    fun `a key that is not registered is noted at once`() {
+        var tries = 0
+        repeat(2) {
+            takePart(FakeFleet(1, settings, weights = 7)) { _, _ ->
+                tries++
+                throw NotActivatedException("fl.example.org:8000 does not know this device's key")
+            }
+        }
+        assertEquals(2, tries)
+        assertTrue("does not know this device's key" in membership.entries.single().reason)
+        assertEquals(0, membership.spent.ms)
     }
 
     @Test
