@@ -39,16 +39,15 @@ if [ -z "${ASSETS:-}" ] && [ ! -f "$assets/encoder/manifest.json" ]; then
   "$python" -m tiny_audio_ssl export "${MODEL:-small}" --recipe live-microphone --format onnx \
     --out "$out/export" --android "$here"
 fi
-with_assets=()
 if [ -f "$assets/encoder/manifest.json" ]; then
   "$python" -m tiny_audio_ssl.export.android "$assets"
-  with_assets=(-A "$assets")
 else
   echo "No encoder in the app: tiny-audio-ssl export small --android android_demo" >&2
 fi
-if [ -d "$here/app/src/$flavor/assets" ]; then
-  with_assets+=(-A "$here/app/src/$flavor/assets")
-fi
+with_assets=()
+for folder in "$assets" "$here/app/src/$flavor/assets"; do
+  [ ! -d "$folder" ] || with_assets+=(-A "$folder")
+done
 
 # Where what was downloaded lies: $kotlin, $android_tools, $executorch_java, $onnxruntime_aar.
 packages=$("$python" "$here/without_sdk/packages.py")
