@@ -17,11 +17,11 @@ flavor=${2:-demo}
 package=org.tinyaudiossl.demo
 case $flavor in
   demo)
-    application=$package
+    renamed=()
     sources=("$here"/{encoder,app}/src/main/kotlin)
     ;;
   federated)
-    application=$package.federated
+    renamed=(--rename-manifest-package "$package.federated")
     sources=("$here"/{encoder,federated,app}/src/main/kotlin "$here/app/src/federated/kotlin")
     ;;
   *) echo "$flavor: no flavor of this app; expected demo or federated" >&2; exit 2 ;;
@@ -79,7 +79,7 @@ done
 "$aapt2" link -I "$out/aapt/brut/androlib/android-framework.jar" --manifest "$out/AndroidManifest.xml" \
   --min-sdk-version "$(version minSdk)" --target-sdk-version "$(version targetSdk)" \
   --version-code "$(version appCode)" --version-name "$(version app)" \
-  --rename-manifest-package "$application" --auto-add-overlay \
+  "${renamed[@]}" --auto-add-overlay \
   --java "$out/generated" "${with_assets[@]}" -o "$out/unaligned.apk" "$out/res-main.zip" -R "$out/res-$flavor.zip"
 
 echo "classes"

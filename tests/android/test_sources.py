@@ -156,7 +156,7 @@ def test_both_builds_have_the_same_flavors():
     flavors = re.findall(r'create\("(\w+)"\)', gradle)
     assert flavors == re.findall(r"^  (\w+)\)$", script, re.MULTILINE) == list(FLAVORS[1:])
     suffix = re.search(r'applicationIdSuffix = "(.*)"', gradle)
-    assert suffix and f"application=$package{suffix[1]}\n" in script
+    assert suffix and f'--rename-manifest-package "$package{suffix[1]}"' in script
 
 
 def test_the_library_module_knows_no_android():
