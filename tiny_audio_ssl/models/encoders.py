@@ -101,7 +101,7 @@ class Encoder(nn.Module):
         return _joined(middle, count), _joined(last, count)
 
     def columns(self, frames: int) -> int:
-        """Return how many columns `maps` makes of so many frames."""
+        """Return the number of columns of the maps of `frames` frames."""
         size = min(self.config.slice_frames or frames, frames)
         return -(-frames // size) * halved(size, self.halvings)
 

@@ -14,16 +14,15 @@ class Wav2vec2Config(CodebookConfig, MaskedStepsConfig):
     """Hyper-parameters of wav2vec 2.0."""
 
     tau_start: float = 0.7
-    """Temperature of the Gumbel softmax at the first step; from there it falls exponentially (2.0
-    in the paper)."""
+    """Temperature of the Gumbel softmax at the first step (2.0 in the paper)."""
     tau_end: float = 0.3
-    """Temperature at the last step (0.5 in the paper)."""
+    """Temperature of the Gumbel softmax at the last step (0.5 in the paper)."""
     diversity: float = 0.02
-    """Weight of a term that is lower the more entries are in use, for `gumbel` (0.1 in the
+    """Weight of the diversity loss, which rewards using more entries, for `gumbel` (0.1 in the
     paper)."""
     distractors: int = 10
-    """Wrong candidates beside each step to predict, all masked steps of the same clip (100 in the
-    paper, whose clips are longer and whose steps are shorter)."""
+    """Wrong candidates for each step to predict, all of them masked steps of the same clip (100 in
+    the paper, whose clips are longer and whose steps are shorter)."""
     temperature: float = 0.1
     """Divisor of the cosines."""
 
@@ -38,10 +37,10 @@ class Wav2vecCConfig(Wav2vec2Config):
     """Hyper-parameters of wav2vec-C."""
 
     diversity: float = 0.05
-    """Weight of a term that is lower the more entries are in use, for `gumbel` (1.5 in the
+    """Weight of the diversity loss, which rewards using more entries, for `gumbel` (1.5 in the
     paper)."""
     consistency: float = 1.0
-    """Weight of the log-mel's reconstruction from the codebook's entries."""
+    """Weight of the reconstruction of the log-mel from the codebook's entries."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
