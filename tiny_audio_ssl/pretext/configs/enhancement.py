@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.pretext.configs.masks import MaskConfig
-from tiny_audio_ssl.utils.ranges import Range, check_ascending, check_numbers
+from tiny_audio_ssl.utils.ranges import NOT_NEGATIVE, Range, check_ascending, check_numbers
 
 KIND = "kind"  # the manifest column
 KINDS = ("speech", "noise")
@@ -23,13 +23,15 @@ class NoiseConfig(MaskConfig):
     """Minimum signal-to-noise ratio of a recording and the noise that is added to it."""
     max_snr_db: float = 15.0
     """Maximum signal-to-noise ratio of a recording and the noise that is added to it."""
+    level_db: float = 12.0
+    """Maximum level change of a recording before noise is added to it, up or down."""
     kinds: bool = False
     """Use the manifest column `kind`: recordings marked `noise` are added to those marked `speech`.
     Default: colored noise and other recordings are added to every recording."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, min_snr_db=SNR_DB, max_snr_db=SNR_DB)
+        check_numbers(self, min_snr_db=SNR_DB, max_snr_db=SNR_DB, level_db=NOT_NEGATIVE)
         check_ascending(self, "min_snr_db", "max_snr_db")
 
     def class_lists(self) -> dict[str, tuple[str, ...]]:

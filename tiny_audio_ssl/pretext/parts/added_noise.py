@@ -18,10 +18,20 @@ class AddedNoise(Masking):
     def draw(self, clips: Tensor, rng: torch.Generator, kind: Tensor | None = None) -> Inputs:
         """Add noise at a drawn level: "mixture" and "target" [B, samples], and for the log-mel
         "wav", the mixture."""
-        clips = sampling.random_cut(clips, self.samples, rng)
+        clips = self.cut(clips, rng)
         target, noise = sounds_and_noise(clips, kind, rng)
         mixture = distort.add_noise(target, noise, self.snr_db_of(len(target), rng))
         return {"wav": mixture, "mixture": mixture, "target": target}
+
+    def cut(self, clips: Tensor, rng: torch.Generator) -> Tensor:
+        """Cut a random part of each clip, and change its level by up to `level_db`.
+
+        The log-mel is not normalized by the clip, so without other levels in training the masks of
+        quiet recordings make them worse.
+        """
+        clips = sampling.random_cut(clips, self.samples, rng)
+        largest = self.config.level_db
+        return distort.change_gain(clips, uniform(-largest, largest, len(clips), rng))
 
     def snr_db_of(self, count: int, rng: torch.Generator) -> Tensor:
         """Draw the signal-to-noise ratio in dB for each of `count` recordings."""

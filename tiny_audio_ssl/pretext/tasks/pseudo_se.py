@@ -12,7 +12,7 @@ from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.base import Inputs
 from tiny_audio_ssl.pretext.configs.enhancement import ContrastiveMixturesConfig, PseudoSeConfig
-from tiny_audio_ssl.pretext.parts import distort, sampling, sound_error
+from tiny_audio_ssl.pretext.parts import distort, sound_error
 from tiny_audio_ssl.pretext.parts.added_noise import AddedNoise
 from tiny_audio_ssl.pretext.parts.masked_sound import enhanced
 from tiny_audio_ssl.pretext.parts.mixing import sounds_and_noise
@@ -93,7 +93,7 @@ class ContrastiveMixtures(PseudoSe):
     def draw(self, clips: Tensor, rng: torch.Generator, kind: Tensor | None = None) -> Inputs:
         """Make a pair of each clip: "mixture" and "target" [2B, samples], the second of each pair
         B rows later, and "is_positive" [B]."""
-        clips = sampling.random_cut(clips, self.samples, rng)
+        clips = self.cut(clips, rng)
         first, noise = sounds_and_noise(clips, kind, rng, made_share=1)
         is_positive = (torch.rand(len(first), generator=rng) < 0.5).to(clips.device)
         again = is_positive[:, None]
