@@ -8,6 +8,8 @@ device_folder       the folder that a native device needs
 
 client_app          the Flower ClientApp: unpacks messages, packs replies
 local_training      training steps and evaluation on a client's recordings
+supernode           Flower's SuperNode, which forks a process for each message
+fork_server         imports modules once, and forks a child for each job
 backends            gradients by eager PyTorch or by ExecuTorch
 recordings          a client's recordings
 partitions          the division of a corpus among simulated clients
