@@ -54,6 +54,17 @@ def test_client_apps_are_forked_and_others_are_started_by_flower(monkeypatch):
     assert forked == [spec(TaskType.CLIENT_APP)] and started == [spec(TaskType.AGENT_APP)]
 
 
+def test_message_without_a_process_is_reported(monkeypatch):
+    executor = ForkExecutor()
+
+    def out_of_memory(spec: ExecutionSpec) -> int:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(executor.server, "start", out_of_memory)
+    found = executor.launch(spec(TaskType.CLIENT_APP))
+    assert found.status is LaunchResultStatus.FAILED and "Cannot allocate" in str(found.message)
+
+
 def test_executor_reads_the_options_that_concern_it():
     found = executor_options(["--superlink", "a:1", "--host", "::1", "--port", "9", "--insecure"])
     assert (found.host, found.port, found.ssl_ca_certfile) == ("::1", "9", None)

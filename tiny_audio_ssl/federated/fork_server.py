@@ -47,7 +47,10 @@ class ForkServer(Generic[Job]):
         self._pipe: Connection | None = None
 
     def start(self, job: Job) -> int:
-        """Run a job in a new child, and return the child's id without waiting for its end."""
+        """Run a job in a new child, and return the child's id without waiting for its end.
+
+        Raises `OSError` or `EOFError` if there is no process to be had.
+        """
         if self._pipe:
             with contextlib.suppress(EOFError, OSError):  # it has been idle, or was killed
                 return self._ask(job)
@@ -63,12 +66,13 @@ class ForkServer(Generic[Job]):
             self._pipe = None
 
     def _fork(self) -> None:
-        self._pipe, jobs = Pipe()
-        self.pid = fork()
-        if self.pid == 0:
-            self._pipe.close()
+        ours, jobs = Pipe()
+        pid = fork()
+        if pid == 0:
+            ours.close()
             run_and_exit(lambda: self._serve(jobs))
         jobs.close()
+        self._pipe, self.pid = ours, pid
 
     def _ask(self, job: Job) -> int:
         assert self._pipe

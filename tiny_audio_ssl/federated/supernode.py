@@ -41,7 +41,10 @@ class ForkExecutor(SubprocessExecutor):
         """Start the process of a task."""
         if spec.task_type is not TaskType.CLIENT_APP:
             return super().launch(spec)
-        self.server.start(spec)
+        try:
+            self.server.start(spec)
+        except (OSError, EOFError) as error:
+            return LaunchResult.failed(f"no process could be forked: {error!r}")
         return LaunchResult.accepted()
 
     def close(self) -> None:
@@ -65,7 +68,7 @@ def run_message(spec: ExecutionSpec) -> None:
 
 def executor_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Return those of the SuperNode's options that its executor needs, too."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--host", default=UVICORN_DEFAULT_HOST)
     parser.add_argument("--port", default=str(SUPERNODE_UVICORN_DEFAULT_PORT))
     parser.add_argument("--ssl-ca-certfile")
@@ -79,7 +82,8 @@ def execute(options: argparse.Namespace, supernode: int) -> None:
 
     supernode: its process id.
     """
-    setattr(superexec, "get_executor", lambda *_, **__: ForkExecutor())  # noqa: B010
+    # Flower has no option for an executor of one's own.
+    superexec.get_executor = lambda *_, **__: ForkExecutor()  # type: ignore[attr-defined]
     host = f"[{options.host}]" if ":" in options.host else options.host
     superexec.run_superexec(
         runtime_api_address=resolve_bind_address(f"{host}:{options.port}"),
