@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.cutting_proxy import cutting_proxy
 from support.waiting import wait_for
 
 pytest.importorskip("flwr")
 
-from tiny_audio_ssl.federated import processes
+from tiny_audio_ssl.federated import credentials, processes
 from tiny_audio_ssl.federated.credentials import server_credentials
 from tiny_audio_ssl.federated.loopback import deployment
 from tiny_audio_ssl.federated.processes import HOST, log_tail
 
+# One device is killed as it pulls six MB; the next is cut off once as it pulls them, and once as it
+# pushes as many.
+CUTS = (1_000_000, 3_000_000, 12_000_000)
 TOOL = "org.tinyaudiossl.federated.ToolKt"
 PROJECT = """
 [project]
@@ -36,7 +43,7 @@ out = ""
 rounds = 7
 """
 SERVER = '''
-"""Asks the node twice, and notes what it answers."""
+"""Asks the node three times, and notes what it answers after it was gone."""
 import json
 import time
 from pathlib import Path
@@ -50,26 +57,40 @@ app = ServerApp()
 
 @app.main()
 def main(grid, context):
-    while not (nodes := list(grid.get_node_ids())):
-        time.sleep(0.2)
+    nodes = awaited(grid, 1)
     numbers = np.random.default_rng(0).normal(size=1_500_000).astype(np.float32)  # two pieces
     arrays = ArrayRecord({"weights": Array(numbers)})
     content = RecordDict({"arrays": arrays, "config": ConfigRecord({"round": 1, "client": 0})})
     answers = []
+    killed = Message(content, dst_node_id=nodes[0], message_type="train", group_id="0")
+    assert not list(grid.send_and_receive([killed], timeout=10))
+    awaited(grid, 0)
+    awaited(grid, 1)
     for number in "12":
         asked = Message(content, dst_node_id=nodes[0], message_type="train", group_id=number)
         (reply,) = grid.send_and_receive([asked], timeout=600)
-        same = reply.has_content() and reply.content.object_id == content.object_id
-        error = reply.error.reason if reply.has_error() else ""
-        answers.append({"same": same, "error": error, "group": reply.metadata.group_id})
+        group = reply.metadata.group_id
+        if reply.has_error():
+            answers.append([group, reply.error.reason])
+            continue
+        is_negated = np.array_equal(reply.content["arrays"]["weights"].numpy(), -numbers)
+        answers.append([group, bool(is_negated and reply.content["config"] == content["config"])])
     Path(context.run_config["out"]).write_text(json.dumps(answers))
+
+
+def awaited(grid, count):
+    while len(nodes := list(grid.get_node_ids())) != count:
+        time.sleep(0.2)
+    return nodes
 '''
 
 
 def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
     """A device that is not registered, or whose clock is wrong by an hour, is refused in words, and
-    refuses a server of another authority. Then the same key is registered, and two messages are
-    answered: large arrays in pieces, and an error before anything was pulled."""
+    refuses a server of another authority. Then the same key is registered; the device is killed in
+    the middle of a pull, and started again: the server takes it after a minute. Two messages are
+    answered then: large arrays in pieces, although the server is gone in the middle of the pull,
+    and of the push; and an error before anything was pulled."""
     app = tmp_path / "app"
     app.mkdir()
     (app / "pyproject.toml").write_text(PROJECT)
@@ -92,17 +113,35 @@ def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
             wrong = device_process(device_java, tmp_path, address, clock_ahead_s=ahead_s)
             assert re.search(rf"clock is 3[56]\d\d s {direction} that of", finished(wrong))
 
-        device = device_process(device_java, tmp_path, address, register=place.register)
-        command = ["flwr", "run", app, processes.CONNECTION, "--stream"]
-        place.home.start([*command, "--run-config", f'out="{answers}"'], log)
-        wait_for(answers.is_file, lambda: log_tail(log))
-        printed = finished(device)
+        with cutting_proxy(place.port, CUTS) as proxy:
+            cut = f"{HOST}:{proxy.port}"
+            device = device_process(device_java, tmp_path, cut, register=place.register)
+            command = ["flwr", "run", app, processes.CONNECTION, "--stream"]
+            place.home.start([*command, "--run-config", f'out="{answers}"'], log)
+            wait_for(lambda: len(proxy.cuts) < len(CUTS), lambda: log_tail(log))
+            device.kill()
+            device.wait()
+            device = device_process(device_java, tmp_path, cut, tries=60)
+            wait_for(answers.is_file, lambda: log_tail(log))
+            printed = finished(device)
+        assert not proxy.cuts, printed
+        assert printed.count("was cut off") >= 1
     assert "appId=tests/echo, appVersion=1.0.0" in printed
     assert f"settings={{out={answers}}})" in printed  # not the app's own defaults
-    assert json.loads(answers.read_text()) == [
-        {"same": True, "error": "", "group": "1"},
-        {"same": False, "error": "no clips", "group": "2"},
-    ]
+    assert json.loads(answers.read_text()) == [["1", True], ["2", "no clips"]], printed
+
+
+def test_an_expired_certificate_is_refused(device_java, tmp_path, monkeypatch):
+    monkeypatch.setattr(credentials, "VALID_FOR", datetime.timedelta(minutes=-30))
+    made = server_credentials(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    with socket.create_server((HOST, 0)) as listener:
+        address = f"{HOST}:{listener.getsockname()[1]}"
+        device = device_process(device_java, tmp_path, address)
+        with listener.accept()[0] as connection, pytest.raises(ssl.SSLError, match="expired"):
+            context.wrap_socket(connection, server_side=True)
+        assert f"{address} is not trusted: its certificate has expired" in finished(device)
 
 
 def device_process(
@@ -111,10 +150,11 @@ def device_process(
     address: str,
     register: Callable[[Path], None] | None = None,
     clock_ahead_s: int = 0,
+    tries: int = 1,
 ) -> subprocess.Popen[str]:
     """Start a device that keeps its key in `folder`, and let it go on once that is registered."""
     device = subprocess.Popen(
-        [*java, TOOL, "echo", str(folder), address, str(clock_ahead_s)],
+        [*java, TOOL, "echo", str(folder), address, str(clock_ahead_s), str(tries)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

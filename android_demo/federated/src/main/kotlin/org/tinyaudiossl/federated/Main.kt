@@ -7,6 +7,7 @@ import org.tinyaudiossl.federated.device.Device
 import org.tinyaudiossl.federated.device.LocalPrivacy
 import org.tinyaudiossl.federated.fleet.Backoff
 import org.tinyaudiossl.federated.fleet.FleetClient
+import org.tinyaudiossl.federated.fleet.FleetException
 import org.tinyaudiossl.federated.fleet.FleetSession
 import org.tinyaudiossl.federated.fleet.NodeKey
 import org.tinyaudiossl.federated.fleet.Transport
@@ -48,10 +49,14 @@ private fun takePart(options: Map<String, String>, state: File, key: NodeKey) {
     val folder = DeviceFolder.open(File(options.getValue("folder")))
     val clips = File(options.getValue("clips"))
     val transport = Transport(options.getValue("server"), File(options.getValue("authority")), key)
-    val backoff = Backoff(onWait = { error, waitS -> log("${error.message}; again in %.0f s".format(waitS)) })
+    val onWait = { error: FleetException, waitS: Double -> log("${error.message}; again in %.0f s".format(waitS)) }
     NativeEngine(File(options.getValue("engine")), folder).use { engine ->
         val device = Device(folder, engine, clips, state, LocalPrivacy(state, releases(options)), ::log)
-        val session = FleetSession.open(FleetClient(key.publicPem, transport::post), backoff)
+        val session = FleetSession.open(
+            FleetClient(key.publicPem, transport::post),
+            Backoff(onWait = onWait),
+            FleetSession.untilAbsent(onWait),
+        )
         Runtime.getRuntime().addShutdownHook(Thread(session::close))
         log("connected to ${options.getValue("server")} as node ${session.nodeId.toULong()}")
         while (true) {

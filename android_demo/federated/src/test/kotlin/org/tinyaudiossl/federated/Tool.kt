@@ -8,16 +8,20 @@ import org.tinyaudiossl.federated.device.Encoding
 import org.tinyaudiossl.federated.device.ErrorFeedback
 import org.tinyaudiossl.federated.device.RunSettings
 import org.tinyaudiossl.federated.device.TrainingRequest
+import org.tinyaudiossl.federated.fleet.Backoff
 import org.tinyaudiossl.federated.fleet.FleetClient
 import org.tinyaudiossl.federated.fleet.FleetSession
 import org.tinyaudiossl.federated.fleet.NodeKey
+import org.tinyaudiossl.federated.fleet.NotActivatedException
 import org.tinyaudiossl.federated.fleet.Transport
+import org.tinyaudiossl.federated.records.ArrayRecord
 import org.tinyaudiossl.federated.records.Content
 import org.tinyaudiossl.federated.records.Deflating
 import org.tinyaudiossl.federated.records.Failure
 import org.tinyaudiossl.federated.records.Inflating
 import org.tinyaudiossl.federated.records.Message
 import org.tinyaudiossl.federated.records.Metadata
+import org.tinyaudiossl.federated.records.NumericArray
 import org.tinyaudiossl.federated.records.RecordDict
 import org.tinyaudiossl.federated.training.CounterRandom
 import org.tinyaudiossl.federated.training.DeviceFolder
@@ -32,7 +36,7 @@ fun main(arguments: Array<String>) {
     val folder = File(arguments[1])
     when (arguments[0]) {
         "calls" -> calls(folder)
-        "echo" -> echo(folder, address = arguments[2], clockAheadS = arguments[3].toLong())
+        "echo" -> echo(folder, address = arguments[2], clockAheadS = arguments[3].toLong(), tries = arguments[4].toInt())
         "encode" -> encode(folder)
         "train" -> train(folder, engine = File(arguments[2]))
         "draw" -> draw(folder, task = arguments[2], arguments.drop(3).map(String::toInt))
@@ -65,20 +69,29 @@ private fun calls(folder: File) {
     client.deactivate()
 }
 
-/** Answers one message with its own content, and the next with an error. */
-private fun echo(folder: File, address: String, clockAheadS: Long) {
+/** Answers one message with its own content, the arrays negated, and the next with an error. */
+private fun echo(folder: File, address: String, clockAheadS: Long, tries: Int) {
     val key = NodeKey.open(File(folder, "key"))
     File(folder, "key.pub").writeText(key.publicOpenSsh)
     println("key")
     readln() // the test has registered it
     val transport = Transport(address, File(folder, "ca.crt"), key) { System.currentTimeMillis() + 1000 * clockAheadS }
-    FleetSession.open(FleetClient(key.publicPem, transport::post)).use { session ->
+    val backoff = Backoff(onWait = { error, _ -> println(error.message) })
+    val activation = Backoff(tries, firstWaitS = 2.0, longestWaitS = 2.0, mayPass = { it is NotActivatedException })
+    FleetSession.open(FleetClient(key.publicPem, transport::post), backoff, activation).use { session ->
         val first = awaited(session)
         println(session.run(first.runId))
-        session.reply(first, Content(session.content(first, maxArrayBytes = 1L shl 25)), runtimeS = 0.1)
+        session.reply(first, Content(negated(session.content(first, maxArrayBytes = 1L shl 25))), runtimeS = 0.1)
         val second = awaited(session)
         session.reply(second, Failure(2, "no clips"), runtimeS = 0.1)
     }
+}
+
+private fun negated(records: RecordDict): RecordDict {
+    val arrays = records.record<ArrayRecord>("arrays").arrays.mapValues { (_, array) ->
+        NumericArray.of(array.floats().also { for (i in it.indices) it[i] = -it[i] })
+    }
+    return RecordDict(records.records + ("arrays" to ArrayRecord(arrays)))
 }
 
 /** Prints the ids of three updates, which lie in `updates.f32`, in each encoding, with error feedback. */

@@ -45,7 +45,7 @@ class Device(
             session.reply(message, payload(seconds), seconds)
             log("round ${message.groupId}: answered after %.1f s".format(seconds))
         } catch (error: RunEndedException) {
-            log("round ${message.groupId}: the run has ended; ${error.message}")
+            log("round ${message.groupId}: no answer is wanted; ${error.message}")
         }
         return true
     }

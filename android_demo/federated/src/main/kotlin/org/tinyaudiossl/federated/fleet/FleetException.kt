@@ -9,7 +9,10 @@ open class FleetException(message: String, cause: Throwable? = null) : IOExcepti
 class UntrustedServerException(message: String, cause: Throwable) : FleetException(message, cause)
 
 /** The server does not accept this device's key or signature. */
-class UnauthenticatedException(message: String) : FleetException(message)
+open class UnauthenticatedException(message: String) : FleetException(message)
+
+/** The server does not know this device's key, or takes the device as present already. */
+class NotActivatedException(message: String) : UnauthenticatedException(message)
 
 /** The run has ended, or was stopped, so that its messages count no more. */
 class RunEndedException(message: String) : FleetException(message)

@@ -2,6 +2,7 @@ package org.tinyaudiossl.federated.fleet
 
 import java.io.Closeable
 import org.tinyaudiossl.federated.records.Deflating
+import org.tinyaudiossl.federated.records.FlowerObject
 import org.tinyaudiossl.federated.records.Inflating
 import org.tinyaudiossl.federated.records.Message
 import org.tinyaudiossl.federated.records.Metadata
@@ -18,6 +19,7 @@ class FleetSession private constructor(
     private val nowS: () -> Double,
 ) : Closeable {
     private val heartbeats = Heartbeats(client::heartbeat)
+    private var answeredAtS = Double.NEGATIVE_INFINITY
 
     val nodeId: Long get() = client.nodeId
 
@@ -41,19 +43,35 @@ class FleetSession private constructor(
         return found
     }
 
-    /** Answers a message, whose content need not have been pulled, after [runtimeS] of work. */
+    /**
+     * Answers a message, whose content need not have been pulled, after [runtimeS] of work.
+     * @throws RunEndedException the server no longer waits for the answer.
+     */
     fun reply(to: Metadata, payload: Payload, runtimeS: Double) {
         val message = Message(to.ofReply(nowS()), payload)
         val tree = Deflating.message(message)
         // Announced once: the server does not take a reply a second time, but goes on with its objects.
         val wanted = backoff.repeat { client.pushMessage(message, tree, runtimeS) }
         for ((id, one) in tree.all()) {
-            if (id in wanted.objectIds) backoff.repeat { client.pushObject(to.runId, wanted.sessionId, one) }
+            if (id in wanted.objectIds) push(to.runId, wanted.sessionId, one)
         }
+        answeredAtS = nowS()
     }
 
+    private fun push(runId: Long, sessionId: String, one: FlowerObject) {
+        var tries = 0
+        val isStored = backoff.repeat {
+            tries++
+            client.pushObject(runId, sessionId, one)
+        }
+        // One that was stored before its answer was lost is not stored again.
+        if (!isStored && tries == 1) throw RunEndedException("the server no longer waits for this answer")
+    }
+
+    /** An answer counts only while its node is present: soon after one, the node is left to lapse. */
     override fun close() {
         heartbeats.close()
+        if (nowS() - answeredAtS < PRESENT_S) return
         try {
             client.deactivate()
         } catch (_: FleetException) {
@@ -62,13 +80,30 @@ class FleetSession private constructor(
     }
 
     companion object {
+        /** So long after the last heartbeat, the server still takes a node as present. */
+        private const val PRESENT_S = 2 * FleetClient.HEARTBEAT_INTERVAL_S
+
+        /**
+         * @param activation repeats what [NotActivatedException] ends: a device that was killed can't
+         * be activated again while the server takes it as present.
+         */
         fun open(
             client: FleetClient,
             backoff: Backoff = Backoff(),
+            activation: Backoff = untilAbsent(),
             nowS: () -> Double = { System.currentTimeMillis() / 1000.0 },
         ): FleetSession {
-            backoff.repeat(client::activate)
+            activation.repeat { backoff.repeat(client::activate) }
             return FleetSession(client, backoff, nowS)
         }
+
+        /** Waits of 5 to 10 s, for more than [PRESENT_S] in all. */
+        fun untilAbsent(onWait: (FleetException, Double) -> Unit = { _, _ -> }) = Backoff(
+            tries = 14,
+            longestWaitS = 10.0,
+            firstWaitS = 10.0,
+            onWait = onWait,
+            mayPass = { it is NotActivatedException },
+        )
     }
 }

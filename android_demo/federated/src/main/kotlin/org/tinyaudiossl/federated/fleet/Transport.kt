@@ -9,6 +9,7 @@ import java.net.URL
 import java.security.KeyStore
 import java.security.cert.CertPathValidatorException
 import java.security.cert.CertificateException
+import java.security.cert.CertificateExpiredException
 import java.security.cert.CertificateFactory
 import java.text.SimpleDateFormat
 import java.util.Date
@@ -94,7 +95,7 @@ class Transport(
         val text = "$address answered $path with $status: ${said.ifEmpty { "no reason given" }}"
         return when {
             status == 401 -> UnauthenticatedException(unauthenticated(connection.date))
-            status == 412 && path.endsWith("/activate-node") -> UnauthenticatedException(unknownKey)
+            status == 412 && path.endsWith("/activate-node") -> NotActivatedException(unknownKey)
             status == 403 -> RunEndedException(text)
             status == NO_STATUS || status in 502..504 -> UnavailableException(text)
             else -> FleetException(text)
@@ -116,9 +117,10 @@ class Transport(
 
     private fun explained(error: SSLException): FleetException {
         val cause = generateSequence<Throwable>(error) { it.cause }
-            .firstOrNull { it is CertificateException || it is CertPathValidatorException }
+            .lastOrNull { it is CertificateException || it is CertPathValidatorException }
         return if (cause != null) {
-            UntrustedServerException("$address is not trusted: ${cause.message}", error)
+            val expired = if (cause is CertificateExpiredException) "its certificate has expired; " else ""
+            UntrustedServerException("$address is not trusted: $expired${cause.message}", error)
         } else {
             UnavailableException("$address: ${error.message}", error)
         }

@@ -15,8 +15,19 @@ import org.tinyaudiossl.federated.wire.ProtoFields
 import org.tinyaudiossl.federated.wire.ProtoWriter
 import org.tinyaudiossl.federated.wire.proto
 
-/** A server in this process that asks one thing, and keeps every byte that a device sends. */
-internal class FakeServer(private val run: Run, asked: RecordDict, type: String = "train") {
+/** Ends a device as a killed process ends: nothing catches it. */
+internal class KilledError : Error()
+
+/**
+ * A server in this process that asks one thing, and keeps every byte that a device sends. The device
+ * is killed by the call [diesAt], as the server gets it.
+ */
+internal class FakeServer(
+    private val run: Run,
+    asked: RecordDict,
+    type: String = "train",
+    private val diesAt: String? = null,
+) {
     private val now = System.currentTimeMillis() / 1000.0
     private val metadata = Metadata(run.id, "", 1, NODE, "", "3", 600.0, type, now, 7, null)
     private val question = Deflating.message(Message(metadata, Content(asked)))
@@ -25,6 +36,10 @@ internal class FakeServer(private val run: Run, asked: RecordDict, type: String 
     private var reply = ProtoFields(ByteArray(0))
     private var isAsked = false
     val pulled = ArrayList<String>()
+
+    /** How many replies were announced. */
+    var announced = 0
+        private set
     val sent = ByteArrayOutputStream()
 
     /** The reply's records, if it has any. */
@@ -38,7 +53,9 @@ internal class FakeServer(private val run: Run, asked: RecordDict, type: String 
 
     private fun post(path: String, request: ByteArray): ByteArray {
         sent.write(request)
-        return answer(path.substringAfterLast('/'), ProtoFields(request))
+        val call = path.substringAfterLast('/')
+        if (call == diesAt) throw KilledError()
+        return answer(call, ProtoFields(request))
     }
 
     private fun answer(call: String, request: ProtoFields): ByteArray = when (call) {
@@ -58,6 +75,7 @@ internal class FakeServer(private val run: Run, asked: RecordDict, type: String 
         "get-run" -> proto { message(1) { run() } }
         "push-messages" -> {
             reply = request.messages(2).single()
+            announced++
             proto { idsOf(request.messages(3).single()).forEach { string(3, it) } }
         }
         else -> ByteArray(0)

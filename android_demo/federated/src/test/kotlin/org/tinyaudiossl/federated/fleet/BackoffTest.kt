@@ -8,6 +8,13 @@ import kotlin.test.assertTrue
 class BackoffTest {
     private val waits = ArrayList<Long>()
 
+    @Test
+    fun anotherKindOfErrorMayPassToo() {
+        val backoff = Backoff(tries = 2, sleepMs = { waits += it }, mayPass = { it is NotActivatedException })
+        assertEquals("done", backoff.repeat(failing(1, NotActivatedException("present"))))
+        assertFailsWith<UnavailableException> { backoff.repeat(failing(1, UnavailableException("gone"))) }
+    }
+
     private fun failing(times: Int, error: FleetException): () -> String {
         var left = times
         return { if (left-- > 0) throw error else "done" }
