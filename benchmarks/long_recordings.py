@@ -3,9 +3,9 @@
 A recording is two minutes of speech, repeated to the wanted length, as a FLAC file. A measurement
 is a fresh process, which decodes the file and embeds it: ours with `tiny-audio-ssl embed` and an
 empty cache; openWakeWord with `AudioFeatures` of its package, a window every 80 ms; YAMNet in
-LiteRT, a patch of 0.96 s every 0.48 s. Seconds are those that a core computes, which other
-processes disturb little. The speed is of what a recording has beyond two minutes, so that starting
-is left out. Only on Linux.
+LiteRT, a patch of 0.96 s every 0.48 s. All run at once, and their seconds are those that a core
+computes, so that other processes disturb little, and each as much. The speed is of what a recording
+has beyond two minutes, so that starting is left out. Only on Linux.
 
     OMP_NUM_THREADS=1 PYTHONPATH=benchmarks/peers python benchmarks/long_recordings.py \\
         --data DATA --yamnet yamnet_spectra_in.tflite
@@ -35,7 +35,7 @@ from tiny_audio_ssl.version import __version__
 RESULTS = Path(__file__).resolve().parent / "results" / "long_recordings.csv"
 BLOCK_S = 120  # of speech that is repeated; also the shortest recording
 OWN = ["-m", "tiny_audio_ssl", "embed", "{model}", "{file}"]
-OWN += ["--out", "{out}/e.npy", "--cache-dir", "{cache}"]
+OWN += ["--out", "{out}", "--cache-dir", "{cache}"]
 OPENWAKEWORD = """
 import sys, soundfile
 from openwakeword.utils import AudioFeatures
@@ -61,9 +61,9 @@ class LongRecordings:
     """`yamnet_spectra_in.tflite`; left out, YAMNet is not measured."""
     models: tuple[str, ...] = ("small",)
     """Runs or models by their names."""
-    minutes: tuple[int, ...] = (10, 60, 180)
+    minutes: tuple[int, ...] = (20, 60, 180)
     """Lengths of recordings besides two minutes."""
-    peer_minutes: int = 10
+    peer_minutes: int = 20
     """The longest recording for peers, and for windows as dense as theirs."""
     rounds: int = 3
     csv: Path = RESULTS
@@ -90,9 +90,7 @@ def main(wanted: LongRecordings) -> None:
         files = {minutes: recording(work, block, minutes) for minutes in lengths}
         for _ in range(wanted.rounds):
             for minutes in lengths:
-                for one in found:
-                    if minutes <= one.longest:
-                        measure(one, files[minutes], minutes, work)
+                measure([one for one in found if minutes <= one.longest], files[minutes], minutes)
     write_rows(wanted.csv, rows(found, wanted))
 
 
@@ -131,18 +129,24 @@ def pipelines(wanted: LongRecordings) -> Iterator[Pipeline]:
         yield Pipeline("YAMNet", "0.96 s every 0.48 s", peer, wanted.peer_minutes)
 
 
-def measure(one: Pipeline, file: Path, minutes: int, work: Path) -> None:
-    """Run a pipeline in a fresh process."""
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        places = {"{file}": str(file), "{out}/e.npy": f"{folder}/e.npy", "{cache}": folder}
-        command = [places.get(part, part) for part in one.command]
-        process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{one.name} failed: {command}")
-    one.core_s.setdefault(minutes, []).append(usage.ru_utime + usage.ru_stime)
-    one.peak_mb.setdefault(minutes, []).append(usage.ru_maxrss / 1024)
-    print(f"{one.name}, {one.setting}, {minutes} min: {one.core_s[minutes][-1]:.2f} s", flush=True)
+def measure(together: Sequence[Pipeline], file: Path, minutes: int) -> None:
+    """Run pipelines in fresh processes, all at once, so that each is disturbed as much."""
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        started = {}
+        for number, one in enumerate(together):
+            own = f"{folder}/{number}"
+            places = {"{file}": str(file), "{out}": f"{own}.npy", "{cache}": own}
+            command = [sys.executable, *(places.get(part, part) for part in one.command)]
+            started[subprocess.Popen(command, stdout=subprocess.DEVNULL).pid] = one
+        while started:
+            pid, status, usage = os.wait3(0)
+            one = started.pop(pid)
+            if status:
+                raise SystemExit(f"{one.name}, {one.setting} failed")
+            one.core_s.setdefault(minutes, []).append(usage.ru_utime + usage.ru_stime)
+            one.peak_mb.setdefault(minutes, []).append(usage.ru_maxrss / 1024)
+            spent = f"{one.core_s[minutes][-1]:.2f} s"
+            print(f"{one.name}, {one.setting}, {minutes} min: {spent}", flush=True)
 
 
 def rows(found: Sequence[Pipeline], wanted: LongRecordings) -> list[dict[str, object]]:

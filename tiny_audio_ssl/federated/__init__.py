@@ -30,6 +30,8 @@ client_log          clients.jsonl
 run_files           the names of these files, and Flower's logs
 
 simulate            many clients on one machine
+simulation          the process of a simulation
+simulated_grid      messages to clients that forked processes play
 loopback            a real deployment on one machine
 processes           Flower's processes
 orphan_guard        ends them, whatever happens
