@@ -236,12 +236,6 @@ def long_recordings_table() -> str:
     return markdown(["model", "embeddings", "hours in a core minute", "peak memory, MB"], lines)
 
 
-def hours_per_core_minute(model: str) -> str:
-    """Return the range over the settings of a model."""
-    own = [row for row in _longest_of_each() if row["model"] == model]
-    return between(row["hours_per_core_minute"] for row in own)
-
-
 def _longest_of_each() -> list[Row]:
     longest: dict[tuple[str, str], Row] = {}
     for row in where("long_recordings"):

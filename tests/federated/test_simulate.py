@@ -28,5 +28,5 @@ def test_simulation_reaches_the_weights_of_a_loop(tmp_path, monkeypatch):
     assert rounds == [1, 2] and flower_homes() == before
     federate(tmp_path / "loop", **settings)
     assert (folder / checkpoint.MODEL).read_bytes() == saved_weights(tmp_path / "loop")
-    with pytest.raises(UserError, match="holds a run already"):
+    with pytest.raises(UserError, match="already holds a run"):
         simulate(config)

@@ -27,12 +27,12 @@ class Simulate(Command):
 
     config: Settings = field(default_factory=FederatedConfig)
     workers: int | None = None
-    """Clients that train at the same time, one on each core; all cores if left out."""
+    """Clients that train at the same time, one per core. Default: one for each core."""
     centralized: bool = False
-    """Then train on the same recordings in one place with as many steps, and plot both into
+    """Train once more on the same recordings in one place, with as many steps, and plot both into
     OUT/federated.png."""
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
 
     def run(self) -> int:
         require("flwr", "federated")
@@ -56,19 +56,24 @@ class Simulate(Command):
 
 @dataclass
 class Loopback(Command):
-    """Run a real deployment on this machine: server and clients are processes of their own, with
-    TLS and authentication. It tries out the deployment that docs/federated.md describes."""
+    """Run a real deployment on this machine: server and clients as separate processes, with TLS and
+    authentication.
+
+    This tries out the deployment that docs/federated.md describes.
+    """
 
     audio: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO...")]
     """Folder or manifest of each client's recordings."""
     config: Settings = field(default_factory=FederatedConfig)
     native_devices: int = 0
-    """Clients, the last of AUDIO, that are native devices instead of Python ones: they train with
-    --artifact, on folders of WAV files (16-bit, mono, 16 kHz). See docs/native-device.md."""
+    """Number of clients, the last of AUDIO, that are native devices instead of Python clients. They
+    train with --artifact, on folders of WAV files (16-bit, mono, 16 kHz). See
+    docs/native-device.md."""
     native_program: Path | None = None
-    """Program of a native device: OUT/tiny-audio-device of android_demo/build_device.sh OUT."""
+    """Program of a native device: OUT/tiny-audio-device, built by android_demo/build_device.sh OUT.
+    """
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
 
     def run(self) -> int:
         require("flwr", "federated")
@@ -82,12 +87,12 @@ class Loopback(Command):
 
 @dataclass
 class DeviceFolder(Command):
-    """Write the folder that a native device needs: artifacts, and what it knows about its app."""
+    """Write the folder that a native device needs: artifacts, and the description of its app."""
 
     artifact: Annotated[Path, tyro.conf.Positional]
-    """Folder of a training artifact, as export-training makes it."""
+    """Folder of a training artifact, written by export-training."""
     out: Path
-    """Folder to make."""
+    """Folder to write to."""
 
     def run(self) -> int:
         from tiny_audio_ssl.federated.device_folder import make_device_folder

@@ -1,4 +1,5 @@
-"""Embed long sounds in constant memory: one of more than a minute is the mean over equal parts."""
+"""Embed long sounds in constant memory: a sound longer than a minute is the mean over equal
+parts."""
 
 from __future__ import annotations
 

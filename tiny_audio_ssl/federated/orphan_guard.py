@@ -26,7 +26,7 @@ def processes_of(home: str) -> list[psutil.Process]:
 
 
 def kill_all(home: str, timeout_s: float = 10) -> None:
-    """Kill until no process is left; one of them may have been starting another."""
+    """Kill until no process is left, because one of them may have been starting another."""
     deadline = time.monotonic() + timeout_s
     while (found := processes_of(home)) and time.monotonic() < deadline:
         for process in found:

@@ -76,14 +76,15 @@ class FlowerHome:
             )
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end, and capture what it prints."""
+        """Run a program to its end, and capture its output."""
         name, *arguments = command
         return subprocess.run(
             [program(name), *arguments], env=self.environment, capture_output=True, text=True
         )
 
     def connect(self, port: int, authority: Path | None = None) -> None:
-        """Tell `flwr` where the SuperLink is; without an authority's certificate, without TLS."""
+        """Configure the address of the SuperLink for `flwr`; without an authority's certificate,
+        without TLS."""
         security = {"root-certificates": str(authority)} if authority else {"insecure": True}
         superlink = {"address": f"{HOST}:{port}", **security}
         settings = {"superlink": {"default": CONNECTION, CONNECTION: superlink}}
@@ -120,7 +121,7 @@ def flower_home() -> Iterator[FlowerHome]:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens at this moment."""
+    """Return a port on which nothing listens at the moment."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])

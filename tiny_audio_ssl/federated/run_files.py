@@ -34,13 +34,13 @@ def logs_of(run: Path) -> Path:
 
 
 def check_logs(run: Path, clients: int = 0) -> None:
-    """Raise `UserError` for a file by the name of a log that `begin_logs` did not make."""
+    """Raise `UserError` for a file with the name of a log that `begin_logs` did not make."""
     for path in _paths(run, clients):
         check_target(path, _is_log, option="out")
 
 
 def begin_logs(run: Path, clients: int = 0) -> None:
-    """Begin the log of the run, and those of so many SuperNodes and their SuperLink, if there are
+    """Start the log of the run, and those of so many SuperNodes and their SuperLink, if there are
     any, in place of older ones.
 
     Raises `UserError` as `check_logs` does.
