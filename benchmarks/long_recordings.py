@@ -105,7 +105,7 @@ def speech(data: Path) -> Waveform:
 
 
 def recording(folder: Path, block: Waveform, minutes: int) -> Path:
-    """Write a file of so many minutes."""
+    """Write a file that repeats the block, and return its path."""
     path = folder / f"{minutes}.flac"
     with soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, 1, "PCM_16") as file:
         for _ in range(minutes * 60 // BLOCK_S):
