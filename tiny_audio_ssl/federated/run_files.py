@@ -40,8 +40,8 @@ def check_logs(run: Path, clients: int = 0) -> None:
 
 
 def begin_logs(run: Path, clients: int = 0) -> None:
-    """Start the log of the run and, if it has SuperNodes, theirs and that of the SuperLink, in place
-    of older ones.
+    """Start the log of the run and, with SuperNodes, theirs and the SuperLink's, in place of older
+    ones.
 
     Raises `UserError` as `check_logs` does.
     """
