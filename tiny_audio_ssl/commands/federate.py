@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.models import names
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.utils.progress import ProgressBar
 
 Settings = Annotated[FederatedConfig, tyro.conf.OmitArgPrefixes]
@@ -104,6 +106,37 @@ class DeviceFolder(Command):
 
 
 @dataclass
+class Enroll(Command):
+    """Write the file by which phones enroll in a federation, and show it as a QR code.
+
+    It holds nothing secret: each phone makes its own key, whose public half the operator registers
+    with `flwr supernode register`. See docs/android.md.
+    """
+
+    device: Annotated[Path, tyro.conf.Positional]
+    """Folder of the phones' artifact, as device-folder makes it."""
+    server: str
+    """Address of the SuperLink: HOST:PORT."""
+    authority: Path
+    """PEM certificate of the authority that signed the server's certificate."""
+    out: Path = Path("enrollment.json")
+    """File to write."""
+
+    def run(self) -> int:
+        from tiny_audio_ssl.federated.enrollment import read_enrollment
+
+        enrollment = read_enrollment(self.device, self.server, self.authority)
+        with atomic_file(self.out) as file:
+            file.write_text(enrollment.to_json())
+        link = enrollment.link()
+        if sys.stdout.isatty():
+            require("segno", "serve").make(link, error="l").terminal(compact=True)
+        out.print(link, soft_wrap=True)
+        err.print(f"{self.out}: open it in the app, or scan the code with the phone's camera")
+        return 0
+
+
+@dataclass
 class Federate(Command):
     """Pre-train on clients that keep their recordings; see docs/federated.md."""
 
@@ -112,6 +145,7 @@ class Federate(Command):
             Annotated[Simulate, tyro.conf.subcommand("simulate")]
             | Annotated[Loopback, tyro.conf.subcommand("loopback")]
             | Annotated[DeviceFolder, tyro.conf.subcommand("device-folder")]
+            | Annotated[Enroll, tyro.conf.subcommand("enroll")]
         ]
     ]
 

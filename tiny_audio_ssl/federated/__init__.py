@@ -5,6 +5,7 @@ config              FederatedConfig: every setting, once
 config_checks       checks of single settings
 app_project         the Flower app's files, generated from the settings
 device_folder       the folder that a native device needs
+enrollment          the file, or QR code, by which a phone takes part
 
 client_app          the Flower ClientApp: unpacks messages, packs replies
 local_training      training steps and evaluation on a client's recordings
