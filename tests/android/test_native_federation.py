@@ -18,21 +18,38 @@ from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.loopback import deploy
 from tiny_audio_ssl.models import checkpoint
 
+PHONE = 2  # its number
 
-def test_a_native_and_a_python_device_reach_the_weights_of_two_python_ones(
-    device_program, device_start, tmp_path
+
+@pytest.fixture
+def programs(device_program, federated_app, tmp_path) -> Path:
+    """A program that is the phone's part for the last client, and the native device for others."""
+    file = tmp_path / "program"
+    phone = f"java @{federated_app / 'java.args'} org.tinyaudiossl.demo.participation.PhoneKt"
+    engine = device_program.with_name("libtinyaudio_engine.so")
+    file.write_text(
+        '#!/bin/sh\ncase "$2" in\n'
+        f'  *-{PHONE}) exec {phone} "$@" --engine {engine} ;;\n'
+        f'  *) exec {device_program} "$@" ;;\nesac\n'
+    )
+    file.chmod(0o755)
+    return file
+
+
+def test_native_devices_and_a_python_one_reach_the_weights_of_three_python_ones(
+    programs, device_start, tmp_path
 ):
-    """Both have the same recordings: which of them is client 0 does not matter then."""
+    """All have the same recordings: which of them is client 0 does not matter then."""
     clips, start = device_start / "clips", device_start / "run"
     settings = {
-        **TINY, "clients": 2, "rounds": 2, "evaluate_every": 0, "start": str(start),
+        **TINY, "clients": 3, "rounds": 2, "evaluate_every": 0, "start": str(start),
         "norm": "frozen", "draws": "counter", "artifact": str(start / "export-training"),
     }  # fmt: skip
     config = FederatedConfig(out=str(tmp_path / "mixed"), **settings)
-    deploy(config, [clips] * 2, native_devices=1, native_program=device_program)
+    deploy(config, [clips] * 3, native_devices=2, native_program=programs)
     assert not left_out(tmp_path / "mixed") and len(records(tmp_path / "mixed")) == 2
     node = {"audio": str(clips)}
-    federate(tmp_path / "python", node_configs=[node] * 2, **settings)
+    federate(tmp_path / "python", node_configs=[node] * 3, **settings)
     began, mixed, python = map(weights, (start, tmp_path / "mixed", tmp_path / "python"))
     difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - began)
     print(f"{difference:.2e} of the length of two rounds' updates")
