@@ -137,7 +137,7 @@ def test_manifest_edited(folder, inline):
     (folder / manifest.MANIFEST).write_text("{")
     assert "not a manifest" in problem(folder)
     (folder / manifest.MANIFEST).unlink()
-    assert "missing" in problem(folder)
+    assert "not found" in problem(folder)
 
 
 @pytest.mark.parametrize("name", [FLOAT, reference.REFERENCE])

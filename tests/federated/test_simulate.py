@@ -1,4 +1,4 @@
-"""A simulation by Flower's and Ray's real processes."""
+"""A simulation in processes of its own."""
 
 from __future__ import annotations
 

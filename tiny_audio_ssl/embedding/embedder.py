@@ -25,7 +25,7 @@ from tiny_audio_ssl.embedding.frames import (
     hop_samples,
     window_samples,
 )
-from tiny_audio_ssl.embedding.long import embed_in_parts, parts_of
+from tiny_audio_ssl.embedding.long import embed_in_parts, is_long, parts_of
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -34,6 +34,7 @@ from tiny_audio_ssl.utils.ranges import DURATION_S, Range, checked_number
 from tiny_audio_ssl.version import __version__
 
 Floats = NDArray[np.float32]
+SAMPLES_HELD = 32 * 2**20  # of the cache, as 64 MB in memory, before it is released
 
 
 class EmbeddingModel(Protocol):
@@ -181,14 +182,22 @@ def embed_spans(
     done: Callable[[int], Any] = lambda count: None,
     batch_size: int = 32,
 ) -> Iterator[Floats]:
-    """Yield the embeddings [n, D] of the spans in their order, a batch at a time."""
+    """Yield the embeddings [n, D] of the spans in their order, a batch at a time.
+
+    Memory does not grow with the number or the length of the recordings.
+    """
+    held = 0
     for batch in _equal_lengths(wanted, batch_size):
-        if len(parts_of(batch[0].samples)) > 1:
+        if is_long(batch[0].samples):
             yield _embed_long(embedder, recordings, batch[0])[None]
         else:
             waves = [recordings.read(s.clip, s.start, s.samples) for s in batch]
             yield embedder.embed(np.stack(waves))
         done(len(batch))
+        held += sum(span.samples for span in batch)
+        if held > SAMPLES_HELD:
+            recordings.release()
+            held = 0
 
 
 def embed_all(
@@ -216,8 +225,7 @@ def _equal_lengths(wanted: Sequence[Span], size: int) -> Iterator[list[Span]]:
     room = size * SAMPLE_RATE_HZ * 5  # samples: long spans go in smaller batches
     for span in wanted:
         full = len(batch) == size or len(batch) * span.samples >= room
-        is_long = len(parts_of(span.samples)) > 1
-        if batch and (full or span.samples != batch[0].samples or is_long):
+        if batch and (full or span.samples != batch[0].samples or is_long(span.samples)):
             yield batch
             batch = []
         batch.append(span)
@@ -232,4 +240,5 @@ def _embed_long(embedder: EmbeddingModel, recordings: Recordings, span: Span) ->
     for start, end in parts:
         wave = recordings.read(span.clip, span.start + start, end - start)
         total += embedder.embed(wave[None])[0]
+        recordings.release()
     return (total / len(parts)).astype(np.float32)

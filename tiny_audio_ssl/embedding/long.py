@@ -16,6 +16,11 @@ LONGEST_PASS_S = 60.0
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 
+def is_long(samples: int) -> bool:
+    """Return whether so many samples take longer than `LONGEST_PASS_S`."""
+    return samples > round(LONGEST_PASS_S * SAMPLE_RATE_HZ)
+
+
 def parts_of(samples: int) -> list[tuple[int, int]]:
     """Return the first sample and the end of each equal part of at most `LONGEST_PASS_S`."""
     count = -(-samples // round(LONGEST_PASS_S * SAMPLE_RATE_HZ))

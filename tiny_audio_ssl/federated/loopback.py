@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +42,8 @@ from tiny_audio_ssl.federated.simulate import (
     report_rounds,
 )
 from tiny_audio_ssl.utils.ranges import COUNT_OR_0, checked_number
+
+SUPERNODE = (sys.executable, "-m", "tiny_audio_ssl.federated.supernode")
 
 
 def deploy(
@@ -128,6 +131,7 @@ class Deployment:
     superlink: subprocess.Popen[bytes]
     logs: Path
     supernodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    supernode_program: Sequence[str] = SUPERNODE  # with the options of `flower-supernode`
 
     def start_superlink(self) -> None:
         """Restart the SuperLink from its database."""
@@ -140,7 +144,8 @@ class Deployment:
         public = supernode_key(key)
         if register:
             self.register(public)
-        command: list[str | Path] = ["flower-supernode", "--superlink", f"{HOST}:{self.port}"]
+        command: list[str | Path] = [*self.supernode_program]
+        command += ["--superlink", f"{HOST}:{self.port}"]
         command += ["--root-certificates", self.credentials.authority]
         command += ["--auth-supernode-private-key", key]
         command += ["--host", HOST, "--port", str(free_port()), "--max-retries", "100"]

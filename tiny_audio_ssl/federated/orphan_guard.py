@@ -2,7 +2,7 @@
 
 `python -m tiny_audio_ssl.federated.orphan_guard HOME` waits until its standard input closes, which
 the system does even for a parent killed with SIGKILL. Then it kills every process whose environment
-says FLWR_HOME=HOME (Flower and Ray start some in sessions of their own), and removes HOME.
+says FLWR_HOME=HOME (some have sessions of their own), and removes HOME.
 """
 
 from __future__ import annotations
