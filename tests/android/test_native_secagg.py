@@ -60,7 +60,7 @@ NARROW = 0.01  # secagg-range of the rounds: updates are far smaller
 
 @dataclass(frozen=True)
 class Pieces:
-    """What Kotlin has made, and what it was given."""
+    """Everything that Kotlin has made, and the keys and numbers it was given."""
 
     found: dict[str, Any]
     private: Any
