@@ -8,11 +8,15 @@ Hz, and but for YIN a confidence, at times of its own.
 from __future__ import annotations
 
 import csv
+import importlib
 import itertools
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -206,13 +210,24 @@ def yin(wave: Wave) -> Track:
 
 
 def crepe(wave: Wave) -> Track:
-    import torchcrepe  # type: ignore[import-untyped]  # it has no types
-
+    torchcrepe = _torchcrepe()
     hz, confidence = torchcrepe.predict(
         torch.from_numpy(wave[None]), SAMPLE_RATE_HZ, HOP, LOWEST_HZ, HIGHEST_HZ, "tiny",
         decoder=torchcrepe.decode.weighted_argmax, return_periodicity=True, pad=False,
     )  # fmt: skip
     return _middles(hz.shape[1], 1024), _floats(hz[0]), _floats(confidence[0])
+
+
+@cache
+def _torchcrepe() -> Any:
+    """Import torchcrepe, whose torchaudio has a compiled part that is not used here, and that can
+    be loaded only beside a CUDA build of PyTorch."""
+    extension: Any = ModuleType("torchaudio._extension")
+    extension._IS_TORCHAUDIO_EXT_AVAILABLE = extension._IS_ALIGN_AVAILABLE = False
+    extension._check_cuda_version = lambda: None
+    extension.fail_if_no_align = lambda function: function
+    sys.modules.setdefault("torchaudio._extension", extension)
+    return importlib.import_module("torchcrepe")
 
 
 def _floats(values: Any) -> Floats:

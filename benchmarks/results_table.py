@@ -42,10 +42,7 @@ def main() -> None:
 
 def tables_elsewhere() -> dict[Path, str]:
     """Return the tables of pages whose other text is written by hand."""
-    tables = {README: comparison.readme_table()}
-    if rows.exist("training_tasks"):
-        tables[TRAINING] = cost.training_tasks_table()
-    return tables
+    return {README: comparison.readme_table(), TRAINING: cost.training_tasks_table()}
 
 
 def page() -> str:

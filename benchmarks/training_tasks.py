@@ -17,6 +17,7 @@ import tyro
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.training.to_training import (
     LossModule,
+    StepDependsOnValuesError,
     UnverifiedOperatorsError,
     check_steps,
     example,
@@ -80,6 +81,8 @@ def refused_by(task: str) -> str:
                 to_training(step, list(inputs.values()), Path(folder) / "training.pte")
         except UnverifiedOperatorsError as error:
             return " ".join(error.operators)
+        except StepDependsOnValuesError:
+            return "depends on values"
     return ""
 
 

@@ -57,6 +57,15 @@ def test_glides_have_the_pitch_that_they_say(measures):
     assert near.max() > 0.5 * correlation[0]
 
 
+@pytest.mark.parametrize("tracker", ["yin", "crepe"])
+def test_peers_hear_the_pitch_of_a_harmonic_tone(measures, tracker):
+    pitch, _ = measures
+    times = np.arange(4000) / 16000
+    wave = sum(np.sin(2 * np.pi * 220 * n * times) / n for n in (1, 2, 3)).astype(np.float32)
+    _, hz, _ = getattr(pitch, tracker)(0.3 * wave)
+    assert np.abs(1200 * np.log2(hz / 220)).max() < 20
+
+
 def test_held_out_degradations_grow_with_their_strength(measures):
     _, distance = measures
     wave = np.random.default_rng(0).normal(0, 0.1, 15_600).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -136,6 +137,11 @@ def test_teacher_is_not_in_the_state(teacher):
     task, _ = make(teacher=teacher)
     assert set(task.state_dict()) == {"head.weight", "head.bias", "mean", "inverse_std"}
     assert {name for name, _ in task.named_parameters()} == {"head.weight", "head.bias"}
+
+
+def test_copy_of_the_task_has_the_same_teacher(teacher):
+    task, _ = make(teacher=(teacher,))
+    assert copy.deepcopy(task).teachers is task.teachers
 
 
 def test_resumed_run_loads_the_teacher_by_its_name(teacher, tmp_path):

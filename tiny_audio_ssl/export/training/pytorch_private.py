@@ -9,6 +9,7 @@ Neither has a public way to export a training step whose operators one chooses. 
 |                         | _export_forward_backward` calls it; `torch._decomp`; `OpOverload`'s   |
 |                         | `py_kernels` and `_dispatch_cache`                                    |
 | `fake_mode`             | `torch._export.utils._detect_fake_mode_from_gm`                       |
+| `GuardOn...SymNode`     | `torch.fx.experimental.symbolic_shapes`                               |
 | `trace`                 | `torch.fx.experimental.proxy_tensor.make_fx`, `torch.utils._pytree`   |
 | `propagate_shapes`      | `torch.fx.passes.fake_tensor_prop.FakeTensorProp`                     |
 | `without_duplicates`    | `torch._functorch.compile_utils.fx_graph_cse`                         |
@@ -43,6 +44,7 @@ from torch.export import ExportedProgram
 from torch.export.exported_program import _decompose_exported_program
 from torch.export.graph_signature import ExportGraphSignature
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import _disable_current_modes
@@ -50,7 +52,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.quiet import exporters_hushed, native_stderr_hidden
 
-__all__ = ["FakeTensorMode"]
+__all__ = ["FakeTensorMode", "GuardOnDataDependentSymNode"]
 
 METHOD = "forward"
 aten = torch.ops.aten

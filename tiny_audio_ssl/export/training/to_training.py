@@ -23,7 +23,10 @@ from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.training.frozen_norm import frozen
 from tiny_audio_ssl.export.training.joint_graph import joint_graph
-from tiny_audio_ssl.export.training.pytorch_private import to_training_program
+from tiny_audio_ssl.export.training.pytorch_private import (
+    GuardOnDataDependentSymNode,
+    to_training_program,
+)
 from tiny_audio_ssl.export.training.training_reference import run_on_references
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import Encoder
@@ -114,6 +117,16 @@ class UnverifiedOperatorsError(UserError):
             "without them"
         )
         self.operators = operators
+
+
+class StepDependsOnValuesError(UserError):
+    """A training step has other operators for other values of its inputs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "can't be trained in ExecuTorch: the step chooses its operators by the values of its "
+            "inputs, and a program always has the same; choose another --task"
+        )
 
 
 @dataclass(frozen=True)
@@ -243,11 +256,14 @@ def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict
     Args:
         step: gives the loss, then outputs that no gradient reaches.
 
-    Raises `UserError`: `UnverifiedOperatorsError`, or batch norm that has seen nothing.
+    Raises `UserError`: `UnverifiedOperatorsError`, `StepDependsOnValuesError`, or batch norm that
+    has seen nothing.
     """
-    edge = to_training_program(
-        joint_graph(frozen(step), inputs), kept=[torch.ops.aten.linear.default]
-    )
+    try:
+        joint = joint_graph(frozen(step), inputs)
+    except GuardOnDataDependentSymNode as error:
+        raise StepDependsOnValuesError from error
+    edge = to_training_program(joint, kept=[torch.ops.aten.linear.default])
     operators = Counter(
         node.target.name().rpartition("::")[2]
         for node in edge.exported_program().graph.nodes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -29,6 +30,10 @@ class Teachers:
         importance = config.importance or (1.0,) * len(self.models)
         self.shares = [one / sum(importance) for one in importance]
         self.speech_only = [name in config.speech_teacher for name in config.teacher]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return these teachers: they never change, and some models can't be copied."""
+        return self
 
     def __call__(self, waves: Tensor) -> Tensor:
         """Waveforms [B, samples] -> embeddings side by side [B, sum of dims]."""
