@@ -2,7 +2,7 @@ package org.tinyaudiossl.federated.secagg
 
 import org.tinyaudiossl.federated.records.ConfigRecord
 
-/** After the third stage: this device has sent its masked update, and holds shares of its neighbours' secrets. */
+/** After the third stage: this device has sent its masked update, and holds shares of its neighbors' secrets. */
 internal class Masked(
     private val threshold: Int,
     private val nodeId: Long,

@@ -14,7 +14,7 @@ internal class Prepared private constructor(
     private val random: SecureRandom,
 ) : SecureAggregation.State {
 
-    /** Shares the seed of this device's own mask, and its key for masks, among the neighbours in [asked]. */
+    /** Shares the seed of this device's own mask, and its key for masks, among the neighbors in [asked]. */
     fun shareKeys(asked: ConfigRecord): Pair<Sharing, Map<String, Any>> {
         val publicKeys = asked.values.keys.filter { it != "stage" }.associate { nodeId(it) to asked.blobs(it) }
         check(publicKeys)
@@ -45,7 +45,7 @@ internal class Prepared private constructor(
 
     private fun check(publicKeys: Map<Long, List<ByteArray>>) {
         if (publicKeys.size !in parameters.threshold..parameters.shares) {
-            throw refusal("${publicKeys.size} neighbours; expected ${parameters.threshold} to ${parameters.shares}")
+            throw refusal("${publicKeys.size} neighbors; expected ${parameters.threshold} to ${parameters.shares}")
         }
         if (publicKeys.values.any { it.size != 2 }) {
             throw refusal("a node without two public keys")

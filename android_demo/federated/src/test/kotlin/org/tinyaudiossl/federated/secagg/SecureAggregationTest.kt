@@ -107,7 +107,7 @@ class SecureAggregationTest {
         val withoutOwn = mapOf(own to changed, third to keys.getValue(third))
         assertTrue("changed this device's public keys" in refusal(5, shareKeys(withoutOwn)))
         assertTrue("same public key" in refusal(5, shareKeys(keys + (second to keys.getValue(third)))))
-        assertTrue("1 neighbours; expected 2 to 3" in refusal(5, shareKeys(mapOf(own to keys.getValue(own)))))
+        assertTrue("1 neighbors; expected 2 to 3" in refusal(5, shareKeys(mapOf(own to keys.getValue(own)))))
         val broken = listOf("no key".toByteArray(), "none either".toByteArray())
         assertTrue("no PEM file" in refusal(5, shareKeys(keys + (second to broken))))
         assertTrue("no node's id" in refusal(5, shareKeys(keys + ("-6" to broken))))
@@ -123,7 +123,7 @@ class SecureAggregationTest {
             collect(listOf(-6L, 7L), listOf(damaged, tokens[1])) to "damaged",
             collect(listOf(-6L, -6L), tokens) to "expected one each",
             collect(listOf(-6L), tokens) to "expected one each",
-            collect(listOf(-6L, 8L), tokens) to "no neighbour in this round",
+            collect(listOf(-6L, 8L), tokens) to "no neighbor in this round",
             collect(emptyList(), emptyList()) to "at least 1",
         )
         for ((record, reason) in reasons) assertTrue(reason in refusal(5, record), reason)
