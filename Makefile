@@ -33,7 +33,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks docs examples tests
+	$(BIN)/python .ci/check_english.py tiny_audio_ssl export federated benchmarks docs examples tests README.md CONTRIBUTING.md
 
 # The documentation site, without a network: a broken link, a page that no shelf lists or a tutorial
 # that fails is an error.

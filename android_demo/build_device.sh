@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The federated device for this computer's JVM.
+# The federated device for a JVM: this computer's, or another one's that OUT is copied to.
 #
 #   android_demo/build_device.sh OUT [--tests]    --tests: its Kotlin tests too, which are run
 #
@@ -40,9 +40,13 @@ cat >"$out/java.args" <<ARGS
 -cp $out/classes:$libraries
 ARGS
 
-cat >"$out/tiny-audio-device" <<LAUNCHER
+mkdir -p "$out/lib"
+cp "$kotlin/kotlin-stdlib.jar" "$java/com.android.json.jar" "$out/lib/"
+cat >"$out/tiny-audio-device" <<'LAUNCHER'
 #!/bin/sh
-exec java "@$out/java.args" org.tinyaudiossl.federated.MainKt --engine "$out/libtinyaudio_engine.so" "\$@"
+here=$(dirname "$(readlink -f "$0")")
+exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx96m -cp "$here/classes:$here/lib/*" \
+  org.tinyaudiossl.federated.MainKt --engine "$here/libtinyaudio_engine.so" "$@"
 LAUNCHER
 chmod +x "$out/tiny-audio-device"
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The debug APK without Android Studio, its SDK or Google's repositories.
 #
-#   android_demo/build_without_sdk.sh [OUT]    OUT: android_demo/build/without-sdk if left out
+#   android_demo/build_without_sdk.sh [OUT] [FLAVOR]
 #
+# OUT is android_demo/build/without-sdk if left out. FLAVOR is demo, or federated: with the network.
 # $PYTHON has tiny-audio-ssl. $ASSETS is the folder of assets, app/src/main/assets if left out; if
 # no encoder is there, it gets $MODEL, a run or the name of a model: small if left out.
 # From Debian: openjdk-17-jdk-headless npm zipalign libandroid-json-java.
@@ -12,7 +13,19 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=$(mkdir -p "${1:-$here/build/without-sdk}" && cd "${1:-$here/build/without-sdk}" && pwd)
 python=${PYTHON:-python3}
 assets=${ASSETS:-$here/app/src/main/assets}
+flavor=${2:-demo}
 package=org.tinyaudiossl.demo
+case $flavor in
+  demo)
+    renamed=()
+    sources=("$here"/{encoder,app}/src/main/kotlin)
+    ;;
+  federated)
+    renamed=(--rename-manifest-package "$package.federated")
+    sources=("$here"/{encoder,federated,app}/src/main/kotlin "$here/app/src/federated/kotlin")
+    ;;
+  *) echo "$flavor: no flavor of this app; expected demo or federated" >&2; exit 2 ;;
+esac
 abis="arm64-v8a x86_64"
 json=/usr/share/java/com.android.json.jar
 jdk=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
@@ -26,13 +39,15 @@ if [ -z "${ASSETS:-}" ] && [ ! -f "$assets/encoder/manifest.json" ]; then
   "$python" -m tiny_audio_ssl export "${MODEL:-small}" --recipe live-microphone --format onnx \
     --out "$out/export" --android "$here"
 fi
-with_assets=()
 if [ -f "$assets/encoder/manifest.json" ]; then
   "$python" -m tiny_audio_ssl.export.android "$assets"
-  with_assets=(-A "$assets")
 else
   echo "No encoder in the app: tiny-audio-ssl export small --android android_demo" >&2
 fi
+with_assets=()
+for folder in "$assets" "$here/app/src/$flavor/assets"; do
+  [ ! -d "$folder" ] || with_assets+=(-A "$folder")
+done
 
 # Where what was downloaded lies: $kotlin, $android_tools, $executorch_java, $onnxruntime_aar.
 packages=$("$python" "$here/without_sdk/packages.py")
@@ -53,14 +68,19 @@ echo "resources"
 (cd "$out/aapt" && jar xf "$tools/apktool_2.10.0.jar" prebuilt/linux/aapt2_64 brut/androlib/android-framework.jar)
 aapt2=$out/aapt/prebuilt/linux/aapt2_64
 chmod +x "$aapt2"
+"$python" "$here/without_sdk/merge_manifests.py" "$here/app/src/main/AndroidManifest.xml" \
+  "$here/app/src/$flavor/AndroidManifest.xml" >"$out/merged.xml"
 # What Gradle adds to the manifest.
 sed -e "s/<manifest /&package=\"$package\" /" -e "s/<application/& android:extractNativeLibs=\"true\" android:debuggable=\"true\"/" \
-  "$here/app/src/main/AndroidManifest.xml" >"$out/AndroidManifest.xml"
-"$aapt2" compile --dir "$here/app/src/main/res" -o "$out/res.zip"
+  "$out/merged.xml" >"$out/AndroidManifest.xml"
+for set in main "$flavor"; do
+  "$aapt2" compile --dir "$here/app/src/$set/res" -o "$out/res-$set.zip"
+done
 "$aapt2" link -I "$out/aapt/brut/androlib/android-framework.jar" --manifest "$out/AndroidManifest.xml" \
   --min-sdk-version "$(version minSdk)" --target-sdk-version "$(version targetSdk)" \
   --version-code "$(version appCode)" --version-name "$(version app)" \
-  --java "$out/generated" "${with_assets[@]}" -o "$out/unaligned.apk" "$out/res.zip"
+  "${renamed[@]}" --auto-add-overlay \
+  --java "$out/generated" "${with_assets[@]}" -o "$out/unaligned.apk" "$out/res-main.zip" -R "$out/res-$flavor.zip"
 
 echo "classes"
 mapfile -t stubs < <(find "$here/without_sdk/stubs" -name '*.java')
@@ -72,7 +92,7 @@ compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-r
 java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
   -no-stdlib -no-reflect -jvm-target 1.8 -Werror -module-name app \
   -classpath "$kotlin/kotlin-stdlib.jar:$out/stubs:$out/classes:$onnxruntime:$executorch:$json" \
-  -d "$out/classes" "$here/encoder/src/main/kotlin" "$here/app/src/main/kotlin"
+  -d "$out/classes" "${sources[@]}"
 
 echo "dex"
 mapfile -t classes < <(find "$out/classes" -name '*.class')
@@ -93,5 +113,5 @@ keytool -genkeypair -keystore "$out/debug.keystore" -storepass android -keypass 
   -keyalg RSA -keysize 2048 -validity 10000 -dname CN=debug >/dev/null 2>&1
 java -jar "$tools/apksigner.jar" sign --v4-signing-enabled false --ks "$out/debug.keystore" --ks-pass pass:android \
   --out "$out/app-debug.apk" "$out/aligned.apk"
-rm -rf "$out"/{unaligned.apk,aligned.apk,native,res.zip}
+rm -rf "$out"/{unaligned.apk,aligned.apk,native,res-main.zip,"res-$flavor.zip"}
 echo "$out/app-debug.apk"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tests of the Kotlin code on this computer's JVM, after build_without_sdk.sh with the same OUT.
+# Tests of the Kotlin code on this computer's JVM, after build_without_sdk.sh OUT federated: the build
+# that has all of it.
 #
 #   android_demo/test_without_sdk.sh [OUT]
 #
@@ -30,7 +31,7 @@ compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-r
 java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
   -no-stdlib -no-reflect -jvm-target 17 -Werror -Xfriend-paths="$out/classes" \
   -classpath "$out/classes:$out/stubs:$libraries" -d "$out/test-classes" \
-  "$out/docs/Page.kt" "$here/encoder/src/test/kotlin" "$here/app/src/test/kotlin"
+  "$out/docs/Page.kt" "$here"/{encoder/src/test,app/src/test,app/src/testFederated}/kotlin
 
 cp "$onnxruntime_java"/ai/onnxruntime/native/linux-x64/libonnxruntime4j_jni.so "$out/onnxruntime/"
 needed=$(readelf -dV "$out/onnxruntime/libonnxruntime4j_jni.so")
@@ -43,7 +44,7 @@ gcc -shared -fPIC -O1 "$here/without_sdk/onnxruntime_names.c" -o "$out/onnxrunti
 cat >"$out/java.args" <<ARGS
 -XX:TieredStopAtLevel=1
 -Djava.awt.headless=true
--Dres=$here/app/src/main/res
+-Dres=$here/app/src/main/res:$here/app/src/federated/res
 -Donnxruntime.native.path=$out/onnxruntime
 -cp $out/classes:$out/test-classes:$libraries:$onnxruntime_java:$out/stubs
 ARGS

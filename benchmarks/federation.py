@@ -25,6 +25,7 @@ from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.federated import centralized, local_training, model_vectors
 from tiny_audio_ssl.federated.config import Encoding, FederatedConfig, NormKind
 from tiny_audio_ssl.federated.global_model import GlobalModel
+from tiny_audio_ssl.federated.loopback import SUPERNODE
 from tiny_audio_ssl.federated.model_vectors import ExchangedTensors
 from tiny_audio_ssl.federated.orphan_guard import processes_of
 from tiny_audio_ssl.federated.recordings import client_recordings, partition_sizes
@@ -302,17 +303,21 @@ def homes() -> set[Path]:
 
 
 def device(wanted: FederationBenchmark, folder: Path) -> Iterator[Row]:
-    """Measure one real client over TLS, with one step a round: the app's start is nearly all."""
-    config = FederatedConfig(
-        clients=1,
-        min_clients=1,
-        rounds=5,
-        local_steps=1,
-        evaluate_every=0,
-        out=str(folder / "run"),
-    )
-    for measure, value in client_cost(config, folder).items():
-        yield row(config, "1 step a round, TLS", measure, value)
+    """Measure one real client over TLS, with one step a round: messages cost more than training.
+
+    Once with our SuperNode, once with Flower's, which starts a Python for each message.
+    """
+    for name, supernode in {"": SUPERNODE, ", flower-supernode": ("flower-supernode",)}.items():
+        config = FederatedConfig(
+            clients=1,
+            min_clients=1,
+            rounds=6,
+            local_steps=1,
+            evaluate_every=0,
+            out=str(folder / f"run{name}"),
+        )
+        for measure, value in client_cost(config, folder, supernode=supernode).items():
+            yield row(config, f"1 step a round, TLS{name}", measure, value)
 
 
 PARTS: dict[Part, Callable[[FederationBenchmark, Path], Iterator[Row]]] = {

@@ -4,52 +4,62 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psutil
 
 from tiny_audio_ssl.audio import synthetic as sounds
 from tiny_audio_ssl.federated.config import FederatedConfig
-from tiny_audio_ssl.federated.loopback import deployment
+from tiny_audio_ssl.federated.loopback import SUPERNODE, deployment
 from tiny_audio_ssl.federated.run_files import run_log
-from tiny_audio_ssl.federated.simulate import finished_run
+from tiny_audio_ssl.federated.simulate import finished_run, last_round
 
 SETTLED_S = 5.0
 
 
 def client_cost(
-    config: FederatedConfig, folder: Path, native: tuple[Path, Path] | None = None
+    config: FederatedConfig,
+    folder: Path,
+    native: tuple[Path, Path] | None = None,
+    supernode: Sequence[str] = SUPERNODE,
 ) -> dict[str, float]:
     """Measure a client, `config.clients` being 1: megabytes of all its processes while waiting and
-    at most, and seconds of one core in a round.
+    at most, and seconds of one core in the first round and in each later one.
 
-    `native`: program and folder of a native device, to measure instead of a Python client.
+    Args:
+        native: program and folder of a native device, to measure instead of a Python client.
+        supernode: the program of a Python client.
     """
     recordings = sounds.write(folder / "recordings", per_class=2, seed=0)
     with deployment() as place:
+        place.supernode_program = supernode
         if native:
             place.add_native_device(*native, recordings.parent)
         else:
             place.add_supernode(recordings)
-        supernode = psutil.Process(place.supernodes[0].pid)
+        client = psutil.Process(place.supernodes[0].pid)
         # In Python: the connection, and the process that starts the app.
-        while len(family(supernode)) < (1 if native else 2):
+        while len(family(client)) < (1 if native else 2):
             time.sleep(0.1)
         time.sleep(SETTLED_S)
-        waiting_mb, before_s = memory_mb_of(family(supernode)), core_s_of(family(supernode))
-        log = run_log(Path(config.out))
+        waiting_mb, before_s = memory_mb_of(family(client)), core_s_of(family(client))
+        run, log = Path(config.out), run_log(Path(config.out))
         app = place.home.run_app(config, log)
-        most_mb = 0.0
+        most_mb, first_s = 0.0, None
         while app.poll() is None:
-            most_mb = max(most_mb, memory_mb_of(family(supernode)))
-            time.sleep(0.25)
-        spent_s = core_s_of(family(supernode)) - before_s
+            most_mb = max(most_mb, memory_mb_of(family(client)))
+            if first_s is None and last_round(run)[0] >= 1:
+                first_s = core_s_of(family(client)) - before_s
+            time.sleep(0.1)
+        spent_s = core_s_of(family(client)) - before_s
     finished_run(config, log)
+    assert first_s is not None
     return {
         "waiting_mb": waiting_mb,
         "most_mb": most_mb,
-        "core_s_per_round": spent_s / config.rounds,
+        "first_core_s": first_s,
+        "core_s_per_round": (spent_s - first_s) / (config.rounds - 1),
     }
 
 

@@ -235,5 +235,5 @@ def _floats(values: Any) -> Floats:
 
 
 def _middles(count: int, samples: int) -> Floats:
-    """Return the times in s of the middles of windows of so many samples, one at every hop."""
+    """Return the times in s of the middles of windows of `samples` samples, one at every hop."""
     return (np.arange(count) * HOP + samples / 2) / SAMPLE_RATE_HZ

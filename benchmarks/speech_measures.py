@@ -51,7 +51,7 @@ class FrameStatistics:
 def of_phones(
     model: FrameModel, sets: Mapping[str, SpokenPhones], hop_ms: float, units: int
 ) -> Measures:
-    """Return ABX errors, and PNMI and perplexity of so many clusters, of frames at that hop."""
+    """Return ABX errors, and PNMI and perplexity of that many clusters, for frames at that hop."""
     found: Measures = {}
     for name, phones in sets.items():
         features = phone_features(model, phones.items, phones.recordings, hop_ms)

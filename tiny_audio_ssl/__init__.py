@@ -2,13 +2,13 @@
 
 The public API, each function imported when it is first used; docs/api.md has examples:
 
-- `pretrain`, `resume`: train an encoder into a run's folder
+- `pretrain`, `resume`: train an encoder into a run folder
 - `load`, `embed`: embeddings of arrays, and of files and folders
-- `load_product`: what the task of a run gives beside the embedding
+- `load_product`: the product of a run's task, its output beside the embedding
 - `probe`: how good an embedding is
 - `export`, `verify`: artifacts for phones, and whether they are intact
 - `bench`: how fast artifacts are
-- `testing`: the contract of pretext tasks and encoders, for tasks and encoders of your own
+- `testing`: the contract of pretext tasks and encoders, to check your own
 """
 
 from __future__ import annotations

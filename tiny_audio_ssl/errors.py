@@ -1,8 +1,8 @@
-"""The exception that is meant for users."""
+"""The exception for mistakes that the user can fix."""
 
 
 class UserError(Exception):
-    """An error that the user can correct.
+    """A mistake that the user can fix.
 
     The message says what was given, what was expected and what to type instead. The command line
     prints it without a traceback and exits with code 2.

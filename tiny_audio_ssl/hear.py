@@ -1,7 +1,7 @@
-"""The HEAR 2021 API for our checkpoints, for any evaluation suite that uses it.
+"""The HEAR 2021 API for this package's checkpoints, for any evaluation suite that uses it.
 
-https://hearbenchmark.com/hear-api.html; Turian et al., arXiv 2203.03022. `docs/hear.md` has the
-commands.
+See https://hearbenchmark.com/hear-api.html and Turian et al., arXiv 2203.03022. `docs/hear.md` has
+the commands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONGEST_HOP_MS = 50.0  # between timestamps: the error that HEAR allows for an o
 
 
 class CheckpointModel(nn.Module):
-    """A checkpoint with the attributes that HEAR asks for.
+    """A checkpoint with the attributes that HEAR requires.
 
     Attributes:
         sample_rate: of the audio that the model takes, in Hz.
@@ -44,7 +44,7 @@ class CheckpointModel(nn.Module):
         self.hop_ms = 1000 * self.hop_samples / self.sample_rate
 
     def forward(self, audio: Tensor) -> Tensor:
-        """[sounds, samples], -1..1 -> one embedding of each whole sound [sounds, D]."""
+        """Embed each whole sound: [sounds, samples], -1..1 -> [sounds, D]."""
         return embed_in_parts(self._embed, audio)
 
     def _embed(self, audio: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class CheckpointModel(nn.Module):
         return embeddings
 
     def windows(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """[sounds, samples] -> embeddings [sounds, windows, D], their centers in ms [windows].
+        """Embed windows: [sounds, samples] -> [sounds, windows, D], their centers in ms [windows].
 
         A window is as long as the slices that the encoder was trained on. The first is centered at
         the first sample; the half before the sound is zeros.
@@ -92,7 +92,7 @@ def get_timestamp_embeddings(audio: Tensor, model: CheckpointModel) -> tuple[Ten
 
 @torch.no_grad()
 def get_scene_embeddings(audio: Tensor, model: CheckpointModel) -> Tensor:
-    """Embed each sound as a whole, as `embed` and `probe` do: float32 [sounds, D].
+    """Embed each sound as a whole, as `embed` and `probe` do; return float32 [sounds, D].
 
     Takes and raises the same as `get_timestamp_embeddings`.
     """

@@ -42,6 +42,7 @@ class RunEncoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, audio: Tensor) -> Tensor:
-        """Raises `UserError` for NaN, another scale or another shape; see `audio.waveform`."""
+        """Embed windows. Raises `UserError` for NaN, another scale or another shape; see
+        `audio.waveform`."""
         embeddings, _ = self.model.windows(hear.checked(audio, self.model))
         return embeddings

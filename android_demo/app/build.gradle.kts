@@ -17,6 +17,11 @@ android {
         versionName = libs.versions.app.get()
         ndk.abiFilters += listOf("arm64-v8a", "x86_64")
     }
+    flavorDimensions += "network"
+    productFlavors {
+        create("demo") { isDefault = true } // has no network
+        create("federated") { applicationIdSuffix = ".federated" } // another app, so that neither becomes the other
+    }
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_1_8
         targetCompatibility = JavaVersion.VERSION_1_8
@@ -33,6 +38,8 @@ dependencies {
     if (providers.gradleProperty("executorch").get().toBoolean()) {
         implementation(libs.executorch)
     }
+    "federatedImplementation"(project(":federated"))
+    "federatedImplementation"(libs.executorch)
     testImplementation(kotlin("test-junit"))
     testImplementation(libs.json) // Android has org.json, a computer has not
 }

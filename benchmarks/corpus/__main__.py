@@ -2,7 +2,7 @@
 
 python benchmarks/corpus OUT --folders FOLDER...
 
-Says first what it downloads and how much. Interrupted, the same command goes on where it was.
+Says first what it downloads and how much. After an interruption, the same command continues.
 Needs a Debian system (for apt-get and dpkg-deb) and `pip install -e ".[corpus]"`.
 Writes OUT/manifest.csv (all files, with authors and licenses), OUT/skipped/ (what was left out, and
 why), OUT/windows.csv (for `tiny-audio-ssl pretrain`) and OUT/summary.csv.
@@ -146,4 +146,4 @@ if __name__ == "__main__":
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("interrupted; the same command goes on where it was")
+        sys.exit("interrupted; run the same command again to continue")

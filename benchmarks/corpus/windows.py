@@ -84,7 +84,7 @@ def write_windows(out: Path, draw: Draw) -> None:
     """Draw windows from OUT/manifest.csv into OUT/windows.csv, and print how many of each kind."""
     manifest = out / "manifest.csv"
     if not manifest.is_file():
-        raise UserError(f"{manifest}: not there; assemble the corpus first")
+        raise UserError(f"{manifest}: not found; assemble the corpus first")
     rows = [row for row in read_rows(manifest) if draw.tier in ("all", row["tier"])]
     print(f"looking for windows in {len(rows)} files", flush=True)
     candidates = [candidate(out, row) for row in rows]

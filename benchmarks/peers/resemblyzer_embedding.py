@@ -68,7 +68,7 @@ class VoiceEncoder(nn.Module):
 
 
 def partials(samples: int) -> list[int]:
-    """The frames at which the partials of so many samples start."""
+    """Return the frames at which the partials of a sound of that length start."""
     frames = math.ceil((samples + 1) / HOP)
     starts = list(range(0, max(1, frames - PARTIAL_FRAMES + STEP_FRAMES + 1), STEP_FRAMES))
     covered = (samples - starts[-1] * HOP) / (PARTIAL_FRAMES * HOP)

@@ -226,6 +226,23 @@ def memory_mb(what: str) -> str:
     return decimals(row["memory_mb"], 0)
 
 
+def long_recordings_table() -> str:
+    """Hours of sound that a core embeds in a minute, and memory by length."""
+    lines = []
+    for row in _longest_of_each():
+        found = where("long_recordings", model=row["model"], setting=row["setting"])
+        memory = ", ".join(f"{one['peak_mb']} ({one['minutes']} min)" for one in found)
+        lines.append([row["model"], row["setting"], row["hours_per_core_minute"], memory])
+    return markdown(["model", "embeddings", "hours in a core minute", "peak memory, MB"], lines)
+
+
+def _longest_of_each() -> list[Row]:
+    longest: dict[tuple[str, str], Row] = {}
+    for row in where("long_recordings"):
+        longest[row["model"], row["setting"]] = row  # lengths grow
+    return list(longest.values())
+
+
 def startup_table() -> str:
     """Processor time of commands, before and now."""
     lines = [

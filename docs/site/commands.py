@@ -21,11 +21,11 @@ PAGE = "reference/commands.md"
 SUBCOMMANDS = {"federate": ("simulate", "loopback")}
 INTRODUCTION = """# Commands
 
-`tiny-audio-ssl COMMAND --help` prints what this page says of a command. `--json`, where there is
-one, prints the result for other programs.
+`tiny-audio-ssl COMMAND --help` prints what this page says about a command. Commands with `--json`
+print the result in a format for other programs.
 
-Exit codes: 0 done; 1 done, but a check failed (parity, verify); 2 wrong arguments or files, as the
-message says; 130 interrupted, with a checkpoint to resume from.
+Exit codes: 0: success; 1: finished, but a check failed (parity, verify); 2: wrong arguments or
+files, which the message explains; 130: interrupted, with a checkpoint to resume from.
 """
 
 

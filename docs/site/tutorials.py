@@ -31,7 +31,7 @@ def on_pre_build(config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, **of_page: Any) -> str:
-    """Leave blocks as they are that shall not be run."""
+    """Leave blocks unchanged if tutorials are not to be run."""
     return RUN.sub(r"\1", markdown) if os.environ.get("RUN_TUTORIALS") == "false" else markdown
 
 

@@ -81,5 +81,5 @@ def weights(run: Path) -> np.ndarray:
 def test_native_devices_need_a_program_and_an_artifact(tmp_path):
     config = FederatedConfig(out=str(tmp_path / "run"), **{**TINY, "clients": 2})
     for count, program in ((1, None), (1, tmp_path), (3, tmp_path)):
-        with pytest.raises(UserError, match="expected at most as many as clients, --native-prog"):
+        with pytest.raises(UserError, match="expected no more native devices than clients, --nat"):
             deploy(config, [tmp_path] * 2, native_devices=count, native_program=program)

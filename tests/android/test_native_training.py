@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 pytest.importorskip("executorch")
 pytest.importorskip("flwr")
 
+from support.arm_java import arm_java
 from support.federated_grid import TINY
 
 from tiny_audio_ssl.data.counter import TASK, CounterGenerator, hash_of, integer
@@ -64,22 +66,46 @@ def test_slices_are_pythons(task, device_java, tmp_path):
         np.testing.assert_array_equal(found, expected.float().numpy().ravel(), name)
 
 
+def test_the_engine_for_arm_makes_the_steps_of_this_computers(
+    device_start, device_build, device_program, device_java, arm_engine, tmp_path
+):
+    """The whole of the device's training, in an emulated processor."""
+    config = asked(device_start, tmp_path, rounds=3, local_steps=3)
+    place_for(config, GlobalModel.open(config).weights, device_start, tmp_path)
+    run_tool(device_java, "train", tmp_path, device_program.with_name(arm_engine.name))
+    expected = np.fromfile(tmp_path / "update.f32", "<f4")
+    (tmp_path / "update.f32").unlink()
+    run_tool([*arm_java(), *device_java[1:]], "train", tmp_path, arm_engine)
+    update = np.fromfile(tmp_path / "update.f32", "<f4")
+    difference = np.linalg.norm(update - expected) / np.linalg.norm(expected)
+    print(f"{difference:.2e} of the update's length")
+    assert difference < 1e-5
+
+
+def asked(start: Path, out: Path, **settings: Any) -> FederatedConfig:
+    given: dict[str, Any] = {**TINY, "start": str(start / "run"), "norm": "frozen"}
+    given |= {"artifact": str(start / "run" / "export-training"), "backend": "executorch"}
+    return FederatedConfig(out=str(out / "run"), **{**given, "draws": "counter", **settings})
+
+
+def place_for(config: FederatedConfig, weights: np.ndarray, start: Path, folder: Path) -> None:
+    """Put what `run_tool` trains with into a folder."""
+    for name in ("device", "clips"):
+        (folder / name).symlink_to(start / name)
+    weights.astype("<f4").tofile(folder / "weights.f32")
+    (folder / "settings.json").write_text(json.dumps(config.run_config()))
+
+
 @pytest.mark.parametrize("strategy", ["fedavg", "fedprox"])
 def test_three_steps_are_those_of_python(
     strategy, device_start, device_java, device_program, tmp_path
 ):
-    asked: dict[str, Any] = {**TINY, "start": str(device_start / "run"), "norm": "frozen"}
-    asked |= {"artifact": str(device_start / "run" / "export-training"), "backend": "executorch"}
-    asked |= {"draws": "counter", "rounds": 3, "local_steps": 3}
-    asked |= {"strategy": strategy, "proximal_mu": 10.0}
-    config = FederatedConfig(out=str(tmp_path / "run"), **asked)
+    settings = {"rounds": 3, "local_steps": 3, "strategy": strategy, "proximal_mu": 10.0}
+    config = asked(device_start, tmp_path, **settings)
     model = GlobalModel.open(config)
     recordings = client_recordings(config, {"audio": str(device_start / "clips")}, 1)
     expected = train(config, model.weights, model.fixed, recordings, 2, client_index=1)
-    for name in ("device", "clips"):
-        (tmp_path / name).symlink_to(device_start / name)
-    model.weights.astype("<f4").tofile(tmp_path / "weights.f32")
-    (tmp_path / "settings.json").write_text(json.dumps(config.run_config()))
+    place_for(config, model.weights, device_start, tmp_path)
     engine = device_program.with_name("libtinyaudio_engine.so")
     (loss,) = run_tool(device_java, "train", tmp_path, engine)
     update = np.fromfile(tmp_path / "update.f32", "<f4")

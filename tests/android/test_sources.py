@@ -18,8 +18,11 @@ from tiny_audio_ssl.commands.export import Export
 from tiny_audio_ssl.export import android, manifest
 
 DEMO = ROOT / "android_demo"
-RES = DEMO / "app" / "src" / "main" / "res"
+APP = DEMO / "app" / "src"
+RES = APP / "main" / "res"
+FEDERATED = APP / "federated" / "res"
 GRADLE = tomllib.loads((DEMO / "gradle" / "libs.versions.toml").read_text())
+FLAVORS = ("main", "demo", "federated")
 LANGUAGES = ("values", "values-de", "values-es")
 
 
@@ -85,15 +88,16 @@ def test_the_app_reads_what_the_host_writes_and_writes_what_it_reads():
     assert f'"{Path(phone_app.RESULT).name}"' in source
 
 
-def strings(folder: str) -> dict[str, str]:
-    nodes = ElementTree.parse(RES / folder / "strings.xml").getroot()
+def strings(folder: str, res: Path = RES) -> dict[str, str]:
+    nodes = ElementTree.parse(res / folder / "strings.xml").getroot()
     return {
         node.attrib["name"]: node.text or "" for node in nodes if "translatable" not in node.attrib
     }
 
 
-def test_every_text_is_there_in_three_languages_with_the_same_places():
-    english, *others = map(strings, LANGUAGES)
+@pytest.mark.parametrize("res", [RES, FEDERATED], ids=["main", "federated"])
+def test_every_text_is_there_in_three_languages_with_the_same_places(res):
+    english, *others = (strings(language, res) for language in LANGUAGES)
     for texts in others:
         assert texts.keys() == english.keys()
         for name, text in texts.items():
@@ -103,35 +107,63 @@ def test_every_text_is_there_in_three_languages_with_the_same_places():
 
 
 def test_every_text_is_used_and_none_is_written_in_code():
-    sources = "".join(file.read_text() for file in (DEMO / "app" / "src" / "main").rglob("*.kt"))
-    sources += "".join(file.read_text() for file in (DEMO / "app" / "src" / "main").rglob("*.xml"))
-    for name in strings("values"):
-        assert re.search(rf"(R\.string\.|@string/){name}\b", sources), name
-    layouts = "".join(file.read_text() for file in (RES / "layout").glob("*.xml"))
+    files = {name: [*(APP / name).rglob("*.kt"), *(APP / name).rglob("*.xml")] for name in FLAVORS}
+    main, _, federated = ("".join(map(Path.read_text, files[name])) for name in FLAVORS)
+    for sources, res in ((main, RES), (main + federated, FEDERATED)):
+        for name in strings("values", res):
+            assert re.search(rf"(R\.string\.|@string/){name}\b", sources), name
+    layouts = "".join(file.read_text() for file in APP.glob("*/res/layout/*.xml"))
     attribute = r'android:(?:text|hint|contentDescription)="([^"]*)"'
     assert all(value.startswith("@string/") for value in re.findall(attribute, layouts))
 
 
-def test_a_screen_reader_has_something_to_read_of_every_view():
+@pytest.mark.parametrize(
+    ("file", "set_by_code"),
+    [
+        (RES / "layout" / "main.xml", {"status", "threshold_label", "sounds", "clips"}),
+        (
+            FEDERATED / "layout" / "federation.xml",
+            {"standing", "enrollment", "key", "minutes_label", "megabytes_label"},
+        ),
+        (FEDERATED / "layout" / "flavor_buttons.xml", set()),
+        (FEDERATED / "layout" / "history.xml", {"summary"}),
+        (FEDERATED / "layout" / "history_row.xml", {"row_title", "row_detail"}),
+    ],
+    ids=lambda given: given.stem if isinstance(given, Path) else "",
+)
+def test_a_screen_reader_has_something_to_read_of_every_view(file, set_by_code):
     android_ = "{http://schemas.android.com/apk/res/android}"
     told = (f"{android_}text", f"{android_}contentDescription")
-    layout = ElementTree.parse(RES / "layout" / "main.xml").getroot()
-    views = [node for node in layout.iter() if node.tag not in ("ScrollView", "LinearLayout")]
+    containers = ("ScrollView", "LinearLayout", "merge", "include")
+    views = [node for node in ElementTree.parse(file).iter() if node.tag not in containers]
     silent = [view for view in views if not any(view.get(name) for name in told)]
-    names = {view.attrib[f"{android_}id"].removeprefix("@+id/") for view in silent}
-    assert names == {"status", "threshold_label", "sounds", "clips"}  # the code sets their texts
+    assert {view.attrib[f"{android_}id"].removeprefix("@+id/") for view in silent} == set_by_code
 
 
 def test_the_app_hears_and_has_no_network():
-    root = ElementTree.parse(DEMO / "app" / "src" / "main" / "AndroidManifest.xml").getroot()
     name = "{http://schemas.android.com/apk/res/android}name"
-    permissions = [node.attrib[name] for node in root.iter("uses-permission")]
+    permissions = [
+        node.attrib[name]
+        for flavor in ("main", "demo")
+        for node in ElementTree.parse(APP / flavor / "AndroidManifest.xml").iter("uses-permission")
+    ]
     assert permissions == ["android.permission.RECORD_AUDIO"]
 
 
+def test_both_builds_have_the_same_flavors():
+    script = (DEMO / "build_without_sdk.sh").read_text()
+    gradle = (DEMO / "app" / "build.gradle.kts").read_text()
+    flavors = re.findall(r'create\("(\w+)"\)', gradle)
+    assert flavors == re.findall(r"^  (\w+)\)$", script, re.MULTILINE) == list(FLAVORS[1:])
+    suffix = re.search(r'applicationIdSuffix = "(.*)"', gradle)
+    assert suffix and f'--rename-manifest-package "$package{suffix[1]}"' in script
+
+
 def test_the_library_module_knows_no_android():
-    sources = [*(DEMO / "encoder").rglob("*.kt"), *(DEMO / "app").rglob("drawing/*.kt")]
-    assert len(sources) > 20
+    sources = [*(DEMO / "encoder").rglob("*.kt"), *(DEMO / "federated").rglob("*.kt")]
+    for folder in ("drawing", "participation"):
+        sources += (DEMO / "app").rglob(f"{folder}/*.kt")
+    assert len(sources) > 60
     for file in sources:
         assert not re.search(r"^import android", file.read_text(), re.MULTILINE), file
 

@@ -122,7 +122,7 @@ def reason(path: Path) -> str:
 
 
 def test_absent_and_unreadable(tmp_path: Path) -> None:
-    assert reason(tmp_path / "none.wav") == "not there"
+    assert reason(tmp_path / "none.wav") == "not found"
     assert reason(tmp_path) == "not a file"
     os.mkfifo(tmp_path / "pipe.wav")
     assert reason(tmp_path / "pipe.wav") == "not a file"

@@ -43,5 +43,5 @@ def test_source_that_is_not_there_is_explained(tmp_path: Path, monkeypatch, caps
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(SCRIPT), run_name="__main__")
     printed = capsys.readouterr().err
-    assert end.value.code == 2 and "not there; give a folder" in printed
+    assert end.value.code == 2 and "not found; give a folder" in printed
     assert "Traceback" not in printed

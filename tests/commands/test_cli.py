@@ -132,7 +132,7 @@ def test_help_names_every_command_and_option(capsys):
         (["pretain", "x"], "choose from pretrain, resume"),
         (["pretrain", "x", "--task", "rotnet"], "choose from temporal-gap"),
         (["pretrain", "builtin:2", "--encoder.name", "vgg"], "choose from mobile, separable"),
-        (["pretrain", "/nowhere"], "not there"),
+        (["pretrain", "/nowhere"], "not found"),
         (["embed", "/nowhere", "builtin:2"], "pretrain FOLDER --out RUN"),
         (["probe", "--data", "builtin:2"], "no run given"),
         (["export", "/nowhere"], "no checkpoint there"),

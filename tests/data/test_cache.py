@@ -204,7 +204,7 @@ def test_bad_files_are_remembered_with_their_reason(folder: Path, decoded: list[
         assert {entry.path: entry.reason for entry in recordings.skipped} == {
             "silent.wav": "silent",
             "text.mp3": "unreadable: not audio in a known format",
-            "gone.wav": "not there",
+            "gone.wav": "not found",
         }
     assert len(decoded) == 8
     with pytest.raises(UserError, match=r"3 entries can't be used\n(.*\n)*.*silent\.wav: silent"):

@@ -179,7 +179,7 @@ def test_names_of_the_path_column(folder: Path, column: str) -> None:
 
 def test_bad_rows_are_skipped_with_their_line(folder: Path) -> None:
     rows = [
-        ("none.wav,,", "not there (line 2)"),
+        ("none.wav,,", "not found (line 2)"),
         ("b,,", "not a file (line 3)"),
         ("a.WAV,x,", "start_s is 'x', expected seconds such as 1.5 (line 4)"),
         ("a.WAV,-1,", "start_s is '-1', expected seconds such as 1.5 (line 5)"),
@@ -203,7 +203,7 @@ def test_bad_rows_are_skipped_with_their_line(folder: Path) -> None:
         ("", "holds nothing; expected .* path, filename, file"),
         ("wav;label\na.WAV;x\n", "holds wav;label; expected comma-separated"),
         ("path,label\n", "no rows"),
-        ("path\nnone.wav\n", r"none\.wav: not there \(line 2\)"),
+        ("path\nnone.wav\n", r"none\.wav: not found \(line 2\)"),
     ],
 )
 def test_unusable_manifests_are_explained(folder: Path, text: str, words: str) -> None:
@@ -227,12 +227,12 @@ def test_several_sources_are_one_corpus(folder: Path) -> None:
     assert corpus.root == folder
     assert all(clip.path.samefile(folder / clip.name) for clip in corpus.clips)
     assert corpus.clips[-1].columns == {"label": "dog"}
-    assert [(s.path, s.reason) for s in corpus.skipped] == [("b/none.wav", "not there (line 3)")]
+    assert [(s.path, s.reason) for s in corpus.skipped] == [("b/none.wav", "not found (line 3)")]
 
 
 def test_single_source_is_just_a_corpus(folder: Path) -> None:
     assert open_corpora([folder]) == open_corpus(folder)
-    with pytest.raises(UserError, match=r"not there; give a folder"):
+    with pytest.raises(UserError, match=r"not found; give a folder"):
         open_corpora([folder / "none.wav"])
 
 
@@ -246,9 +246,9 @@ def test_bad_sources_are_skipped_where_others_are_usable(folder: Path) -> None:
     assert [s.path for s in corpus.skipped] == [str(path) for path in bad]
     reasons = [s.reason for s in corpus.skipped]
     assert reasons[0].startswith("not a .csv, nor one of .8svx")
-    assert reasons[1:] == ["the first line holds day;score", "no audio", "not there"]
+    assert reasons[1:] == ["the first line holds day;score", "no audio", "not found"]
     for sources, strict in (([*bad, folder / "c.ogg"], True), (bad, False)):
-        with pytest.raises(UserError, match=r"4 entries can't be used\n(.*\n)*.*none\.wav: not th"):
+        with pytest.raises(UserError, match=r"4 entries can't be used\n(.*\n)*.*none\.wav: not fo"):
             open_corpora(sources, strict)
     with pytest.raises(UserError, match="give folders, audio files"):
         open_corpora([])

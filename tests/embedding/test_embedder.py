@@ -112,6 +112,19 @@ def test_very_long_recording_is_the_mean_of_its_parts(embedder, recordings, monk
     np.testing.assert_allclose(embed_all(embedder, recordings)[0], halves, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("window_s", "times"), [(None, 4), (1.25, 2)])
+def test_what_was_read_is_released(window_s, times, embedder, recordings, monkeypatch):
+    monkeypatch.setattr("tiny_audio_ssl.embedding.long.LONGEST_PASS_S", 1.3)
+    monkeypatch.setattr("tiny_audio_ssl.embedding.embedder.SAMPLES_HELD", 2 * RATE)
+    released: list[int] = []
+    release = recordings.release
+    monkeypatch.setattr(recordings, "release", lambda: (released.append(1), release()))
+    found = embed_all(embedder, recordings, window_s)
+    assert len(released) == times
+    expected = embedder.embed(recordings.read(2))  # reading maps it again
+    np.testing.assert_allclose(found[2], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_recording_is_the_mean_of_its_windows(embedder, recordings):
     found = embed_all(embedder, recordings, window_s=1.0)
     wave = recordings.read(0)

@@ -116,7 +116,7 @@ def test_own_checkpoints_through_hear_have_the_same_frames(embedder, noise, tmp_
 
 
 BAD = {
-    "none": ("", "has no get_timestamp_embeddings, which frame features come from"),
+    "none": ("", "has no get_timestamp_embeddings, which frame features need"),
     "raises": ("raise ValueError('no')", "failed on .*no"),
     "one array": ("return audio", "failed|shapes"),
     "no times": ("return torch.zeros(2, 5, 3), torch.zeros(2, 4)", r"shapes \[2, 5, 3\] and"),

@@ -109,7 +109,10 @@ BAD_MODELS = {
     "a syntax error": ("def", "can't be imported"),
     "no get_scene_embeddings": ("def load_model(path=''): pass", "has no get_scene_embeddings"),
     "load_model raises": (GOOD.replace("return Model(", "raise OSError('gone') #"), "gone"),
-    "no PyTorch": (GOOD.replace("return Model(", "return str("), "gave a str, expected a PyTorch"),
+    "no PyTorch": (
+        GOOD.replace("return Model(", "return str("),
+        "returned a str, expected",
+    ),
     "no rate": (GOOD.replace("sample_rate =", "rate ="), "sample_rate is None"),
     "a size in words": (GOOD.replace("embedding_size = 2", "embedding_size = '2'"), "is '2'"),
 }
@@ -119,7 +122,7 @@ BAD_EMBEDDINGS = {
     "a row too few": ("return torch.zeros(len(audio) - 1, 2)", r"\[2, 2\], expected \[3, 2\]"),
     "timestamps": ("return torch.zeros(len(audio), 5, 2)", r"expected \[3, 2\]"),
     "NaN": ("return torch.full((len(audio), 2), torch.nan)", "NaN"),
-    "a tuple": ("return ([[0, 0]], [[0]])", "gave a tuple, expected a tensor"),
+    "a tuple": ("return ([[0, 0]], [[0]])", "returned a tuple, expected a tensor"),
 }
 
 

@@ -29,7 +29,7 @@ def test_an_artifact_embeds_as_its_run_does(small_run, tmp_path):
 def test_other_models_open_as_ever_and_weights_are_not_for_artifacts(small_export):
     assert open_model("logmel").name == "log-mel statistics"
     path = small_export.folder / "encoder.mel.fp32.onnx"
-    with pytest.raises(UserError, match="takes waveforms; beside it are none"):
+    with pytest.raises(UserError, match="returns embeddings; beside it are none"):
         open_model(path)
     with pytest.raises(UserError, match="--weights are for hear"):
         open_model(path, "weights.pt")

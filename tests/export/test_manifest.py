@@ -40,7 +40,7 @@ def test_an_altered_artifact_is_found(export_copy):
     with pytest.raises(manifest.ManifestError, match="truncated"):
         manifest.read(export_copy)
     path.unlink()
-    with pytest.raises(manifest.ManifestError, match="not there"):
+    with pytest.raises(manifest.ManifestError, match="missing"):
         manifest.read(export_copy)
 
 

@@ -147,7 +147,7 @@ def test_bench_finds_them_and_the_eager_model(unit_export):
 
 
 def test_they_are_no_embeddings(unit_export, tmp_path):
-    with pytest.raises(UserError, match="gives embeddings and takes waveforms"):
+    with pytest.raises(UserError, match="takes waveforms and returns embeddings"):
         open_model(unit_export.folder / "units.waveform.fp32.onnx")
     (tmp_path / "app" / "src" / "main").mkdir(parents=True)
     with pytest.raises(UserError, match="no ONNX artifact"):
@@ -166,7 +166,7 @@ def test_command_line(unit_run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"product": "pitch"}, "trained by hubert, which gives embedding and units"),
+        ({"product": "pitch"}, "trained by hubert, whose outputs are embedding and units"),
         ({"product": "units", "input": "stream"}, "--input stream"),
         ({"product": "units", "precision": "int8"}, "fp32 alone"),
         ({"product": "units", "target_snr_db": 20}, "fp32 alone"),
@@ -180,9 +180,9 @@ def test_settings_that_exclude_each_other(unit_run, tmp_path, settings, message)
 
 
 def test_models_without_a_task_have_none(small_run, tmp_path):
-    with pytest.raises(UserError, match="a model without its task's heads"):
+    with pytest.raises(UserError, match="a model without the heads of its task"):
         export("small", tmp_path / "out", product="units")
-    with pytest.raises(UserError, match="a model without its task's heads"):
+    with pytest.raises(UserError, match="a model without the heads of its task"):
         load_product("small")
     with pytest.raises(UserError):  # a checkpoint whose heads were deleted
         export(small_run, tmp_path / "out", product="units")

@@ -50,7 +50,7 @@ def test_a_file_by_the_name_of_an_artifact_is_no_artifact(small_run, export_copy
 def test_a_card_with_notes_is_not_replaced(small_run, export_copy):
     card = export_copy / MODEL_CARD
     card.write_text(card.read_text() + "My measurements.\n")
-    with pytest.raises(UserError, match="changed since it was exported"):
+    with pytest.raises(UserError, match="edited since it was exported"):
         export(small_run, export_copy, **QUICK)
     card.rename(card.with_name("NOTES.md"))
     export(small_run, export_copy, **QUICK)

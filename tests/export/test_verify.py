@@ -137,7 +137,7 @@ def test_manifest_edited(folder, inline):
     (folder / manifest.MANIFEST).write_text("{")
     assert "not a manifest" in problem(folder)
     (folder / manifest.MANIFEST).unlink()
-    assert "not there" in problem(folder)
+    assert "not found" in problem(folder)
 
 
 @pytest.mark.parametrize("name", [FLOAT, reference.REFERENCE])
@@ -163,7 +163,7 @@ def test_input_shape_changed(folder, inline):
 
 
 def test_what_is_no_export(folder, tmp_path):
-    with pytest.raises(UserError, match="not there"):
+    with pytest.raises(UserError, match="not found"):
         verify.verify(tmp_path / "nowhere")
     (folder / "other.onnx").write_bytes(b"")
     assert "not an artifact in" in problem(folder / "other.onnx")

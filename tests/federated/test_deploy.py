@@ -7,6 +7,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,12 @@ def test_flower_has_every_option_of_the_unit(unit):
     parsed.optionxform = str  # type: ignore[assignment,method-assign]
     parsed.read_string(unit.read_text().replace("\\\n", ""))
     command = parsed["Service"]["ExecStart"].split()
-    assert Path(command[0]).name == unit.stem
-    known = run(program(unit.stem), "--help").stdout
+    program = command[: next(i for i, word in enumerate(command) if word.startswith("--"))]
+    known = run(Path(sysconfig.get_path("scripts")) / Path(program[0]).name, *program[1:], "--help")
+    assert unit.stem in known.stdout
     options = [word for word in command if word.startswith("--")]
     assert len(options) > 3
-    assert [option for option in options if not re.search(rf"{option}\b", known)] == []
+    assert [option for option in options if not re.search(rf"{option}\b", known.stdout)] == []
 
 
 def test_the_native_device_has_every_option_of_its_unit():

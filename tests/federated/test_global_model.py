@@ -24,7 +24,7 @@ def test_killed_run_resumes_to_the_same_bytes(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         federate(tmp_path / "cut", die_in_round_two, **settings)
-    with pytest.raises(UserError, match="holds a run already"):
+    with pytest.raises(UserError, match="already holds a run"):
         federate(tmp_path / "cut", **settings)
     with pytest.raises(UserError, match="local_steps was 1 and is 2"):
         federate(tmp_path / "cut", resume=True, **{**settings, "local_steps": 2})

@@ -21,7 +21,7 @@ def test_folder_that_is_not_there_is_said_before_anything_starts(wrong, tmp_path
     absent = tmp_path / "absent"
     own = {"server_data": str(absent)} if wrong == "server" else {}
     config = FederatedConfig(out=str(tmp_path / "run"), **{**TINY, "clients": 2, **own})
-    with pytest.raises(UserError, match="absent: not there"):
+    with pytest.raises(UserError, match="absent: not found"):
         loopback.deploy(config, [tmp_path / "a", absent if wrong == "client" else tmp_path / "a"])
     assert not (tmp_path / "run").exists()
 

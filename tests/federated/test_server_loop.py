@@ -136,6 +136,6 @@ def test_other_recordings_of_the_server_stop_a_resume(tmp_path):
 @pytest.mark.parametrize("name", LISTS)
 def test_lists_of_others_are_refused(name, tmp_path):
     (tmp_path / name).write_text('{"round": 7}\n')
-    with pytest.raises(UserError, match=f"{name}: there already, and not of a run"):
+    with pytest.raises(UserError, match=f"{name}: already exists and does not belong to a run"):
         federate(tmp_path, **ONE_ROUND)
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -1,4 +1,4 @@
-"""A simulation by Flower's and Ray's real processes."""
+"""A simulation in processes of its own."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def test_simulation_reaches_the_weights_of_a_loop(tmp_path, monkeypatch):
     assert rounds == [1, 2] and flower_homes() == before
     federate(tmp_path / "loop", **settings)
     assert (folder / checkpoint.MODEL).read_bytes() == saved_weights(tmp_path / "loop")
-    with pytest.raises(UserError, match="holds a run already"):
+    with pytest.raises(UserError, match="already holds a run"):
         simulate(config)

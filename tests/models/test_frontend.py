@@ -95,6 +95,18 @@ def test_large_batch_is_taken_in_parts(rng):
     torch.testing.assert_close(frontend(waveform), alone, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("spare", [1, 159, 77_777])
+def test_long_clip_in_blocks_of_frames_is_the_same_to_the_bit(spare, rng, monkeypatch):
+    waveform = noise(rng, 2, SAMPLES_AT_ONCE + spare)
+    spectrum = mel_spectrum(FrontendConfig())
+    blocks = list(spectrum._blocks(waveform))
+    found = spectrum(waveform)
+    monkeypatch.setattr("tiny_audio_ssl.models.mel_spectrum.FRAMES_AT_ONCE", waveform.shape[1])
+    assert torch.equal(found, spectrum(waveform))
+    lengths = {block.shape[1] // 160 for block in blocks}
+    assert len(blocks) > 1 and max(lengths) - min(lengths) <= 1
+
+
 def test_batched_equals_single(rng):
     waveform = noise(rng, 4, 16_000)
     frontend = LogMel()

@@ -86,7 +86,7 @@ def test_filters_travel_with_the_weights(learner):
 )
 def test_tasks_that_are_given_log_mels_are_refused(name, config):
     encoder = untrained(FRONTEND, SINC, seed=0).encoder
-    with pytest.raises(UserError, match=f"sinc-mobile .*{name} takes the log-mel.*distillation"):
+    with pytest.raises(UserError, match=f"sinc-mobile .*{name} takes log-mels.*distillation"):
         build_task(name, config, encoder, FRONTEND)
 
 

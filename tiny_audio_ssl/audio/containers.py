@@ -51,7 +51,7 @@ def parts_of(file: BinaryIO, size: int, suffix: str) -> tuple[list[Part], bool]:
         check_frames(known, head, size)
         check_no_second_header(file)
     elif head.startswith(b"\1\4"):  # libsndfile takes it for MPC2K, whatever its size
-        raise ContainerError("damaged: its size is not what its header says")
+        raise ContainerError("damaged: its size does not match its header")
     elif suffix in (".raw", ".pcm", ".sln"):
         raise ContainerError(foreign_reason("samples without a header"))
     elif suffix in (".gsm", ".vox") and not _is_telephony(head, suffix):

@@ -23,7 +23,7 @@ class AudioError(UserError):
 def in_words(error: Exception) -> str:
     """Return in a few words what a decoder, the system or Python says of a file."""
     if isinstance(error, FileNotFoundError):
-        return "not there"
+        return "not found"
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
     if isinstance(error, MemoryError):

@@ -101,7 +101,7 @@ def as_waveform(
         array = np.asarray(samples)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
         raise UserError(
-            f"waveform is no array ({error}); expected floats, {' or '.join(shapes)}"
+            f"waveform is not an array ({error}); expected floats, {' or '.join(shapes)}"
         ) from error
     if pcm16 and array.dtype == np.int16:
         array = array.astype(np.float32) / np.float32(32768)

@@ -23,7 +23,7 @@ FIRST_COLUMNS = ("target", "device", "system", "model", "artifact")  # by which 
 
 @dataclass(frozen=True)
 class PhoneColumns:
-    """Columns of phones alone: whether to trust the times, and the energy they took."""
+    """Columns for phones only: whether to trust the times, and the energy estimate."""
 
     serial: str
     soc: str | None
@@ -48,7 +48,7 @@ class PhoneColumns:
 
 @dataclass(frozen=True)
 class WebColumns:
-    """Columns of browsers alone, as the page of `export --web` measures them."""
+    """Columns for browsers only, as measured by the page of `export --web`."""
 
     browser: str  # "Chromium 156"
     processor: str  # class of the processor: "arm 64-bit"
@@ -60,7 +60,7 @@ class WebColumns:
 
 @dataclass(frozen=True)
 class Row:
-    """The speed of one subject on one device. Times in milliseconds, of one window or packet."""
+    """The speed of one subject on one device, with times in milliseconds per window or packet."""
 
     target: str  # host, host-native, adb, or web: in a browser
     device: str  # CPU model, or the phone's model
@@ -206,12 +206,13 @@ def _phone_columns(run: PhoneRun, real_time_factor: float | None) -> PhoneColumn
 
 
 def check_csv(target: Path, inputs: Iterable[str | Path] = ()) -> None:
-    """Raise `UserError` if `target` is one of the inputs, or there and no table of measurements."""
+    """Raise `UserError` if `target` is one of the inputs, or exists and is no table of
+    measurements."""
     check_target(target, has_columns(*FIRST_COLUMNS), inputs, "--csv")
 
 
 def write_csv(target: Path, rows: Sequence[Row]) -> None:
-    """Write a line for each row, under all columns that any of them has.
+    """Write one line per row, under all columns that any of them has.
 
     Raises `UserError`: what `check_csv` raises; `target` can't be written.
     """

@@ -57,19 +57,19 @@ def bench(
         threads: threads of every runtime; ExecuTorch's are set for the whole process.
         runs: timed runs of each artifact; on phones, in each round.
         rounds: rounds on this machine over which the runs are spread.
-        warm_up: runs before them that do not count.
-        cpus: cores that the C++ runner stays on; empty: the system chooses.
+        warm_up: untimed runs before the timed ones.
+        cpus: cores to pin the C++ runner to; empty: the system chooses.
         baseline: artifact (or model/artifact) for `Row.speedup`; None: eager PyTorch of the same
-            input, or the first artifact of that input where eager is not timed.
-        compiled: also time each model under `torch.compile`, which takes about a minute.
-        peer_ms: sound given to a file of another project whose input has a free length.
-        serial: of the one phone to use; None: all attached phones.
-        phone_settings: rounds and pauses on phones; `PhoneSettings()` if None.
-        keep_samples: keep the time of every run in `Row.samples_ms`.
+            input, or the first artifact of that input where eager PyTorch is not timed.
+        compiled: also time each model with `torch.compile`, which takes about a minute per model.
+        peer_ms: length of the sound for a file of another project whose input has a dynamic length.
+        serial: serial number of the only phone to use; None: all attached phones.
+        phone_settings: rounds and pauses on phones; None: `PhoneSettings()`.
+        keep_samples: store the time of every run in `Row.samples_ms`.
         progress: called with a message for each step.
 
-    Returns a row for each artifact, target and device. An artifact that gives other embeddings here
-    than the reference beside it is named in a warning of the logger.
+    Returns a row for each artifact, target and device. Logs a warning for each artifact whose
+    embeddings on this machine differ from the reference beside it.
 
     Raises `UserError`: nothing to time, no manifest or one of another version, a missing extra,
     an unknown baseline, a phone that can't be used, a runner that can't be built.

@@ -1,4 +1,4 @@
-"""The `bench` command: how fast artifacts are, on this machine and on phones."""
+"""bench: time artifacts on this machine and on phones."""
 
 from __future__ import annotations
 
@@ -26,53 +26,55 @@ if TYPE_CHECKING:
 class Bench(Command):
     """Time exported artifacts on this machine and on phones, beside eager PyTorch and peers.
 
-    All artifacts take turns, so that other load on the machine affects all alike: trust the ratios,
-    which come with 95 % intervals. See docs/latency.md, and docs/phone.md for phones.
+    All artifacts take turns, so that other load on the machine affects all alike. Trust the ratios
+    more than the times; both have 95 % intervals. See docs/latency.md, and docs/phone.md for
+    phones.
     """
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS...")]
-    """Export folders (RUN/export), artifacts within them, .onnx and .pte of other projects, or
-    models by their names, which are exported first; or a .json that a page saved (docs/web.md),
+    """Export folders (RUN/export), artifacts within them, .onnx and .pte files of other projects,
+    or model names, which are exported first; also .json files that a web page saved (docs/web.md),
     whose times are shown with the others."""
     target: tuple[BenchTarget, ...] = (HOST,)
     """Where to time. host: from Python. host-native: with the C++ runner. adb: on all attached
     phones."""
     serial: str | None = None
-    """Serial number of the one phone to use."""
+    """Serial number of the only phone to use. Default: all attached phones."""
     threads: int = 1
     """Threads of every runtime."""
     cpus: tuple[int, ...] = ()
-    """Cores that the C++ runner stays on; if left out, the system chooses."""
+    """Cores to pin the C++ runner to. Default: the system's choice."""
     runs: int = 200
     """Timed runs of each artifact (on phones: in each round)."""
     rounds: int = 10
     """Rounds over which the runs on this machine are spread; the C++ runner starts anew in each."""
     warm_up: int = 20
-    """Runs before them that do not count."""
+    """Untimed runs before the timed ones."""
     compile: bool = False
-    """Also time each model under torch.compile, which takes about a minute to compile."""
+    """Also time each model with torch.compile; compiling takes about a minute per model."""
     peer_ms: float = WINDOW_MS
-    """Milliseconds of sound for a peer whose input has a free length."""
+    """Milliseconds of sound for a peer whose input has a dynamic length."""
     baseline: str | None = None
-    """Artifact to compare the others with; if left out, eager PyTorch of the same input, or the
-    first artifact where eager is not timed."""
+    """Artifact to compare the others with. Default: eager PyTorch with the same input, or the first
+    artifact where eager PyTorch is not timed."""
     max_rounds: int = 8
-    """Most rounds on a phone, which ends earlier once the medians of the last three agree."""
+    """Maximum number of rounds on a phone. Fewer are run if the medians of the last three agree."""
     cool_down_s: float = 10.0
     """Pause before each round on a phone."""
     energy_s: int = 0
-    """Seconds to watch a phone's battery, idle and then busy, to estimate energy: 120 or more."""
+    """Seconds to watch a phone's battery, first idle and then busy, to estimate energy: 120 or
+    more. 0: no estimate."""
     csv: Path | None = None
-    """CSV file to write, with a row for each artifact and device."""
+    """CSV file to write, with one row per artifact and device."""
     chart: Path | None = None
-    """Picture of p50 and p90 to draw, .png or .svg."""
+    """Chart of p50 and p90 to draw, .png or .svg."""
     compare: Path | None = None
-    """CSV or JSON of an earlier day; the exit code is 1 if an artifact has become slower beyond
-    noise."""
+    """CSV or JSON file of an earlier day. The exit code is 1 if an artifact has become slower
+    beyond noise."""
     tolerance: float = 0.05
-    """Slowdown that still counts as noise, beyond the intervals: the difference between days."""
+    """Slowdown that still counts as noise between days, in addition to the intervals."""
     keep_samples: bool = False
-    """Keep the time of every run, in the CSV and the JSON."""
+    """Store the time of every run in the CSV and the JSON."""
     json: bool = False
     """Print JSON instead of the table."""
 
@@ -110,11 +112,12 @@ class Bench(Command):
         checked_number("--tolerance", self.tolerance, NOT_NEGATIVE)
         if self.cpus and set(self.target) == {HOST}:
             raise UserError(
-                "--cpus: only the C++ runner stays on cores; add --target host-native or adb"
+                "--cpus: only the C++ runner can be pinned to cores; add --target host-native or "
+                "adb"
             )
         if ADB not in self.target and (self.serial or self.energy_s):
             name = "--serial" if self.serial else "--energy-s"
-            raise UserError(f"{name}: only phones have it; add --target adb")
+            raise UserError(f"{name}: applies to phones only; add --target adb")
 
     def _read_before(self) -> list[dict[str, str]]:
         """Read the lines to compare with, which must be of this machine."""

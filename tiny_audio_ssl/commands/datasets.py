@@ -23,7 +23,7 @@ class Datasets(Command):
     """List the published datasets that can be probed; with a name, explain how to get it."""
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
-    """Name of a dataset; if not given, all are listed."""
+    """Name of a dataset. Default: all are listed."""
     download: Path | None = None
     """Download the dataset into this folder with torchaudio, which must be installed."""
     check: Path | None = None

@@ -17,23 +17,24 @@ class Embed(Command):
     """Write the embeddings of files, folders or manifests to a .parquet or .npy file."""
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, one of its checkpoints (RUN/best), or a model by its name, such as small."""
+    """Folder of a run, one of its checkpoints (RUN/best), or a model name such as small."""
     sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCES...")]
     """Files, folders, CSV manifests, or `builtin` for the built-in sounds."""
     out: Path = Path("embeddings.parquet")
     """File to write. NAME.parquet: path, times, manifest columns, embedding; NAME.npy: an array
     [rows, D], with the other columns in NAME.csv."""
     window_s: float | None = None
-    """Length of a window in seconds, e.g. 0.975. Default: one embedding of each whole recording (of
-    one longer than a minute, the mean over equal parts of it)."""
+    """Length of a window in seconds, e.g. 0.975. Default: one embedding per recording (for one
+    longer than a minute, the mean over equal parts of it)."""
     hop_s: float | None = None
-    """Seconds from the start of one window to the start of the next. Default: a window's length."""
+    """Seconds from the start of one window to the start of the next. Default: the length of a
+    window."""
     readout: tuple[str, ...] = ()
-    """Parts of the embedding: last, middle, mel. Default: those that the checkpoint names."""
+    """Parts of the embedding: last, middle, mel. Default: those of the checkpoint."""
     cache_dir: Path | None = None
     """Folder for decoded audio."""
     strict: bool = False
-    """Stop at the first recording that can't be used, instead of listing it."""
+    """Stop at the first unusable recording, instead of listing it."""
     json: bool = False
     """Print the result as JSON."""
 

@@ -1,4 +1,4 @@
-"""export: runs become artifacts for a phone."""
+"""export: turn runs into artifacts for a phone."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 class Export(Command):
     """Export runs to mobile artifacts, and compare each with the model on real recordings.
 
-    Waveform in: the front-end is inside, always in float32. int8: static, calibrated on the run's
-    own recordings. Ends with exit code 1 if an artifact's embeddings are too far from the model's.
+    Artifacts with waveform input include the front-end, always in float32. int8 is static and
+    calibrated on the run's own recordings. The exit code is 1 if an artifact's embeddings are too
+    far from the model's.
     """
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Folders of runs, or of checkpoints (then name recordings with --calibration), or models by
-    their names."""
+    """Run folders, checkpoints (which also need --calibration), or model names."""
     out: Path | None = None
-    """Folder to make; RUN/export if left out, OUT/NAME-OF-RUN for several runs. The files of an
-    earlier export there are replaced, others are kept."""
+    """Folder to write to. Default: RUN/export, or OUT/NAME-OF-RUN for several runs. The files of an
+    earlier export in it are replaced, others are kept."""
     recipe: str | None = None
-    """Settings by name (smallest, fastest, live-microphone, heads, training, web) or from a .toml
-    file; options given here win over it."""
+    """Recipe: a name (smallest, fastest, live-microphone, heads, training, web) or a .toml file of
+    settings. Options given here override it."""
     config: Annotated[ExportConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=ExportConfig)
     labels: Annotated[TrainingTaskOptions, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingTaskOptions
@@ -52,13 +52,13 @@ class Export(Command):
     latency: bool = False
     """Time the artifacts on this machine, for MODEL_CARD.md."""
     android: Path | None = None
-    """An Android project, such as android_demo: its app gets the artifacts it listens with (see
-    docs/android.md)."""
+    """Android project, such as android_demo, whose app gets the artifacts that it needs for
+    listening (see docs/android.md)."""
     web: Path | None = None
-    """Folder to make with a page for browsers that listens with the artifacts, by the recipe `web`
-    unless another is named (see docs/web.md)."""
+    """Folder for a web page that listens with the artifacts. Uses the recipe `web` unless another
+    is named (see docs/web.md)."""
     json: bool = False
-    """Print the result as JSON, a line for each run."""
+    """Print the result as JSON, one line per run."""
 
     @classmethod
     def with_options(cls, argv: Sequence[str]) -> type[Command]:

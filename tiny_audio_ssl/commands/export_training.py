@@ -1,4 +1,4 @@
-"""export-training: a run's training step becomes an artifact that trains on a device."""
+"""export-training: turn a run's training step into an artifact that trains on a device."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from tiny_audio_ssl.utils.files import short_names
 
 @dataclass
 class ExportTraining(Command):
-    """Export runs' training steps: loss and gradients of the pretext task, in a .pte.
+    """Export runs' training steps: loss and gradients of the pretext task, in a .pte file.
 
-    Each folder holds the checkpoint begun from, too. See docs/training-on-device.md.
+    Each folder also holds the checkpoint to start from. See docs/training-on-device.md.
     """
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Folders of runs, or of checkpoints with their heads."""
+    """Run folders, or checkpoints with their heads."""
     out: Path | None = None
-    """Folder to make; RUN/export-training if left out, OUT/NAME-OF-RUN for several runs. The
-    files of an earlier one there are replaced, others are kept."""
+    """Folder to write to. Default: RUN/export-training, or OUT/NAME-OF-RUN for several runs. The
+    files of an earlier export in it are replaced, others are kept."""
     recipe: str | None = None
-    """Settings by name (training) or from a .toml file; options given here win over it."""
+    """Recipe: a name (training) or a .toml file of settings. Options given here override it."""
     config: Annotated[TrainingExportConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingExportConfig
     )
     json: bool = False
-    """Print the result as JSON, a line for each run."""
+    """Print the result as JSON, one line per run."""
 
     @classmethod
     def with_options(cls, argv: Sequence[str]) -> type[Command]:

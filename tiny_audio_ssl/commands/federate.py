@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from tiny_audio_ssl.commands.base import Command, err, out
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.models import names
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.utils.progress import ProgressBar
 
 Settings = Annotated[FederatedConfig, tyro.conf.OmitArgPrefixes]
@@ -27,12 +29,12 @@ class Simulate(Command):
 
     config: Settings = field(default_factory=FederatedConfig)
     workers: int | None = None
-    """Clients that train at the same time, one on each core; all cores if left out."""
+    """Clients that train at the same time, one per core. Default: one for each core."""
     centralized: bool = False
-    """Then train on the same recordings in one place with as many steps, and plot both into
+    """Train once more on the same recordings in one place, with as many steps, and plot both into
     OUT/federated.png."""
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
 
     def run(self) -> int:
         require("flwr", "federated")
@@ -56,19 +58,24 @@ class Simulate(Command):
 
 @dataclass
 class Loopback(Command):
-    """Run a real deployment on this machine: server and clients are processes of their own, with
-    TLS and authentication. It tries out the deployment that docs/federated.md describes."""
+    """Run a real deployment on this machine: server and clients as separate processes, with TLS and
+    authentication.
+
+    This tries out the deployment that docs/federated.md describes.
+    """
 
     audio: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO...")]
     """Folder or manifest of each client's recordings."""
     config: Settings = field(default_factory=FederatedConfig)
     native_devices: int = 0
-    """Clients, the last of AUDIO, that are native devices instead of Python ones: they train with
-    --artifact, on folders of WAV files (16-bit, mono, 16 kHz). See docs/native-device.md."""
+    """Number of clients, the last of AUDIO, that are native devices instead of Python clients. They
+    train with --artifact, on folders of WAV files (16-bit, mono, 16 kHz). See
+    docs/native-device.md."""
     native_program: Path | None = None
-    """Program of a native device: OUT/tiny-audio-device of android_demo/build_device.sh OUT."""
+    """Program of a native device: OUT/tiny-audio-device, built by android_demo/build_device.sh OUT.
+    """
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
 
     def run(self) -> int:
         require("flwr", "federated")
@@ -82,12 +89,12 @@ class Loopback(Command):
 
 @dataclass
 class DeviceFolder(Command):
-    """Write the folder that a native device needs: artifacts, and what it knows about its app."""
+    """Write the folder that a native device needs: artifacts, and the description of its app."""
 
     artifact: Annotated[Path, tyro.conf.Positional]
-    """Folder of a training artifact, as export-training makes it."""
+    """Folder of a training artifact, written by export-training."""
     out: Path
-    """Folder to make."""
+    """Folder to write to."""
 
     def run(self) -> int:
         from tiny_audio_ssl.federated.device_folder import make_device_folder
@@ -95,6 +102,37 @@ class DeviceFolder(Command):
         with err.status("exporting the front-end"):
             folder = make_device_folder(self.artifact, self.out)
         out.print(f"{folder}: copy it to the device; see docs/native-device.md")
+        return 0
+
+
+@dataclass
+class Enroll(Command):
+    """Write the file by which phones enroll in a federation, and show it as a QR code.
+
+    It holds nothing secret: each phone makes its own key, whose public half the operator registers
+    with `flwr supernode register`. See docs/android.md.
+    """
+
+    device: Annotated[Path, tyro.conf.Positional]
+    """Folder of the phones' artifact, as device-folder makes it."""
+    server: str
+    """Address of the SuperLink: HOST:PORT."""
+    authority: Path
+    """PEM certificate of the authority that signed the server's certificate."""
+    out: Path = Path("enrollment.json")
+    """File to write."""
+
+    def run(self) -> int:
+        from tiny_audio_ssl.federated.enrollment import read_enrollment
+
+        enrollment = read_enrollment(self.device, self.server, self.authority)
+        with atomic_file(self.out) as file:
+            file.write_text(enrollment.to_json())
+        link = enrollment.link()
+        if sys.stdout.isatty():
+            require("segno", "serve").make(link, error="l").terminal(compact=True)
+        out.print(link, soft_wrap=True)
+        err.print(f"{self.out}: open it in the app, or scan the code with the phone's camera")
         return 0
 
 
@@ -107,6 +145,7 @@ class Federate(Command):
             Annotated[Simulate, tyro.conf.subcommand("simulate")]
             | Annotated[Loopback, tyro.conf.subcommand("loopback")]
             | Annotated[DeviceFolder, tyro.conf.subcommand("device-folder")]
+            | Annotated[Enroll, tyro.conf.subcommand("enroll")]
         ]
     ]
 

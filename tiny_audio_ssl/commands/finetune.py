@@ -31,32 +31,33 @@ if TYPE_CHECKING:
 class Finetune(Command):
     """Train encoder and linear heads end to end on labels, and test on held-out recordings.
 
-    The splits are those of `probe`. With --from-scratch or --multi-head only the settings of the
-    run are used: these show what labels alone achieve with an encoder of that size.
+    The splits are those of `probe`. --from-scratch and --multi-head use only the settings of the
+    run: they show what labels alone achieve with an encoder of that size.
     """
 
     start: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run, checkpoint, or a model by its name; it is not changed."""
+    """Run, checkpoint or model name; it is not changed."""
     tasks: Annotated[TrainingTaskOptions, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingTaskOptions
     )
     from_scratch: bool = False
-    """Start from random weights: the supervised baseline."""
+    """Start from random weights, as a supervised baseline."""
     multi_head: bool = False
-    """Train one encoder with a head for each task of a suite, from random weights. Tasks that would
-    lose a class by not training on what other tasks test get an encoder of their own."""
+    """Train one encoder with a head for each task of a suite, from random weights. A task that
+    would lose a class because other tasks test on its recordings gets a separate encoder."""
     training: Annotated[FinetuneConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=FinetuneConfig
     )
     allow_missing: bool = False
-    """Continue without recordings that are absent or can't be decoded."""
+    """Continue without recordings that are missing or can't be decoded."""
     cache_dir: Path | None = None
     """Folder for decoded audio."""
     out: Path | None = None
-    """Write every prediction to this .json file, in the format of `probe --out`."""
+    """JSON file for every prediction, in the format of `probe --out`."""
     save: Path | None = None
-    """Train once more on all recordings, and write the encoder of each task (or of the tasks that
-    share it) into a subfolder of this one, as a checkpoint for embed, probe and export."""
+    """Folder for checkpoints. Trains once more on all recordings, and writes the encoder of each
+    task (or of the tasks that share it) into a subfolder, as a checkpoint for embed, probe and
+    export."""
     json: bool = False
     """Print the results as JSON."""
 

@@ -18,12 +18,11 @@ from tiny_audio_ssl.commands.base import Command, out
 class Inspect(Command):
     """Describe a run, a checkpoint, an export folder or a corpus.
 
-    A corpus is read through once, so that every recording that can't be used is named.
+    A corpus is read through once, so that every unusable recording is listed.
     """
 
     what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
-    """Run, checkpoint or a model by its name, export folder or artifact, or recordings as for
-    `pretrain`."""
+    """Run, checkpoint or model name, export folder or artifact, or recordings as for `pretrain`."""
     cache_dir: Path | None = None
     """Folder for decoded audio."""
     json: bool = False

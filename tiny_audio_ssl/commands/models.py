@@ -20,10 +20,11 @@ MODEL = "model.safetensors"
 
 @dataclass
 class Models(Command):
-    """List the models that come with the package; their names stand in for RUN in every command.
+    """List the models that come with the package; every command accepts their names in place of
+    RUN.
 
-    `tiny-audio-ssl models push RUN OWNER/NAME` uploads a run or a model to a hub, from where
-    hf://OWNER/NAME stands in for RUN; see docs/models.md.
+    `tiny-audio-ssl models push RUN OWNER/NAME` uploads a run or a model to a hub. hf://OWNER/NAME
+    can then be used in place of RUN; see docs/models.md.
     """
 
     json: bool = False
@@ -50,15 +51,15 @@ class Push(Command):
     """Upload a run or a model to a model hub, with its card as README.md."""
 
     action: Annotated[Literal["push"], tyro.conf.Positional]
-    """The word push."""
+    """The word `push`."""
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run, checkpoint or a model by its name."""
+    """Run, checkpoint or model name."""
     repository: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OWNER/NAME")]
-    """Repository on the hub; made if there is none."""
+    """Repository on the hub, which is created if it does not exist."""
     license: str = NOT_STATED
-    """License of a run's weights, such as apache-2.0; a model states its own."""
+    """License of a run's weights, such as apache-2.0; models state their own."""
     private: bool = False
-    """Make the repository so that only its owner sees it."""
+    """Make the repository private."""
     json: bool = False
     """Print JSON."""
 

@@ -1,4 +1,4 @@
-"""pretrain and resume: make a run, from recordings to its last checkpoint."""
+"""pretrain and resume: train a run, from recordings to its last checkpoint."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tiny_audio_ssl.utils.allocator import keep_freed_memory
 
 @dataclass
 class Pretrain(Command):
-    """Pre-train an encoder on unlabeled recordings, into a run's folder.
+    """Pre-train an encoder on unlabeled recordings, into a run folder.
 
-    The task decides which --pretext options there are:
-    `tiny-audio-ssl pretrain --task audio2vec-cbow --help` shows those of that task.
+    The --pretext options depend on the task: `tiny-audio-ssl pretrain --task audio2vec-cbow --help`
+    shows those of that task.
     """
 
     task_name: ClassVar[str] = DEFAULT_TASK
@@ -34,21 +34,21 @@ class Pretrain(Command):
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """Folder, CSV manifest (column path, filename or file), or `builtin` for built-in sounds."""
     out: Path | None = None
-    """Folder of the run. Default: runs/TASK-ENCODER."""
+    """Run folder. Default: runs/TASK-ENCODER."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingConfig
     )
     start: str | None = None
-    """Run, checkpoint or model by its name (such as small) to begin with its encoder and front-end
-    statistics; the options of both are then its own."""
+    """Run, checkpoint or model name (such as small) whose encoder and front-end statistics are used
+    to start from. The settings of both then come from it."""
     group_column: str | None = None
     """Manifest column whose groups (speakers, sessions) are held out whole."""
     cache_dir: Path | None = None
     """Folder for decoded audio. Default: $TINY_AUDIO_SSL_CACHE or ~/.cache/tiny-audio-ssl."""
     strict: bool = False
-    """Stop at the first recording that can't be used, instead of listing it in skipped.csv."""
+    """Stop at the first unusable recording, instead of listing it in skipped.csv."""
     json: bool = False
     """Print the result as JSON."""
 
@@ -123,10 +123,11 @@ def _value_of(argv: Sequence[str], option: str) -> str | None:
 
 @dataclass
 class Resume(Command):
-    """Resume a run that was interrupted or killed; the result is the same as without a break."""
+    """Resume a run that was interrupted or killed. The result is the same as without the
+    interruption."""
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of the run."""
+    """Run folder."""
     cache_dir: Path | None = None
     """Folder for decoded audio."""
     json: bool = False

@@ -27,31 +27,32 @@ class Probe(Command):
     """
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Runs, checkpoints, or models by their names."""
+    """Runs, checkpoints, or model names."""
     model: tuple[str, ...] = ()
     """Other models to compare with: hear:package.module (any module with the HEAR API), random:RUN,
     logmel, logmel:all."""
     weights: tuple[str, ...] = ()
-    """Weights for each hear: model, in the same order; without them, the models load none."""
+    """Weights for each hear: model, in the same order. Default: none for all."""
     tasks: Annotated[TaskOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=TaskOptions)
     protocols: tuple[str, ...] = ("linear",)
     """Protocols: linear, knn, few-shot-1, few-shot-5, few-shot-20."""
     readout: tuple[str, ...] = ()
-    """Parts that make up the embeddings of the runs: last, middle, mel; if not given, those of each
-    checkpoint."""
+    """Parts of the runs' embeddings: last, middle, mel. Default: those of each checkpoint."""
     baselines: bool = True
-    """Probe random weights and log-mel statistics too."""
+    """Also probe random weights and log-mel statistics."""
     window_s: float | None = None
-    """Embed windows of this length and average them; if not given, embed whole recordings."""
+    """Length of windows in seconds, whose embeddings are averaged. Default: whole recordings are
+    embedded."""
     allow_missing: bool = False
-    """Continue without recordings that are absent or can't be decoded."""
+    """Continue without recordings that are missing or can't be decoded."""
     cache_dir: Path | None = None
     """Folder for decoded audio and embeddings."""
     out: Path | None = None
-    """Write every prediction to this .json file, which `tiny-audio-ssl report` reads."""
+    """JSON file for every prediction, which `tiny-audio-ssl report` reads."""
     save_head: Path | None = None
-    """Fit the linear probe of the run on all labeled recordings and save it for `export --head`: to
-    a .safetensors file, whose name becomes that of the head, or to a folder with one per task."""
+    """File for a head: fits the linear probe of the run on all labeled recordings and saves it for
+    `export --head`. A .safetensors file, which names the head, or a folder with one head per task.
+    """
     per_class: bool = False
     """Print precision, recall and F1 of each class, and the confusion matrix."""
     json: bool = False

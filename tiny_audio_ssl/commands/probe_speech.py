@@ -1,4 +1,4 @@
-"""probe-speech: score frame features by how well they tell phones or words of speech apart."""
+"""probe-speech: score frame features by how well they tell the phones or words of speech apart."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, SEED, Range, check_n
 
 @dataclass
 class ProbeSpeech(Command):
-    """Score frame features by how well they tell phones or words of speech apart.
+    """Score frame features by how well they tell the phones or words of speech apart.
 
     ABX error: how often a phone is nearer to another phone than to itself (chance 0.5). PNMI: the
     share of the phones' entropy that clusters of the frames explain. With --words, same-different
-    precision: how well the nearness of two words, by the means of their frames, tells whether they
-    are the same word. Each run is compared with the
-    same encoder with random weights, log-mel and MFCC.
+    precision: how well the similarity of two words, measured on their mean frames, shows whether
+    they are the same word. Each run is compared with the same encoder with random weights, with
+    log-mel and with MFCC.
     """
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Runs, checkpoints, or models by their names."""
+    """Runs, checkpoints, or model names."""
     items: Path | None = None
-    """The .item file of a ZeroSpeech challenge, or one in its form: file, onset, offset, phone, the
-    phones around it, speaker."""
+    """An .item file in the format of the ZeroSpeech challenges: file, onset, offset, phone,
+    previous phone, next phone, speaker."""
     words: bool = False
-    """The .item file lists words in place of phones; measure their same-different precision."""
+    """Measure the same-different precision of words: the .item file lists words in place of phones.
+    """
     audio: Path | None = None
     """Folder with the recordings that the .item file names. Default: the folder of that file."""
     model: tuple[str, ...] = ()
     """Other models to compare with: hear:package.module (a module with the HEAR API and timestamp
     embeddings), random:RUN, logmel, mfcc."""
     weights: tuple[str, ...] = ()
-    """Weights for each hear: model, in the same order; without them, the models load none."""
+    """Weights for each hear: model, in the same order. Default: none for all."""
     readout: tuple[str, ...] = ()
-    """Parts that make up the embeddings of the runs: last, middle, mel; if not given, those of each
-    checkpoint."""
+    """Parts of the runs' embeddings: last, middle, mel. Default: those of each checkpoint."""
     hop_ms: float = 10.0
     """Time from one frame to the next; phones are as short as 30 ms."""
     window_ms: float | None = None
-    """Length of the sound that a frame of a run is computed from. Default: that of the slices that
+    """Length of the sound from which a frame of a run is computed. Default: the slice length that
     its encoder was trained on."""
     speakers: tuple[Literal["within", "across"], ...] = ("within", "across")
-    """Whether what is compared is all of one speaker, or of two."""
+    """Speakers of the compared phones. `within`: one speaker; `across`: two."""
     context: Literal["within", "any"] = "within"
-    """`within`: compare phones between the same neighbors only; `any`: whatever is around them."""
+    """Context of the compared phones. `within`: the same neighbors; `any`: any neighbors."""
     max_items: int = 10
-    """Most examples of a phone by one speaker that are compared with one another."""
+    """Maximum number of examples of a phone per speaker that are compared with one another."""
     units: int = 50
-    """Number of clusters for PNMI, which rises with it: compare equal numbers only."""
+    """Number of clusters for PNMI. PNMI rises with it, so compare only results with the same
+    number."""
     seed: int = 0
-    """Random seed of the choice of examples and of the clusters."""
+    """Random seed for the choice of examples and for the clusters."""
     baselines: bool = True
-    """Score random weights, log-mel and MFCC too."""
+    """Also score random weights, log-mel and MFCC."""
     cache_dir: Path | None = None
     """Folder for decoded audio."""
     json: bool = False

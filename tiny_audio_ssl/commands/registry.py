@@ -26,11 +26,11 @@ class CommandEntry:
 
 COMMANDS = {
     "pretrain": CommandEntry(
-        "pretrain:Pretrain", "Pre-train an encoder on unlabeled recordings, into a run's folder."
+        "pretrain:Pretrain", "Pre-train an encoder on unlabeled recordings, into a run folder."
     ),
     "resume": CommandEntry(
         "pretrain:Resume",
-        "Resume a run that was interrupted or killed; the result is the same as without a break.",
+        "Resume a run that was interrupted or killed.",
     ),
     "embed": CommandEntry(
         "embed:Embed",
@@ -42,7 +42,7 @@ COMMANDS = {
     ),
     "probe-speech": CommandEntry(
         "probe_speech:ProbeSpeech",
-        "Score frame features by how well they tell the phones of speech apart: ABX, PNMI.",
+        "Score frame features by how well they tell the phones or words of speech apart.",
     ),
     "finetune": CommandEntry(
         "finetune:Finetune",
@@ -66,15 +66,15 @@ COMMANDS = {
     ),
     "export-training": CommandEntry(
         "export_training:ExportTraining",
-        "Export runs' training steps, to go on with the pretext task on a device.",
+        "Export runs' training steps, to continue the pretext task on a device.",
     ),
     "serve": CommandEntry(
         "serve:Serve",
-        "Serve a page of `export --web` to phones in the same network, with a code to scan.",
+        "Serve a page of `export --web` on the local network, with a code for phones to scan.",
     ),
     "verify": CommandEntry(
         "verify:Verify",
-        "Check artifacts: schema and hashes, and that they give the embeddings that were recorded.",
+        "Check artifacts: schema, hashes, and whether their embeddings match those recorded.",
     ),
     "bench": CommandEntry(
         "bench:Bench",
@@ -82,11 +82,11 @@ COMMANDS = {
     ),
     "federate": CommandEntry(
         "federate:Federate",
-        "Pre-train on devices that keep their recordings; docs/federated.md explains it.",
+        "Pre-train on clients that keep their recordings; see docs/federated.md.",
     ),
     "models": CommandEntry(
         "models:Models",
-        "List the models that come with the package; their names stand in for RUN.",
+        "List the models that come with the package, whose names can replace RUN.",
     ),
     "inspect": CommandEntry(
         "inspect:Inspect", "Describe a run, a checkpoint, an export folder or a corpus."

@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 class Report(Command):
     """Write one HTML page about runs: results, a map to listen to, mistakes, curves, costs.
 
-    The page works offline and can be sent as it is; note that it contains parts of the recordings.
-    Results come from files that `probe --out` wrote. With --data or --suite, missing results are
-    computed, and compared with random weights and log-mel statistics.
+    The page works offline and can be shared as a single file, but note that it contains excerpts of
+    the recordings. Results come from files that `probe --out` wrote. With --data or --suite,
+    missing results are computed, and compared with random weights and log-mel statistics.
     """
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Runs, checkpoints, or models by their names."""
+    """Runs, checkpoints, or model names."""
     results: tuple[Path, ...] = ()
     """Files written by `tiny-audio-ssl probe --out FILE`."""
     tasks: Annotated[TaskOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=TaskOptions)
     protocols: tuple[str, ...] = ("linear",)
-    """Protocols for missing results."""
+    """Protocols for computing missing results."""
     baselines: bool = True
-    """Probe random weights and log-mel statistics too."""
+    """Also probe random weights and log-mel statistics."""
     allow_missing: bool = False
-    """Continue without recordings that are absent or can't be decoded."""
+    """Continue without recordings that are missing or can't be decoded."""
     clips: int = 300
     """Maximum number of recordings on the map of a task."""
     audio_s: float = 2.0
@@ -52,16 +52,16 @@ class Report(Command):
     audio_mb: float = 2.5
     """Maximum size of all sounds in the page, in megabytes; 0 leaves sounds out."""
     bench: bool = False
-    """Time the artifacts in RUN/export now. Otherwise latencies come from RUN/export/bench.csv, as
-    `tiny-audio-ssl bench RUN/export --csv RUN/export/bench.csv` writes it."""
+    """Time the artifacts in RUN/export now. Otherwise, latencies come from RUN/export/bench.csv,
+    which `tiny-audio-ssl bench RUN/export --csv RUN/export/bench.csv` writes."""
     projector: Path | None = None
-    """Also write all embeddings to this folder for TensorBoard's projector."""
+    """Folder for all embeddings, to be shown by TensorBoard's projector."""
     cache_dir: Path | None = None
     """Folder for decoded audio and embeddings."""
     out: Path = Path("report.html")
     """Page to write."""
     json: bool = False
-    """Print the outcome as JSON."""
+    """Print the result as JSON."""
 
     def run(self) -> int:
         from tiny_audio_ssl.embedding.embedder import Embedder

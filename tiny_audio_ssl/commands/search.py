@@ -26,12 +26,12 @@ class Search(Command):
     """Find the pretext tasks and weights whose encoder does best in a linear probe.
 
     Each trial is a pre-training run: first each task alone and all with equal weights, then the
-    most promising combinations. The choice is made inside the training part of the labels; the test
+    most promising combinations. The choice is made within the training part of the labels; the test
     accuracy comes from recordings that did not influence it. Only the first split is used. If
     interrupted, run the same command again to continue.
 
-    With --estimate nothing is trained: in seconds, the labels alone tell which workers of the task
-    `pase` are useful for them, and with which weights.
+    With --estimate, nothing is trained: within seconds, the labels alone show which workers of the
+    task `pase` are useful for them, and with which weights.
     """
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
@@ -44,11 +44,11 @@ class Search(Command):
     tasks: tuple[str, ...] = ("temporal-gap", "audio2vec-cbow", "audio2vec-skipgram")
     """Pretext tasks to choose from, at least two."""
     estimate: bool = False
-    """Estimate the weights of the workers of `pase` from the labels, without any trial."""
+    """Estimate the weights of `pase`'s workers from the labels, without any trial."""
     trials: int = 20
     """Total number of trials; run again with a higher number to add more."""
     slice_ms: float | None = None
-    """Length of the slices of all tasks; if not given, that of each task."""
+    """Length of the slices of all tasks. Default: each task's own."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(

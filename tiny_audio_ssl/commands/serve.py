@@ -1,4 +1,4 @@
-"""serve: a page of `export --web` for phones in the same network."""
+"""serve: serve a page of `export --web` to phones on the same network."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tiny_audio_ssl.utils.ranges import Range, checked_number
 class Serve(Command):
     """Serve a page of `export --web` on the local network, and show a code for phones to scan.
 
-    With https, by a certificate that is made on the spot: the phone's browser warns of it once.
-    Everything that the page computes stays on the phone. Ctrl-C ends it.
+    Uses https with a certificate that is created on the spot, so the phone's browser warns about it
+    once. Everything that the page computes stays on the phone. Ctrl-C stops the server.
     """
 
     page: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
-    """Folder that `export RUN --web FOLDER` made."""
+    """Folder written by `export RUN --web FOLDER`."""
     host: str | None = None
-    """Address of this machine in the network, if the one that is found is wrong; localhost serves
-    to this machine alone, without a certificate."""
+    """Network address of this machine, if the detected one is wrong. `localhost` serves this
+    machine only, without a certificate."""
     port: int = 8443
-    """Port to serve at; 0 takes any that is free."""
+    """Port to serve at; 0 for any free port."""
 
     def run(self) -> int:
         from tiny_audio_ssl.export.web_server import EXTRA, LOCALHOST, open_server, own_address

@@ -23,25 +23,25 @@ class TaskOptions:
     data: str | None = None
     """CSV manifest with the labels, or `builtin`; with --dataset, the folder that holds it."""
     dataset: str | None = None
-    """Published dataset in its own layout; `tiny-audio-ssl datasets` lists them."""
+    """Published dataset in its original layout; `tiny-audio-ssl datasets` lists them."""
     suite: Path | None = None
     """TOML file with [[task]] tables, in place of --data."""
     root: Path | None = None
-    """Folder that the sources of a suite are relative to; if not given, the folder of the suite."""
+    """Folder that the sources of a suite are relative to. Default: the folder of the suite."""
     label: str = EvaluationTask.label
     """Column with the labels; rows without a label are left out."""
     fold: str | None = None
     """Column with official folds; each fold is tested once."""
     split: str | None = None
-    """Column with an official split: train, validation (may be absent), test."""
+    """Column with an official split: train, validation (optional), test."""
     group: str | None = None
     """Column with groups (such as speakers) that are never split between training and test."""
     where: tuple[str, ...] = ()
-    """Conditions COLUMN=VALUE or COLUMN!=VALUE; only rows that meet all of them are kept."""
+    """Conditions COLUMN=VALUE or COLUMN!=VALUE; only rows that meet all of them are used."""
     folds: int = EvaluationTask.folds
-    """Number of folds to draw when there are no official ones."""
+    """Number of random folds if there are no official ones."""
     seed: int = EvaluationTask.seed
-    """Random seed for drawing folds."""
+    """Random seed for the folds."""
 
     @property
     def given(self) -> bool:
@@ -72,4 +72,4 @@ class TrainingTaskOptions(TaskOptions):
     """Labels to predict: one task (a manifest or a dataset), or the tasks of a suite."""
 
     seed: Annotated[int, tyro.conf.arg(name="folds-seed")] = EvaluationTask.seed
-    """Random seed for drawing folds (--seed is that of training)."""
+    """Random seed for the folds (--seed is for training)."""

@@ -14,14 +14,14 @@ from tiny_audio_ssl.commands.base import Command, err, out
 
 @dataclass
 class Verify(Command):
-    """Check artifacts: schema and hashes, and that they give the embeddings that were recorded.
+    """Check artifacts: schema, hashes, and whether their embeddings match those recorded at export.
 
-    Needs no recordings: the reference clips are made by arithmetic. Ends with exit code 1 and a
-    line for each fault.
+    Needs no recordings, because the reference clips are computed with integer arithmetic. Prints
+    one line per problem, and ends with exit code 1 if there is any.
     """
 
     path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="ARTIFACT_OR_FOLDER")]
-    """An export folder, or one artifact in it, with its manifest.json and reference.json beside."""
+    """Export folder, or one artifact in it with its manifest.json and reference.json."""
     json: bool = False
     """Print the result as JSON."""
 

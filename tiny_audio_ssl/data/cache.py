@@ -121,6 +121,10 @@ class Recordings:
         begin = int(self.spans[index, 0]) + start
         return self._store.read(int(self._rows[index]), begin, count)
 
+    def release(self) -> None:
+        """Give back the memory that holds what was read; it is mapped again when it is needed."""
+        self._store.release()
+
     def select(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Recordings:
         """Return only these clips, in this order."""
         chosen = np.asarray(indices, np.int64)

@@ -133,7 +133,7 @@ def _found(source: str | Path) -> Corpus:
         return _folder(path)
     if path.suffix.lower() == ".csv" and path.is_file():
         return _manifest(path)
-    reason = "not there"
+    reason = "not found"
     if path.is_file():
         is_sound, reason = looks_like_sound(path)
         if is_sound and not reason:
@@ -330,7 +330,7 @@ def _clip(folder: Path, path_column: str, requests: Requests, row: Row) -> Clip:
         raise ValueError("no path")
     path = folder / name
     if not path.is_file():
-        raise ValueError("not a file" if path.exists() else "not there")
+        raise ValueError("not a file" if path.exists() else "not found")
     start_s, end_s = requests.part(row.cells)
     if any(row.cells[name].strip() for name in (*requests.sample_rate, *requests.channel)):
         _check_format(path, requests, row)

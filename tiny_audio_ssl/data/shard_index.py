@@ -54,6 +54,10 @@ class SampleStore:
             row, start = row + 1, 0
         return parts[-1] if len(parts) <= 2 else np.concatenate(parts)
 
+    def release(self) -> None:
+        """Unmap the shards, whose pages count as memory of this process once they were read."""
+        self._maps.clear()
+
     def _row(self, row: int) -> Pcm:
         shard, begin = int(self.shard[row]), int(self.offset[row])
         if shard not in self._maps:

@@ -1,7 +1,7 @@
 """Rows of arrays that are computed once, in blocks on disk, and then read in any order.
 
-A block appears whole or not at all, so that an interrupted computation goes on where it was. A
-block that is absent or cut short is computed anew.
+Blocks are written atomically, so that an interrupted computation can continue. A block that is
+missing or truncated is computed again.
 """
 
 from __future__ import annotations

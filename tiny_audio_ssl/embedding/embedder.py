@@ -25,7 +25,7 @@ from tiny_audio_ssl.embedding.frames import (
     hop_samples,
     window_samples,
 )
-from tiny_audio_ssl.embedding.long import embed_in_parts, parts_of
+from tiny_audio_ssl.embedding.long import embed_in_parts, is_long, parts_of
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
@@ -34,10 +34,12 @@ from tiny_audio_ssl.utils.ranges import DURATION_S, Range, checked_number
 from tiny_audio_ssl.version import __version__
 
 Floats = NDArray[np.float32]
+SAMPLES_HELD = 32 * 2**20  # of the cache, as 64 MB in memory, before it is released
 
 
 class EmbeddingModel(Protocol):
-    """Anything that turns waveforms into embeddings: a checkpoint, log-mel statistics, a peer."""
+    """Interface of anything that turns waveforms into embeddings: a checkpoint, log-mel statistics,
+    a peer."""
 
     @property
     def name(self) -> str:
@@ -49,23 +51,22 @@ class EmbeddingModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Hash of all that the embedding depends on; cached embeddings are stored under it."""
+        """Hash of everything that the embedding depends on, used as the key of cached
+        embeddings."""
 
     def embed(self, waves: Floats, /) -> Floats:
-        """float32 [B, N], mono, -1..1, 16 kHz -> float32 [B, dim]."""
+        """Embed waveforms float32 [B, N], mono, -1..1, 16 kHz; return float32 [B, dim]."""
 
 
 def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
-    """Load the last checkpoint of a run, a checkpoint folder (`RUN/best`) or a model by its name,
-    to embed with.
+    """Load an encoder for embedding: a run's last checkpoint, a checkpoint (`RUN/best`) or a model.
 
     Args:
-        run: the folder, or a name such as "small" (see `models.names`); a `Path` is a folder.
-        readout: parts of the embedding, of "last", "middle" and "mel", instead of those that the
-            checkpoint names.
+        run: folder, or model name such as "small" (see `models.names`); a `Path` is a folder.
+        readout: parts of the embedding ("last", "middle", "mel"); None: those of the checkpoint.
 
     Raises:
-        CheckpointError: there is none, or it is truncated or altered.
+        CheckpointError: the checkpoint is missing, truncated or altered.
 
     Examples:
         >>> import numpy as np
@@ -80,7 +81,7 @@ def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
 
 
 class Embedder:
-    """Waveforms -> embeddings, frozen. `dim` is the embedding's size."""
+    """A frozen encoder that turns waveforms into embeddings of size `dim`."""
 
     def __init__(self, model: WaveformEncoder, sha256: str = "", name: str = "") -> None:
         self.model = model.eval()
@@ -90,8 +91,8 @@ class Embedder:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of settings and weights; the same weights give other embeddings with other settings
-        (`slice_frames`)."""
+        """Hash of settings and weights. The settings count because the same weights give other
+        embeddings with another `slice_frames`."""
         configs = [asdict(self.model.frontend.config), asdict(self.model.encoder.config)]
         about = json.dumps([__version__, *configs], sort_keys=True)
         digest = hashlib.sha256(about.encode())
@@ -102,13 +103,15 @@ class Embedder:
 
     @torch.no_grad()
     def embed(self, waveform: ArrayLike, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Floats:
-        """[N] -> [D], or a batch of mono waveforms [B, N] -> [B, D]; float32, unbounded.
+        """Embed a waveform [N] or a batch of mono waveforms [B, N]; return float32 [D] or [B, D].
 
-        `waveform` is float, of any length, with full scale at -1..1 (see `audio.waveform`); one
-        shorter than a window of the front-end (25 ms) is padded with zeros, and the embedding of
-        one longer than a minute is the mean over equal parts, as for files. Other rates than
-        16 kHz are resampled. Raises `UserError` for integers, NaN, another scale, no samples,
-        [samples, channels], more than two dimensions, or a sample rate below 1 kHz.
+        `waveform` is float, of any length, with full scale at -1..1 (see `audio.waveform`). A
+        waveform shorter than a window of the front-end (25 ms) is padded with zeros. The embedding
+        of one longer than a minute is the mean over equal parts, as for files. Sample rates other
+        than 16 kHz are resampled.
+
+        Raises `UserError` for integers, NaN, another scale, no samples, [samples, channels], more
+        than two dimensions, or a sample rate below 1 kHz.
         """
         wave = audio.from_array(waveform, sample_rate_hz)
         embedding = embed_in_parts(self._embed, np.atleast_2d(wave))
@@ -118,9 +121,11 @@ class Embedder:
     def frames(self, waves: Floats, hop_ms: float, window_ms: float | None = None) -> Frames:
         """Embed a window every `hop_ms`: [B, N] -> float32 [B, T, D], centers in ms [T].
 
-        Each equals the embedding of the window alone. T is N over the hop, rounded up. Windows are
-        as long as the slices that the encoder was trained on (0.975 s if there are none), or
-        `window_ms`. Raises `UserError` as `embed` does.
+        Each embedding equals that of the window alone. T is N divided by the hop, rounded up.
+        Windows are `window_ms` long, or by default as long as the slices that the encoder was
+        trained on (0.975 s if there are none).
+
+        Raises `UserError` as `embed` does.
         """
         audio = torch.from_numpy(as_waveform(waves, "[batch, samples]"))
         hop, window = hop_samples(hop_ms), window_samples(self.model, window_ms)
@@ -135,7 +140,7 @@ class Embedder:
 
 @dataclass(frozen=True)
 class Span:
-    """The part of a recording that one embedding is of."""
+    """The part of a recording that one embedding covers."""
 
     clip: int
     start: int  # samples from the clip's own start
@@ -177,14 +182,22 @@ def embed_spans(
     done: Callable[[int], Any] = lambda count: None,
     batch_size: int = 32,
 ) -> Iterator[Floats]:
-    """Yield the embeddings [n, D] of the spans in their order, a batch at a time."""
+    """Yield the embeddings [n, D] of the spans in their order, a batch at a time.
+
+    Memory does not grow with the number or the length of the recordings.
+    """
+    held = 0
     for batch in _equal_lengths(wanted, batch_size):
-        if len(parts_of(batch[0].samples)) > 1:
+        if is_long(batch[0].samples):
             yield _embed_long(embedder, recordings, batch[0])[None]
         else:
             waves = [recordings.read(s.clip, s.start, s.samples) for s in batch]
             yield embedder.embed(np.stack(waves))
         done(len(batch))
+        held += sum(span.samples for span in batch)
+        if held > SAMPLES_HELD:
+            recordings.release()
+            held = 0
 
 
 def embed_all(
@@ -212,8 +225,7 @@ def _equal_lengths(wanted: Sequence[Span], size: int) -> Iterator[list[Span]]:
     room = size * SAMPLE_RATE_HZ * 5  # samples: long spans go in smaller batches
     for span in wanted:
         full = len(batch) == size or len(batch) * span.samples >= room
-        is_long = len(parts_of(span.samples)) > 1
-        if batch and (full or span.samples != batch[0].samples or is_long):
+        if batch and (full or span.samples != batch[0].samples or is_long(span.samples)):
             yield batch
             batch = []
         batch.append(span)
@@ -228,4 +240,5 @@ def _embed_long(embedder: EmbeddingModel, recordings: Recordings, span: Span) ->
     for start, end in parts:
         wave = recordings.read(span.clip, span.start + start, end - start)
         total += embedder.embed(wave[None])[0]
+        recordings.release()
     return (total / len(parts)).astype(np.float32)

@@ -27,7 +27,8 @@ WINDOWS_AT_ONCE = 256  # memory does not grow with the length of the audio
 
 
 class FrameModel(Protocol):
-    """Anything that turns waveforms into frame features: a checkpoint, log-mel, a HEAR module."""
+    """Interface of anything that turns waveforms into frame features: a checkpoint, log-mel, a HEAR
+    module."""
 
     @property
     def name(self) -> str:
@@ -88,7 +89,8 @@ def embed_windows(
 def at_nearest(
     found: Floats, times_ms: NDArray[np.float64], wanted_ms: NDArray[np.float64]
 ) -> Floats:
-    """Return of features [B, T', D] at ascending times [T'] those nearest to other times [T]."""
+    """Select, for each of other times [T], the nearest of features [B, T', D] at ascending times
+    [T']."""
     after = np.searchsorted(times_ms, wanted_ms).clip(1, max(1, len(times_ms) - 1))
     before = after - 1
     after = np.minimum(after, len(times_ms) - 1)

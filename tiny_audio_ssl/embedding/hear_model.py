@@ -62,7 +62,7 @@ class HearModel:
         self.identity = self._identity(weights)
 
     def embed(self, waves: Floats) -> Floats:
-        """Mono waveforms [B, N], -1..1, 16 kHz -> embeddings float32 [B, D]."""
+        """Embed mono waveforms [B, N], -1..1, 16 kHz; return float32 [B, D]."""
         return embed_in_parts(self._embed, as_waveform(waves, "[batch, samples]"))
 
     def _embed(self, waves: Floats) -> Floats:
@@ -71,7 +71,7 @@ class HearModel:
 
     @torch.no_grad()
     def frames(self, waves: Floats, hop_ms: float) -> Frames:
-        """Waveforms [B, N] -> features float32 [B, T, D], a frame each `hop_ms`, centers in ms [T].
+        """Embed a frame every `hop_ms`: [B, N] -> float32 [B, T, D], centers in ms [T].
 
         They are the nearest of the timestamp embeddings, which come at the module's own hop. Raises
         `UserError` if the module has none, or if they are not finite numbers of that shape.
@@ -79,8 +79,8 @@ class HearModel:
         embed = getattr(self.module, TIMESTAMPS, None)
         if not callable(embed):
             raise UserError(
-                f"{self.name}: has no {TIMESTAMPS}, which frame features come from; give a model "
-                "that has, or measure the embeddings of whole sounds with `tiny-audio-ssl probe`"
+                f"{self.name}: has no {TIMESTAMPS}, which frame features need; use a model that "
+                "has it, or probe whole sounds with `tiny-audio-ssl probe`"
             )
         audio = torch.from_numpy(as_waveform(waves, "[batch, samples]"))
         sounds = _resampled(audio, self.rate_hz)
@@ -94,13 +94,13 @@ class HearModel:
         features, times = np.asarray(found, np.float32), np.asarray(times_ms, np.float64)
         if features.ndim != 3 or features.shape[:2] != times.shape or len(times) != len(audio):
             raise UserError(
-                f"{self.name}: {TIMESTAMPS} gave shapes {list(features.shape)} and "
+                f"{self.name}: {TIMESTAMPS} returned shapes {list(features.shape)} and "
                 f"{list(times.shape)}; expected [{len(audio)}, times, D] and [{len(audio)}, times]"
             )
         if not (np.isfinite(features).all() and (np.diff(times) > 0).all()):
             raise UserError(
-                f"{self.name}: {TIMESTAMPS} gave numbers that are not finite or times "
-                "that do not ascend"
+                f"{self.name}: {TIMESTAMPS} returned numbers that are not finite or times that do "
+                "not ascend"
             )
         centers = centers_ms(audio.shape[1], hop_samples(hop_ms))
         return at_nearest(features, times[0], centers), centers
@@ -133,7 +133,7 @@ class HearModel:
             ) from error
         if not isinstance(model, nn.Module):
             raise UserError(
-                f"{self.name}: load_model gave a {type(model).__name__}, expected a PyTorch "
+                f"{self.name}: load_model returned a {type(model).__name__}, expected a PyTorch "
                 "module (TensorFlow models are not supported)"
             )
         return model.eval()
@@ -147,13 +147,13 @@ class HearModel:
     def _checked(self, embeddings: Any, sounds: int) -> Tensor:
         if not isinstance(embeddings, Tensor):
             raise UserError(
-                f"{self.name}: get_scene_embeddings gave a {type(embeddings).__name__}, expected "
-                "a tensor"
+                f"{self.name}: get_scene_embeddings returned a {type(embeddings).__name__}, "
+                "expected a tensor"
             )
         if embeddings.shape != (sounds, self.dim):
             raise UserError(
-                f"{self.name}: embeddings of shape {list(embeddings.shape)}, expected "
-                f"[{sounds}, {self.dim}]: a row a sound, as wide as scene_embedding_size says"
+                f"{self.name}: embeddings of shape {list(embeddings.shape)}, expected [{sounds}, "
+                f"{self.dim}]: one row per sound, as wide as scene_embedding_size"
             )
         if not embeddings.isfinite().all():
             raise UserError(f"{self.name}: embeddings with NaN or infinite values")

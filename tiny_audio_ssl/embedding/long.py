@@ -1,4 +1,5 @@
-"""Embed long sounds in constant memory: one of more than a minute is the mean over equal parts."""
+"""Embed long sounds in constant memory: a sound longer than a minute is the mean over equal
+parts."""
 
 from __future__ import annotations
 
@@ -13,6 +14,11 @@ from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 
 LONGEST_PASS_S = 60.0
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
+
+
+def is_long(samples: int) -> bool:
+    """Return whether so many samples take longer than `LONGEST_PASS_S`."""
+    return samples > round(LONGEST_PASS_S * SAMPLE_RATE_HZ)
 
 
 def parts_of(samples: int) -> list[tuple[int, int]]:

@@ -38,6 +38,6 @@ def load_model(model_file_path: str = "") -> MelStatistics:
 
 
 def get_scene_embeddings(audio: Tensor, model: MelStatistics) -> Tensor:
-    """[sounds, samples] -> one embedding of each; raises `UserError` for other samples."""
+    """Embed each sound of [sounds, samples]. Raises `UserError` for other samples."""
     check(audio, "[sounds, samples]")
     return embed_in_parts(model, audio)

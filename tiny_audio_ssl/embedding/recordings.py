@@ -62,13 +62,13 @@ def embed(
         window_s: length of a window; None: one embedding of each whole recording (of one longer
             than a minute, the mean over equal parts, as `load(run).embed` gives).
         hop_s: from the start of one window to the start of the next; None: a window's length.
-        readout: parts of the embedding; None: those that the checkpoint names.
+        readout: parts of the embedding; None: those of the checkpoint.
         cache_dir: folder for decoded audio.
-        strict: raise at the first recording that can't be used.
+        strict: raise an error at the first unusable recording.
         progress: draw progress bars on stderr while decoding.
 
     Raises:
-        UserError: no checkpoint, no recordings, or none that can be used.
+        UserError: no checkpoint, no recordings, or no usable ones.
 
     Examples:
         >>> import tiny_audio_ssl
@@ -91,7 +91,7 @@ def embed(
 def write(
     target: Path, embedder: Embedder, recordings: Recordings, wanted: Sequence[Span], **kw: Any
 ) -> None:
-    """Write one row for each span to a .parquet or .npy file, which appears whole or not at all.
+    """Write one row per span to a .parquet or .npy file, atomically.
 
     A .parquet holds path, times, manifest columns and embedding; a .npy holds the embeddings
     [spans, D], and a .csv beside it the other columns.

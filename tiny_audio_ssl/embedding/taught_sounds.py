@@ -1,10 +1,10 @@
-"""Sounds taught by a few examples each, and told from all others: what the Android app does.
+"""Recognize sounds taught by a few examples each, as the Android app does.
 
 The nearest mean of examples wins, by cosine distance (Snell et al. 2017, arXiv 1703.05175, equation
-1). Three things keep other sounds out: only the learned part of an embedding is compared, without
-the log-mel's statistics; what is heard now is a mean over two seconds, the loud moments above all;
-and a sound that is nearly as near to another taught one is unknown. The app's Kotlin has the same
-rule and the same constants (`Prototypes`, `Present` and `Teaching`).
+1). Three rules keep other sounds out. Only the learned part of an embedding is compared, without
+the log-mel statistics. The current sound is a mean over two seconds in which loud moments count
+most. A sound that is almost as near to a second taught sound is unknown. The app's Kotlin code has
+the same rules and the same constants (`Prototypes`, `Present` and `Teaching`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class TaughtSounds:
         return TaughtSounds({**self.examples, name: own}, self.limit, self.most_of_second)
 
     def nearest(self, embedding: ArrayLike) -> Match:
-        """Compare what is heard now, `present`, with all taught sounds.
+        """Compare the current sound, `present`, with all taught sounds.
 
         Raises `UserError`: nothing was taught.
         """
@@ -95,7 +95,7 @@ def decided(
 
 
 def example(embeddings: Floats, levels: Floats) -> Floats:
-    """Return one example [D] of the moments [moments, D] while it was taught: the loud ones' mean.
+    """Return one example [D] from the moments [moments, D] of teaching: the mean of the loud ones.
 
     `levels` are root mean squares, [moments].
     """
@@ -103,7 +103,7 @@ def example(embeddings: Floats, levels: Floats) -> Floats:
 
 
 def loud(levels: Floats) -> NDArray[np.bool_]:
-    """Tell which moments are at least half as loud as the loudest."""
+    """Return which moments are at least half as loud as the loudest."""
     return np.asarray(levels >= LOUD * levels.max())
 
 

@@ -21,7 +21,7 @@ PRECISIONS = ("int8", "fp16", "int8-weights", "fp32")
 
 
 def assets_of(project: Path) -> Path:
-    """Return the assets folder of a Gradle project. Raises `UserError`: not such a project."""
+    """Return the assets folder of a Gradle project. Raises `UserError` for any other folder."""
     if not (project / "app" / "src" / "main").is_dir():
         raise UserError(
             f"{project}: not an Android project (no app/src/main); give its folder, such as "
@@ -31,7 +31,7 @@ def assets_of(project: Path) -> Path:
 
 
 def install(export: Path, project: Path) -> tuple[Path, ...]:
-    """Copy the artifacts that the app listens with, one for each runtime, and a manifest of them.
+    """Copy the artifacts that the app listens with, one per runtime, and their manifest.
 
     Returns the artifacts' paths in the project. What an earlier call put there is replaced, and
     nothing else.
@@ -44,8 +44,8 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
     chosen = [min(entries, key=_rank) for entries in _by_format(content)]
     if not any(entry["format"] == "onnx" for entry in chosen):
         raise UserError(
-            f"{export}: no ONNX artifact that takes a stream or a waveform, with which the app "
-            "listens; export with --format onnx and --input stream (or waveform)"
+            f"{export}: no ONNX artifact that takes a stream or a waveform, which the app needs "
+            "for listening; export with --format onnx and --input stream (or waveform)"
         )
     target = assets / FOLDER
     with claimed_target(target), atomic_folder(target, replaceable(target, "export")) as work:

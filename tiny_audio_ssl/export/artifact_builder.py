@@ -1,4 +1,4 @@
-"""ArtifactBuilder: makes one artifact after the other, and compares each with the model."""
+"""ArtifactBuilder: makes the artifacts one by one, and compares each with the model."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from tiny_audio_ssl.utils.quiet import exporters_hushed
 
 @dataclass(frozen=True)
 class ExportedArtifact:
-    """One file of an export, and how it compares with the model."""
+    """One artifact of an export, and its parity with the model."""
 
     form: Form
     path: Path
@@ -119,7 +119,8 @@ class ArtifactBuilder:
         return found
 
     def make(self, form: Form, folder: Path) -> Made:
-        """Make one artifact in `folder`. Raises `UserError` where it fails at an end of a range."""
+        """Make one artifact in `folder`. Raises `UserError` if it fails at an end of a size
+        range."""
         self.progress(form.file)
         if form.input == "stream":
             if self.plan.product:

@@ -45,7 +45,7 @@ def open_waveform_artifact(path: Path) -> InWindows:
     ]
     if entry is None or path.name not in fitting:
         raise UserError(
-            f"{path}: a probe needs an artifact that gives embeddings and takes waveforms; "
+            f"{path}: a probe needs an artifact that takes waveforms and returns embeddings; "
             f"beside it are {', '.join(fitting) or 'none: export with --input waveform'}"
         )
     run = open_artifact(path, threads=1)

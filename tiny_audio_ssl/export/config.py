@@ -1,4 +1,4 @@
-"""ExportConfig: every setting of an export. Imports nothing heavy, so that `--help` is quick."""
+"""ExportConfig: every setting of an export. Imports nothing heavy, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -20,55 +20,59 @@ EMBEDDING = "embedding"
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Settings of an export: artifacts, recordings, and the least they must keep of the model."""
+    """Settings of an export: artifacts, recordings, and the required parity with the model."""
 
     format: tuple[FormatName, ...] = ("executorch", "onnx")
     """File formats: .pte for ExecuTorch (XNNPACK), .onnx for ONNX Runtime."""
     precision: tuple[Literal[Precision, "all"], ...] = ()
-    """Precisions of the encoder; the front-end stays in float32. If left out: fp32 and int8, or
-    all to choose from where a target is set; of a --product, fp32 alone. int8-weights computes in
-    float32 and is for .onnx only; all stands for each precision that a format has."""
+    """Precisions of the encoder; the front-end stays in float32. int8-weights computes in float32
+    and is for .onnx only. `all` stands for every precision that a format supports. Default: fp32
+    and int8; every candidate if a target is set; fp32 alone for a --product."""
     input: tuple[Input, ...] = ("waveform", "mel")
-    """Input of an artifact: 16 kHz samples, the normalized log-mel, or packets of samples one after
-    the other (see docs/streaming.md)."""
+    """Inputs of the artifacts: 16 kHz samples, the normalized log-mel, or packets of a continuous
+    stream of samples (see docs/streaming.md)."""
     product: str = EMBEDDING
-    """Output of the artifacts: `embedding`, or by its name what the task of the run can give beside
-    it, such as `units` (docs/pretext-tasks.md lists them)."""
+    """Output of the artifacts: `embedding`, or the name of another product of the run's task, such
+    as `units` (docs/byproducts.md lists them)."""
     window_ms: float = WINDOW_MS
-    """Sound that an artifact takes at a time."""
+    """Length of the sound that an artifact takes at a time."""
     max_window_ms: float | None = None
-    """Accept windows up to this length too, in whole slices of the encoder."""
+    """Maximum window length, in whole slices of the encoder, to accept besides shorter windows.
+    Default: windows of one length."""
     max_batch: int | None = None
-    """Windows that an artifact takes at a time; if left out, 1 in ExecuTorch and any number in
-    ONNX."""
+    """Maximum number of windows that an artifact takes at a time. Default: 1 in ExecuTorch, any
+    number in ONNX."""
     packet_ms: float | None = None
-    """Sound that a stream takes at a time, a whole number of hops; if left out, the checkpoint's
-    slice, at most 320."""
+    """Length of the sound that a stream takes at a time, a whole number of hops. Default: the
+    checkpoint's slice, at most 320."""
     readout: tuple[str, ...] = ()
-    """Parts of the embedding: last, middle, mel; as the checkpoint says if left out."""
+    """Parts of the embedding: last, middle, mel. Default: those of the checkpoint."""
     head: tuple[Path, ...] = ()
-    """Linear probes of this run (`probe --save-head`); their probabilities become outputs."""
+    """Heads of this run (from `probe --save-head`), whose probabilities become outputs."""
     calibration: str | None = None
-    """Recordings to quantize by and to compare on, instead of the run's own."""
+    """Recordings for calibrating int8 and for comparing artifacts with the model. Default: the
+    run's own."""
     calibration_clips: int = 64
-    """Windows to quantize by."""
+    """Number of windows for calibrating int8."""
     parity: bool = True
     """Compare each artifact with the model."""
     parity_clips: int = 100
-    """Other windows, on which artifact and model are compared."""
+    """Number of other windows on which artifact and model are compared."""
     min_snr_db: float | None = None
-    """Lowest signal-to-noise ratio of int8 embeddings; 20 if left out (fp32: always 60)."""
+    """Minimum signal-to-noise ratio of int8 embeddings. Default: 20. (For fp32, it is always 60.)
+    """
     target_snr_db: float | None = None
-    """Keep only the smallest precision with this signal-to-noise ratio (25 is good)."""
+    """Signal-to-noise ratio to reach; only the smallest precision that does is kept (25 is good).
+    """
     max_probe_drop: float | None = None
-    """Keep only the smallest precision whose linear probe loses at most so many points of accuracy
-    on any labeled task (--data or --suite)."""
+    """Accuracy, in percentage points, that a linear probe may lose on any labeled task (--data or
+    --suite); only the smallest precision within this limit is kept."""
     seed: int = 0
     """Seed of the random windows."""
     license: str = NOT_STATED
     """License of the weights, for MODEL_CARD.md and the manifest: a name such as apache-2.0."""
     probes: tuple[Path, ...] = ()
-    """Results of `probe --out` for MODEL_CARD.md; RUN/scores.json if left out and there."""
+    """Results of `probe --out` for MODEL_CARD.md. Default: RUN/scores.json, if there is one."""
 
     def __post_init__(self) -> None:
         # Where a tuple is expected, a list or a single value will do: precision="int8".
@@ -94,16 +98,16 @@ class ExportConfig:
 
     @property
     def of_embedding(self) -> bool:
-        """Whether artifacts give the embedding, and not another product."""
+        """Whether the artifacts return the embedding rather than another product."""
         return self.product == EMBEDDING
 
     @property
     def has_target(self) -> bool:
-        """Whether precisions are tried from the smallest upwards until one is good enough."""
+        """Whether precisions are tried from the smallest upwards until one meets the target."""
         return self.target_snr_db is not None or self.max_probe_drop is not None
 
     def check(self) -> None:
-        """Raise `UserError` for settings that exclude or miss each other."""
+        """Raise `UserError` for settings that exclude each other or lack one another."""
         stream, compared = "stream" in self.input, self.parity
         other = not self.of_embedding
         for wrong, said in (
@@ -144,7 +148,7 @@ class TrainingExportConfig:
     """Settings of a training artifact."""
 
     batch_size: int = 8
-    """Clips in a training step; the artifact takes no other number."""
+    """Clips per training step; the artifact accepts no other number."""
     license: str = NOT_STATED
     """License of the weights, for the manifest: a name such as apache-2.0."""
 

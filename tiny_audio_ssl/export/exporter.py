@@ -1,4 +1,4 @@
-"""Export a run: its last checkpoint in every form asked for, compared with the model."""
+"""Export a run: its last checkpoint in every requested form, compared with the model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tiny_audio_ssl.utils.quiet import exporters_hushed
 
 SCORES = "scores.json"
 MADE_UP_SOUND = (
-    "{run} comes without recordings, so int8 is quantized by the built-in sounds, and artifacts "
+    "{run} comes without recordings, so int8 is calibrated on the built-in sounds, and artifacts "
     "are compared on them; name recordings like those they will hear with --calibration"
 )
 
@@ -69,13 +69,12 @@ def export(
     """Export a run's last checkpoint in every combination of formats, precisions and inputs.
 
     Args:
-        run: a run's folder, or a checkpoint's (then `calibration` must name recordings), or the
-            name of a model, which is quantized by the built-in sounds unless `calibration` says
-            otherwise.
-        out: the folder to make; RUN/export if None, RUN/export-PRODUCT for another product than
-            the embedding. The files of an earlier export there are replaced; others, such as
+        run: run folder, checkpoint (which also needs `calibration`), or model name. A model is
+            calibrated on the built-in sounds unless `calibration` names recordings.
+        out: folder to write to; None: RUN/export, or RUN/export-PRODUCT for another product than
+            the embedding. The files of an earlier export in it are replaced; others, such as
             measurements and notes, are kept.
-        config: all settings; the defaults if None.
+        config: all settings; None: the defaults.
         tasks: labeled recordings for `max_probe_drop`.
         progress: called with each artifact's file name before it is made.
         changes: fields of `ExportConfig` to replace in `config`, e.g. `precision="int8"`.
@@ -83,8 +82,8 @@ def export(
     Artifacts that fail the comparison are kept; the result's `ok` is then False.
 
     Raises `UserError`: no checkpoint, an unknown form, settings that exclude each other, a missing
-    extra, a folder in the way, no window of that length, too few or silent windows to quantize by,
-    a head of another model, a product that the run's task does not give.
+    extra, a folder in the way, no window of that length, too few windows or only silent ones for
+    calibration, a head of another model, a product that the run's task does not have.
 
     Examples:
         >>> import tiny_audio_ssl
@@ -138,7 +137,7 @@ def _inputs(
 def add_latency(
     run: str | Path, folder: Path, config: ExportConfig, latency: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write the model card of an export once more, with how fast its artifacts are.
+    """Rewrite the model card of an export, now with the latency of its artifacts.
 
     Args:
         run, config: those of the export.

@@ -65,7 +65,7 @@ class Form:
 
 
 def choose(config: ExportConfig) -> list[Form]:
-    """Return every combination that a config asks for.
+    """Return every combination that a config selects.
 
     Raises `UserError`: an unknown name, nothing where something is needed, a precision that a
     format does not have.

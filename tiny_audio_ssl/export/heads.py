@@ -1,4 +1,5 @@
-"""Linear heads behind an encoder: one artifact gives the embedding, and scores of several tasks."""
+"""Linear heads behind an encoder: one artifact returns the embedding and the scores of several
+tasks."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class WithHeads(nn.Module):
 
 @dataclass(frozen=True)
 class ScoreParity:
-    """How far a head's probabilities, or ids, are from eager's, over the windows compared on."""
+    """Difference between a head's probabilities, or ids, and eager PyTorch's, over the compared
+    windows."""
 
     top_label_agreement: (
         float  # share of windows with the same most probable label, or of equal ids
@@ -71,13 +73,13 @@ def _check(file: Path, head: Head, checkpoint: Checkpoint) -> None:
     encoder = checkpoint.model.encoder
     if head.model_sha256 != checkpoint.sha256:
         raise UserError(
-            f"{file}: made for the weights {head.model_sha256[:12]}, {checkpoint.folder} has "
-            f"{checkpoint.sha256[:12]}; make one for these with "
-            f"tiny-audio-ssl probe {checkpoint.folder} --data LABELS.csv --save-head {file}"
+            f"{file}: made for the weights {head.model_sha256[:12]}, but {checkpoint.folder} has "
+            f"{checkpoint.sha256[:12]}; make one for these with tiny-audio-ssl probe "
+            f"{checkpoint.folder} --data LABELS.csv --save-head {file}"
         )
     if (head.readout, head.dim) != (encoder.config.readout, encoder.embedding_dim):
         raise UserError(
-            f"{file}: made for the readout {' '.join(head.readout)} ({head.dim} numbers), the "
+            f"{file}: made for the readout {' '.join(head.readout)} ({head.dim} numbers), but the "
             f"export has {' '.join(encoder.config.readout)} ({encoder.embedding_dim}); export with "
             f"--readout {' '.join(head.readout)}"
         )
@@ -99,7 +101,7 @@ def describe(found: Mapping[str, Head]) -> list[dict[str, Any]]:
 
 
 def compare_scores(found: Tensor, expected: Tensor, precision: Precision) -> ScoreParity:
-    """Compare probabilities [B, classes] with those expected."""
+    """Compare probabilities [B, classes] with the expected ones."""
     same = found.argmax(dim=1) == expected.argmax(dim=1)
     return ScoreParity(
         top_label_agreement=float(same.float().mean()),

@@ -1,8 +1,8 @@
-"""Lower an eager module to a graph that a mobile runtime takes whole.
+"""Lower an eager module to a graph that a mobile runtime can delegate as a whole.
 
-Batch normalization is folded into the convolutions, and a few operators that XNNPACK does not take
-are rewritten as others that it does. The eager model keeps the first form: on a phone, training
-has gradients for `amax` and `mean`, but not for pooling layers.
+Batch normalization is folded into the convolutions, and a few operators that XNNPACK does not
+support are rewritten as others that it does. The eager model keeps the first form: on a phone,
+training has gradients for `amax` and `mean`, but not for pooling layers.
 """
 
 from __future__ import annotations

@@ -28,16 +28,16 @@ class ManifestError(UserError):
 
 
 def learned_dim(content: Mapping[str, Any]) -> int | None:
-    """Return the size of the first part of an embedding, which the weights decide.
+    """Return the size of the first part of an embedding, which depends on the weights.
 
-    None if the manifest does not say, as those of older versions do not.
+    None if the manifest does not say, as in older versions.
     """
     found: int | None = content.get("encoder", {}).get("learned_dim")
     return found
 
 
 def write(folder: Path, content: dict[str, Any]) -> Path:
-    """Write the manifest with a hash of its own content, which must fit the schema."""
+    """Write the manifest, which must fit the schema, with a hash of its own content."""
     content = json.loads(json.dumps(content))  # tuples become lists, as a reader finds them
     sealed = {**content, SEAL: _digest(content)}
     if wrong := violations(sealed):
@@ -53,7 +53,7 @@ def schema() -> dict[str, Any]:
 
 
 def violations(content: Any) -> list[str]:
-    """Return a line for each way in which a manifest does not fit the schema."""
+    """Return one line for each way in which a manifest violates the schema."""
     # Both extras that export bring it: whoever can run an artifact can check its manifest.
     jsonschema = require("jsonschema", "onnx")
     found = jsonschema.Draft202012Validator(schema()).iter_errors(content)
@@ -61,14 +61,15 @@ def violations(content: Any) -> list[str]:
 
 
 def trusted(path: str | Path) -> dict[str, Any]:
-    """Read the manifest of an export folder, which must be as it was written; open no artifact.
+    """Read the manifest of an export folder, which must be unchanged; open no artifact.
 
-    Raises `ManifestError`: none there, another format version, edited, not as the schema says.
+    Raises `ManifestError` if there is none, or if it has another format version, was edited or
+    violates the schema.
     """
     file = _file(path)
     content = _parsed(file)
     if wrong := violations(content):
-        raise ManifestError(f"{file}: not as {SCHEMA} says: {'; '.join(wrong[:3])}")
+        raise ManifestError(f"{file}: does not fit {SCHEMA}: {'; '.join(wrong[:3])}")
     if content[SEAL] != _digest(content):
         raise ManifestError(f"{file}: edited since it was written; copy it again, or export again")
     return content
@@ -77,8 +78,8 @@ def trusted(path: str | Path) -> dict[str, Any]:
 def read(path: str | Path) -> dict[str, Any]:
     """Read the manifest of an export folder (or the file itself) and check every artifact.
 
-    Raises `ManifestError`: none there, damaged, another format version, an artifact that is
-    missing, truncated or altered.
+    Raises `ManifestError` if there is none, if it is damaged or has another format version, or if
+    an artifact is missing, truncated or altered.
     """
     file = _file(path)
     content = _parsed(file)
@@ -104,7 +105,7 @@ def _parsed(file: Path) -> dict[str, Any]:
         version = content["format_version"]
     except FileNotFoundError as error:
         raise ManifestError(
-            f"{file}: not there; expected the folder that `tiny-audio-ssl export RUN` makes"
+            f"{file}: not found; expected a folder written by `tiny-audio-ssl export RUN`"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{file}: not a manifest ({error}); export again") from error
@@ -117,7 +118,9 @@ def _parsed(file: Path) -> dict[str, Any]:
 def check(path: Path, artifact: dict[str, Any]) -> None:
     """Raise `ManifestError` if an artifact is missing, or differs in size or hash."""
     if not path.is_file():
-        raise ManifestError(f"{path}: not there, but in {MANIFEST}; copy the whole folder again")
+        raise ManifestError(
+            f"{path}: missing, but listed in {MANIFEST}; copy the whole folder again"
+        )
     size = path.stat().st_size
     if size != artifact["bytes"] or sha256(path) != artifact["sha256"]:
         raise ManifestError(

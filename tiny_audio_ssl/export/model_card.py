@@ -69,7 +69,7 @@ def write(
 
 
 def is_edited(card: Path) -> bool:
-    """Return whether a card is there that is not as `write` left it."""
+    """Return whether there is a card that differs from what `write` wrote."""
     try:
         text = card.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -73,8 +73,9 @@ def write_model_folder(
         snr_db = _snr_db(loaded, checkpoint.load(work))
         if not snr_db >= MIN_SNR_DB:
             raise UserError(
-                f"{run}: embeddings by its weights in float16 have {snr_db:.1f} dB of signal to "
-                f"noise, expected at least {MIN_SNR_DB:g}; its weights are out of float16's range"
+                f"{run}: embeddings computed with its weights in float16 have {snr_db:.1f} dB of "
+                f"signal to noise, expected at least {MIN_SNR_DB:g}; its weights are out of "
+                "float16's range"
             )
         kilobytes = (work / checkpoint.MODEL).stat().st_size / 1000
         card = model_folder_card.card(

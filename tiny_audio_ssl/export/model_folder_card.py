@@ -1,4 +1,4 @@
-"""The card of a model folder: what the model is, what it learned from, what it is not for."""
+"""The card of a model folder: the model, its training data and its limits."""
 
 from __future__ import annotations
 

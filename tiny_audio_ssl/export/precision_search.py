@@ -38,7 +38,7 @@ def check_drop(max_probe_drop: float | None, tasks: Sequence[object]) -> None:
     """Raise `UserError` if only one of the two is given."""
     if (max_probe_drop is None) != (not tasks):
         raise UserError(
-            "a largest probe drop needs labeled data, and labeled data a largest drop: give "
+            "a maximum probe drop needs labeled data, and labeled data needs a maximum drop: give "
             "both --max-probe-drop and --data LABELS.csv (or --suite tasks.toml), or neither"
         )
 

@@ -45,14 +45,14 @@ def product_of(run: str | Path, loaded: Checkpoint) -> Product:
     """
     if loaded.facts is not None:
         raise UserError(
-            f"{run}: a model without its task's heads, which gives the {EMBEDDING} alone; expected "
-            "a run"
+            f"{run}: a model without the heads of its task, whose only output is the {EMBEDDING}; "
+            "expected a run"
         )
     found = trained_product(loaded)
     if found is None:
         raise UserError(
-            f"{run} was trained by {loaded.run.get('task')}, which gives the {EMBEDDING} alone; "
-            "docs/pretext-tasks.md says which tasks give more"
+            f"{run} was trained by {loaded.run.get('task')}, whose only output is the {EMBEDDING}; "
+            "docs/byproducts.md lists the tasks with other outputs"
         )
     return found
 
@@ -63,7 +63,7 @@ def named_product(run: str | Path, loaded: Checkpoint, name: str) -> Product:
     found = product_of(run, loaded)
     if found.name != name:
         raise UserError(
-            f"--product {name}: {run} was trained by {loaded.run.get('task')}, which gives "
+            f"--product {name}: {run} was trained by {loaded.run.get('task')}, whose outputs are "
             f"{EMBEDDING} and {found.name}"
         )
     return found
@@ -98,7 +98,7 @@ def forms_of(product: Product, forms: Sequence[Form]) -> list[Form]:
         )
     fitting = [form for form in forms if form.input != "mel" or product.takes == "mel"]
     if not fitting:
-        raise UserError(f"{product.name} is made from samples; export it with --input waveform")
+        raise UserError(f"{product.name} is computed from samples; export it with --input waveform")
     return [replace(form, product=product.name, sounds=product.sounds) for form in fitting]
 
 

@@ -21,7 +21,7 @@ def publish(
 ) -> str:
     """Upload the model, and return the address of the repository.
 
-    A model folder is uploaded as it is; of a run, a model folder is made of its last checkpoint.
+    A model folder is uploaded unchanged. From a run, a model folder is made of its last checkpoint.
 
     Args:
         run: a run, a checkpoint or the name of a model.

@@ -1,4 +1,5 @@
-"""Sound that an export quantizes by and compares on: windows of the run's own recordings."""
+"""Sound for calibrating an export and for comparing its artifacts: windows of the run's
+recordings."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ FEWEST_CALIBRATION_WINDOWS = 8  # with sound in them; ranges of fewer clip what 
 
 @dataclass(frozen=True)
 class ExportWindows:
-    """Windows to quantize by, others to compare on, and notes for the user about them."""
+    """Windows for calibration, others for comparison, and notes for the user about them."""
 
     calibration: list[Window]
     comparison: list[Window]
@@ -100,10 +101,10 @@ def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
     loud = sum(half_range(window.waveform) >= SILENCE_PEAK for window in windows)
     if loud < FEWEST_CALIBRATION_WINDOWS:
         raise UserError(
-            f"int8 is quantized by {source or 'the recordings of the run'}, of which "
+            f"int8 is calibrated on {source or 'the recordings of the run'}, of which "
             f"{len(windows)} windows were drawn, {loud} with sound (a peak of -60 dB or more); "
-            f"expected at least {FEWEST_CALIBRATION_WINDOWS}: name recordings like those it will "
-            "hear with --calibration, raise --calibration-clips, shorten --window-ms, or export "
+            f"expected at least {FEWEST_CALIBRATION_WINDOWS}: name recordings like those in use "
+            "with --calibration, raise --calibration-clips, shorten --window-ms, or export "
             "--precision fp32 alone"
         )
 
@@ -112,7 +113,7 @@ def _recordings(run: Path, source: str | None) -> tuple[list[Clip], list[Clip]]:
     """Return the recordings that the run was trained on, and those held out."""
     if source is None and not (run / RECORDINGS).is_file():
         raise UserError(
-            f"{run}: no {RECORDINGS} there, so there is no sound to quantize by or compare on; "
+            f"{run}: no {RECORDINGS} there, so there is no sound to calibrate on or to compare on; "
             "name recordings with --calibration"
         )
     if source is not None:  # a column `split` of the user's own table has another meaning

@@ -131,7 +131,7 @@ def read(file: Path) -> dict[str, Any]:
 def differences(
     found: Outputs, expected: Mapping[str, Any], learned_dim: int | None = None
 ) -> list[str]:
-    """Return a line for each output that is further from the record than its limits allow.
+    """Return one line for each output that differs from the record by more than its limit.
 
     `learned_dim`: as `manifest.learned_dim` returns it. That part of an embedding is compared by
     itself, too, as exports do: see `parity.compare_kinds`.

@@ -1,4 +1,4 @@
-"""Files that a repeated export may replace: those that the earlier one wrote, and no others."""
+"""Files that a repeated export may replace: only those that the earlier export wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["export", "export-training"]  # the command that makes it
 
 
 def replaceable(target: Path, kind: Kind, inputs: Iterable[str | Path] = ()) -> list[str]:
-    """Return the files in `target`, by their paths in it, that an earlier export there wrote.
+    """Return the files in `target`, by their paths in it, that an earlier export wrote there.
 
     Args:
         inputs: files and folders that this export reads.
@@ -33,8 +33,8 @@ def replaceable(target: Path, kind: Kind, inputs: Iterable[str | Path] = ()) -> 
     content = _manifest(target)
     if content is None or _kind(content) != kind:
         raise UserError(
-            f"{target}: there already, and not made by `tiny-audio-ssl {kind}` (no {MANIFEST} of "
-            "it), so it is not replaced; name another folder with --out"
+            f"{target}: already exists and was not made by `tiny-audio-ssl {kind}` (no {MANIFEST} "
+            "of it), so it is not replaced; name another folder with --out"
         )
     written = _written(content)
     for name in written:
@@ -43,8 +43,8 @@ def replaceable(target: Path, kind: Kind, inputs: Iterable[str | Path] = ()) -> 
             check_no_input((target / name).parent, inputs)
     if MODEL_CARD in written and is_edited(target / MODEL_CARD):
         raise UserError(
-            f"{target / MODEL_CARD}: changed since it was exported, or from an older version, so "
-            "it is not replaced; rename it, or name another folder with --out"
+            f"{target / MODEL_CARD}: edited since it was exported, or written by an older version, "
+            "so it is not replaced; rename it, or name another folder with --out"
         )
     return written
 

@@ -111,8 +111,8 @@ def _check_not_forked(what: str, process: int) -> None:
     if process != os.getpid():
         raise UserError(
             f"{what} was opened in process {process}, from which this one was forked without its "
-            "threads, so that it would wait forever; open artifacts in the new processes only, or "
-            'start them with multiprocessing.get_context("spawn")'
+            "threads, so it would wait forever; open artifacts in the new processes only, or start "
+            'them with multiprocessing.get_context("spawn")'
         )
 
 

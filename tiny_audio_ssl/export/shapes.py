@@ -48,11 +48,11 @@ class Shapes:
         return frames * self.hop + self.past
 
     def batch(self, form: Form) -> int:
-        """Return the largest number of windows that this form takes at a time."""
+        """Return the maximum number of windows that this form takes at a time."""
         return self.max_batch or (ANY_BATCH if form.format == "onnx" else 1)
 
     def dims(self, form: Form) -> Dims:
-        """Return the axes of the form's input that are not fixed."""
+        """Return the dynamic axes of the form's input."""
         largest = MOST_BATCH if form.format == "onnx" else self.batch(form)
         batch: Dims = {0: Dim("batch", min=1, max=largest)} if largest > 1 else {}
         return batch | self.time_dims(form.input)
@@ -67,7 +67,8 @@ class Shapes:
         return {1: step * self.hop * steps + self.past}
 
     def example(self, model: WaveformEncoder, form: Form) -> Tensor:
-        """Return zeros of the largest size: exported from a smaller one, a .pte takes no more."""
+        """Return zeros of the largest size, because a .pte exported at a smaller size takes no
+        more."""
         batch = 2 if form.format == "onnx" else self.batch(form)
         zeros = torch.zeros(batch, self.samples(self.max_frames))
         return grouped(as_input(model, form.input, zeros), form.sounds)
@@ -95,9 +96,9 @@ class Shapes:
 def shapes_of(
     model: WaveformEncoder, samples: int, max_window_ms: float | None, max_batch: int | None
 ) -> Shapes:
-    """Return the sizes asked for: windows of `samples`, or up to `max_window_ms` in whole slices.
+    """Return the requested sizes: windows of `samples`, or up to `max_window_ms` in whole slices.
 
-    Raises `UserError`: fewer than one window at a time, a longest window below the shortest.
+    Raises `UserError` for fewer than one window at a time, or a longest window below the shortest.
     """
     config, slice_frames = model.frontend.config, model.encoder.config.slice_frames
     if max_batch is not None and not 1 <= max_batch <= MOST_BATCH:

@@ -21,7 +21,7 @@ from tiny_audio_ssl.utils.extras import require
 
 @dataclass(frozen=True)
 class Operators:
-    """Operators by name, with how many of each the runtime's fast path took or left."""
+    """Operators by name, with the number of each that the runtime's fast path took or left."""
 
     delegates: int
     delegated: dict[str, int]

@@ -1,4 +1,4 @@
-"""To ONNX, for ONNX Runtime and what else reads it: any batch size, weights inside the file."""
+"""Export to ONNX, for ONNX Runtime and others: any batch size, weights inside the file."""
 
 from __future__ import annotations
 

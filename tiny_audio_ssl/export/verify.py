@@ -1,6 +1,6 @@
 """verify: check that an export is unchanged, by hashes, schema and outputs for reference clips.
 
-Artifacts run in a process of their own: a damaged file may take its runtime down with it.
+Artifacts run in a separate process, because a damaged file may crash its runtime.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tiny_audio_ssl.utils.files import sha256
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """The artifacts that were checked, and what is wrong with them."""
+    """The artifacts that were checked, and the problems that were found."""
 
     folder: Path
     artifacts: tuple[str, ...]  # that were checked
@@ -47,7 +47,7 @@ def verify(path: str | Path) -> VerifyResult:
     """
     path = Path(path)
     if not path.exists():
-        raise UserError(f"{path}: not there; give an export folder or an artifact in one")
+        raise UserError(f"{path}: not found; give an export folder or an artifact in one")
     folder = path if path.is_dir() else path.parent
     try:
         content = manifest.trusted(folder)
@@ -74,7 +74,7 @@ def _stored(folder: Path, content: Any, entries: Sequence[Any]) -> dict[str, str
             problems[entry["file"]] = str(error)
     file, wanted = folder / reference.REFERENCE, content["reference"]["sha256"]
     if not file.is_file() or sha256(file) != wanted:
-        problems[file.name] = f"{file}: not there or altered; copy the folder again"
+        problems[file.name] = f"{file}: missing or altered; copy the folder again"
     return problems
 
 

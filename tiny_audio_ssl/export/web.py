@@ -34,13 +34,13 @@ def check(target: Path, inputs: Iterable[str | Path] = ()) -> None:
     if not (BUILT / START).is_file():
         raise UserError(
             "the page for browsers is not built: type `make web` in the checkout, which needs npm; "
-            "installed packages have it built"
+            "installed packages include it"
         )
     _replaceable(target, inputs)
 
 
 def install(export: Path, target: Path, model: str) -> Path:
-    """Write the page with all artifacts of an export that a browser can run.
+    """Write the page, with all artifacts of an export that a browser can run.
 
     Args:
         export: a folder with an ONNX artifact that takes a stream or a waveform.
@@ -56,8 +56,8 @@ def install(export: Path, target: Path, model: str) -> Path:
     chosen = playable(content)
     if not chosen:
         raise UserError(
-            f"{export}: no ONNX artifact that takes a stream or a waveform, which the page listens "
-            "with; export with --recipe web, or with --format onnx --input stream waveform"
+            f"{export}: no ONNX artifact that takes a stream or a waveform, which the page needs "
+            "for listening; export with --recipe web, or with --format onnx --input stream waveform"
         )
     check(target, [export])
     with claimed_target(target), atomic_folder(target, _replaceable(target)) as work:
@@ -82,7 +82,8 @@ def playable(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def files_of(page: Path) -> list[str] | None:
-    """Return the files of a page by their paths in it; None if there is no page of ours."""
+    """Return the files of a page by their paths in it, or None if the folder is not a page of
+    ours."""
     try:
         text = (page / FILES).read_text(encoding="utf-8")
         return [*json.loads(text.removeprefix(_HEAD))["files"], FILES]
@@ -113,7 +114,7 @@ def _replaceable(target: Path, inputs: Iterable[str | Path] = ()) -> list[str]:
     written = files_of(target)
     if written is None:
         raise UserError(
-            f"{target}: there already, and not made by `tiny-audio-ssl export --web`, so it is not "
-            "replaced; name another folder with --web"
+            f"{target}: already exists and was not made by `tiny-audio-ssl export --web`, so it is "
+            "not replaced; name another folder with --web"
         )
     return written

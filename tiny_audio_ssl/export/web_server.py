@@ -1,6 +1,7 @@
-"""Serve a page of `export --web` on the local network, with a certificate made on the spot.
+"""Serve a page of `export --web` on the local network, with a certificate created on the spot.
 
-A browser gives its microphone to secure pages alone: to https, and to this machine's own localhost.
+Browsers allow microphone access only on secure pages: over https, and on the machine's own
+localhost.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class Served:
 
 
 def read_page(folder: Path) -> dict[str, Served]:
-    """Read a page's files by their paths in it; nothing else in the folder is served.
+    """Read a page's files by their paths in it; no other file in the folder is served.
 
-    Raises `UserError`: no page there, or not whole.
+    Raises `UserError` if there is no page, or if it is incomplete.
     """
     names = web.files_of(folder)
     if names is None:

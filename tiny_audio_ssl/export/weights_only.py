@@ -1,7 +1,7 @@
-"""int8 weights in an .onnx that computes in float32: small files that lose next to nothing.
+"""int8 weights in an .onnx that computes in float32: small files with almost no loss.
 
-A scale per output channel, symmetric: 127 steps to a channel's largest weight. ONNX Runtime
-dequantizes at each run, so that this form saves bytes and no time.
+Each output channel has its own symmetric scale: 127 steps to the channel's largest weight. ONNX
+Runtime dequantizes at each run, so this form saves bytes but no time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Windows of real recordings, drawn by a seed: some to quantize by, others to compare on."""
+"""Randomly drawn windows of real recordings: some for calibration, others for comparison."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ def _length(clip: Clip) -> int:
 
 
 def stack(windows: Sequence[Window]) -> Tensor:
-    """[windows, samples]"""
+    """Return the samples of the windows: [windows, samples]."""
     return torch.from_numpy(np.stack([window.waveform for window in windows]))

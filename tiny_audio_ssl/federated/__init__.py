@@ -5,9 +5,12 @@ config              FederatedConfig: every setting, once
 config_checks       checks of single settings
 app_project         the Flower app's files, generated from the settings
 device_folder       the folder that a native device needs
+enrollment          the file, or QR code, by which a phone takes part
 
 client_app          the Flower ClientApp: unpacks messages, packs replies
 local_training      training steps and evaluation on a client's recordings
+supernode           Flower's SuperNode, which forks a process for each message
+fork_server         imports modules once, and forks a child for each job
 backends            gradients by eager PyTorch or by ExecuTorch
 recordings          a client's recordings
 partitions          the division of a corpus among simulated clients
@@ -28,6 +31,8 @@ client_log          clients.jsonl
 run_files           the names of these files, and Flower's logs
 
 simulate            many clients on one machine
+simulation          the process of a simulation
+simulated_grid      messages to clients that forked processes play
 loopback            a real deployment on one machine
 processes           Flower's processes
 orphan_guard        ends them, whatever happens

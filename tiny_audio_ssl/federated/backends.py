@@ -35,7 +35,8 @@ ONLY_KNOWN = "only-known-runs"  # in a client's node config: refuse runs of anot
 
 
 class BackendError(UserError):
-    """A client can't compute gradients as asked. The message names no file: the server reads it."""
+    """A client can't compute gradients with the requested backend. The message names no file,
+    because the server reads it."""
 
 
 def with_node_config(config: FederatedConfig, node_config: Mapping[str, Value]) -> FederatedConfig:

@@ -1,4 +1,4 @@
-"""Centralized training on the clients' recordings: the baseline that federated training is held to.
+"""Centralized training on the clients' recordings: the baseline for federated training.
 
 It makes as many optimizer steps as all clients together, from the same start, and is evaluated
 after as many steps as a round has.

@@ -1,4 +1,4 @@
-"""clients.jsonl in a run's folder: a line for each client of each round."""
+"""clients.jsonl in a run folder: one line per client and round."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tiny_audio_ssl.utils.files import atomic_file, explained
 
 
 class ClientLog:
-    """Bytes, norm of the update, and the reason why a client was left out of a round, if it was."""
+    """Bytes and norm of each update, and the reason why a client was left out of a round."""
 
     def __init__(self, run: Path) -> None:
         self.path = run / CLIENTS
@@ -45,7 +45,7 @@ class ClientLog:
                 file.write(json.dumps(line) + "\n")
 
     def last_reasons(self) -> dict[int, str]:
-        """Return why clients were left out, the last time that each was, by client index."""
+        """Return the latest reason why each client was left out, by client index."""
         lines = self.path.read_text().splitlines() if self.path.is_file() else []
         records = [json.loads(line) for line in lines]
         return {one["client"]: one["left_out"] for one in records if "left_out" in one}

@@ -1,7 +1,7 @@
-"""FederatedConfig: every setting of a federated run, once.
+"""FederatedConfig: every setting of a federated run.
 
-The command line's options, the keys of Flower's run config and `federated/pyproject.toml` are made
-from this dataclass. Importing it loads neither PyTorch nor Flower.
+The command line's options, the keys of Flower's run config and `federated/pyproject.toml` are
+generated from this dataclass. Importing it loads neither PyTorch nor Flower.
 """
 
 from __future__ import annotations
@@ -64,35 +64,34 @@ class FederatedConfig:
     width: float = 1.0
     """Factor on the number of channels of every layer."""
     norm: NormKind = "local"
-    """Normalization. `local`: each client normalizes by its own batches, sends no batch-norm
-    statistics, and the server computes those of its checkpoints from its own recordings.
-    `frozen`: by the statistics of the start, which never change. `group`: group normalization,
-    which has no statistics."""
+    """Normalization. `local`: each client normalizes by its own batches and sends no batch-norm
+    statistics; the server computes those of its checkpoints from its own recordings. `frozen`: the
+    statistics of the start, which never change. `group`: group normalization, which has no
+    statistics."""
     start: str = ""
-    """Run, checkpoint or model by its name (such as small) to start from; empty for untrained
-    weights."""
+    """Run, checkpoint or model name (such as small) to start from; empty for untrained weights."""
 
     backend: Backend = "eager"
-    """Runtime that computes the gradients on the clients: `eager` PyTorch, or `executorch`, which
-    phones have, with a training artifact. A client's node config may override it."""
+    """Runtime that computes the gradients on the clients: `eager` PyTorch, or `executorch`, the
+    runtime on phones, with a training artifact. A client's node config may override it."""
     artifact: str = ""
     """Folder of the training artifact for `executorch`, unless the client's node config names
     one."""
     artifact_sha256: str = ""
     """SHA-256 of the training artifact's file, as in its manifest. Clients with another artifact
-    are left out; devices that take part only in runs they know need it. Empty for any artifact."""
+    are left out. Required by devices that take part only in known runs. Empty for any artifact."""
 
     draws: Draws = "library"
-    """How clients draw crops and slices: `library`, as in pretrain, or `counter`, as native devices
-    do, so that a device draws the same whatever it is. Tasks: temporal-gap, audio2vec-cbow,
+    """Random generator for crops and slices: `library`, as in pretrain, or `counter`, as on native
+    devices, with which every device draws the same. Tasks: temporal-gap, audio2vec-cbow,
     audio2vec-skipgram, and cola without mixup and resize."""
 
     source: str = "builtin"
-    """Simulation: recordings to divide among the clients. In a deployment each client names its
+    """Simulation: recordings to divide among the clients. In a deployment, each client names its
     own recordings with `audio` in its node config."""
     partition: PartitionKind = "group"
-    """Simulation: how recordings are divided. `group` keeps groups together, `dirichlet` spreads
-    labels unevenly, `iid` divides at random."""
+    """Simulation: division of the recordings. `group` keeps groups together, `dirichlet`
+    distributes labels unevenly, `iid` divides at random."""
     group_column: str = "group"
     """Column of the groups, such as speakers, that `group` keeps together."""
     label_column: str = "label"
@@ -100,18 +99,18 @@ class FederatedConfig:
     alpha: float = 0.5
     """Concentration of `dirichlet`: small values are uneven, 100 is nearly iid."""
     clients: int = 10
-    """Number of clients in a simulation; in a deployment, how many must be connected before the
-    first round."""
+    """Number of clients in a simulation; in a deployment, the number that must be connected before
+    the first round."""
     clients_per_round: int = 0
     """Clients drawn for each round; 0 draws all."""
     min_clients: int = 2
-    """Smallest number of valid replies for a round to change the weights."""
+    """Minimum number of valid replies for a round to change the weights."""
     rounds: int = 10
     """Rounds of training."""
     local_steps: int = 10
-    """Optimizer steps of a client in each round."""
+    """Optimizer steps of a client per round."""
     round_timeout_s: float = 600.0
-    """Seconds to wait for replies; a round goes on without the clients that are later."""
+    """Seconds to wait for replies; a round continues without clients that take longer."""
     dropout: float = 0.0
     """Simulation: probability that a client fails in a round."""
     stragglers: float = 0.0
@@ -120,25 +119,26 @@ class FederatedConfig:
     """Simulation: delay of a late client in seconds."""
 
     batch_size: int = 16
-    """Clips in a training step."""
+    """Clips per training step."""
     learning_rate: float = 1e-3
-    """Peak learning rate of the clients' AdamW; it falls to zero over the rounds on a cosine."""
+    """Peak learning rate of the clients' AdamW; it decays to zero over the rounds along a cosine.
+    """
     warmup_steps: int = 20
     """Steps in which the learning rate rises from zero."""
     weight_decay: float = 0.01
     """Weight decay of the clients' AdamW."""
     gradient_clip: float = 1.0
-    """Largest norm of a step's gradient."""
+    """Maximum norm of the gradient."""
     train_only: str = ""
     """Parameters to train and send, as comma-separated prefixes of their names, such as
     "encoder.body.4,encoder.body.5,pretext"; empty for all."""
     seed: int = 0
-    """Seed of everything random except privacy noise and SecAgg+ masks."""
+    """Random seed, for everything except privacy noise and SecAgg+ masks."""
 
     strategy: StrategyName = "fedavg"
-    """How the server turns updates into new weights."""
+    """Strategy by which the server turns updates into new weights."""
     proximal_mu: float = 0.01
-    """`fedprox`: strength of the pull towards the weights that the server sent."""
+    """`fedprox`: strength of the pull towards the weights received from the server."""
     server_learning_rate: float = 0.03
     """`fedadam`: learning rate of the server."""
     trim: float = 0.2
@@ -146,17 +146,17 @@ class FederatedConfig:
     malicious: int = 1
     """`krum`: number of malicious clients to withstand."""
     max_norm_ratio: float = 10.0
-    """Largest accepted norm of an update, relative to the median norm of its round."""
+    """Maximum norm of an update, relative to the median norm of its round."""
     max_weight: int = 1000
-    """Largest number of recordings by which a client's update is weighted."""
+    """Maximum number of recordings by which a client's update is weighted."""
     encoding: Encoding = "float32"
     """Number format of updates; a client adds its rounding error to its next update."""
 
     secure_aggregation: bool = False
     """Hide single updates from the server with SecAgg+; it learns only their mean."""
     secagg_range: float = 1.0
-    """SecAgg+: largest absolute value in an update. A client whose update exceeds it is refused,
-    because the protocol would clip the values silently."""
+    """SecAgg+: maximum absolute value in an update. A client whose update exceeds it is left out,
+    because the protocol would silently clip the values."""
     secagg_shares: float = 1.0
     """SecAgg+: fraction of a round's clients that hold a share of each client's secret."""
     secagg_threshold: float = 0.6
@@ -164,27 +164,27 @@ class FederatedConfig:
 
     privacy: Privacy = "none"
     """Differential privacy of a client's whole contribution. `central`: the server clips updates
-    and adds noise; `central-adaptive`: the clipping norm follows the updates; `local`: each client
-    clips and adds noise before it sends."""
+    and adds noise; `central-adaptive`: the clipping norm adapts to the updates; `local`: each
+    client clips and adds noise before it sends."""
     noise_multiplier: float = 1.0
-    """Standard deviation of the noise in clipping norms: on the sum of a round's updates if
-    central, on each update if local."""
+    """Standard deviation of the noise, in clipping norms: on the sum of a round's updates for
+    `central`, on each update for `local`."""
     clipping_norm: float = 0.5
-    """Largest L2 norm of an update; the initial one if adaptive."""
+    """Maximum L2 norm of an update; for `central-adaptive`, the initial value."""
     target_quantile: float = 0.5
     """`central-adaptive`: fraction of the updates that should stay unclipped."""
     delta: float = 1e-5
     """Delta for which epsilon is reported."""
 
     server_data: str = "builtin"
-    """Recordings of the server itself, for the front-end's and the checkpoints' batch-norm
-    statistics, and for the probe if they have labels."""
+    """The server's own recordings, for the statistics of the front-end and of batch norm, and for
+    the probe if they have labels."""
     evaluate_every: int = 1
     """Rounds between evaluations of the pretext loss on the clients; 0 for never."""
     probe_every: int = 0
     """Rounds between probes on the server's labeled recordings; 0 for never."""
     out: str = ""
-    """Folder of the run, on the server."""
+    """Run folder on the server."""
     resume: bool = False
     """Continue the run in `out`."""
     cache_dir: str = ""
@@ -239,8 +239,8 @@ class FederatedConfig:
     def _check_draws(self, pretext: object) -> None:
         if self.draws == "counter" and not draws_by_counter(self.task, vars(pretext)):
             raise UserError(
-                f"draws 'counter' with task {self.task!r} and pretext {self.pretext!r}; it knows "
-                f"{', '.join(COUNTER_TASKS)}, without mixup and resize: choose library"
+                f"draws 'counter' with task {self.task!r} and pretext {self.pretext!r}; it "
+                f"supports {', '.join(COUNTER_TASKS)}, without mixup and resize: choose library"
             )
 
     @property
@@ -268,8 +268,9 @@ class FederatedConfig:
         self._check_draws(pretext)
         if pretext.prepares():
             raise UserError(
-                f"pretext {self.pretext!r} has {self.task} compute targets before training, which "
-                'devices do not; leave "views" out, and the teachers run in every step'
+                f"pretext {self.pretext!r} makes {self.task} compute targets before training, "
+                'which clients can\'t do; leave "views" out, so that the teachers run in every '
+                "step"
             )
         return PretrainConfig(
             self.task,

@@ -29,8 +29,8 @@ class CountingGrid:
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
     ) -> list[Message]:
-        """Send and wait as Flower does; replies are sorted by node id, so that sums don't depend
-        on which reply came first."""
+        """Send and wait as Flower does. Replies are sorted by node id, so that sums don't depend on
+        the order of arrival."""
         sent = list(messages)
         for message in sent:
             self.down_bytes[message.metadata.dst_node_id] += content_bytes(message.content)

@@ -61,7 +61,8 @@ def make_device_folder(artifact: str | Path, out: str | Path) -> Path:
 
 
 def training_entry(folder: Path) -> dict[str, Any]:
-    """Return a folder's training artifact, as its manifest has it. Raises `UserError`: none."""
+    """Return the manifest's entry for a folder's training artifact. Raises `UserError` if there is
+    none."""
     for entry in manifest.read(folder)["artifacts"]:
         if entry["format"] == FORMAT:
             return dict(entry)

@@ -261,7 +261,7 @@ def _check_server_recordings(config: FederatedConfig, recordings: Recordings) ->
     if len(corpus.clips) != len(recordings):
         raise UserError(
             f"{config.out}: server-data has {len(recordings)} recordings, and had "
-            f"{len(corpus.clips)} when the run began; bring those back to continue it"
+            f"{len(corpus.clips)} when the run began; restore those to continue it"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +42,8 @@ from tiny_audio_ssl.federated.simulate import (
     report_rounds,
 )
 from tiny_audio_ssl.utils.ranges import COUNT_OR_0, checked_number
+
+SUPERNODE = (sys.executable, "-m", "tiny_audio_ssl.federated.supernode")
 
 
 def deploy(
@@ -103,15 +106,15 @@ def _for_native_devices(
     if count > config.clients or program is None or not config.artifact:
         raise UserError(
             f"{count} native devices of {config.clients} clients, program "
-            f"{program or 'not given'}, artifact {config.artifact or 'not given'}; expected at "
-            "most as many as clients, --native-program (android_demo/build_device.sh makes it) "
-            "and --artifact (tiny-audio-ssl export-training makes it)"
+            f"{program or 'not given'}, artifact {config.artifact or 'not given'}; expected no "
+            "more native devices than clients, --native-program (android_demo/build_device.sh "
+            "makes it) and --artifact (tiny-audio-ssl export-training makes it)"
         )
     return replace(config, artifact_sha256=training_entry(Path(config.artifact))["sha256"])
 
 
 def reason_in(log: Path) -> str:
-    """Return why a client could not take part, by its log, or where that is."""
+    """Return the reason from a client's log why it could not take part, or the path of the log."""
     _, found, reason = (log.read_text(errors="replace") if log.is_file() else "").rpartition(
         CANNOT_TAKE_PART
     )
@@ -128,9 +131,10 @@ class Deployment:
     superlink: subprocess.Popen[bytes]
     logs: Path
     supernodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    supernode_program: Sequence[str] = SUPERNODE  # with the options of `flower-supernode`
 
     def start_superlink(self) -> None:
-        """Start the SuperLink again, from its database."""
+        """Restart the SuperLink from its database."""
         self.superlink = _start_superlink(self.home, self.logs, self.port, self.credentials)
 
     def add_supernode(self, audio: Path, register: bool = True) -> subprocess.Popen[bytes]:
@@ -140,7 +144,8 @@ class Deployment:
         public = supernode_key(key)
         if register:
             self.register(public)
-        command: list[str | Path] = ["flower-supernode", "--superlink", f"{HOST}:{self.port}"]
+        command: list[str | Path] = [*self.supernode_program]
+        command += ["--superlink", f"{HOST}:{self.port}"]
         command += ["--root-certificates", self.credentials.authority]
         command += ["--auth-supernode-private-key", key]
         command += ["--host", HOST, "--port", str(free_port()), "--max-retries", "100"]
@@ -160,7 +165,7 @@ class Deployment:
         state = self.home.folder / f"native-{number}"
         made = self.home.run([str(program), "--state", str(state), "--key"])
         if made.returncode:
-            raise UserError(f"{program} has made no key: {made.stderr}")
+            raise UserError(f"{program} did not make a key: {made.stderr}")
         public = state / "node.pub"
         public.write_text(made.stdout)
         self.register(public)
@@ -183,7 +188,8 @@ class Deployment:
 
 @contextlib.contextmanager
 def deployment(logs: Path | None = None) -> Iterator[Deployment]:
-    """Start a SuperLink with TLS that wants authenticated SuperNodes; ends all with the block.
+    """Start a SuperLink with TLS that requires authenticated SuperNodes; the end of the block stops
+    all of them.
 
     All write their logs to the folder `logs`, or to one that is removed with them.
     """

@@ -89,7 +89,8 @@ def to_vector(tensors: dict[str, Tensor]) -> Vector:
 
 @torch.no_grad()
 def load_vector(tensors: dict[str, Tensor], vector: Vector) -> None:
-    """Undo `to_vector`, in place. Raises `ValueError` for a vector of another size."""
+    """Load the output of `to_vector`, in place. Raises `ValueError` for a vector of another
+    size."""
     sizes = [tensor.numel() for tensor in tensors.values()]
     if vector.shape != (sum(sizes),):
         raise ValueError(f"a vector of shape {vector.shape}; expected ({sum(sizes)},)")
@@ -118,7 +119,7 @@ def has_batch_norm(*modules: nn.Module) -> bool:
 
 
 def freeze_statistics(*modules: nn.Module) -> None:
-    """Make batch normalization use its running statistics, and not update them."""
+    """Make batch normalization use its running statistics without updating them."""
     for module in modules:
         for layer in module.modules():
             if isinstance(layer, BATCH_NORMS):

@@ -2,7 +2,7 @@
 
 `python -m tiny_audio_ssl.federated.orphan_guard HOME` waits until its standard input closes, which
 the system does even for a parent killed with SIGKILL. Then it kills every process whose environment
-says FLWR_HOME=HOME (Flower and Ray start some in sessions of their own), and removes HOME.
+says FLWR_HOME=HOME (some have sessions of their own), and removes HOME.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def processes_of(home: str) -> list[psutil.Process]:
 
 
 def kill_all(home: str, timeout_s: float = 10) -> None:
-    """Kill until no process is left; one of them may have been starting another."""
+    """Kill until no process is left, because one of them may have been starting another."""
     deadline = time.monotonic() + timeout_s
     while (found := processes_of(home)) and time.monotonic() < deadline:
         for process in found:

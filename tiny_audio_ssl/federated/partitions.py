@@ -13,10 +13,10 @@ from tiny_audio_ssl.federated.config import FederatedConfig
 
 
 def partition(clips: Sequence[Clip], config: FederatedConfig) -> list[list[int]]:
-    """Return the indices of each client's clips: every clip belongs to one client, and no client
-    is without clips.
+    """Return the indices of each client's clips: every clip belongs to one client, and every client
+    has at least one clip.
 
-    Raises `UserError`: fewer clips or groups than clients, or a column that is absent.
+    Raises `UserError` for fewer clips or groups than clients, or a missing column.
     """
     rng = np.random.default_rng([config.seed, 2])
     if len(clips) < config.clients:

@@ -17,7 +17,7 @@ AXES = {"step": "round", "traffic/total_mb": "MB sent and received, all clients"
 
 
 def check_plot(run: Path) -> None:
-    """Raise `UserError` if RUN/federated.png is there and not drawn by this."""
+    """Raise `UserError` if RUN/federated.png exists and was not drawn by this module."""
     check_target(run / NAME, has_mark(mark(COMMAND)))
 
 

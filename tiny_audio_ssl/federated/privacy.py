@@ -37,7 +37,7 @@ def noise(size: int, deviation: float) -> Vector:
 
 
 def protect(update: Vector, config: FederatedConfig) -> Vector:
-    """Clip a client's update and add noise, as far as the settings ask for it before sending."""
+    """Clip a client's update and add noise, if the settings require it before sending."""
     if config.privacy == "local":
         deviation = config.noise_multiplier * config.clipping_norm
         return clipped(update, config.clipping_norm) + noise(len(update), deviation)

@@ -1,4 +1,4 @@
-"""privacy.jsonl in a run's folder: every update that was asked for, written before it is asked."""
+"""privacy.jsonl in a run folder: every requested update, written before the request."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PrivacyLedger:
 
     @property
     def most_of_a_client(self) -> int:
-        """Updates that were asked of the client that was asked most."""
+        """Number of updates requested from the client that was asked most often."""
         return max(self.asked.values(), default=0) + self._unlogged
 
     def ask(self, number: int, node_ids: Iterable[int], connected: Iterable[int]) -> None:
@@ -81,7 +81,7 @@ class PrivacyLedger:
         self._unfinished = False
 
     def note_answers(self, node_ids: Iterable[int]) -> None:
-        """Note which nodes answered, and are thus still there."""
+        """Record which nodes replied, and are thus still connected."""
         self._alive |= dict.fromkeys(map(str, node_ids), self._clock)
 
     def _so_far(self, node: str) -> int:

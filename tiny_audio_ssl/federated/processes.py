@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import tomli_w
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.app_project import write_app
-from tiny_audio_ssl.federated.config import FederatedConfig, Value
+from tiny_audio_ssl.federated.config import FederatedConfig
 
 CONNECTION = "own"  # the SuperLink's name in the home's config.toml
 HOST = "127.0.0.1"
@@ -57,8 +57,6 @@ class FlowerHome:
             "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
             "FLWR_DISABLE_UPDATE_CHECK": "1",
             "FLWR_TELEMETRY_ENABLED": "0",
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_TMPDIR": str(self.folder),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "NO_COLOR": "1",
         }
@@ -78,38 +76,36 @@ class FlowerHome:
             )
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end, and capture what it prints."""
+        """Run a program to its end, and capture its output."""
         name, *arguments = command
         return subprocess.run(
             [program(name), *arguments], env=self.environment, capture_output=True, text=True
         )
 
     def connect(self, port: int, authority: Path | None = None) -> None:
-        """Tell `flwr` where the SuperLink is; without an authority's certificate, without TLS."""
+        """Configure the address of the SuperLink for `flwr`; without an authority's certificate,
+        without TLS."""
         security = {"root-certificates": str(authority)} if authority else {"insecure": True}
         superlink = {"address": f"{HOST}:{port}", **security}
         settings = {"superlink": {"default": CONNECTION, CONNECTION: superlink}}
         (self.folder / "config.toml").write_text(tomli_w.dumps(settings))
 
-    def run_app(
-        self, config: FederatedConfig, log: Path, federation: Mapping[str, Value] | None = None
-    ) -> subprocess.Popen[bytes]:
+    def run_app(self, config: FederatedConfig, log: Path) -> subprocess.Popen[bytes]:
         """Start `flwr run`, which ends when the run has ended."""
         app = write_app(self.folder / "app")
+        command: list[str | Path] = ["flwr", "run", app, CONNECTION, "--stream"]
+        return self.start([*command, "--run-config", self.write_settings(config)], log)
+
+    def write_settings(self, config: FederatedConfig) -> Path:
+        """Write the run config to a file in the home, and return its path."""
         settings = self.folder / "run.toml"
         settings.write_text(tomli_w.dumps(config.run_config()))
-        command: list[str | Path] = ["flwr", "run", app, CONNECTION, "--stream"]
-        command += ["--run-config", settings]
-        if federation:
-            listed = " ".join(f"{key}={value}" for key, value in federation.items())
-            command += ["--federation-config", listed]
-        return self.start(command, log)
+        return settings
 
 
 @contextlib.contextmanager
 def flower_home() -> Iterator[FlowerHome]:
     """Make a home, and a guard that ends all its processes and removes it even if we are killed."""
-    # Short, and not in TMPDIR: Ray puts sockets below it, whose paths may have 107 characters.
     folder = tempfile.mkdtemp(prefix="flwr-", dir="/tmp")
     guard = subprocess.Popen(
         [sys.executable, "-m", "tiny_audio_ssl.federated.orphan_guard", folder],
@@ -125,7 +121,7 @@ def flower_home() -> Iterator[FlowerHome]:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens at this moment."""
+    """Return a port on which nothing listens at the moment."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])

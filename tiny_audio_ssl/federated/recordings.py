@@ -38,7 +38,7 @@ def client_recordings(
 def open_recordings(source: str, config: FederatedConfig) -> Recordings:
     """Open the recordings of a folder or manifest that are long enough for the task.
 
-    Raises `UserError` also for a column that the task needs, and that the manifest does not have.
+    Raises `UserError` also if the manifest lacks a column that the task needs.
     """
     corpus, settings = open_corpus(source), config.pretrain()
     check_columns(corpus, settings)

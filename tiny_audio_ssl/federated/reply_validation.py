@@ -1,4 +1,4 @@
-"""Validation of the clients' replies: false, broken and late ones are refused, with a reason."""
+"""Validation of the clients' replies: false, broken and late ones are rejected, with a reason."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class AcceptedReply:
 
 @dataclass(frozen=True)
 class RefusedReply:
-    """A reply that does not count, or that never came."""
+    """A reply that was rejected, or that never came."""
 
     node_id: int
     reason: str
 
 
 class InvalidReplyError(Exception):
-    """A reply does not count; the message says why."""
+    """A reply is invalid; the message says why."""
 
 
 def validate_replies(

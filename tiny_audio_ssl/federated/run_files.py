@@ -15,7 +15,7 @@ _OF_OLDER_VERSIONS = (b"flwr-serverapp", b"Flower SuperNode", b"Flower SuperLink
 
 
 def run_log(run: Path) -> Path:
-    """Return the log of `flwr run`, which has the server's lines."""
+    """Return the log of the server, or of `flwr run`, which shows its lines."""
     return run / "flower.log"
 
 
@@ -34,13 +34,14 @@ def logs_of(run: Path) -> Path:
 
 
 def check_logs(run: Path, clients: int = 0) -> None:
-    """Raise `UserError` for a file by the name of a log that `begin_logs` did not make."""
+    """Raise `UserError` for a file with the name of a log that `begin_logs` did not make."""
     for path in _paths(run, clients):
         check_target(path, _is_log, option="out")
 
 
 def begin_logs(run: Path, clients: int = 0) -> None:
-    """Begin the logs of the run, its SuperLink and so many SuperNodes, in place of older ones.
+    """Start the log of the run and, with SuperNodes, theirs and the SuperLink's, in place of older
+    ones.
 
     Raises `UserError` as `check_logs` does.
     """
@@ -56,7 +57,7 @@ def begin_logs(run: Path, clients: int = 0) -> None:
 def _paths(run: Path, clients: int) -> list[Path]:
     logs = logs_of(run)
     nodes = [supernode_log(logs, number) for number in range(clients)]
-    return [run_log(run), superlink_log(logs), *nodes]
+    return [run_log(run), *([superlink_log(logs), *nodes] if nodes else [])]
 
 
 def _is_log(path: Path) -> bool:

@@ -19,8 +19,8 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Run all rounds.
 
-    Raises `UserError` for wrong settings, and when no client taught the model anything; Flower's
-    log then ends with it.
+    Raises `UserError` for wrong settings, and if no client trained the model; Flower's log then
+    ends with it.
     """
     config = FederatedConfig.from_run_config(context.run_config)
     with claimed(Path(config.out)) if config.out else contextlib.nullcontext():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,27 +15,20 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated import backends, processes
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.recordings import partition_sizes
-from tiny_audio_ssl.federated.run_files import (
-    LISTS,
-    begin_logs,
-    check_logs,
-    logs_of,
-    run_log,
-    superlink_log,
-)
+from tiny_audio_ssl.federated.run_files import LISTS, begin_logs, check_logs, run_log
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.training.new_run import make_room
 from tiny_audio_ssl.utils.claim import CLAIM, claimed
-from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.ranges import COUNT, checked_number
 
 Report = Callable[[int, dict[str, float]], None]
+SIMULATION = "tiny_audio_ssl.federated.simulation"
 
 
 def simulate(
     config: FederatedConfig, workers: int | None = None, report: Report | None = None
 ) -> Path:
-    """Run a SuperLink and `flwr run` against it; returns the folder of the last checkpoint.
+    """Run a server and its clients in processes of this machine; returns the last checkpoint.
 
     Args:
         workers: clients that train at the same time, one on each core; all cores if None.
@@ -45,33 +38,19 @@ def simulate(
     """
     if workers is not None:
         checked_number("workers", workers, COUNT)
-    _require_ray()
     run = Path(config.out)
     check_run_folder(config)
     open_corpus(config.server_data)
     partition_sizes(config)
     backends.make_fabric(config)
     log = run_log(run)
-    federation = {
-        "num-supernodes": config.clients,
-        "client-resources-num-cpus": 1,
-        "init-args-num-cpus": (os.cpu_count() or 1) if workers is None else workers,
-    }
     with claimed_launch(run), processes.flower_home() as home:
         begin_logs(run)
-        port = processes.free_port()
-        home.connect(port)
-        processes.start_superlink(
-            home, superlink_log(logs_of(run)), "--insecure", "--simulation", port=port
-        )
-        app = home.run_app(config, log, federation)
-        report_rounds(app.poll, run, report)
+        settings = home.write_settings(config)
+        cores = (os.cpu_count() or 1) if workers is None else workers
+        server = home.start([sys.executable, "-m", SIMULATION, settings, str(cores)], log)
+        report_rounds(server.poll, run, report)
     return finished_run(config, log)
-
-
-def _require_ray() -> None:
-    if importlib.util.find_spec("ray") is None:  # importing it takes seconds
-        require("ray", "federated")
 
 
 def check_run_folder(config: FederatedConfig) -> None:

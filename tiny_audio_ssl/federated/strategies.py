@@ -66,7 +66,7 @@ class Aggregation:
         return {name: value["weights"] for name, value in moments.items() if value}
 
     def load_state(self, state: dict[str, Vector]) -> None:
-        """Restore what `state` returned."""
+        """Load the output of `state`."""
         if isinstance(self.strategy, FedAdam) and state:
             self.strategy.m_t = {"weights": state["m"]}
             self.strategy.v_t = {"weights": state["v"]}

@@ -34,10 +34,9 @@ def encode(update: Vector, encoding: Encoding) -> ArrayRecord:
 
 
 def decode(record: ArrayRecord, encoding: Encoding, size: int) -> Vector:
-    """Undo `encode`; returns the update, float32 [size].
+    """Decode the output of `encode`; returns the update, float32 [size].
 
-    Raises `ValueError` when the record does not have the arrays that `encode` makes of so many
-    numbers.
+    Raises `ValueError` if the record does not have the arrays that `encode` makes for this size.
     """
     expected = {"update", "scales"} if encoding == "int8" else {"update"}
     if set(record) != expected:

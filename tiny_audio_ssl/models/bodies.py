@@ -1,7 +1,7 @@
-"""ENCODERS: the convolutions of each encoder, and the layers that they are made of.
+"""ENCODERS: the convolutions of each encoder, and the layers that they consist of.
 
-To add one, write its body below, and name it in ENCODERS and in `encoder_config.ENCODER_NAMES`: the
-contract tests then run over it.
+To add an encoder, write its body below, and name it in ENCODERS and in
+`encoder_config.ENCODER_NAMES`. The contract tests then run over it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REPEATED = 4  # index of the residual block of `mobile`
 
 @dataclass(frozen=True)
 class Body:
-    """The convolutions of an encoder, and what pooling and readout have to know of them."""
+    """The convolutions of an encoder, and the properties that pooling and readout need."""
 
     blocks: nn.Sequential  # [B, 1, bands, frames] -> [B, channels, rows, columns]
     channels: int
@@ -34,7 +34,8 @@ class Body:
 
 
 def halved(size: int, times: int) -> int:
-    """Return the rows or columns that remain of so many bands or frames, at least one."""
+    """Return the number of rows or columns that remain after halving bands or frames, at least
+    one."""
     for _ in range(times):
         size = -(-size // 2)
     return size
@@ -46,7 +47,7 @@ def channels(config: EncoderConfig, *wanted: int) -> list[int]:
 
 
 def convolution_count(blocks: nn.Module) -> int:
-    """Return how many convolutions one pass computes, a repeated one as often as it is applied."""
+    """Return the number of convolutions in one pass, counting a repeated one each time."""
     again = [m for m in blocks.modules() if isinstance(m, Residual)]
     repeated = sum((m.times - 1) * convolution_count(m.block) for m in again)
     return sum(map(is_conv, blocks.modules())) + repeated
@@ -63,14 +64,15 @@ def norm_layer(norm: Norm, size: int) -> nn.Module:
 def convolution(
     norm: Norm, i: int, o: int, kernel: tuple[int, int], stride: int = 1
 ) -> nn.Sequential:
-    """Convolution, normalization and ReLU; only the stride changes the size."""
+    """Build a convolution with normalization and ReLU; only the stride changes the size."""
     padding = (kernel[0] // 2, kernel[1] // 2)
     layer = nn.Conv2d(i, o, kernel, stride, padding, bias=False)
     return nn.Sequential(layer, norm_layer(norm, o), nn.ReLU())
 
 
 def separable(config: EncoderConfig) -> Body:
-    """The encoder of arXiv 1905.11796, section 4.1: 3x1 then 1x3 convolutions, each pair pooled."""
+    """Build the encoder of arXiv 1905.11796, section 4.1: 3x1 and 1x3 convolutions, each pair
+    pooled."""
     blocks, i = [], 1
     for o in channels(config, 8, 16, 32, 64, 128):
         blocks.append(
@@ -86,9 +88,10 @@ def separable(config: EncoderConfig) -> Body:
 
 
 def mobile(config: EncoderConfig) -> Body:
-    """Depthwise-separable blocks (arXiv 1704.04861), strided: every operator trains on a phone.
+    """Build strided depthwise-separable blocks (arXiv 1704.04861), all of whose operators train on
+    a phone.
 
-    Few blocks with large kernels, and no ReLU between depthwise and pointwise convolution: more
+    Few blocks with large kernels, without ReLU between depthwise and pointwise convolution: more
     blocks with small kernels and ReLUs gave worse probes (before long inputs were sliced).
     """
     stem, *sizes = channels(config, 24, 48, 96, 128, 128, 128)
@@ -102,7 +105,7 @@ def mobile(config: EncoderConfig) -> Body:
 
 
 def shared(config: EncoderConfig) -> Body:
-    """`mobile` whose residual block is applied four times with the same weights.
+    """Build `mobile` with its residual block applied four times with the same weights.
 
     After the transformer of Audio ALBERT (Chi et al. 2020, arXiv 2005.08575): deeper, and not
     larger. The block has neither normalization nor biases. Batch norm would need statistics of each
@@ -119,15 +122,15 @@ def shared(config: EncoderConfig) -> Body:
 
 
 def sinc_mobile(config: EncoderConfig) -> Body:
-    """`mobile` behind band-pass filters that are learned with it (see `models.sinc`)."""
+    """Build `mobile` behind learned band-pass filters (see `models.sinc`)."""
     return replace(mobile(config), frontend=SincLogMel)
 
 
 def dense(config: EncoderConfig) -> Body:
-    """A stem that reduces 4 x 4 at once, and dense 3x3 layers on the coarse grid.
+    """Build a stem that downsamples 4 x 4 at once, and dense 3x3 layers on the coarse grid.
 
-    Large products of few operators: more multiply-adds than `mobile`, and less time, since cores
-    and their matrix kernels are kept busy. Four halvings leave four rows of frequency.
+    A few operators with large products: more multiply-adds than `mobile` but less time, because
+    cores and their matrix kernels are kept busy. Four halvings leave four rows of frequency.
     """
     a, b, c = channels(config, 24, 48, 64)
     blocks = (
@@ -145,7 +148,7 @@ def depthwise_separable(norm: Norm, i: int, o: int, kernel: int, stride: int) ->
 
 
 class Residual(nn.Module):
-    """A block whose output is added to its input; `times` in a row, with the same weights."""
+    """A block whose output is added to its input, applied repeatedly with the same weights."""
 
     def __init__(self, block: nn.Module, times: int = 1) -> None:
         super().__init__()

@@ -120,8 +120,8 @@ def check_replaceable(folder: Path, option: str = "--out") -> None:
         _read_config(folder)
     except CheckpointError as error:
         raise UserError(
-            f"{folder}: there already, and not a checkpoint, so it is not replaced; name another "
-            f"folder with {option}"
+            f"{folder}: already exists and is not a checkpoint, so it is not replaced; name "
+            f"another folder with {option}"
         ) from error
 
 
@@ -272,7 +272,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _check_hash(folder: Path, name: str, config: dict[str, Any]) -> None:
     path, wanted = folder / name, config.get("sha256", {}).get(name)
     if not path.is_file() or wanted is None:
-        raise CheckpointError(f"{path}: not there; the checkpoint is incomplete")
+        raise CheckpointError(f"{path}: missing; the checkpoint is incomplete")
     if sha256(path) != wanted:
         raise CheckpointError(
             f"{path}: truncated or altered (its sha256 is not the one in {CONFIG}); "

@@ -32,29 +32,30 @@ class EncoderConfig:
     """Architecture and size of the encoder."""
 
     name: str = "mobile"
-    """`mobile`: depthwise-separable, 3 M multiply-adds; `separable`: the paper's, 8 M; `dense`:
-    4 M in large products, which take less time; `shared`: `mobile` with one block applied four
-    times, 5 M; `sinc-mobile`: `mobile` behind learned band-pass filters, for tasks that take
-    waveforms."""
+    """Encoder. `mobile`: depthwise-separable convolutions, 3 M multiply-adds;
+    `separable`: the paper's, 8 M; `dense`: few large products, 4 M; `shared`: `mobile` with one
+    block applied four times, 5 M; `sinc-mobile`: `mobile` behind learned band-pass filters, for
+    tasks that take waveforms."""
     width: float = 1.0
     """Factor on the channels of every layer, rounded to a multiple of 8."""
     pooling: Pooling = "mean_max"
-    """`mean_max`: mean and maximum over time, with the last map's frequency rows kept;
-    `max`: the paper's global maximum; `attention`: mean and deviation with learned weights over
-    time, which needs a task whose slices are at least twice as long as a column of the last map."""
+    """Pooling over time. `mean_max`: mean and maximum, with the frequency rows of the last feature
+    map kept; `max`: the paper's global maximum; `attention`: mean and standard deviation with
+    learned weights, for tasks whose slices span at least two time steps of the last feature map."""
     projection_dim: int | None = None
-    """Size of a linear layer behind the pooling. Default: 128 for `max`, as in the paper; no such
+    """Size of a linear layer after the pooling. Default: 128 for `max`, as in the paper; no such
     layer for `mean_max`, whose embedding is the pooled map itself."""
     slice_frames: int | None = None
-    """Encode a longer input in slices of this many frames, each on its own, and pool over all of
-    them. Default: the length of the task's slices, so that the encoder never sees more at a time
-    than it was trained on."""
+    """Length of the slices, in frames, that longer input is cut into; each is encoded on its own,
+    and the results are pooled. Default: the length of the task's slices, so that the encoder never
+    sees more at a time than it was trained on."""
     readout: tuple[ReadoutPart, ...] = ("last", "mel")
-    """Parts of the embedding. `last`: the last layer, the only part that is trained; `middle`: an
-    early layer's mean over time; `mel`: mean, deviation, maximum and change of the log-mel."""
+    """Parts of the embedding. `last`: the last layer, the only part that is trained; `middle`: the
+    mean of an early layer over time; `mel`: mean, standard deviation, maximum and change of the
+    log-mel."""
     norm: Norm = "batch"
-    """`batch` folds into the convolutions and costs nothing on a phone; `group` does not look
-    across the batch, and costs time there."""
+    """Normalization. `batch` folds into the convolutions and costs nothing on a phone; `group` does
+    not depend on the batch but costs time on a phone."""
 
     def __post_init__(self) -> None:
         if self.name not in ENCODER_NAMES:

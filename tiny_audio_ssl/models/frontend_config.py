@@ -15,7 +15,7 @@ Normalization = Literal["band", "all"]
 
 @dataclass(frozen=True)
 class FrontendConfig:
-    """Settings of the log-mel. They are stored with the weights."""
+    """Settings of the log-mel, which are stored with the weights."""
 
     sample_rate_hz: ClassVar[int] = SAMPLE_RATE_HZ  # of every waveform; not a setting
     window_ms: float = 25.0
@@ -23,17 +23,17 @@ class FrontendConfig:
     hop_ms: float = 10.0
     """Time from one frame to the next in milliseconds."""
     bands: int = 64
-    """Number of bands."""
+    """Number of frequency bands."""
     min_hz: float = 60.0
     """Lower end of the lowest band in Hz."""
     max_hz: float = 7800.0
     """Upper end of the highest band in Hz; at most 8000."""
     scale: Scale = "mel"
-    """`mel`: bands at equal distances in mel; `log`: as many bands in each octave (constant Q), so
-    that another pitch shifts the spectrum by bands."""
+    """Spacing of the bands. `mel`: equal distances in mel; `log`: the same number of bands per
+    octave (constant Q), so that a change of pitch shifts the spectrum by bands."""
     normalize: Normalization = "band"
-    """`band`: zero mean and unit variance in each band; `all`: over all bands together, so that a
-    shift by bands stays one."""
+    """Normalization to zero mean and unit variance. `band`: for each band; `all`: over all bands
+    together, which keeps shifts along the bands intact."""
 
     def __post_init__(self) -> None:
         a_second = Range(0, 1000, open_low=True)

@@ -7,6 +7,8 @@ is the definition, as one large matrix, for hops that the factors do not fit.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ MOST_STRANDS = 16  # 512 = 32 x 16; as 16 x 32 it is a tenth slower
 FEWEST_STRANDS = 8
 MOST_HOPS = 8  # of a window; each is a slice of the signal
 SAMPLES_AT_ONCE = 1 << 18  # of a batch in memory: what fits a CPU's cache is twice as fast
+FRAMES_AT_ONCE = 1000  # of a clip longer than that
 BANDS_AT_ONCE = 16  # neighbors see few bins; fewer at once: smaller weights, more operators
 
 
@@ -108,9 +111,19 @@ class FactoredMel(nn.Module):
         learned = None if filters is None else self._sorted(filters)[None]
         if torch.compiler.is_exporting() or not waveform.is_cpu:
             return self._transformed(waveform, learned)
-        clips = max(1, SAMPLES_AT_ONCE // waveform.shape[1])
-        parts = torch.split(waveform, clips)
+        if waveform.shape[1] > SAMPLES_AT_ONCE:
+            blocks = [self._transformed(part, learned) for part in self._blocks(waveform)]
+            return torch.cat(blocks, dim=2)
+        parts = torch.split(waveform, SAMPLES_AT_ONCE // waveform.shape[1])
         return torch.cat([self._transformed(part, learned) for part in parts], dim=1)
+
+    def _blocks(self, waveform: Tensor) -> Iterator[Tensor]:
+        """Yield the samples [B, n] of blocks of neighboring frames, nearly equal in number."""
+        frames, hop = self.config.frames(waveform.shape[1]), self.config.hop
+        count = -(-frames // FRAMES_AT_ONCE)
+        edges = [frames * block // count for block in range(count + 1)]
+        for first, end in pairwise(edges):
+            yield waveform[:, first * hop : (end - 1) * hop + self.config.window]
 
     def _transformed(self, waveform: Tensor, learned: Tensor | None) -> Tensor:
         frames = self.config.frames(waveform.shape[1])

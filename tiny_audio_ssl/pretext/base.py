@@ -1,8 +1,8 @@
-"""The contract of a pretext task, which training, resuming and federation rely on.
+"""The contract of a pretext task, on which training, resuming and federation rely.
 
-Each task has a file of its own and is named in `registry.TASKS`; `tests/contract` then runs over
-it. The loader gives one random crop of each recording; positives come from `draw`, negatives from
-the batch.
+Each task has its own file and an entry in `registry.TASKS`; `tests/contract` runs over all of them.
+The loader provides one random crop per recording; positives come from `draw`, negatives from the
+batch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Inputs = dict[str, Tensor]
 
 
 class Pretext(nn.Module):
-    """The part of pre-training that is thrown away after it: heads, targets, codebooks.
+    """The part of pre-training that is discarded afterwards: heads, targets, codebooks.
 
     A task must not keep the encoder, or its state would hold the weights twice. Anything that holds
     audio must be a non-persistent buffer: the state leaves the device in federated training.
@@ -36,18 +36,19 @@ class Pretext(nn.Module):
     paper: ClassVar[str]
     """Authors, year, where, and the section or equation."""
     takes: str = "logmel"
-    """Argument of `draw`: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
-    waveforms draws a "wav" [n, samples], and `forward` is given its log-mel as "logmel"."""
+    """Input of `draw`: "logmel" [B, 1, bands, frames] or "wav" [B, samples]. A task that takes
+    waveforms draws a "wav" [n, samples], and `forward` receives its log-mel as "logmel"."""
 
     min_clips: ClassVar[int] = 1
-    """Clips that `draw` and `forward` have to be given at a time: 2 for a task that compares clips
-    with one another, by negatives or by statistics of the batch. With fewer, it can't learn, and
-    its loss means nothing: training refuses them, and validation leaves them out."""
+    """Minimum number of clips per call of `draw` and `forward`: 2 for a task that compares clips
+    with one another, by negatives or by statistics of the batch. With fewer clips, such a task
+    can't learn and its loss is meaningless, so training stops with an error and validation skips
+    them."""
 
     hides: ClassVar[Literal["nothing", "frames", "samples"]] = "nothing"
-    """For a task that predicts parts of a clip from others, or masks them: whether a prediction
-    shares no "frames" of the log-mel with its target, or not even "samples". `predictions` is
-    checked for it."""
+    """For a task that masks parts of a clip or predicts them from others: "frames" if a prediction
+    shares no frames of the log-mel with its target, or "samples" if it shares not even samples.
+    `predictions` is checked for this."""
 
     Config: ClassVar[Any] = PretextConfig
     """The dataclass of the hyper-parameters, derived from `PretextConfig`."""
@@ -60,38 +61,40 @@ class Pretext(nn.Module):
 
     @classmethod
     def clips_needed(cls, config: Any) -> int:
-        """Return `min_clips`, or with some settings more, as for several tasks at once."""
+        """Return `min_clips`, or more if the settings need it, as a combination of tasks may."""
         return cls.min_clips
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
-        """Do everything random of a step: cut, shuffle, mask, augment. Edit nothing in place.
+        """Do everything random in a step: cut, shuffle, mask, augment. Edit nothing in place.
 
         `rng` is on the CPU, so that a run draws the same on every device. A task whose settings
-        have `class_lists` takes an argument more for each column, by its name: class numbers, int64
-        [B], or None where there are only waveforms, as in an export. For each of `word_columns`
-        that is int64 [B, words, 2]: first sample and end of each word in the clip, -1 behind them.
+        have `class_lists` takes one more argument per column, under the column's name: class
+        numbers, int64 [B], or None if there are only waveforms, as in an export. For each of
+        `word_columns`, the argument is int64 [B, words, 2]: the first sample and the end of each
+        word in the clip, padded with -1.
         """
         raise NotImplementedError
 
     def forward(self, encoder: Encoder, **inputs: Tensor) -> dict[str, Tensor]:
-        """Return {"loss": scalar, "embedding": [n, D] for the collapse meter, more to log}."""
+        """Return {"loss": scalar, "embedding": [n, D] for the collapse meter, and values to
+        log}."""
         raise NotImplementedError
 
     def predictions(self, encoder: Encoder, **inputs: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
-        """Give pairs of a prediction and its target, both differentiable functions of the clips.
+        """Return pairs of a prediction and its target, both differentiable functions of the clips.
 
-        The contract's leak check takes the gradients of both: nothing that `hides` names may reach
-        prediction and target of a pair. Called for the check alone.
+        The contract's leak check takes the gradients of both: nothing that `hides` names may
+        influence both the prediction and the target of a pair. Only this check calls the method.
         """
         return ()
 
     def inputs(self, frontend: LogMel, clips: Batch, rng: torch.Generator) -> Inputs:
         """Turn a batch into the inputs of `forward`.
 
-        Waveforms [B, samples] go through front-end and `draw`, in the order that `takes` asks for,
-        with the columns beside them; rows that the task prepared go through `draw_rows`. For a
-        front-end that is learned, "wav" stays: the step turns it into "logmel", so that the
-        gradient reaches the filters.
+        Waveforms [B, samples] go through front-end and `draw`, in the order that `takes` specifies,
+        together with the columns. Rows that the task prepared go through `draw_rows`. For a learned
+        front-end, "wav" is kept: the step turns it into "logmel", so that the gradient reaches the
+        filters.
         """
         draw: Callable[..., Inputs] = self.draw
         columns: Inputs = {}
@@ -110,35 +113,36 @@ class Pretext(nn.Module):
     def prepare(
         self, recordings: Recordings, folder: Path, segment_s: float, seed: int, progress: bool
     ) -> StoredRows | None:
-        """Compute once what is too expensive for every step, and keep it below `folder`.
+        """Compute once what is too expensive for every step, and store it in `folder`.
 
-        Training then takes its batches from these rows, and federated training, where the devices'
-        recordings stay with them, goes on with `draw`. None: the task prepares nothing.
+        Training then takes its batches from these rows. Federated training, where recordings stay
+        on the clients, uses `draw` instead. Return None if the task prepares nothing.
         """
         return None
 
     def draw_rows(self, frontend: LogMel, rows: dict[str, Tensor], rng: torch.Generator) -> Inputs:
-        """Turn rows that the task prepared into the inputs of `forward`, as `draw` does."""
+        """Turn prepared rows into the inputs of `forward`, as `draw` does with clips."""
         raise NotImplementedError
 
     def fit_rows(self, rows: StoredRows) -> None:
-        """Fit what `fit` does before the first step, on all rows that the task prepared."""
+        """Do the work of `fit` before the first step, on all prepared rows."""
 
     def fit_crops(self, frontend: LogMel, crops: Sequence[Tensor]) -> None:
-        """Call `fit` with what `draw` takes, made of batches of waveforms [n, samples]."""
+        """Call `fit` with the input of `draw`, computed from batches of waveforms [n, samples]."""
         taken = crops if self.takes == "wav" else [frontend(crop) for crop in crops]
         self.fit(torch.cat(list(taken)))
 
     def fit(self, clips: Tensor) -> None:
-        """Fit statistics or codebooks before the first step, on clips as `draw` takes them."""
+        """Fit statistics or codebooks before the first step, on clips in the form that `draw`
+        takes."""
 
     def after_step(self, encoder: Encoder, step: int, total_steps: int) -> None:
-        """Update moving averages and the like after each optimizer step."""
+        """Update moving averages and similar state after each optimizer step."""
 
     def product(self, frontend: LogMel, encoder: Encoder) -> Product | None:
-        """Return what the task can give beside the embedding, with the weights as they are now.
+        """Return the task's output beside the embedding, as a module with the current weights.
 
-        `export RUN --product NAME` makes artifacts of it. None: the task gives nothing else.
+        `export RUN --product NAME` makes artifacts of it. Return None if the task has no product.
         """
         return None
 

@@ -22,16 +22,16 @@ def build_task(name: str, config: Any, encoder: Encoder, frontend: FrontendConfi
         fitting = [n for n, other in PRETEXTS.items() if _hears_waveforms(other)]
         raise UserError(
             f"the encoder {encoder.config.name} learns its filters from waveforms, and {name} "
-            f"takes the log-mel behind them, through which nothing is learned. Choose a task that "
-            f"takes waveforms ({', '.join(fitting)}) or another encoder, such as mobile"
+            "takes log-mels, so the filters would learn nothing. Choose a task that takes "
+            f"waveforms ({', '.join(fitting)}) or another encoder, such as mobile"
         )
     frames = config.slice_frames(frontend)
     columns = halved(frames, encoder.halvings)
     if encoder.attention is not None and columns < 2:
         raise UserError(
-            "--encoder.pooling attention learns how to weight the columns of the last map, and a "
-            f"slice of {frames} frames has only one with {encoder.config.name}; give slices of "
-            f"at least {2**encoder.halvings + 1} frames ({config.length_option()}), or pool by "
+            "--encoder.pooling attention needs several time steps in the last feature map, and a "
+            f"slice of {frames} frames has only one with {encoder.config.name}; give slices of at "
+            f"least {2**encoder.halvings + 1} frames ({config.length_option()}), or pool by "
             "mean_max"
         )
     return kind(config, encoder, frontend)

@@ -23,7 +23,7 @@ def check_out(folder: Path, inputs: Iterable[str | Path] = ()) -> None:
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     if not empty and not _written(folder):
         raise UserError(
-            f"{folder}: there already, and not written by this command, so it is not replaced; "
+            f"{folder}: already exists and was not written by this command, so it is not replaced; "
             "name another folder with --projector"
         )
     check_writable(folder)

@@ -1,12 +1,12 @@
-"""The contracts of pretext tasks and encoders, to test tasks and encoders of your own by.
+"""The contracts of pretext tasks and encoders, as checks for your own.
 
-- `pretext_checks`: `check_pretext`, and the checks that it makes
-- `pretext_case`: a task to check, and what to check it with
-- `leak_check`: that no prediction has seen its target
-- `encoder_checks`: `check_encoder`, and the checks that it makes
+- `pretext_checks`: `check_pretext`, and the checks that it runs
+- `pretext_case`: a task to check, and the settings of the check
+- `leak_check`: no prediction has seen its target
+- `encoder_checks`: `check_encoder`, and the checks that it runs
 
-No test framework is needed: a check that fails raises `AssertionError`, which says what the
-contract asks for.
+No test framework is needed: a check that fails raises `AssertionError` with the rule that was
+broken.
 """
 
 from tiny_audio_ssl.testing.encoder_checks import check_encoder

@@ -1,4 +1,4 @@
-"""`check_encoder`: what every encoder must do, as checks."""
+"""`check_encoder`: the contract of every encoder, as checks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EncoderCase:
     body: BuildBody
 
     def build(self, **settings: Any) -> Encoder:
-        """Return an encoder in eval mode, with these settings; always the same weights."""
+        """Return an encoder in eval mode with these settings, always with the same weights."""
         torch.manual_seed(0)
         config = EncoderConfig(**{"width": SMALL, **settings})
         return Encoder(config, BANDS, self.body).eval()
@@ -51,7 +51,7 @@ def check_encoder(encoder: str | BuildBody) -> None:
 
 
 def takes_any_length(case: EncoderCase) -> None:
-    """Check that inputs of any number of frames give an embedding."""
+    """Check that inputs with any number of frames produce an embedding."""
     encoder = case.build()
     for frames in (1, 2, 31, 33, 96):
         try:

@@ -11,7 +11,7 @@ from tiny_audio_ssl.testing.pretext_case import PretextCase
 
 
 def prediction_sees_no_target(case: PretextCase) -> None:
-    """Check that nothing of a clip that the task hides reaches both a prediction and its target.
+    """Check that no part of a clip that the task hides reaches both a prediction and its target.
 
     The encoder is in evaluation mode: batch statistics mix all clips and all slices.
     """

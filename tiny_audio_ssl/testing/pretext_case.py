@@ -1,4 +1,4 @@
-"""A pretext task to check, and what to check it with."""
+"""A pretext task to check, and the settings of the check."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CLIPS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """A value that training on one batch has to reach, where half the loss says nothing: for losses
-    in dB, of games, or below 0."""
+    """A value that training on one batch must reach, for losses that need not halve: losses in dB,
+    losses of games, or losses below 0."""
 
     quantity: str
-    """Key of what `forward` returns: "loss", or a quantity that it logs."""
+    """Key in the output of `forward`: "loss", or a quantity that it logs."""
     at_least: float = -math.inf
     at_most: float = math.inf
 
@@ -42,28 +42,28 @@ class Goal:
 
 @dataclasses.dataclass(frozen=True)
 class PretextCase:
-    """A task to check, and what to check it with."""
+    """A task to check, and the settings of the check."""
 
     kind: type[Pretext]
     encoder: EncoderConfig = SMALL
     lowest_loss: Callable[[Inputs], float] = lambda inputs: 0.0
     """The loss of a perfect encoder: more than 0 for a cross-entropy with soft targets."""
     may_be_negative: tuple[str, ...] = ()
-    """Hyper-parameters for which -1 is a fair value."""
+    """Hyper-parameters for which -1 is a valid value."""
     frontend: FrontendConfig = FRONTEND
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Hyper-parameters for the checks where they are not the defaults: small ones are fast."""
+    """Hyper-parameters for the checks that differ from the defaults; small values are fast."""
     goal: Goal | None = None
-    """Value that training on one batch has to reach. Default: half the loss."""
+    """Value that training on one batch must reach. Default: half the loss."""
 
     def build(self) -> tuple[Pretext, Encoder]:
-        """Return the task with its settings, and a fresh encoder; always the same."""
+        """Return the task with its settings, and a fresh encoder, always with the same weights."""
         torch.manual_seed(0)
         encoder = Encoder(self.encoder, self.frontend.bands)
         return self.kind(self.kind.Config(**self.settings), encoder, self.frontend), encoder
 
     def clips(self, task: Pretext, extra_frames: int = 5) -> Tensor:
-        """Return what `draw` takes: noise as waveforms, or wandering tones as log-mels."""
+        """Return the input of `draw`: noise as waveforms, or wandering tones as log-mels."""
         rng = torch.Generator().manual_seed(1)
         frames = task.config.clip_frames(self.frontend) + extra_frames
         if task.takes == "wav":
@@ -73,7 +73,7 @@ class PretextCase:
         return torch.sin(walk + bands)
 
     def inputs(self, task: Pretext, extra_frames: int = 5) -> Inputs:
-        """Return what `forward` takes, drawn from the clips."""
+        """Return the input of `forward`, drawn from the clips."""
         clips, rng = self.clips(task, extra_frames), torch.Generator().manual_seed(3)
         if task.takes == "wav":
             return task.inputs(LogMel(self.frontend), clips, rng)

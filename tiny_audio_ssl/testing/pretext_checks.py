@@ -110,7 +110,7 @@ def needs_no_more_than_it_says(case: PretextCase) -> None:
 
 
 def encoder_sees_slices(case: PretextCase) -> None:
-    """Check that the encoder is given inputs of `slice_frames` frames."""
+    """Check that the encoder receives inputs of `slice_frames` frames."""
     task, encoder = case.build()
     seen: set[int] = set()
     maps = encoder.maps
@@ -130,7 +130,7 @@ def encoder_sees_slices(case: PretextCase) -> None:
 
 
 def forward_is_deterministic(case: PretextCase) -> None:
-    """Check that `forward` draws nothing, and gives a scalar loss and the embedding."""
+    """Check that `forward` draws nothing, and returns a scalar loss and the embedding."""
     task, encoder = case.build()
     task.eval()
     encoder.eval()
@@ -150,8 +150,8 @@ def forward_is_deterministic(case: PretextCase) -> None:
 
 
 def gradient_reaches_everything(case: PretextCase) -> None:
-    """Check that the loss has a gradient for each parameter that is to be trained, and for the
-    encoder also if the batch is as small as `min_clips` says."""
+    """Check that the loss has a gradient for each trained parameter, and for the encoder also with
+    a batch as small as `min_clips` allows."""
     task, encoder = case.build()
     task(encoder, **case.inputs(task))["loss"].backward()
     named = [*encoder.named_parameters(), *task.named_parameters()]
@@ -216,7 +216,7 @@ def learns_one_batch(case: PretextCase) -> None:
 
 
 def state_round_trip(case: PretextCase) -> None:
-    """Check that the state is all that tells two instances apart."""
+    """Check that the state captures every difference between two instances."""
     task, encoder = case.build()
     other, _ = case.build()
     for parameter in other.parameters():
@@ -253,7 +253,8 @@ def state_is_private(case: PretextCase) -> None:
 
 
 def hyper_parameters_are_checked(case: PretextCase) -> None:
-    """Check that -1 is refused for each hyper-parameter, by Config or when the task is built."""
+    """Check that -1 raises an error for each hyper-parameter, in Config or when the task is
+    built."""
     for field in dataclasses.fields(case.kind.Config):
         if isinstance(field.default, bool) or field.name in case.may_be_negative:
             continue

@@ -1,4 +1,4 @@
-"""A moving average of the encoder's weights, which generalizes better than the last of them."""
+"""A moving average of the encoder's weights, which generalizes better than the last weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that tasks which compare clips are given enough of them; see `Pretext.min_clips`."""
+"""Checks that tasks that compare clips receive enough of them; see `Pretext.min_clips`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FEWEST_HELD_OUT = 3  # recordings; by the loss on fewer, no checkpoint is called
 
 
 def min_clips(config: PretrainConfig) -> int:
-    """Return the number of clips that the task has to be given at a time."""
+    """Return the minimum number of clips that the task needs at a time."""
     return pretext_class(config.task).clips_needed(config.pretext)
 
 
@@ -37,7 +37,7 @@ def micro_batches(config: PretrainConfig, processes: int = 1) -> int:
 
 
 def too_few_recordings(config: PretrainConfig, count: int) -> str | None:
-    """Return in a sentence that the task compares more recordings than `count`, or else None."""
+    """Return a sentence saying that the task compares more recordings than `count`, or None."""
     if count >= (needed := min_clips(config)):
         return None
     return (

@@ -1,6 +1,6 @@
 """The settings of a run, without its recordings.
 
-Imports no PyTorch: the command line offers these settings, and a checkpoint keeps them.
+Imports no PyTorch: the command line offers these settings, and checkpoints store them.
 """
 
 from __future__ import annotations
@@ -28,33 +28,35 @@ DEFAULT_TASK = "temporal-gap"
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Length, speed and place of the training."""
+    """Length, speed and hardware of the training."""
 
     steps: int = 2000
     """Optimizer steps."""
     batch_size: int = 64
-    """Clips in a step, over all processes."""
+    """Clips per step, over all processes."""
     micro_batches: int | None = None
-    """Parts that a batch is divided into, over all processes; more parts need less memory. Default:
-    one part a process."""
+    """Parts that a batch is divided into, over all processes. More parts need less memory. Default:
+    one per process."""
     learning_rate: float = 1e-3
-    """Highest learning rate of AdamW, reached after the warm-up; then a cosine to zero."""
+    """Peak learning rate of AdamW, reached after the warm-up; it then decays to zero along a
+    cosine."""
     weight_decay: float = 0.01
-    """Weight decay of AdamW; biases and normalization are exempt."""
+    """Weight decay of AdamW; not applied to biases and normalization."""
     average: float = 0.0
-    """Decay of the moving average of the encoder's weights that checkpoints hold in their place,
-    such as 0.999; 0: the weights themselves."""
+    """Decay of a moving average of the encoder's weights, such as 0.999. Checkpoints then hold the
+    average instead of the weights. 0: no average."""
     warmup_steps: int = 100
     """Steps in which the learning rate rises from zero."""
     gradient_clip: float = 1.0
-    """Largest norm of the gradient of a step."""
+    """Maximum norm of the gradient."""
     seed: int = 0
-    """Seed of everything random. Two runs with the same seed, recordings and kind of CPU are equal
-    to the bit."""
+    """Random seed. Two runs with the same seed, recordings and kind of CPU are bit-identical."""
     held_out: float = 0.05
-    """Share of the recordings kept for validation and for comparing artifacts."""
+    """Share of the recordings held out for validation and for comparing artifacts with the model.
+    """
     segment_s: float = 10.0
-    """Length of a segment: a longer recording counts once for each segment that it begins."""
+    """Length of a segment. A longer recording counts once for each segment, including a last
+    partial one."""
     log_every: int = 10
     """Steps between two lines of metrics.jsonl."""
     validate_every: int = 200
@@ -64,17 +66,17 @@ class TrainingConfig:
     keep_last: int = 2
     """Checkpoints kept, besides the best one."""
     workers: int = 0
-    """Processes that read crops; the cache is fast enough to need none."""
+    """Processes that read crops. The cache is fast enough to need none."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Device to compute on."""
+    """Device to train on."""
     devices: int = 1
-    """Processes on this machine, each with a device of its own (DistributedDataParallel)."""
+    """Processes on this machine, each with its own device (DistributedDataParallel)."""
     num_nodes: int = 1
-    """Machines; start each with torchrun."""
+    """Number of machines; start the command on each with torchrun."""
     precision: Literal["32", "bf16"] = "32"
-    """`bf16`: mixed precision; the front-end stays in float32."""
+    """Number format: `32`, or `bf16` for mixed precision with the front-end in float32."""
     compile: bool = False
-    """Compile encoder and task with torch.compile: slower to start, faster on GPUs."""
+    """Compile encoder and task with torch.compile: slower start, faster steps on GPUs."""
 
     def __post_init__(self) -> None:
         check_numbers(
@@ -121,16 +123,16 @@ class PretrainConfig:
 
     @property
     def crop_samples(self) -> int:
-        """Samples of one random crop of a recording: what one clip of the task needs."""
+        """Samples in one random crop of a recording, as one clip of the task needs them."""
         return self.frontend.samples(self.pretext.clip_frames(self.frontend))
 
     def changed(self, **changes: Any) -> PretrainConfig:
-        """Return a copy with other values, of fields of this class or of `TrainingConfig`.
+        """Return a copy with other values for fields of this class or of `TrainingConfig`.
 
-        Another task takes its default settings unless `pretext` is given too, and a front-end that
-        was the task's own, and the encoder's `slice_frames`, follow the task.
+        Another task takes its default settings unless `pretext` is passed too. The encoder's
+        `slice_frames`, and the front-end if it was the task's own, follow the task.
 
-        Raises `UserError` when there is no such setting, or a value is out of range.
+        Raises `UserError` for unknown settings and for values out of range.
         """
         own = {f.name for f in fields(self)} - {"training"}
         steps = {f.name for f in fields(TrainingConfig)}
@@ -149,7 +151,7 @@ class PretrainConfig:
 
     @classmethod
     def from_dict(cls, run: dict[str, Any]) -> PretrainConfig:
-        """Undo `asdict`, as found in a checkpoint's config."""
+        """Return the settings from the output of `asdict`, as stored in a checkpoint's config."""
         return cls(
             run["task"],
             config_class(run["task"])(**run["pretext"]),

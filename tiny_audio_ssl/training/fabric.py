@@ -83,7 +83,7 @@ class CpuFabric:
 
 
 class LaunchedCpu(CpuFabric):
-    """A stand-in for a Fabric with one CPU, which trains to the same bits."""
+    """A stand-in for a Fabric with one CPU, which trains to identical bits."""
 
     def clip_gradients(
         self, module: nn.Module, optimizer: Optimizer, *, max_norm: float, error_if_nonfinite: bool

@@ -27,7 +27,7 @@ VALIDATION = 2**32 - 1  # in place of the step, in the seeds of validation
 class Step(nn.Module):
     """Encoder and task as one module, to be compiled, cast and distributed.
 
-    A front-end that is learned is part of it, and turns "wav" into "logmel", always in float32.
+    A learned front-end is part of it and turns "wav" into "logmel", always in float32.
     """
 
     def __init__(self, encoder: Encoder, pretext: Pretext, frontend: LogMel | None = None) -> None:
@@ -56,8 +56,8 @@ class HeldOutLoss(NamedTuple):
 class Learner:
     """A model, its task and an optimizer on one device.
 
-    A batch is processed in `micro_batches` parts, each with a draw of its own. Parameters that
-    require no gradient when the learner is built are not trained.
+    A batch is processed in `micro_batches` parts, each with its own draw. Parameters that require
+    no gradient when the learner is built are not trained.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Learner:
     def step(
         self, clips: Batch, step: int, penalty: Callable[[], Tensor] | None = None
     ) -> dict[str, Tensor | float]:
-        """Train on a batch as step 0, 1, ... of the run; return the loss and more to log.
+        """Train on a batch as step 0, 1, ... of the run; return the loss and values to log.
 
         `penalty` is added to the loss that is minimized, but not to the one that is returned.
         """
@@ -121,11 +121,11 @@ class Learner:
         return record
 
     def forward(self, clips: Batch, *seeds: int) -> dict[str, Tensor]:
-        """Return the output of the task for a batch; `seeds` decide on what is random."""
+        """Return the output of the task for a batch; `seeds` determine everything random."""
         if (count := _count(clips)) < self.min_clips:
             raise UserError(
                 f"{self.config.task} compares clips with one another, and needs {self.min_clips} "
-                f"or more at a time; it was given {count}"
+                f"or more at a time; it received {count}"
             )
         seed = seed_of(self.options.seed, *seeds)
         clips = _moved(clips, self.fabric.device)
@@ -136,12 +136,12 @@ class Learner:
         return out
 
     def generator(self, *seeds: int) -> torch.Generator:
-        """Return the generator of a step's draws: another for other seeds."""
+        """Return the generator for a step's draws; other seeds give another generator."""
         return torch.Generator().manual_seed(seed_of(self.options.seed, *seeds))
 
     @property
     def part_size(self) -> int:
-        """Clips that are validated at a time."""
+        """Number of clips that are validated at a time."""
         return max(1, self.options.batch_size // self.micro_batches)
 
     def held_out_loss(self, recordings: Recordings) -> HeldOutLoss | None:
@@ -156,7 +156,7 @@ class Learner:
 
     @torch.no_grad()
     def mean_loss(self, batches: Iterable[Batch]) -> HeldOutLoss | None:
-        """Return what `held_out_loss` does, for batches of crops or of prepared rows."""
+        """Return the same as `held_out_loss`, for batches of crops or of prepared rows."""
         self.module.eval()
         losses, embeddings, count = 0.0, [], 0
         for index, clips in enumerate(batches):
@@ -176,7 +176,7 @@ class Learner:
         return optimizer.state(self.optimizer, self.names)
 
     def load_optimizer(self, state: dict[str, Tensor]) -> None:
-        """Load what `optimizer_state` returned."""
+        """Load the output of `optimizer_state`."""
         optimizer.load_state(self.optimizer, self.names, state)
 
 

@@ -1,4 +1,4 @@
-"""The log of a run: metrics.jsonl, TensorBoard and a progress bar. And the collapse meter."""
+"""The log of a run (metrics.jsonl, TensorBoard and a progress bar), and the collapse meter."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from tiny_audio_ssl.utils.progress import ProgressBar
 
 @torch.no_grad()
 def spread(embeddings: Tensor) -> Tensor:
-    """Return how far embeddings [n, D] differ in direction: 0 all alike, 1 evenly spread.
+    """Return how far embeddings [n, D] differ in direction: 0 if all are alike, 1 if evenly spread.
 
-    The standard deviation of each dimension of unit-length embeddings, times sqrt(D); after
-    "Exploring simple Siamese representation learning", Chen and He 2020, arXiv 2011.10566, 4.1.
+    Computed as the standard deviation of each dimension of unit-length embeddings, times sqrt(D),
+    after "Exploring simple Siamese representation learning", Chen and He 2020, arXiv 2011.10566,
+    4.1.
     """
     unit = torch.nn.functional.normalize(embeddings.float(), dim=1)
     deviation = unit.std(dim=0, correction=0).mean()
@@ -30,7 +31,7 @@ def spread(embeddings: Tensor) -> Tensor:
 
 
 class MetricsLog:
-    """Write records to metrics.jsonl, a line each, and to TensorBoard, and draw a progress bar.
+    """Write records to metrics.jsonl, one per line, and to TensorBoard, and draw a progress bar.
 
     Records after `first_step` come from a run that was killed after its last checkpoint. They are
     dropped, since the resumed run writes them again.

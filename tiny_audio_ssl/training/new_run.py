@@ -1,4 +1,4 @@
-"""The folder of a new run: claimed by one process, and free of what is not ours."""
+"""The folder of a new run: locked by one process, and free of files that no run wrote."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ WRITTEN = (RECORDINGS, SKIPPED, METRICS, BOARD, CHECKPOINTS, "last", "best")
 
 @contextlib.contextmanager
 def claimed_run(run: Path) -> Iterator[None]:
-    """Hold the folder of a run while the block trains; the first process does it for all.
+    """Lock the folder of a run while the block trains; the first process does it for all.
 
-    Raises `UserError` if another run, or the same command started twice, holds it.
+    Raises `UserError` if another run, or the same command started twice, holds the lock.
     """
     with claimed(run) if is_first_process() else contextlib.nullcontext():
         yield
 
 
 def is_first_process() -> bool:
-    """Return whether this process is the first of a training, or the only one."""
+    """Return whether this process is the first, or the only one, of a training."""
     variables = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # of torchrun and of Fabric
     return not any(int(os.environ.get(name) or 0) for name in variables)
 
@@ -50,11 +50,11 @@ def make_room(
         resume: how to resume a run, for the message.
         also: names of files that this kind of run writes besides `WRITTEN`.
 
-    Raises `UserError`: a run is there already, or files that no run wrote, by a name of ours.
+    Raises `UserError` if the folder holds a run, or other files with the names of a run's files.
     """
     if _is_begun(run):
         raise UserError(
-            f"{run}: holds a run already. Go on with it by {resume}, or name another folder with "
+            f"{run}: already holds a run. Continue it with {resume}, or name another folder with "
             f"{option}"
         )
     there = [name for name in (*WRITTEN, *also) if os.path.lexists(run / name)]
@@ -67,8 +67,8 @@ def make_room(
     ours = _has_own_recordings(run) and not any(same(run, Path(given)) for given in inputs)
     if not ours:
         raise UserError(
-            f"{run / there[0]}: there already, and not of a run, so it is not replaced; name "
-            f"another folder with {option}"
+            f"{run / there[0]}: already exists and does not belong to a run, so it is not "
+            f"replaced; name another folder with {option}"
         )
     for name in ("last", "best"):
         (run / name).unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def state(optimizer: Optimizer, names: list[str]) -> dict[str, Tensor]:
 
 
 def load_state(optimizer: Optimizer, names: list[str], tensors: dict[str, Tensor]) -> None:
-    """Load what `state` returned."""
+    """Load the output of `state`."""
     index = {name: i for i, name in enumerate(names)}
     entries: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

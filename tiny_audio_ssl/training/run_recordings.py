@@ -40,7 +40,7 @@ def check_columns(corpus: Corpus, config: PretrainConfig) -> None:
 
 
 def check_classes(corpus: Corpus, config: PretrainConfig) -> None:
-    """Tell which classes of a column are not in the task's list, and are taken for no label.
+    """Warn about classes of a column that are not in the task's list and count as no label.
 
     Raises `UserError` if no recording has a class of the list.
     """
@@ -68,9 +68,9 @@ def check_classes(corpus: Corpus, config: PretrainConfig) -> None:
 def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = False) -> Recordings:
     """Move recordings that are shorter than the task's clip to `skipped`.
 
-    They are not repeated to fill a clip: a task would learn to recognize the loop.
+    They are not repeated to fill a clip, because a task would learn to recognize the loop.
 
-    Raises `UserError` if all are too short, or any is and `strict`.
+    Raises `UserError` if all recordings are too short, or if any is and `strict` is set.
     """
     needed_s = config.crop_samples / SAMPLE_RATE_HZ
     fits = recordings.samples >= config.crop_samples
@@ -86,7 +86,7 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
         longest = recordings.samples.max() / SAMPLE_RATE_HZ
         raise UserError(
             f"{config.task} needs clips of {needed_s:.3f} s; {len(short)} of {len(recordings)} "
-            f"recordings are shorter (the longest has {longest:.3f} s). Lower the need with "
+            f"recordings are shorter (the longest has {longest:.3f} s). Shorten the clips with "
             f"{config.pretext.length_option()}"
         )
     kept = recordings.select(np.flatnonzero(fits))
@@ -95,7 +95,7 @@ def long_enough(recordings: Recordings, config: PretrainConfig, strict: bool = F
 
 
 def check_most_usable(source: str, recordings: Recordings) -> None:
-    """Raise `UserError` if no more than one in ten recordings of a source can be used."""
+    """Raise `UserError` if at most one in ten recordings of a source can be used."""
     skipped = recordings.skipped
     total = len(recordings) + len(skipped)
     if len(recordings) <= FEWEST_USABLE * total:
@@ -127,9 +127,9 @@ def split_recordings(
 
 
 def check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
-    """Check that the recordings of a run, `corpus`, sound as they did when the run began.
+    """Check that the recordings of a run, `corpus`, have not changed since the run began.
 
-    Raises `UserError`: recordings are gone, or their decoded samples are others.
+    Raises `UserError` if recordings are missing or their decoded samples differ.
     """
     gone = [f"{s.path}: {s.reason}" for s in recordings.skipped]
     known = [clip.columns.get(CONTENT, "") for clip in recordings.clips]
@@ -149,8 +149,8 @@ def check_unchanged(run: Path, corpus: Corpus, recordings: Recordings) -> None:
         listed = "\n  ".join([*gone, *changed][:5])
         raise UserError(
             f"{run}: {len(gone) + len(changed)} recordings of {corpus.source} are gone or have "
-            f"changed, so the run can't be resumed:\n  {listed}\nBring them back, or start "
-            "a new run with `tiny-audio-ssl pretrain`"
+            f"changed, so the run can't be resumed:\n  {listed}\nRestore them, or start a new run "
+            "with `tiny-audio-ssl pretrain`"
         )
 
 

@@ -1,4 +1,4 @@
-"""The settings of the run that a checkpoint is of."""
+"""The settings of a checkpoint's run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tiny_audio_ssl.training.config import PretrainConfig
 def settings_of(start: checkpoint.Checkpoint) -> PretrainConfig:
     """Return the settings of a checkpoint's run.
 
-    Raises `CheckpointError` where it has settings that this version does not know.
+    Raises `CheckpointError` if it has settings that this version does not know.
     """
     try:
         return PretrainConfig.from_dict(start.run)

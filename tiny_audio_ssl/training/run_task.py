@@ -17,10 +17,9 @@ from tiny_audio_ssl.utils.random_state import seeded
 def load_task(
     loaded: checkpoint.Checkpoint, config: PretrainConfig
 ) -> tuple[Pretext, dict[str, Tensor]]:
-    """Load the run's task with its heads; return both, the heads by their names in the
-    checkpoint.
+    """Load the run's task with its heads; return both, the heads by their names in the checkpoint.
 
-    Raises `UserError`: a checkpoint without heads, or with those of another task.
+    Raises `UserError` if the checkpoint has no heads, or those of another task.
     """
     with seeded(0):  # the heads are loaded below
         pretext = pretext_class(config.task)(config.pretext, loaded.model.encoder, config.frontend)
@@ -34,9 +33,9 @@ def load_task(
 
 
 def trained_product(loaded: checkpoint.Checkpoint) -> Product | None:
-    """Return what the run's task gives beside the embedding, with the checkpoint's weights.
+    """Return the product of the run's task with the checkpoint's weights, or None without one.
 
-    None for a task that gives nothing else. Raises `UserError` as `load_task` does.
+    Raises `UserError` as `load_task` does.
     """
     pretext, _ = load_task(loaded, settings_of(loaded))
     return pretext.eval().product(loaded.model.frontend, loaded.model.encoder)

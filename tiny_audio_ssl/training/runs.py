@@ -64,25 +64,25 @@ def pretrain(
 
     Args:
         source: folder, audio file, CSV manifest, or `builtin` for the built-in sounds.
-        run: folder to make.
+        run: folder to write to.
         config: settings of the run; the defaults if None.
-        start: run, checkpoint or name of a model whose encoder and front-end statistics the run
-            begins with. Encoder and front-end settings are then its own, unless given: then they
-            must be the same, except for `readout` and `slice_frames`.
+        start: run, checkpoint or model name whose encoder and front-end statistics the run starts
+            from. Encoder and front-end settings then come from it. If given, they must be the
+            same, except for `readout` and `slice_frames`.
         group_column: manifest column whose groups (speakers, sessions) are held out whole.
-        opened: the recordings of `source`, which are then not opened again: for several runs on
-            one large corpus.
+        opened: the recordings of `source`, if they are open already, for several runs on one
+            large corpus.
         cache_dir: folder for decoded audio.
-        strict: raise at the first recording that can't be used.
+        strict: raise an error at the first unusable recording.
         progress: draw progress bars on stderr.
         changes: settings that differ from `config`, such as `task="cola"` or `steps=500`: fields of
             `PretrainConfig` and of `TrainingConfig`.
 
     Raises:
-        UserError: the run exists, or another process makes it; no more than one in ten recordings
-            can be used; the settings do not fit each other, or the task.
+        UserError: the run exists, or another process trains it; at most one in ten recordings can
+            be used; the settings do not fit each other or the task.
         TrainingInterruptedError: Ctrl-C or SIGTERM; a checkpoint to resume from was written.
-        TrainingStoppedError: the loss or the embedding became useless.
+        TrainingStoppedError: the loss is NaN, or the encoder has collapsed.
 
     Examples:
         >>> import tiny_audio_ssl
@@ -161,7 +161,7 @@ def resume(
     cache_dir: Path | None = None,
     progress: bool = True,
 ) -> TrainingResult:
-    """Resume a run from its last checkpoint; the result is the same as without a break.
+    """Resume a run from its last checkpoint. The result is the same as without the interruption.
 
     Args:
         run: folder of the run.
@@ -169,8 +169,8 @@ def resume(
         progress: draw progress bars on stderr.
 
     Raises:
-        UserError: there is no checkpoint, another process holds the run, or recordings are gone or
-            sound otherwise than then.
+        UserError: there is no checkpoint, another process trains the run, or recordings are
+            missing or have changed.
 
     Examples:
         >>> import tiny_audio_ssl

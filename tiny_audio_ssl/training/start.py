@@ -1,4 +1,4 @@
-"""Begin a run with the encoder and the front-end statistics of another run, or of a model."""
+"""Start a run with the encoder and the front-end statistics of another run or of a model."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FREE = ("slice_frames", "readout")  # settings of an encoder that its weights do
 
 
 def settings_from(start: Checkpoint) -> dict[str, Any]:
-    """Return encoder and front-end settings for a run that begins with `start`.
+    """Return encoder and front-end settings for a run that starts from `start`.
 
-    The encoder sees slices as long as those of the run's own task.
+    The encoder's slices are as long as those of the run's own task.
     """
     return {
         "encoder": replace(start.model.encoder.config, slice_frames=None),
@@ -42,8 +42,8 @@ def check_fits(
     ]
     if other:
         raise UserError(
-            f"{given}: the run can't begin with its weights, since it has other settings: "
-            f"{'; '.join(other)}. Give the settings that are there, or another start"
+            f"{given}: the run can't start from these weights, because their settings differ: "
+            f"{'; '.join(other)}. Use the settings of the weights, or another start"
         )
 
 

@@ -48,7 +48,7 @@ COLLAPSED = 1e-3  # spread of the embedding; an untrained encoder has about 0.1 
 
 
 class TrainingStoppedError(UserError):
-    """Training makes no sense any more: a NaN, or the same embedding for all sounds."""
+    """Training can't usefully go on: the loss is NaN, or all sounds have the same embedding."""
 
 
 class TrainingInterruptedError(Exception):
@@ -57,7 +57,7 @@ class TrainingInterruptedError(Exception):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The end of a run."""
+    """The result of a run."""
 
     step: int
     loss: float | None  # of the last step; None if the run was finished already
@@ -68,9 +68,9 @@ class TrainingResult:
 
 
 class Trainer:
-    """One run: build it, then `run()` it to its last step.
+    """One run, which `run()` trains up to its last step.
 
-    `start` is the checkpoint to resume from. Without one, front-end and task are fitted on the
+    `start` is the checkpoint to resume from. Without it, front-end and task are fitted on the
     recordings, and the run begins at step 0. With `weights`, it begins with that model, whose
     front-end keeps its statistics.
     """
@@ -277,8 +277,8 @@ class Trainer:
             log.write(self.step, {"validation/loss": loss, "validation/spread": wide})
         if clips > 1 and wide < COLLAPSED and self.step > self.options.warmup_steps:
             raise TrainingStoppedError(
-                f"the embedding has collapsed at step {self.step}: held-out recordings give the "
-                f"same vector (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
+                f"the embedding has collapsed at step {self.step}: all held-out recordings have "
+                f"the same embedding (spread {wide:.1e}). Try a smaller --learning-rate, a larger "
                 "--batch-size, or recordings that differ more"
             )
         if clips >= FEWEST_HELD_OUT and (self.best["loss"] is None or loss < self.best["loss"]):

@@ -42,8 +42,8 @@ def check_target(
         if target.stat().st_size == 0 or is_ours(target):  # nothing is lost with an empty file
             return
     raise UserError(
-        f"{target}: there already, and not written by this command, so it is not replaced; move it "
-        f"away, or name another place with {option}"
+        f"{target}: already exists and was not written by this command, so it is not replaced; "
+        f"move it away, or name another place with {option}"
     )
 
 

@@ -47,9 +47,9 @@ def test_a_phone_beside_this_machine(plug, artifact, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--serial", "123"], "--serial: only phones have it; add --target adb"),
-        (["--energy-s", "120"], "--energy-s: only phones have it"),
-        (["--cpus", "0"], "--cpus: only the C++ runner stays on cores"),
+        (["--serial", "123"], "--serial: applies to phones only; add --target adb"),
+        (["--energy-s", "120"], "--energy-s: applies to phones only"),
+        (["--cpus", "0"], "--cpus: only the C++ runner can be pinned to cores"),
         (["--tolerance", "-1"], "--tolerance is -1.0; expected a finite number, at least 0"),
         (["--chart", "x.jpg"], r"ends with .png or .svg"),
     ],

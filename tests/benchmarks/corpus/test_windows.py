@@ -132,5 +132,5 @@ def test_corpus_without_usable_windows_is_explained(corpus, folder):
     shares = corpus.windows.Shares(sounds=0)
     with pytest.raises(UserError, match="no windows to draw"):
         corpus.windows.write_windows(folder, corpus.windows.Draw(shares=shares))
-    with pytest.raises(UserError, match="not there; assemble the corpus first"):
+    with pytest.raises(UserError, match="not found; assemble the corpus first"):
         corpus.windows.write_windows(folder / "nowhere", corpus.windows.Draw())

@@ -66,7 +66,7 @@ def test_an_absent_file_is_an_error_unless_allowed(tmp_path):
     source = manifest(tmp_path, [*rows, {"path": "absent.wav", "label": "a"}])
     (tmp_path / "11.wav").write_bytes(b"RIFF, but no more")
     task = EvaluationTask("t", source)
-    with pytest.raises(UserError, match=r"absent.wav: not there(.|\n)*--allow-missing"):
+    with pytest.raises(UserError, match=r"absent.wav: not found(.|\n)*--allow-missing"):
         open_task(task)
     labeled = open_task(task, allow_missing=True)
     assert len(labeled) == 11
@@ -136,5 +136,5 @@ def test_test_part_of_one_class_is_an_error(tmp_path):
         | {"split": "test" if i > 4 else "train"}
         for i in range(8)
     ]
-    with pytest.raises(UserError, match="only label 'a' is tested"):
+    with pytest.raises(UserError, match="only label 'a' is in the test part"):
         open_task(EvaluationTask("t", manifest(tmp_path, rows), split="split"))

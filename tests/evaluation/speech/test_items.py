@@ -40,7 +40,10 @@ def test_written_and_read(tmp_path):
         ("", "no column #file, onset, .*begins with #file onset"),
         ("path,label\na.wav,dog\n", "no column #file"),
         (f"{HEADER}\n", "has no phones"),
-        (f"{HEADER}\nmy file 0 1 A B C s\n", "line 2: 8 values for 7 columns.*no value may hold"),
+        (
+            f"{HEADER}\nmy file 0 1 A B C s\n",
+            "line 2: 8 values for 7 columns.*none of them may",
+        ),
         (f"{HEADER}\n{LINE}\nf 0.5 0.5 A B C s\n", "line 3: from 0.5 to 0.5; expected seconds"),
         (f"{HEADER}\nf -1 0.5 A B C s\n", "line 2: from -1 to 0.5"),
         (f"{HEADER}\nf 0 nan A B C s\n", "line 2: from 0 to nan"),

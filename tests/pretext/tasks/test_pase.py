@@ -133,7 +133,7 @@ def test_workers_are_those_with_a_weight():
     ("settings", "said"),
     [
         ({"weights": {"pitch": 1.0}}, "'pitch'; choose from waveform, lps"),
-        ({"weights": {"mfcc": 0.0}}, "Leave out a worker"),
+        ({"weights": {"mfcc": 0.0}}, "Leave out each worker"),
         ({"steps": 10}, "the worker spc needs 17"),
     ],
 )

@@ -108,7 +108,9 @@ def _wheel(pinned: str, folder: Path) -> Path:
 
 def _android_archive(folder: Path) -> Path:
     if shutil.which("npm") is None:
-        raise UserError("npm not found, which downloads headers; apt-get install npm")
+        raise UserError(
+            "npm, which downloads headers, was not found; install it with apt-get install npm"
+        )
     download(["npm", "pack", "--silent", ANDROID], folder)
     with tarfile.open(next(folder.glob("*.tgz"))) as package:
         package.extract(ANDROID_MEMBER, folder, filter="data")

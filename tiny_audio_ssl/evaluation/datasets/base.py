@@ -25,22 +25,22 @@ class EvaluationTask:
     source: str
     """A CSV manifest or `builtin`; with `dataset`, the folder that holds that dataset."""
     dataset: str | None = None
-    """Name in DATASETS: read `source` in the published layout of this dataset. Columns left out
-    below are then the dataset's own."""
+    """Name in DATASETS of the published dataset whose layout `source` has. Columns left out below
+    are then the dataset's own."""
     label: str = "label"
     """Column with the labels; recordings without a label are left out."""
     fold: str | None = None
     """Column with official folds; each fold is tested once."""
     split: str | None = None
-    """Column with an official split: train, validation (may be absent) or test."""
+    """Column with an official split: train, validation (optional) or test."""
     group: str | None = None
     """Column with groups (speakers, sources) that are never split between training and test."""
     where: tuple[str, ...] = ()
-    """Conditions COLUMN=VALUE or COLUMN!=VALUE; only recordings that meet all of them are kept."""
+    """Conditions COLUMN=VALUE or COLUMN!=VALUE; only recordings that meet all of them are used."""
     folds: int = 5
-    """Number of folds to draw when there are neither official folds nor an official split."""
+    """Number of random folds if there are neither official folds nor an official split."""
     seed: int = 0
-    """Random seed for drawing folds."""
+    """Random seed for the folds."""
 
     def __post_init__(self) -> None:
         check_numbers(self, folds=Range(2, 2**31 - 1, whole=True), seed=SEED)
@@ -48,14 +48,14 @@ class EvaluationTask:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A published dataset: its layout on disk, and the columns that its recordings get."""
+    """A published dataset: its layout on disk, and the columns of its recordings."""
 
     name: str
     """Name in tasks and on the command line."""
     summary: str
     """Classification task in a few words."""
     classes: int
-    """Number of classes; a folder with more or fewer is refused."""
+    """Number of classes; a folder with any other number is an error."""
     size: str
     """Size of the download: recordings or hours, and bytes."""
     license: str
@@ -70,11 +70,12 @@ class Dataset:
     split: str | None = None
     group: str | None = None
     download: Callable[[Path], None] | None = None
-    """Download into a folder with torchaudio, where torchaudio has the dataset. Raises
+    """Function that downloads into a folder with torchaudio, if torchaudio has the dataset. Raises
     `UserError`."""
 
     def corpus(self, root: str | Path) -> Corpus:
-        """Return all recordings in `root`. None is skipped: part of a benchmark is another one.
+        """Return all recordings in `root`. None is skipped, because part of a benchmark is another
+        benchmark.
 
         Raises:
             UserError: the folder is absent, incomplete or holds something else. The message says
@@ -120,7 +121,7 @@ class Dataset:
 
     @property
     def splitting(self) -> str:
-        """How the dataset is split into training and test, in words."""
+        """Description of the split into training and test."""
         if self.fold:
             return f"official folds by {self.fold}"
         return f"{'official split' if self.split else 'drawn folds'} by {self.group}"

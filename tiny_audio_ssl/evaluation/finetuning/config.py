@@ -27,7 +27,7 @@ class FinetuneConfig:
     batch_size: int = 64
     """Crops per step; with --multi-head, the tasks share them equally."""
     encoder_learning_rate: float = 2e-3
-    """Peak learning rate of the encoder, reached after the warm-up; it then falls to zero as a
+    """Peak learning rate of the encoder, reached after the warm-up; it then decays to zero along a
     cosine."""
     head_learning_rate: float = 1e-2
     """Peak learning rate of the linear heads."""
@@ -47,7 +47,7 @@ class FinetuneConfig:
     seed: int = 0
     """Random seed; the same seed, split and kind of CPU give bit-identical weights."""
     max_folds: int | None = None
-    """Train and test on at most this many folds, to save time; if not given, on all."""
+    """Maximum number of folds to train and test on, to save time. Default: all folds."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device to train on."""
 

@@ -44,8 +44,9 @@ def probe(
         suite: TOML file with several tasks, in place of `data`; sources are relative to `root`.
         protocols: names in PROTOCOLS: linear, knn, few-shot-1, few-shot-5, few-shot-20.
         baselines: also score each encoder with random weights, and log-mel statistics.
-        window_s: embed windows of this length, in seconds, and average; whole recordings if None.
-        allow_missing: leave out recordings that are absent or can't be decoded.
+        window_s: length in seconds of windows whose embeddings are averaged; None: whole
+            recordings are embedded.
+        allow_missing: leave out recordings that are missing or can't be decoded.
         cache_dir: folder for decoded audio and embeddings.
         columns: label, fold, split, group, where, folds and seed; see `EvaluationTask`.
 
@@ -77,7 +78,7 @@ def score_all(
     store: EmbeddingStore,
     done: Callable[[int], Any] = lambda count: None,
 ) -> list[Score]:
-    """Score each model on each task by each protocol; `done(1)` is called after every score."""
+    """Score each model on each task with each protocol; `done(1)` is called after every score."""
     scores = []
     for task in tasks:
         for protocol in protocols:
@@ -116,7 +117,7 @@ def open_models(
 
 
 def weights_of(models: Sequence[str], weights: Sequence[str]) -> dict[str, str]:
-    """Return the file with the weights of each `hear:` model, in their order; empty without files.
+    """Return the weights file of each `hear:` model, in the same order; empty if there are none.
 
     Raises `UserError` if there are more or fewer files than such models.
     """
@@ -129,7 +130,8 @@ def weights_of(models: Sequence[str], weights: Sequence[str]) -> dict[str, str]:
 
 
 def baselines_of(models: Sequence[EmbeddingModel]) -> list[EmbeddingModel]:
-    """Return the baselines that `models` lack: each encoder untrained, and log-mel statistics.
+    """Return the baselines that `models` does not contain: each encoder untrained, and log-mel
+    statistics.
 
     Encoders with the same settings share their untrained weights.
     """

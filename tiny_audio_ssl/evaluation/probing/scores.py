@@ -1,4 +1,4 @@
-"""Scores: every prediction of a protocol on one task, and the statistics of these."""
+"""Scores: every prediction of a protocol on one task, and their statistics."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Score:
-    """The predictions of one model on one task by one protocol."""
+    """The predictions of one model on one task with one protocol."""
 
     task: str
     model: str
@@ -89,8 +89,8 @@ class Score:
 
         With three or more folds, Student's t over the folds. Folds share training data, so this
         interval is too narrow, and no unbiased one exists (Bengio and Grandvalet, JMLR 2004). With
-        fewer folds, or copies of one sound in several of them, a bootstrap that resamples whole
-        tested groups, and seeds, with replacement.
+        fewer folds, or if copies of one sound are in several folds, a bootstrap that resamples
+        whole tested groups, and seeds, with replacement.
         """
         ends = self._t_interval() if self._has_folds else self._bootstrap()
         low, high = np.clip(ends, 0, 1)  # keeps NaN
@@ -98,7 +98,7 @@ class Score:
 
     @property
     def interval_is(self) -> str:
-        """How `interval` was computed, in words."""
+        """Description of the way `interval` was computed."""
         if self._has_folds:
             return f"t over {len(self.folds)} folds"
         return f"bootstrap of {len(set(self._tested_groups()))} tested groups"
@@ -177,7 +177,7 @@ class Score:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """Return the figures for tables and JSON; unknown ends of an interval are None."""
+        """Return the figures for tables and JSON; undefined ends of an interval are None."""
         return {
             "task": self.task,
             "model": self.model,
@@ -193,7 +193,8 @@ class Score:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, ready for JSON. `from_dict` ignores the figures of `summary`."""
+        """Return everything in a form that JSON can store. `from_dict` ignores the figures of
+        `summary`."""
         return {
             **self.summary(),
             "classes": self.classes,
@@ -225,9 +226,9 @@ class Score:
 
 
 def in_shared_folds(*measured: Score) -> list[float]:
-    """Return the accuracy of each score over the folds that all of them have; NaN if there is none.
+    """Return the accuracy of each score over the folds that all of them share, NaN without any.
 
-    Trained models may have been tested in a few folds only, and folds differ in difficulty.
+    Trained models may have been tested on a few folds only, and folds differ in difficulty.
     """
     shared = set.intersection(*({fit.fold for fit in score.fits} for score in measured))
     found = []
@@ -249,7 +250,7 @@ def recovery(task: float, random: float, supervised: float) -> float:
 
 
 def write(target: Path, scores: Sequence[Score]) -> None:
-    """Write scores as JSON, for `read` and `tiny-audio-ssl report`; whole or not at all.
+    """Write scores as JSON, for `read` and `tiny-audio-ssl report`, atomically.
 
     Raises `UserError`: what `check_out` raises; `target` can't be written.
     """
@@ -258,7 +259,7 @@ def write(target: Path, scores: Sequence[Score]) -> None:
 
 
 def check_out(target: Path, inputs: Iterable[str | Path] = ()) -> None:
-    """Raise `UserError` if `target` is one of the inputs, or there and no file of scores."""
+    """Raise `UserError` if `target` is one of the inputs, or exists and is no file of scores."""
     check_target(target, _is_scores, inputs)
 
 

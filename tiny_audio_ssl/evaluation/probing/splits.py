@@ -82,8 +82,9 @@ def split(table: LabelTable, folds: int = 5, seed: int = 0) -> list[Split]:
     tested = np.unique(table.truth[np.concatenate([one.test for one in found])])
     if len(tested) < 2:
         raise UserError(
-            f"only label {table.classes[tested[0]]!r} is tested, which every classifier that knows "
-            "no other label gets right; put recordings of two or more labels in the test part"
+            f"only label {table.classes[tested[0]]!r} is in the test part, so a classifier that "
+            "knows no other label gets everything right; put recordings of two or more labels in "
+            "the test part"
         )
     return found
 

@@ -89,8 +89,8 @@ def _chosen(probe: OpenedTask, seed: int) -> tuple[list[int], list[Tensor]]:
         chosen += drawn
     if not classes:
         raise UserError(
-            f"{probe.task.name}: no class has {FEWEST} recordings to train on, so that nothing can "
-            "be estimated; give more labeled recordings"
+            f"{probe.task.name}: no class has {FEWEST} recordings to train on, so nothing can be "
+            "estimated; give more labeled recordings"
         )
     return chosen, classes
 

@@ -60,8 +60,8 @@ def read_items(path: str | Path) -> list[Item]:
 def _item(where: str, header: Sequence[str], cells: Sequence[str]) -> Item:
     if len(cells) != len(header):
         raise UserError(
-            f"{where}: {len(cells)} values for {len(header)} columns; they are separated by "
-            "spaces, so that no value may hold one"
+            f"{where}: {len(cells)} values for {len(header)} columns; values are separated by "
+            "spaces, so none of them may contain a space"
         )
     found = dict(zip(header, cells, strict=True))
     try:

@@ -99,7 +99,7 @@ class OnDeviceTrainer:
         loss, gradients = self.gradients(inputs)
         if not math.isfinite(loss) or not all(g.isfinite().all() for g in gradients.values()):
             raise UserError(
-                f"loss {loss}: it or a gradient is not finite, so no step was taken; look at the "
+                f"loss {loss}: it or a gradient is not finite, so no step was taken; check the "
                 f"clips, or use a smaller learning_rate than {self.learning_rate:g}"
             )
         self._optimizer.step(gradients)
@@ -131,7 +131,7 @@ class OnDeviceTrainer:
     def save(self, folder: str | Path) -> Path:
         """Write a checkpoint with these weights: `embed`, `probe`, `export` and `load` read it.
 
-        Front-end, statistics of the norms and settings are those of the run begun from; the
+        Front-end, statistics of the norms and settings are those of the start; the
         optimizer's state is not kept. Raises `UserError` if a weight is not finite.
         """
         weights = self.weights()

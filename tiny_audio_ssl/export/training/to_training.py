@@ -170,8 +170,8 @@ def export_training(
         changes: fields of `TrainingExportConfig` to replace in `config`.
 
     The folder holds `training.pte`, `manifest.json`, `reference.json` (what it gives for inputs
-    that any device can make) and `start`, the checkpoint begun from, without its optimizer. Open it
-    with `OnDeviceTrainer`.
+    that any device can make) and `start`, the checkpoint to start from, without its optimizer. Open
+    it with `OnDeviceTrainer`.
 
     Raises `UserError`: no checkpoint or none with heads, a task or an operator that can't be
     trained there (by name), batch norm without statistics, a missing extra, a folder in the way.
@@ -190,7 +190,7 @@ def export_training(
     if loaded.model.frontend.is_learned:
         raise UserError(
             f"{run}: its encoder, {loaded.model.encoder.config.name}, learns its filters from "
-            "waveforms, and a training step in ExecuTorch begins at the log-mel; train another "
+            "waveforms, and a training step in ExecuTorch starts from the log-mel; train another "
             "encoder there, such as mobile"
         )
     target = Path(out) if out is not None else home_of(run) / "export-training"
@@ -235,9 +235,9 @@ def check_steps(task: str, pretext: Pretext) -> None:
         follows = isinstance(part, Pretext) and type(part).after_step is not Pretext.after_step
         if follows and not isinstance(part, Combined):
             raise UserError(
-                f"{task}: {type(part).__name__} changes weights after each step (a moving "
-                "average, say), which a training artifact does not do; tasks such as temporal-gap "
-                "or audio2vec-cbow can be exported"
+                f"{task}: {type(part).__name__} changes weights after each step (a moving average, "
+                "say), which a training artifact can't do; tasks such as temporal-gap or "
+                "audio2vec-cbow can be exported"
             )
 
 

@@ -15,17 +15,18 @@ class ArticulationConfig(SeveralSlicesConfig):
     clip_ms: float = 875.0
     """Length of the clip that slices are cut from."""
     slice_ms: float = 95.0
-    """Length of a slice, in which the vocal tract stands still."""
+    """Length of a slice, during which the vocal tract does not move."""
     slices: int = 4
-    """Slices of each clip."""
+    """Slices per clip."""
     first_noise: float = 1.0
-    """Deviation of the noise on the proposals at the first step; parameters are in -1..1."""
+    """Standard deviation of the noise on the proposals at the first step; parameters are in -1..1.
+    """
     last_noise: float = 0.2
-    """The same at the last step."""
+    """Standard deviation of this noise at the last step."""
     uniform: float = 0.0
-    """Share of the proposals that are drawn at random, whatever the recordings are."""
+    """Share of the proposals that are drawn at random, independently of the recordings."""
     momentum: float = 0.99
-    """Share that the copy which makes the proposals keeps at each step."""
+    """Momentum of the moving-average copy that makes the proposals."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

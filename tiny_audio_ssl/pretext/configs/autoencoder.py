@@ -21,9 +21,9 @@ class DenoisingAutoencoderConfig(AutoencoderConfig):
     """Hyper-parameters of the denoising autoencoder."""
 
     noise: float = 0.5
-    """Largest standard deviation of the noise on the normalized log-mel, whose own is 1."""
+    """Maximum standard deviation of the noise on the normalized log-mel, whose own is 1."""
     mixup: float = 0.5
-    """Largest share of another clip in the energy."""
+    """Maximum share of another clip in the energy."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,13 +10,14 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 @dataclass(frozen=True)
 class PretextConfig:
-    """Every hyper-parameter of a task, with units in the names.
+    """Hyper-parameters of a task, with units in their names.
 
-    Derive a frozen dataclass from it, with a docstring below each field: the command line shows it.
+    Derive a frozen dataclass from it, with a docstring below each field, which the command line
+    shows.
     """
 
     wants: ClassVar[FrontendConfig] = FrontendConfig()
-    """The front-end of a run that is given no other."""
+    """Default front-end of the task's runs."""
 
     def clip_frames(self, frontend: FrontendConfig) -> int:
         """Return the log-mel frames that one clip must have."""

@@ -22,21 +22,21 @@ class ByolAConfig(SliceConfig):
     """Hyper-parameters of BYOL-A."""
 
     slice_ms: float = WINDOW_MS
-    """Length of the slice that both views are made of."""
+    """Length of the slice from which both views are made."""
     mixup: float = 0.2
-    """Largest share of another clip of the batch that is mixed in as background."""
+    """Maximum share of another clip of the batch that is mixed in as background."""
     smallest_crop: float = 0.6
-    """Least height and width of the random crop that is resized, relative to the slice."""
+    """Minimum height and width of the random crop that is resized, relative to the slice."""
     largest_crop: float = 1.5
-    """Greatest height and width of the crop; the part outside the slice is empty."""
+    """Maximum height and width of the crop; the part outside the slice is empty."""
     fade: float = 1.0
-    """Largest value of the line over time that is added, in standard deviations of the log-mel."""
+    """Maximum of the linear ramp over time that is added, in standard deviations of the log-mel."""
     hidden: int = 512
     """Hidden units of projector and predictor (4096 in the paper, for a much larger encoder)."""
     projection: int = 128
     """Outputs of projector and predictor (256 in the paper)."""
     momentum: float = 0.99
-    """Share that the moving average keeps at the first step; it rises to 1 along a cosine."""
+    """Momentum of the moving average at the first step; it rises to 1 along a cosine."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

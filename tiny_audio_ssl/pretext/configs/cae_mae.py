@@ -18,20 +18,20 @@ class CaeMaeConfig(SliceConfig):
     slice_ms: float = 335.0
     """Length of the slice that is encoded."""
     kinds: bool = False
-    """Take what the manifest column `kind` says of each recording: `clean`, `mixture` or `noise`.
+    """Use the manifest column `kind`, which marks each recording as `clean`, `mixture` or `noise`.
     Default: half of the clips of a batch are clean, and noise is added to the others."""
     min_snr_db: float = -5.0
-    """Lowest level of a clip above the noise that is added to it."""
+    """Minimum signal-to-noise ratio of the clips that noise is added to."""
     max_snr_db: float = 15.0
-    """Highest level of a clip above the noise that is added to it."""
+    """Maximum signal-to-noise ratio of the clips that noise is added to."""
     latent_noise: float = 1.0
-    """Deviation of the noise on the latent maps that the decoders are given."""
+    """Standard deviation of the noise on the decoders' input, the latent maps."""
     latent_weight: float = 0.01
     """Weight of the energy of the latent maps."""
     cycle_weight: float = 1.0
     """Weight of both cycle terms, of mixtures and of latent maps."""
     silence_weight: float = 1.0
-    """Weight of the term that makes noise decode to something quieter."""
+    """Weight of the term that makes noise decode to a quieter sound."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

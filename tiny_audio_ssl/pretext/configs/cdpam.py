@@ -17,9 +17,9 @@ class CdpamConfig(SliceConfig):
     """Hyper-parameters of CDPAM."""
 
     distortions: tuple[str, ...] = DISTORTIONS
-    """Distortions of the waveform; each clip gets one of them, at a random strength."""
+    """Distortions of the waveform. Each clip gets one of them, at a random strength."""
     slice_ms: float = WINDOW_MS
-    """Length of the slice that all versions of a clip are made of."""
+    """Length of the slice from which all versions of a clip are made."""
     temperature: float = 1.0
     """Divisor of the cosines in the contrastive losses."""
     hidden: int = 512
@@ -27,7 +27,7 @@ class CdpamConfig(SliceConfig):
     projection: int = 256
     """Outputs of the projectors."""
     margin: float = 0.1
-    """By how much the distance of a strong distortion must exceed that of a weak one."""
+    """Margin by which the distance of a strong distortion must exceed that of a weak one."""
     order_weight: float = 1.0
     """Weight of the loss that orders distances by strength."""
 

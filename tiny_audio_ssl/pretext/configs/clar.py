@@ -19,12 +19,13 @@ class ClarConfig(SliceConfig):
     """Hyper-parameters of CLAR."""
 
     classes: tuple[str, ...] = ()
-    """Classes of the manifest column `label` that are learned at the same time. Recordings whose
-    cell is empty or holds another class are only contrasted. Default: no labels are used."""
+    """Values of the manifest column `label` that are learned as classes at the same time.
+    Recordings without a label or with another one only take part in the contrastive loss. Default:
+    no labels are used."""
     augmentations: tuple[str, ...] = AUGMENTATIONS
-    """Distortions of the waveform that make the two views, in this order."""
+    """Distortions of the waveform from which the two views are made, in this order."""
     probability: float = 0.5
-    """Share of the views that each augmentation is applied to."""
+    """Probability of each augmentation for each view."""
     slice_ms: float = WINDOW_MS
     """Length of the slice that both views are made of."""
     temperature: float = 0.5

@@ -15,23 +15,24 @@ _GROUPS = Range(1, 64, whole=True)
 
 @dataclass(frozen=True)
 class CodebookConfig(PretextConfig):
-    """Size of a product codebook, and how its entries are chosen."""
+    """Size of a product codebook, and the choice of its entries."""
 
     codebook: Literal["gumbel", "kmeans"] = "gumbel"
-    """`gumbel`: entries are chosen by a layer, with the Gumbel softmax; `kmeans`: the nearest
-    entries."""
+    """Choice of entries. `gumbel`: a layer chooses them, with the Gumbel softmax; `kmeans`: the
+    nearest entries."""
     groups: int = 2
-    """Entries that describe one step together, one of each group. With 1, few are ever used."""
+    """Number of groups; each step is described by one entry of each. With 1 group, few entries are
+    ever used."""
     entries: int = 64
-    """Entries of each group (320 in the papers, for 960 hours of speech)."""
+    """Entries per group (320 in the papers, for 960 hours of speech)."""
     tau_start: float = 2.0
-    """Temperature of the Gumbel softmax at the first step; from there it falls exponentially."""
+    """Temperature of the Gumbel softmax at the first step; it then decays exponentially."""
     tau_end: float = 0.5
-    """Temperature at the last step."""
+    """Temperature of the Gumbel softmax at the last step."""
     diversity: float = 0.0
-    """Weight of a term that is lower the more entries are in use, for `gumbel`."""
+    """Weight of the diversity loss, which rewards using more entries, for `gumbel`."""
     commitment: float = 0.25
-    """Weight of the term that draws steps to their entries, for `kmeans`."""
+    """Weight of the commitment loss, which pulls steps to their entries, for `kmeans`."""
 
     def check_codebook(self, size: int) -> None:
         """Raise `UserError` for settings that make no sense with vectors of this size."""

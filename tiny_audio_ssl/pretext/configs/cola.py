@@ -15,9 +15,10 @@ class ColaConfig(PairsConfig):
     projection_dim: int = 512
     """Size of the layer between embedding and similarity."""
     mixup: float = 0.0
-    """Largest share of another clip that is mixed into a slice; 0, as in the paper, mixes none."""
+    """Maximum share of another clip that is mixed into a slice; 0 turns mixing off, as in the
+    paper."""
     resize: bool = False
-    """Cut a random part of bands and frames and stretch it to the slice's size."""
+    """Stretch a random crop of bands and frames to the size of the slice."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

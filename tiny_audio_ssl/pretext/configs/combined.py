@@ -22,9 +22,9 @@ class CombinedConfig(PretextConfig):
     weights: Annotated[Weights, PAIRS] = field(
         default_factory=lambda: {"temporal-gap": 1.0, "audio2vec-cbow": 1.0}
     )
-    """Tasks, with their default settings, and the weight of each loss in the sum."""
+    """Tasks, with their default settings, and the weight of each task's loss in the sum."""
     slice_ms: float | None = None
-    """Length of the slices of all tasks. Default: the length that each task has."""
+    """Length of the slices of all tasks. Default: each task's own."""
 
     def __post_init__(self) -> None:
         check_numbers(self, slice_ms=DURATION_MS)

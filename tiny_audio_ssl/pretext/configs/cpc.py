@@ -34,15 +34,15 @@ class Cpc2Config(PredictiveConfig):
     layers: int = 2
     """Layers of the LSTM."""
     distorted: float = 0.8
-    """Share of the clips whose past is distorted, for each of the distortions on its own."""
+    """Probability of each distortion of the past, drawn for each clip and distortion on its own."""
     pitch_cents: float = 300.0
-    """Largest shift of the pitch, up or down."""
+    """Maximum shift of the pitch, up or down."""
     min_snr_db: float = 5.0
-    """Smallest signal-to-noise ratio of the noise that is added."""
+    """Minimum signal-to-noise ratio of the noise that is added."""
     max_snr_db: float = 20.0
-    """Largest signal-to-noise ratio of the noise that is added."""
+    """Maximum signal-to-noise ratio of the noise that is added."""
     longest_decay_s: float = 0.8
-    """Longest time in which the reverberation of the room falls by 60 dB; the shortest is 0.1 s."""
+    """Maximum reverberation time (decay by 60 dB) of the room; the minimum is 0.1 s."""
     drop_ms: float = 50.0
     """Length of the part that is silenced."""
 

@@ -20,23 +20,23 @@ class DapcConfig(StepsConfig):
     steps: int = 11
     """Steps of a clip."""
     size: int = 16
-    """Size of the codes whose information is measured. They are thrown away after training."""
+    """Size of the codes whose information is measured. They are discarded after training."""
     window_steps: int = 2
-    """Steps T whose information about the T that follow is measured."""
+    """Number T of past steps whose information about the next T steps is measured."""
     decorrelation: float = 0.1
     """Weight a of the term that keeps the codes uncorrelated and of unit variance."""
     reconstruction: float = 10.0
-    """Weight b of the error of masked parts."""
+    """Weight b of the reconstruction error of masked parts."""
     masks: int = 2
-    """Stripes of frames, and as many of bands, that are masked."""
+    """Number of masked stripes of frames, and of masked stripes of bands."""
     mask_ms: float = 165.0
-    """Longest stripe in time."""
+    """Maximum duration of a stripe of frames."""
     mask_bands: int = 8
-    """Widest stripe in frequency."""
+    """Maximum width of a stripe of bands."""
     hidden: int = 128
-    """Width of the transformer that decodes."""
+    """Width of the transformer decoder."""
     layers: int = 2
-    """Layers of the transformer that decodes."""
+    """Layers of the transformer decoder."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

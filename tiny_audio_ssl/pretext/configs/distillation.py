@@ -28,38 +28,38 @@ class DistillationConfig(PretextConfig):
     """Hyper-parameters of distillation."""
 
     teacher: tuple[str, ...] = ("tiny_audio_ssl.embedding.mel_statistics",)
-    """Modules with the HEAR API, one for each teacher. A module that is not installed is found
-    through PYTHONPATH=FOLDER. The default, statistics of the log-mel, needs no weights and teaches
-    little."""
+    """Modules with the HEAR API, one per teacher. A module that is not installed is found through
+    PYTHONPATH=FOLDER. The default, statistics of the log-mel, needs no weights and teaches little.
+    """
     weights: tuple[str, ...] = ()
-    """Path for each teacher that is passed to its `load_model`; `-` for a teacher that takes none.
-    Default: none for all."""
+    """Weights for each teacher, a path that is passed to its `load_model`; `-` for a teacher
+    without weights. Default: none for all."""
     importance: tuple[float, ...] = ()
     """Weight of each teacher's loss. Default: 1 for all."""
     speech_teacher: tuple[str, ...] = ()
-    """Those of the teachers that are asked about speech only: about recordings whose column `kind`
-    in the manifest is `speech` or `words`. Needs --pretext.views."""
+    """Teachers used on speech only: on recordings whose column `kind` in the manifest is `speech`
+    or `words`. Needs --pretext.views."""
     clip_ms: float = WINDOW_MS
-    """Length of the clips that teachers and encoder are given."""
+    """Length of the clips that teachers and encoder receive."""
     mix: float = 0.5
     """Share of the clips that are mixed with another clip."""
     views: int = 0
-    """Views of each recording (of each segment of a long one) whose log-mel and targets are
-    computed once, before training, and kept in the cache: about 14 kB each. 0: the teachers run in
-    every step."""
+    """Views of each recording (of each segment of a long one) whose log-mels and targets are
+    computed once, before training, and cached: about 14 kB each. 0: the teachers run in every step.
+    """
     band_limited: float = 0.0
-    """Share of the views without anything above 4 kHz. Needs --pretext.views."""
+    """Share of the views without content above 4 kHz. Needs --pretext.views."""
     roll_frames: int = 8
-    """Largest number of frames by which a view is shifted in time, with wrap-around."""
+    """Maximum number of frames by which a view is shifted in time, with wrap-around."""
     level_db: float = 0.0
-    """Largest change of a view's level in a step, up or down, which the targets do not follow."""
+    """Maximum change of a view's level in a step, up or down; the targets do not change."""
     noise: float = 0.0
-    """Share of the views to which noise is added in a step, which the targets do not follow. Needs
+    """Share of the views to which noise is added in a step, while the targets do not change. Needs
     --pretext.views."""
     min_snr_db: float = 10.0
-    """Lowest signal-to-noise ratio of these views."""
+    """Minimum signal-to-noise ratio of the noisy views."""
     max_snr_db: float = 40.0
-    """Highest signal-to-noise ratio of these views."""
+    """Maximum signal-to-noise ratio of the noisy views."""
 
     def __post_init__(self) -> None:
         for name in ("teacher", "weights", "speech_teacher"):

@@ -20,12 +20,12 @@ class NoiseConfig(MaskConfig):
     """Hyper-parameters of the noise that is added to recordings."""
 
     min_snr_db: float = -5.0
-    """Lowest level of a recording above the noise that is added to it."""
+    """Minimum signal-to-noise ratio of a recording and the noise that is added to it."""
     max_snr_db: float = 15.0
-    """Highest level of a recording above the noise that is added to it."""
+    """Maximum signal-to-noise ratio of a recording and the noise that is added to it."""
     kinds: bool = False
-    """Take noise from the recordings whose manifest column `kind` says `noise`, and add it to those
-    where it says `speech`. Default: add colored noise and other recordings to every recording."""
+    """Use the manifest column `kind`: recordings marked `noise` are added to those marked `speech`.
+    Default: colored noise and other recordings are added to every recording."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,8 +44,8 @@ class SpeechEnhancementConfig(NoiseConfig):
     """Hyper-parameters of speech enhancement."""
 
     objective: Objective = "si-sdr"
-    """si-sdr: the ratio of signal to distortion of the waveform; log-mel: the squared error of the
-    masked log-mel."""
+    """Objective. `si-sdr`: the scale-invariant signal-to-distortion ratio of the waveform;
+    `log-mel`: the squared error of the masked log-mel."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,12 +61,12 @@ class PseudoSeConfig(NoiseConfig):
     """Hyper-parameters of PseudoSE."""
 
     min_snr_db: float = -5.0
-    """Lowest level of a noisy recording above the noise that is added to it."""
+    """Minimum ratio of a noisy recording to the noise that is added to it."""
     max_snr_db: float = 5.0
-    """Highest level of a noisy recording above the noise that is added to it."""
+    """Maximum ratio of a noisy recording to the noise that is added to it."""
     purify: str = ""
-    """Folder of a run of `segmental-snr`, which tells how noisy each part of a recording is; clean
-    parts then count more (data purification). Default: all parts count alike."""
+    """Folder of a `segmental-snr` run, which estimates how noisy each part of a recording is;
+    cleaner parts then count more (data purification). Default: all parts count equally."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,7 +79,7 @@ class ContrastiveMixturesConfig(PseudoSeConfig):
     """Hyper-parameters of contrastive mixtures."""
 
     positive: float = 0.1
-    """Weight of the term that brings the estimates of one recording with two noises together."""
+    """Weight of the term that pulls together the estimates of one recording with two noises."""
     negative: float = 0.001
     """Weight of the term that keeps the estimates of two recordings with one noise as far apart as
     the recordings are."""

@@ -17,10 +17,10 @@ class HubertConfig(MaskedStepsConfig):
     """Hyper-parameters of HuBERT."""
 
     targets: str = MFCC
-    """Features that are clustered: `mfcc` in a first iteration; in a second one the folder of the
-    first one's run, whose encoder gives them."""
+    """Features that are clustered. First iteration: `mfcc`; second iteration: the folder of the
+    first run, whose encoder computes them."""
     clusters: tuple[int, ...] = (50, 100)
-    """Sizes of the codebooks, all of which are predicted. Fitting takes 20 steps or more for each
+    """Sizes of the codebooks, all of which are predicted. Fitting needs at least 20 steps per
     cluster. The paper has 100, and 500 in its second iteration, for 960 hours of speech."""
     temperature: float = 0.1
     """Divisor of the cosines."""

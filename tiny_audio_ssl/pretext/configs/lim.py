@@ -21,8 +21,8 @@ class LimConfig(PairsConfig):
     hidden: int = 256
     """Hidden units of the discriminator."""
     objective: Objective = "bce"
-    """bce: the discriminator tells a chunk of the same recording from one of another; info-nce: it
-    finds the chunk of the same recording among those of the whole batch."""
+    """Objective. `bce`: the discriminator tells a chunk of the same recording from one of another;
+    `info-nce`: it finds the chunk of the same recording among those of the whole batch."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

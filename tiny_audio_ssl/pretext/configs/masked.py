@@ -16,7 +16,7 @@ class MaskedConfig(StepsConfig):
     """Hyper-parameters of Mockingjay and Audio ALBERT. The papers have 3 to 12 layers of 768."""
 
     layers: int = 3
-    """Layers of the transformer, of `size` numbers a step."""
+    """Layers of the transformer, whose width is `size`."""
     share: float = 0.15
     """Share of the frames that are altered."""
     span_frames: int = 11
@@ -25,10 +25,10 @@ class MaskedConfig(StepsConfig):
     """Share of the clips whose altered frames are set to the bands' means."""
     replaced: float = 0.1
     """Share of the clips whose altered frames are replaced by other frames of the clip. In the
-    remaining clips, they are kept."""
+    remaining clips, the frames are kept."""
     loss_on: Literal["altered", "all"] = "altered"
-    """Frames that the loss counts. The authors' code counts altered ones only: the others can be
-    copied."""
+    """Frames that the loss covers. The authors' code uses only the altered ones, because the others
+    can be copied."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,11 +58,11 @@ class TeraConfig(MaskedConfig):
     """Hyper-parameters of TERA. The paper has 3 layers of 768."""
 
     widest_band: float = 0.2
-    """Largest share of the bands that is set to the bands' means in a whole clip."""
+    """Maximum share of the bands that is set to the bands' means in a whole clip."""
     noisy: float = 0.15
-    """Share of the clips that are given noise."""
+    """Share of the clips that noise is added to."""
     noise_deviation: float = 0.2
-    """Standard deviation of the noise on each value, in deviations of its band."""
+    """Standard deviation of the noise on each value, in standard deviations of its band."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,13 +12,13 @@ from tiny_audio_ssl.utils.ranges import COUNT, SHARE, check_numbers
 
 @dataclass(frozen=True)
 class MaskedStepsConfig(StepsConfig):
-    """How steps are masked: in spans that are longer than what neighboring slices share."""
+    """Masking of steps, in spans longer than the overlap of neighboring slices."""
 
     span_steps: int = 7
-    """Steps of a masked span. Of these, the steps are predicted whose slices share no sample with a
-    step that is not masked: the middle 3, with the other defaults."""
+    """Steps per masked span. Only those steps are predicted whose slices share no sample with an
+    unmasked step: the middle 3, with the other defaults."""
     mask_share: float = 0.1
-    """Share of the steps at which a span starts; at least one in a clip."""
+    """Share of the steps at which a span starts; at least one per clip."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,7 +44,7 @@ class MaskedStepsConfig(StepsConfig):
         if self.span_steps < 2 * reach + 1:
             raise UserError(
                 f"span_steps is {self.span_steps}, and slices up to {reach} steps apart share "
-                f"samples; expected --pretext.span-steps {2 * reach + 1} or more, so that a step "
-                "is hidden from all that are not masked"
+                f"samples; expected --pretext.span-steps {2 * reach + 1} or more, so that the "
+                "middle of a span shares no sample with unmasked steps"
             )
         return reach

@@ -14,12 +14,13 @@ FEWEST_FRAMES = 8  # of a slice
 
 @dataclass(frozen=True)
 class MaskConfig(SliceConfig):
-    """Lengths: a clip is some slices, each of which gets its masks on its own."""
+    """Lengths of clips and slices. The slices of a clip are masked independently."""
 
     slice_ms: float = 335.0
-    """Length of a slice, which is masked without regard to the others: what a stream waits for."""
+    """Length of a slice, which is masked independently of the others; also the length of a stream's
+    packets."""
     slices: int = 3
-    """Slices in a clip."""
+    """Slices per clip."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -29,7 +30,7 @@ class MaskConfig(SliceConfig):
         frames = super().slice_frames(frontend)
         if frames < FEWEST_FRAMES:
             raise UserError(
-                f"slice_ms is {self.slice_ms:g}, which are {frames} frames; expected at least "
+                f"slice_ms is {self.slice_ms:g}, which is {frames} frames; expected at least "
                 f"{frontend.ms(FEWEST_FRAMES):g}"
             )
         return frames

@@ -26,13 +26,14 @@ class MixBackConfig(PairsConfig):
     clip_ms: float = 975.0
     """Length of the clip that both patches come from."""
     mix: float = 0.05
-    """Largest share of another clip, at the same energy, that is mixed into a patch."""
+    """Maximum share of another clip, at the same energy, that is mixed into a patch."""
     smallest_crop: float = 0.8
-    """Least area of the random crop that is resized, relative to the patch."""
+    """Minimum area of the random crop that is resized, relative to the patch."""
     compansion: float = 0.75
-    """Least factor that the normalized log-mel is multiplied by."""
+    """Minimum factor that the normalized log-mel is multiplied by."""
     noise: float = 0.01
-    """Largest deviation of the noise that is added, in standard deviations of the log-mel."""
+    """Maximum standard deviation of the noise that is added, in standard deviations of the log-mel.
+    """
     temperature: float = 0.2
     """Divisor of the cosines in the loss."""
     hidden: int = 512

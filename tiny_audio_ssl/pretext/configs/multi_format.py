@@ -19,13 +19,13 @@ class MultiFormatConfig(PairsConfig):
     mix: float = 0.5
     """Share of the slices that another clip is mixed into."""
     lowest_snr_db: float = 5.0
-    """Least level of a slice above the clip that is mixed into it; the greatest is 20 dB more."""
+    """Minimum ratio of a slice to the clip that is mixed into it; the maximum is 20 dB more."""
     gain_db: float = 6.0
-    """Largest change of a slice's level, up or down."""
+    """Maximum change of a slice's level, up or down."""
     temperature: float = 0.1
     """Divisor of the cosines in the loss."""
     projection: int = 128
-    """Outputs of the layer behind each network."""
+    """Outputs of the layer after each network."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

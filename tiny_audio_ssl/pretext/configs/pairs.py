@@ -12,7 +12,7 @@ from tiny_audio_ssl.utils.ranges import DURATION_MS, check_numbers
 
 @dataclass(frozen=True)
 class PairsConfig(PretextConfig):
-    """The lengths of two slices of one clip."""
+    """Lengths of a clip and of the two slices cut from it."""
 
     clip_ms: float = 875.0
     """Length of the clip that both slices come from; it bounds their distance in time."""

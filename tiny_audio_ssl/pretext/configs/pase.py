@@ -28,16 +28,15 @@ class PaseConfig(StepsConfig):
     """Hyper-parameters of PASE."""
 
     weights: Annotated[Weights, PAIRS] = field(default_factory=lambda: dict.fromkeys(OF_PASE, 1.0))
-    """Workers, and the weight of each loss in their mean."""
+    """Workers, and the weight of each worker's loss in the mean."""
     size: int = 100
-    """Size of the vectors that the workers are given."""
+    """Size of the vectors that the workers receive."""
     hidden: int = 256
     """Hidden units of each worker."""
     gap_ms: float = 160.0
-    """Time from a step to the sequences before and after it, of which the worker `spc` tells which
-    is which."""
+    """Time from a step to the sequences before and after it, which the worker `spc` tells apart."""
     sequence: int = 5
-    """Steps of such a sequence."""
+    """Steps per sequence before or after."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,11 +66,11 @@ class PasePlusConfig(PaseConfig):
     weights: Annotated[Weights, PAIRS] = field(
         default_factory=lambda: dict.fromkeys(OF_PASE_PLUS, 1.0)
     )
-    """Workers, and the weight of each loss in their mean."""
+    """Workers, and the weight of each worker's loss in the mean."""
     frames: int = 7
     """Neighboring frames that the regression workers predict, around the middle of each slice."""
     distorted: float = 1.0
-    """Share of the clips that are distorted, each by a random choice of distortions."""
+    """Share of the clips that are distorted, each with a random choice of distortions."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

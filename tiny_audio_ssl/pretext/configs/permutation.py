@@ -18,13 +18,13 @@ class PermutationConfig(SliceConfig):
     slice_ms: float = WINDOW_MS
     """Length of the slice whose patches are shuffled."""
     time_patches: int = 8
-    """Patches that the slice is divided into along time."""
+    """Number of patches along time."""
     band_patches: int = 1
-    """Patches that the slice is divided into along frequency."""
+    """Number of patches along frequency."""
     noise: float = 0.5
-    """Deviation of the noise that perturbs the scores in the loss."""
+    """Standard deviation of the noise that perturbs the scores in the loss."""
     noise_draws: int = 16
-    """Draws of the noise that the loss is the mean of."""
+    """Number of noise draws over which the loss is averaged."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,16 +13,17 @@ from tiny_audio_ssl.utils.ranges import COUNT, check_numbers
 
 @dataclass(frozen=True)
 class PredictiveConfig(StepsConfig):
-    """Which steps are predicted, and told from which others."""
+    """Steps to predict, and the negatives beside them."""
 
     distances: int = 8
-    """Number of distances at which a step is predicted. The smallest is the first at which slices
-    share no sample: 3 steps, 120 ms, with the default lengths."""
+    """Number of distances at which a step is predicted. The smallest distance is the first at which
+    slices share no sample: 3 steps (120 ms) with the default lengths."""
     negatives: int = 10
-    """Wrong candidates beside each step to predict."""
+    """Wrong candidates for each step to predict."""
     negatives_from: Literal["clip", "batch"] = "clip"
-    """`clip`: from the same clip, which hides what is the same throughout a clip, such as the
-    speaker; `batch`: from all clips, which is easier, and finds it."""
+    """Source of the negatives. `clip`: the same clip, so that whatever is constant in a clip, such
+    as the speaker, does not help; `batch`: all clips, which is easier and teaches what is constant.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,11 +14,11 @@ class SeparationConfig(MaskConfig):
     """Hyper-parameters of permutation-invariant separation."""
 
     slice_ms: float = WINDOW_MS
-    """Length of a slice. Which output has which sound is settled for each slice on its own."""
+    """Length of a slice. The order of the outputs is chosen for each slice separately."""
     slices: int = 1
-    """Slices in a clip."""
+    """Slices per clip."""
     level_db: float = 5.0
-    """Largest change of a recording's level before it is mixed, up or down."""
+    """Maximum change of a recording's level before it is mixed, up or down."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -30,7 +30,7 @@ class MixItConfig(SeparationConfig):
     """Hyper-parameters of mixture-invariant training."""
 
     outputs: int = 4
-    """Sounds that a mixture of two recordings is taken apart into; some may stay silent."""
+    """Number of sounds that a mixture of two recordings is separated into; some may stay silent."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

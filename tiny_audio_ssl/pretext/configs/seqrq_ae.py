@@ -15,7 +15,7 @@ class SeqRqAeConfig(StepsConfig):
     entries: int = 64
     """Entries of the codebook."""
     commitment: float = 0.25
-    """Weight of the term that draws segments to their entries."""
+    """Weight of the commitment loss, which pulls segments to their entries."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,7 @@ from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, check_numbers
 
 @dataclass(frozen=True)
 class SliceConfig(PretextConfig):
-    """The length of the slice, which is that of the clip too."""
+    """Length of the slice, which is also the length of the clip."""
 
     slice_ms: float = WINDOW_MS
     """Length of a slice."""
@@ -33,7 +33,7 @@ class SliceConfig(PretextConfig):
 
 @dataclass(frozen=True)
 class SeveralSlicesConfig(SliceConfig):
-    """The length of a clip, and of the slices that are cut from it."""
+    """Lengths of a clip and of the slices cut from it."""
 
     clip_ms: float = WINDOW_MS
     """Length of the clip that slices are cut from."""

@@ -17,9 +17,9 @@ class Speech2VecConfig(PretextConfig):
     """Hyper-parameters of Speech2Vec."""
 
     aligned: bool = True
-    """Take the times of words from the manifest column `words`, with cells such as
-    "0.31-0.62 0.62-1.1" in seconds. Otherwise clips are cut into pieces of `slice_ms`, which are
-    taken for words."""
+    """Take the times of words from the manifest column `words`, with cells such as "0.31-0.62
+    0.62-1.1" in seconds. Otherwise, clips are cut into pieces of `slice_ms`, which are treated as
+    words."""
     clip_ms: float = 2000.0
     """Length of the clip that a word and its neighbors are taken from."""
     slice_ms: float = 495.0
@@ -27,7 +27,7 @@ class Speech2VecConfig(PretextConfig):
     context: int = 2
     """Number of neighbors on either side of a word."""
     code: int = 50
-    """Size of the vector that the decoder is given for a word."""
+    """Size of the vector that the decoder receives for a word."""
     hidden: int = 128
     """Hidden units of the recurrent decoder."""
 

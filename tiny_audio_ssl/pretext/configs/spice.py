@@ -29,15 +29,15 @@ class SpiceConfig(SeveralSlicesConfig):
     clip_ms: float = 960.0
     """Length of the clip that slices are cut from."""
     slice_ms: float = 160.0
-    """Length of a slice, which has one pitch."""
+    """Length of a slice, for which one pitch is estimated."""
     slices: int = 8
-    """Slices of each clip."""
+    """Slices per clip."""
     largest_shift_bands: int = 8
-    """Most bands by which either of the two spectra of a slice is shifted."""
+    """Maximum number of bands by which either of the two spectra of a slice is shifted."""
     pitch_weight: float = 1e5
-    """Weight of the error of the difference in pitch."""
+    """Weight of the error of the pitch difference."""
     reconstruction_weight: float = 1.0
-    """Weight of the error of the spectrum that is reconstructed from the pitch."""
+    """Weight of the error of the spectrum reconstructed from the pitch."""
     hidden: int = 128
     """Hidden units of the decoder."""
 

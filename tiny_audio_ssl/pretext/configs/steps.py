@@ -12,16 +12,16 @@ from tiny_audio_ssl.utils.ranges import COUNT, DURATION_MS, check_numbers
 
 @dataclass(frozen=True)
 class StepsConfig(PretextConfig):
-    """How a clip is cut into overlapping slices, one for each step."""
+    """Lengths of the overlapping slices that a clip is cut into, one for each step."""
 
     slice_ms: float = 95.0
-    """Length of the slice that the encoder is given for a step."""
+    """Length of the slice that the encoder receives for a step."""
     hop_ms: float = 40.0
     """Time from one step to the next."""
     steps: int = 22
-    """Steps of a clip."""
+    """Steps per clip."""
     size: int = 128
-    """Size of the vectors that the context network reads and writes. It is thrown away after
+    """Size of the vectors that the context network reads and writes. The network is discarded after
     training."""
 
     def __post_init__(self) -> None:

@@ -13,7 +13,8 @@ class TripletConfig(PairsConfig):
     """Hyper-parameters of the triplet loss."""
 
     margin: float = 0.2
-    """Least difference, 0 to 4, between the squared distances to the negative and the positive."""
+    """Minimum difference, 0 to 4, between the squared distances to the negative and the positive.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,10 +14,10 @@ class Wav2vec2Config(CodebookConfig, MaskedStepsConfig):
     """Hyper-parameters of wav2vec 2.0."""
 
     diversity: float = 0.1
-    """Weight of a term that is lower the more entries are in use, for `gumbel`."""
+    """Weight of the diversity loss, which rewards using more entries, for `gumbel`."""
     distractors: int = 10
-    """Wrong candidates beside each step to predict, all masked steps of the same clip (100 in the
-    paper, whose clips are longer and whose steps are shorter)."""
+    """Wrong candidates for each step to predict, all of them masked steps of the same clip (100 in
+    the paper, whose clips are longer and whose steps are shorter)."""
     temperature: float = 0.1
     """Divisor of the cosines."""
 
@@ -32,9 +32,9 @@ class Wav2vecCConfig(Wav2vec2Config):
     """Hyper-parameters of wav2vec-C."""
 
     diversity: float = 1.5
-    """Weight of a term that is lower the more entries are in use, for `gumbel`."""
+    """Weight of the diversity loss, which rewards using more entries, for `gumbel`."""
     consistency: float = 1.0
-    """Weight of the log-mel's reconstruction from the codebook's entries."""
+    """Weight of the reconstruction of the log-mel from the codebook's entries."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

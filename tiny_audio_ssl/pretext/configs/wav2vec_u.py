@@ -14,24 +14,24 @@ class Wav2vecUConfig(StepsConfig):
     """Hyper-parameters of wav2vec-U."""
 
     text: str = ""
-    """Text file with a sentence in each line, as phones separated by spaces. It need not be what
-    is said in the recordings."""
+    """Text file with one sentence per line, as phones separated by spaces. The text need not be
+    what is said in the recordings."""
     phones: tuple[str, ...] = ()
-    """The phones. Default: those in the text."""
+    """Ordered list of phones. Default: those in the text."""
     size: int = 128
-    """Size of the vectors that phones are generated from."""
+    """Size of the vectors from which phones are generated."""
     text_phones: int = 10
-    """Phones of the pieces of text, about as many as are said in a clip."""
+    """Length of the pieces of text in phones, about as many as are spoken in a clip."""
     hidden: int = 64
     """Channels of the discriminator; the paper has 384."""
     penalty: float = 1.5
     """Weight of the penalty on the discriminator's gradient."""
     smoothness: float = 0.5
-    """Weight of the change of phones from one step to the next."""
+    """Weight of the penalty on phone changes from one step to the next."""
     diversity: float = 2.0
-    """Weight of the negative entropy of the phones of a batch."""
+    """Weight of the negative entropy of the phones in a batch."""
     encoder_gradient: float = 0.1
-    """Share of the gradient that reaches the encoder; in the paper it is frozen, which is 0."""
+    """Share of the gradient that reaches the encoder; 0 freezes it, as in the paper."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

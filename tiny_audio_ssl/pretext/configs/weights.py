@@ -50,6 +50,6 @@ def check_pairs(weights: object, name: str, known: Sequence[str]) -> None:
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not number or weight not in POSITIVE:
             raise UserError(
-                f"the weight of {key} is {weight}; expected more than 0. Leave out a {name} that "
-                f"shall not count; the known ones are {listed}"
+                f"the weight of {key} is {weight}; expected more than 0. Leave out each {name} "
+                f"that should not count; the known ones are {listed}"
             )

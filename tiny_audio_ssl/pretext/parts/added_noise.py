@@ -24,7 +24,7 @@ class AddedNoise(Masking):
         return {"wav": mixture, "mixture": mixture, "target": target}
 
     def snr_db_of(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draw the level of so many recordings above the noise that is added to them."""
+        """Draw the signal-to-noise ratio in dB for each of `count` recordings."""
         return uniform(self.config.min_snr_db, self.config.max_snr_db, count, rng)
 
     def measured(self, found: Tensor, mixture: Tensor, target: Tensor) -> dict[str, Tensor]:

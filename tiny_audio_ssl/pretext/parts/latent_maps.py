@@ -55,7 +55,7 @@ class CleanGain(nn.Module):
 
 
 def latent_shape(encoder: Encoder, frames: int) -> tuple[int, int, int]:
-    """Return channels, rows and columns of the last maps of so many frames."""
+    """Return channels, rows and columns of the last maps for an input of `frames` frames."""
     return encoder.channels, encoder.rows, halved(frames, encoder.halvings)
 
 

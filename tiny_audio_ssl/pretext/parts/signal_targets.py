@@ -53,7 +53,7 @@ def gammatone(wav: Tensor, frontend: FrontendConfig, window: int = 0) -> Tensor:
 
 
 def power_spectrum(wav: Tensor, frontend: FrontendConfig, window: int = 0) -> Tensor:
-    """Return the power in each bin behind a Hann window of so many samples, or the front-end's if
+    """Return the power in each bin behind a Hann window of that length, or the front-end's if
     0: [B, fft_size / 2 + 1, frames]."""
     config = _with_window(frontend, window)
     before = (config.window - frontend.window) // 2

@@ -63,7 +63,7 @@ class InverseStft(nn.Module):
         if 2 * config.hop > config.window:
             raise UserError(
                 f"a hop of {config.hop_ms:g} ms with windows of {config.window_ms:g} ms: sound can "
-                "be put together again if windows overlap by half or more; lower --frontend.hop-ms"
+                "be reconstructed only if windows overlap by half or more; lower --frontend.hop-ms"
             )
         self.config = config
         self.pieces = -(-config.window // config.hop)  # of a hop's length, in a frame

@@ -24,7 +24,7 @@ def to_frames(words: Tensor, frontend: FrontendConfig, frames: int) -> Tensor:
 
 
 def pieces(clips: int, frames: int, length: int, rng: torch.Generator) -> Tensor:
-    """Cut clips of so many frames into pieces of `length` from a random place on.
+    """Cut clips of `frames` frames into pieces of `length`, from a random place on.
 
     Returns first frame and end of each piece, int64 [clips, frames // length, 2].
     """

@@ -157,8 +157,8 @@ class Distillation(Pretext):
             heard = part[is_speech] if only and is_speech is not None else part
             if not len(heard):
                 raise UserError(
-                    "no recording is speech, but there is a teacher of speech; expected some "
-                    "with `speech` or `words` in the column `kind`"
+                    "no recording is speech, but a teacher is for speech only; expected some "
+                    "recordings with `speech` or `words` in the column `kind`"
                 )
             std = heard.std(dim=0, correction=0)
             means.append(heard.mean(dim=0))

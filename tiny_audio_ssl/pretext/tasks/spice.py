@@ -126,9 +126,9 @@ def with_more_bands(frontend: FrontendConfig, more: int) -> FrontendConfig:
     """
     if frontend.scale != "log" or frontend.normalize != "all":
         raise UserError(
-            "spice needs a spectrum that another pitch shifts; give --frontend.scale log and "
-            "--frontend.normalize all, or leave out all options that begin with --frontend "
-            f"(it was given {frontend.scale} and {frontend.normalize})"
+            "spice needs a spectrum that shifts with the pitch; give --frontend.scale log and "
+            "--frontend.normalize all, or leave out all options that begin with --frontend (it was "
+            f"given {frontend.scale} and {frontend.normalize})"
         )
     octaves = math.log2(frontend.max_hz / frontend.min_hz) / (frontend.bands + 1)
     highest_hz = frontend.max_hz * 2 ** (more * octaves)

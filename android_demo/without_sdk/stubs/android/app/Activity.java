@@ -3,6 +3,7 @@ package android.app;
 import android.content.Intent;
 import android.os.Bundle;
 import android.view.ContextThemeWrapper;
+import android.view.LayoutInflater;
 import android.view.View;
 
 public class Activity extends ContextThemeWrapper {
@@ -21,6 +22,7 @@ public class Activity extends ContextThemeWrapper {
     public boolean shouldShowRequestPermissionRationale(String permission) { throw new RuntimeException("Stub!"); }
     public void setContentView(int layout) { throw new RuntimeException("Stub!"); }
     public <T extends View> T findViewById(int id) { throw new RuntimeException("Stub!"); }
+    public LayoutInflater getLayoutInflater() { throw new RuntimeException("Stub!"); }
     public Intent getIntent() { throw new RuntimeException("Stub!"); }
     public boolean isDestroyed() { throw new RuntimeException("Stub!"); }
     public boolean isFinishing() { throw new RuntimeException("Stub!"); }

@@ -15,6 +15,8 @@ public abstract class Context {
     public abstract File getNoBackupFilesDir();
     public abstract File getExternalFilesDir(String type);
     public abstract SharedPreferences getSharedPreferences(String name, int mode);
+    public abstract void startActivity(Intent intent);
+    public final <T> T getSystemService(Class<T> type) { throw new RuntimeException("Stub!"); }
     public abstract int checkSelfPermission(String permission);
     public final String getString(int id) { throw new RuntimeException("Stub!"); }
     public final String getString(int id, Object... arguments) { throw new RuntimeException("Stub!"); }

@@ -14,5 +14,6 @@ public class ContextWrapper extends Context {
     public File getNoBackupFilesDir() { throw new RuntimeException("Stub!"); }
     public File getExternalFilesDir(String type) { throw new RuntimeException("Stub!"); }
     public SharedPreferences getSharedPreferences(String name, int mode) { throw new RuntimeException("Stub!"); }
+    public void startActivity(Intent intent) { throw new RuntimeException("Stub!"); }
     public int checkSelfPermission(String permission) { throw new RuntimeException("Stub!"); }
 }

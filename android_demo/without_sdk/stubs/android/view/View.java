@@ -18,9 +18,18 @@ public class View {
         boolean onTouch(View view, MotionEvent event);
     }
 
+    public static class MeasureSpec {
+        public MeasureSpec() {}
+        public static int getSize(int spec) { throw new RuntimeException("Stub!"); }
+    }
+
     public View(Context context, AttributeSet attributes) {}
 
     protected void onDraw(Canvas canvas) { throw new RuntimeException("Stub!"); }
+    protected void onMeasure(int width, int height) { throw new RuntimeException("Stub!"); }
+    protected final void setMeasuredDimension(int width, int height) { throw new RuntimeException("Stub!"); }
+    public void requestLayout() { throw new RuntimeException("Stub!"); }
+    public final <T extends View> T findViewById(int id) { throw new RuntimeException("Stub!"); }
     public void invalidate() { throw new RuntimeException("Stub!"); }
     public final int getWidth() { throw new RuntimeException("Stub!"); }
     public final int getHeight() { throw new RuntimeException("Stub!"); }

@@ -2,6 +2,7 @@ package org.tinyaudiossl.demo
 
 import android.app.Activity
 import android.app.AlertDialog
+import android.content.Context
 import android.view.View
 import android.widget.Switch
 import android.widget.TextView
@@ -10,7 +11,7 @@ import org.tinyaudiossl.encoder.ClipStore
 
 /** The switch that lets clips be kept, their number, and the button that deletes them. Off at first. */
 class ClipsConsent(private val activity: Activity, private val onChange: (Boolean) -> Unit) {
-    val store = ClipStore(File(activity.noBackupFilesDir, "clips"), MAX_CLIPS, MAX_DAYS)
+    val store = clipStore(activity)
 
     private val preferences = activity.getSharedPreferences("settings", Activity.MODE_PRIVATE)
     private val switch: Switch = activity.findViewById(R.id.keep)
@@ -49,7 +50,13 @@ class ClipsConsent(private val activity: Activity, private val onChange: (Boolea
 
     private companion object {
         const val KEEPS = "keeps_clips"
-        const val MAX_CLIPS = 200
-        const val MAX_DAYS = 30
     }
 }
+
+/** The clips that the user lets the app keep. */
+internal fun clipStore(context: Context) = ClipStore(clipFolder(context), MAX_CLIPS, MAX_DAYS)
+
+internal fun clipFolder(context: Context) = File(context.noBackupFilesDir, "clips")
+
+private const val MAX_CLIPS = 200
+private const val MAX_DAYS = 30

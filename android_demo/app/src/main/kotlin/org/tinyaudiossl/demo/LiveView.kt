@@ -14,7 +14,7 @@ import org.tinyaudiossl.demo.drawing.Surface
 
 /** Shows a [Live]; what it looks like is in `drawing`. */
 class LiveView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
-    private val scene = LiveScene(if (isNight()) Palette.DARK else Palette.LIGHT)
+    private val scene = LiveScene(palette)
     private val surface = CanvasSurface(this)
 
     var live: Live? = null
@@ -27,14 +27,16 @@ class LiveView(context: Context, attributes: AttributeSet?) : View(context, attr
         super.onDraw(canvas)
         live?.let { scene.draw(surface.on(canvas), it) }
     }
-
-    private fun isNight(): Boolean {
-        val mode = resources.configuration.uiMode and Configuration.UI_MODE_NIGHT_MASK
-        return mode == Configuration.UI_MODE_NIGHT_YES
-    }
 }
 
-private class CanvasSurface(private val view: View) : Surface {
+/** The colors of the user's light or dark theme. */
+internal val View.palette: Palette get() {
+    val mode = resources.configuration.uiMode and Configuration.UI_MODE_NIGHT_MASK
+    return if (mode == Configuration.UI_MODE_NIGHT_YES) Palette.DARK else Palette.LIGHT
+}
+
+/** What a [view] draws itself on. */
+internal class CanvasSurface(private val view: View) : Surface {
     private val paint = Paint(Paint.ANTI_ALIAS_FLAG)
     private lateinit var canvas: Canvas
 

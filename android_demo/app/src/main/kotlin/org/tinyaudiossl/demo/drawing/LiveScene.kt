@@ -90,10 +90,4 @@ class LiveScene(private val palette: Palette) {
 
     private fun card(on: Surface, top: Float, bottom: Float) =
         on.rectangle(0f, top, on.width, bottom, palette.card, 12 * on.dp)
-
-    /** The size at which a text fits, at most [size]. */
-    private fun fitting(on: Surface, text: String, size: Float, width: Float, bold: Boolean = false): Float {
-        val wanted = on.textWidth(text, size, bold)
-        return if (wanted <= width) size else size * width / wanted
-    }
 }

@@ -16,3 +16,9 @@ interface Surface {
 
     fun textWidth(text: String, size: Float, bold: Boolean = false): Float
 }
+
+/** The size at which a text fits into [width], at most [size]. */
+internal fun fitting(on: Surface, text: String, size: Float, width: Float, bold: Boolean = false): Float {
+    val wanted = on.textWidth(text, size, bold)
+    return if (wanted <= width) size else size * width / wanted
+}

@@ -1,29 +1,30 @@
 package org.tinyaudiossl.demo.drawing
 
-import java.io.File
 import org.w3c.dom.Element
 
-/** The screen's texts and settings at one moment; [texts] are those of views whose text the code sets. */
-class Shown(
-    val live: Live,
-    val strings: Map<String, String>,
-    val texts: Map<String, String>,
-    val threshold: Float,
-)
-
 /**
- * The whole of `main.xml` as a picture: what [LiveScene] draws is the app's own drawing, the
- * framework's widgets are plain stand-ins of the same size, in their order and with their texts.
+ * A whole layout as a picture: what the app draws itself is its own drawing, the framework's widgets
+ * are plain stand-ins of the same size, in their order and with their texts.
  */
-class Screen(layout: File, private val palette: Palette, private val background: Int) {
-    private val column = layout.xml().children().single()
+class Screen(private val resources: Resources, layout: String, private val palette: Palette, private val background: Int) {
+    private val column = resources.layout(layout).children().single()
 
     /** Draws on [on]; how high it would like to be: more than [on] where the app scrolls. */
     fun draw(on: Surface, shown: Shown): Float {
         on.rectangle(0f, 0f, on.width, on.height, background)
-        val pad = column.dp("padding") * on.dp
+        val views = views(column, shown) + shown.rows.map { Card(it, shown) }
+        return stack(on, column.dp("padding"), views)
+    }
+
+    private fun views(of: Element, shown: Shown): List<Widget> = of.children().flatMap { child ->
+        if (child.tagName != "include") return@flatMap listOf(view(child, shown))
+        views(resources.layout(child.getAttribute("layout").removePrefix("@layout/")), shown)
+    }
+
+    /** Views below one another; the height that they want. */
+    private fun stack(on: Surface, padDp: Float, views: List<Widget>): Float {
+        val pad = padDp * on.dp
         val width = on.width - 2 * pad
-        val views = column.children().map { view(it, shown) }
         val fixed = views.map { it.height(on, width) }
         val spare = maxOf(0f, on.height - 2 * pad - fixed.sum())
         var top = pad
@@ -37,48 +38,75 @@ class Screen(layout: File, private val palette: Palette, private val background:
 
     private fun view(of: Element, shown: Shown): Widget {
         val text = shown.texts[of.id()] ?: shown.strings[of.attribute("text").removePrefix("@string/")].orEmpty()
-        return when (of.tagName.substringAfterLast('.')) {
-            "LiveView" -> Drawn(of.dp("minHeight")) { LiveScene(palette).draw(it, shown.live) }
-            "Button" -> ButtonLike(text)
-            "Switch" -> Text(text, BODY, of.dp("minHeight"), asideDp = 56f, extra = ::switch)
-            "SeekBar" -> (100 * shown.threshold / of.attribute("max").toFloat()).let { at ->
-                Drawn(of.dp("layout_height"), grows = false) { slider(it, at) }
+        val name = of.tagName.substringAfterLast('.')
+        shown.drawings[name]?.let { return Drawn(it) }
+        return when {
+            name.endsWith("Button") -> ButtonLike(text)
+            name == "Switch" -> (of.id() in shown.on).let { isOn ->
+                Text(text, of.size(), of.dp("minHeight"), asideDp = 56f, extra = { switch(it, isOn) })
             }
-            "TextView" -> {
-                val size = if (of.attribute("textAppearance").endsWith("Caption")) CAPTION else BODY
-                Text(text, size, of.dp("minHeight"), of.dp("paddingTop") + of.dp("paddingBottom"))
+            name == "SeekBar" -> shown.sliders.getValue(of.id()).let { at ->
+                Drawn(Drawing({ of.dp("layout_height") * it.dp }) { slider(it, at) })
             }
-            else -> error("main.xml has a ${of.tagName}, which is not drawn here")
+            name == "TextView" ->
+                Text(text, of.size(), of.dp("minHeight"), of.dp("paddingTop"), of.dp("paddingBottom"), bold = of.isBold())
+            else -> error("a $name is not drawn here")
         }
     }
+
+    private fun Element.size(): Float = when (attribute("textAppearance").substringAfterLast('.')) {
+        "Caption" -> CAPTION
+        "Subhead" -> SUBHEAD
+        else -> BODY
+    }
+
+    private fun Element.isBold() = attribute("textAppearance").endsWith("Body2")
 
     private abstract class Widget(val grows: Boolean = false) {
         abstract fun height(on: Surface, width: Float): Float
         abstract fun draw(on: Surface)
     }
 
-    private class Drawn(val leastDp: Float, grows: Boolean = true, val body: (Surface) -> Unit) : Widget(grows) {
-        override fun height(on: Surface, width: Float) = leastDp * on.dp
-        override fun draw(on: Surface) = body(on)
+    private class Drawn(val drawing: Drawing) : Widget(drawing.grows) {
+        override fun height(on: Surface, width: Float) = drawing.height(on)
+        override fun draw(on: Surface) = drawing.draw(on)
+    }
+
+    /** A row that the code adds. */
+    private inner class Card(texts: Map<String, String>, shown: Shown) : Widget() {
+        private val row = resources.layout("history_row")
+        private val views = views(row, Shown(shown.strings, texts))
+        private val pad = row.dp("padding")
+        private val margin = row.dp("layout_marginBottom")
+
+        override fun height(on: Surface, width: Float) =
+            views.map { it.height(on, width - 2 * pad * on.dp) }.sum() + (2 * pad + margin) * on.dp
+
+        override fun draw(on: Surface) {
+            on.rectangle(0f, 0f, on.width, on.height - margin * on.dp, palette.card, 12 * on.dp)
+            stack(on, pad, views)
+        }
     }
 
     private inner class Text(
         val text: String,
         val sizeSp: Float,
         val leastDp: Float,
-        val padDp: Float = 0f, // above and below together
+        val aboveDp: Float = 0f,
+        val belowDp: Float = 0f,
         val asideDp: Float = 0f, // at the right end, for what is drawn there
+        val bold: Boolean = false,
         val extra: (Surface) -> Unit = {},
     ) : Widget() {
         override fun height(on: Surface, width: Float) =
-            maxOf(leastDp * on.dp, block(on, lines(on, width), sizeSp) + padDp * on.dp)
+            maxOf(leastDp * on.dp, block(on, lines(on, width), sizeSp) + (aboveDp + belowDp) * on.dp)
 
         override fun draw(on: Surface) {
-            centered(on, lines(on, on.width), sizeSp) { 0f }
+            centered(on, lines(on, on.width), sizeSp, bold, down = (aboveDp - belowDp) / 2 * on.dp) { 0f }
             extra(on)
         }
 
-        private fun lines(on: Surface, width: Float) = wrapped(on, text, sizeSp, width - asideDp * on.dp)
+        private fun lines(on: Surface, width: Float) = wrapped(on, text, sizeSp, width - asideDp * on.dp, bold)
     }
 
     private inner class ButtonLike(val text: String) : Widget() {
@@ -103,17 +131,19 @@ class Screen(layout: File, private val palette: Palette, private val background:
         on.rectangle(x - 6 * on.dp, y - 6 * on.dp, x + 6 * on.dp, y + 6 * on.dp, palette.accent, 6 * on.dp)
     }
 
-    private fun switch(on: Surface) {
+    private fun switch(on: Surface, isOn: Boolean) {
         val (left, y) = on.width - 44 * on.dp to on.height / 2
+        val thumb = if (isOn) left + 18 * on.dp else left
         on.rectangle(left, y - 7 * on.dp, left + 36 * on.dp, y + 7 * on.dp, palette.track, 7 * on.dp)
-        on.rectangle(left, y - 10 * on.dp, left + 20 * on.dp, y + 10 * on.dp, palette.faint, 10 * on.dp)
+        val color = if (isOn) palette.accent else palette.faint
+        on.rectangle(thumb, y - 10 * on.dp, thumb + 20 * on.dp, y + 10 * on.dp, color, 10 * on.dp)
     }
 
     private fun centered(
-        on: Surface, lines: List<String>, sizeSp: Float, bold: Boolean = false, left: (Float) -> Float,
+        on: Surface, lines: List<String>, sizeSp: Float, bold: Boolean = false, down: Float = 0f, left: (Float) -> Float,
     ) {
         val size = sizeSp * on.sp
-        val top = (on.height - block(on, lines, sizeSp)) / 2
+        val top = (on.height - block(on, lines, sizeSp)) / 2 + down
         lines.forEachIndexed { i, line ->
             val x = left(on.textWidth(line, size, bold))
             on.text(line, x, top + (i * LEADING + 1) * size, size, palette.text, bold)
@@ -123,14 +153,28 @@ class Screen(layout: File, private val palette: Palette, private val background:
     private fun block(on: Surface, lines: List<String>, sizeSp: Float) = lines.size * LEADING * sizeSp * on.sp
 
     private fun wrapped(on: Surface, text: String, sizeSp: Float, width: Float, bold: Boolean = false) =
-        text.split(" ").fold(listOf<String>()) { lines, word ->
+        text.split("\n").flatMap { line -> wrappedLine(on, line, sizeSp * on.sp, width, bold) }
+
+    private fun wrappedLine(on: Surface, text: String, size: Float, width: Float, bold: Boolean) =
+        text.split(" ").flatMap { broken(on, it, size, width, bold) }.fold(listOf<String>()) { lines, word ->
             val longer = lines.lastOrNull()?.plus(" $word")
-            val fits = longer != null && on.textWidth(longer, sizeSp * on.sp, bold) <= width
+            val fits = longer != null && on.textWidth(longer, size, bold) <= width
             if (fits) lines.dropLast(1) + longer else lines + word
         }
 
+    /** A word that is wider than its view, such as a key, goes on in the next line. */
+    private fun broken(on: Surface, word: String, size: Float, width: Float, bold: Boolean): List<String> {
+        if (word.length <= LONGEST_WORD) return listOf(word)
+        return generateSequence(word to "") { (rest, _) ->
+            val count = (1..rest.length).lastOrNull { on.textWidth(rest.take(it), size, bold) <= width }
+            count?.let { rest.drop(it) to rest.take(it) }
+        }.map { it.second }.drop(1).toList()
+    }
+
     private companion object {
         const val BODY = 14f
+        const val SUBHEAD = 16f
+        const val LONGEST_WORD = 30 // of a language; a longer one may be broken anywhere
         const val CAPTION = 12f
         const val LEADING = 1.3f
         const val INSET = 12f // of a button's text

@@ -1,12 +1,11 @@
 package org.tinyaudiossl.demo.drawing
 
-import java.io.File
 import kotlin.test.Test
 import kotlin.test.assertTrue
 
 /** The app's own layout and texts; `-Dres` names the folder of its resources. */
 class ScreenTest {
-    private val resources = Resources(File(System.getProperty("res") ?: "src/main/res"))
+    private val resources = Resources(System.getProperty("res"))
 
     @Test
     fun `every text of the screen fits its width, in each language, also when large`() {
@@ -19,7 +18,8 @@ class ScreenTest {
                 )
                 val set = mapOf("clips" to texts.getValue("clips").format(200, 19_208))
                 val surface = ImageSurface(360, 1_600, fontScale = scale)
-                Screen(resources.layout, Palette.LIGHT, 0).draw(surface, Shown(live, texts, set, 0.1f))
+                Screen(resources, "main", Palette.LIGHT, 0)
+                    .draw(surface, Shown.main(texts, set, Palette.LIGHT, live, 0.1f))
                 assertTrue(surface.furthest <= surface.width - 12 * surface.dp, "$values, $scale: ${surface.furthest}")
             }
         }

@@ -20,6 +20,9 @@ import org.tinyaudiossl.federated.training.LocalTraining
 import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.TrainingEngine
 
+/** What a device has answered; [refusal] is the reason it gave, or null if it sent an update. */
+class Answer(val round: Long, val seconds: Double, val refusal: String?)
+
 /**
  * Answers a server's messages: trains on the recordings below [clips], or says why not. Nothing of a
  * recording, and no file's name, is in an answer.
@@ -40,6 +43,9 @@ class Device(
     private val feedback = ErrorFeedback(state)
     private val rounds = HashMap<Long, SecureAggregation>() // by run
 
+    /** Is told of each answer that the server has received. */
+    var onAnswer: (Answer) -> Unit = {}
+
     /** Answers the next message, if one waits; returns whether one did. */
     fun answerNext(session: FleetSession): Boolean {
         val message = session.next() ?: return false
@@ -47,7 +53,9 @@ class Device(
         try {
             val payload = answered(session, message)
             val seconds = (System.nanoTime() - began) / 1e9
-            session.reply(message, payload(seconds), seconds)
+            val answer = payload(seconds)
+            session.reply(message, answer, seconds)
+            onAnswer(Answer(message.groupId.toLongOrNull() ?: 0, seconds, (answer as? Failure)?.reason))
             log("round ${message.groupId}: answered after %.1f s".format(seconds))
         } catch (error: RunEndedException) {
             log("round ${message.groupId}: no answer is wanted; ${error.message}")

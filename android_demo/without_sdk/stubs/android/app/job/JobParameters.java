@@ -1,0 +1,5 @@
+package android.app.job;
+
+public class JobParameters {
+    private JobParameters() {}
+}
