@@ -20,7 +20,7 @@ import org.tinyaudiossl.federated.training.LocalTraining
 import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.TrainingEngine
 
-/** What a device has answered; [refusal] is the reason it gave, or null if it sent an update. */
+/** A device's answer to one message; [refusal] is the reason it gave, or null if it did what was asked. */
 class Answer(val round: Long, val seconds: Double, val refusal: String?)
 
 /**
