@@ -11,7 +11,9 @@ import torch
 pytest.importorskip("executorch")
 pytest.importorskip("flwr")
 
-from support.federated_grid import TINY, federate, left_out, records
+from flwr.app import Message
+from support.audio_files import noise, write
+from support.federated_grid import FIRST_NODE_ID, TINY, federate, left_out, records
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import FederatedConfig
@@ -19,6 +21,7 @@ from tiny_audio_ssl.federated.loopback import deploy
 from tiny_audio_ssl.models import checkpoint
 
 PHONE = 2  # its number
+NARROW = 0.01  # secagg-range: updates are far smaller
 
 
 @pytest.fixture
@@ -54,6 +57,35 @@ def test_native_devices_and_a_python_one_reach_the_weights_of_three_python_ones(
     difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - began)
     print(f"{difference:.2e} of the length of two rounds' updates")
     assert difference < 1e-3
+
+
+def test_secure_aggregation_survives_a_device_that_drops_out(
+    device_program, device_start, tmp_path
+):
+    """One Python device and three native ones. The last has no recording that is long enough: it
+    fails after it has shared its keys, so that the others unmask the mean with its shares."""
+    clips, start = device_start / "clips", device_start / "run"
+    write(tmp_path / "short" / "a.wav", noise(0.1))
+    settings = {
+        **TINY, "clients": 4, "rounds": 1, "evaluate_every": 0, "start": str(start),
+        "norm": "frozen", "draws": "counter", "artifact": str(start / "export-training"),
+    }  # fmt: skip
+    secure = {"secure_aggregation": True, "secagg_threshold": 0.7, "secagg_range": NARROW}
+    config = FederatedConfig(out=str(tmp_path / "secure"), **settings, **secure)
+    folders = [clips] * 3 + [tmp_path / "short"]
+    deploy(config, folders, native_devices=3, native_program=device_program)
+    ((dead, reason),) = left_out(tmp_path / "secure").items()
+    assert reason.startswith("0 recordings of")
+
+    def without_the_dead(_: Message, reply: Message) -> Message | None:
+        return None if reply.metadata.src_node_id == FIRST_NODE_ID + dead else reply
+
+    node = {"audio": str(clips)}
+    federate(tmp_path / "plain", without_the_dead, [node] * 4, **settings)
+    began, found, expected = map(weights, (start, tmp_path / "secure", tmp_path / "plain"))
+    # A step of the quantizer, 2 x range / 2^22, over a client's share of the weight.
+    step = 2 * NARROW / 2**22 * 1000 / len(list(clips.rglob("*.wav")))
+    assert np.abs(found - expected).max() < step + 1e-3 * np.abs(expected - began).max()
 
 
 def weights(run: Path) -> np.ndarray:
