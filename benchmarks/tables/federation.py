@@ -111,6 +111,26 @@ def _work_s(row: Row) -> float:
     return float(row["setting"].partition(" s ")[0])
 
 
+def native_device_table() -> str:
+    """A native device beside a Python one."""
+    names = {
+        "core_s_per_round": ("seconds of one core in a round", 2),
+        "core_s_to_start": ("seconds of one core to start", 2),
+        "waiting_mb": ("memory while it waits, MB", 0),
+        "most_mb": ("largest memory, MB", 0),
+        "up_bytes_per_round": ("bytes sent in a round", 0),
+    }
+    lines = []
+    for measure, (name, digits) in names.items():
+        python, native = (
+            where("native_device", device=device, measure=measure)
+            for device in ("python", "native")
+        )
+        cells = [decimals(found[0]["value"], digits) if found else "" for found in (python, native)]
+        lines.append([name, *cells])
+    return markdown(["", "Python", "native"], lines)
+
+
 def memory_gb(first: int, last: int) -> str:
     """Return the memory of all processes after some rounds of 1,000 devices, in GB."""
     found: list[Row] = [

@@ -67,6 +67,9 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     (tmp_path / "estimate.csv").write_text(
         "task,worker,dependence,accuracy,correlation\nwords,mfcc,0.1,0.6,-1\nwords,lps,0.2,0.7,-1\n"
     )
+    (tmp_path / "native_device.csv").write_text(
+        "device,measure,value\npython,most_mb,617.2\nnative,most_mb,99.7\nnative,core_s_to_start,0.3\n"
+    )
     (tmp_path / "training_tasks.csv").write_text("task,refused_by\ncola,\n")
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     request.addfinalizer(rows.rows.cache_clear)
@@ -75,6 +78,8 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     assert "| way to learn | 9 labels | 780 labels |" in text
     assert "| CLAR | 0.700 [0.600, 0.800] | 0.900 |" in text
     assert "| words | -1.00 | `mfcc` | `lps` |" in text
+    assert "| largest memory, MB | 617 | 100 |" in text
+    assert "| seconds of one core to start |  | 0.30 |" in text
     assert "| `cola` | yes |  |" in results_table.tables_elsewhere()[results_table.TRAINING]
 
 

@@ -117,6 +117,15 @@ def test_a_server_that_has_ended_is_started_again(how, server, tmp_path):
     assert second != first and int(second) == forks.pid
 
 
+def test_ctrl_c_ends_a_server_without_a_traceback(server, tmp_path, capfd):
+    forks = server(ids)
+    result_of(forks, tmp_path / "a")
+    os.kill(forks.pid, signal.SIGINT)
+    ended = os.waitid(os.P_PID, forks.pid, os.WEXITED | os.WNOWAIT)
+    assert ended and ended.si_status == 130
+    assert capfd.readouterr().err == ""
+
+
 def test_an_idle_server_waits_for_its_children(server, tmp_path):
     def run(path: Path) -> None:
         wait_for((tmp_path / "go").exists)

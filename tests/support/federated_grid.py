@@ -78,7 +78,7 @@ class LoopGrid:
     def _answer(self, sent: Message) -> Message | None:
         message = self._over_the_wire(sent)
         try:
-            reply = app(message, self.contexts[sent.metadata.dst_node_id])
+            reply = self._reply(message)
         except Exception as error:
             reply = Message(Error(code=0, reason=f"{type(error).__name__}: {error}"), reply_to=sent)
         if self.meddle:
@@ -87,6 +87,9 @@ class LoopGrid:
                 return None
             reply = changed
         return self._over_the_wire(reply)
+
+    def _reply(self, message: Message) -> Message:
+        return app(message, self.contexts[message.metadata.dst_node_id])
 
     def _over_the_wire(self, message: Message) -> Message:
         proto = message_to_proto(copy.deepcopy(message))
@@ -104,12 +107,19 @@ def federate(
     """Run all rounds in this process; takes less than a second."""
     config = FederatedConfig(out=str(out), **{**TINY, **settings})
     grid = LoopGrid(config, node_configs, meddle)
+    return federate_on(grid, config, log), grid
+
+
+def federate_on(
+    grid: LoopGrid, config: FederatedConfig, log: Callable[[str], None] = lambda line: None
+) -> Federation:
+    """Run all rounds on a grid."""
     context = Context(
         run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config.run_config()
     )
     federation = Federation(config, grid, context, log=log)
     federation.run()
-    return federation, grid
+    return federation
 
 
 def records(run: Path, name: str = "metrics.jsonl") -> list[dict[str, Any]]:

@@ -132,6 +132,8 @@ def run_and_exit(task: Callable[[], object]) -> NoReturn:
         status = 0
     except SystemExit as end:
         status = end.code
+    except KeyboardInterrupt:
+        status = 130
     except BaseException:
         traceback.print_exc()
     finally:

@@ -1,11 +1,17 @@
 package org.tinyaudiossl.federated
 
+import java.io.BufferedOutputStream
+import java.io.DataInputStream
+import java.io.DataOutputStream
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.nio.file.Files
 import org.json.JSONObject
+import org.tinyaudiossl.federated.device.Device
 import org.tinyaudiossl.federated.device.Encoding
 import org.tinyaudiossl.federated.device.ErrorFeedback
+import org.tinyaudiossl.federated.device.LocalPrivacy
 import org.tinyaudiossl.federated.device.RunSettings
 import org.tinyaudiossl.federated.device.TrainingRequest
 import org.tinyaudiossl.federated.fleet.Backoff
@@ -23,6 +29,7 @@ import org.tinyaudiossl.federated.records.Message
 import org.tinyaudiossl.federated.records.Metadata
 import org.tinyaudiossl.federated.records.NumericArray
 import org.tinyaudiossl.federated.records.RecordDict
+import org.tinyaudiossl.federated.secagg.secureAggregationPieces
 import org.tinyaudiossl.federated.training.CounterRandom
 import org.tinyaudiossl.federated.training.DeviceFolder
 import org.tinyaudiossl.federated.training.LocalTraining
@@ -39,8 +46,10 @@ fun main(arguments: Array<String>) {
         "echo" -> echo(folder, address = arguments[2], clockAheadS = arguments[3].toLong(), tries = arguments[4].toInt())
         "encode" -> encode(folder)
         "train" -> train(folder, engine = File(arguments[2]))
+        "secagg" -> secureAggregationPieces(folder)
+        "node" -> node(folder, engine = File(arguments[2]), clips = File(arguments[3]))
         "draw" -> draw(folder, task = arguments[2], arguments.drop(3).map(String::toInt))
-        else -> error("calls | echo | encode | train | draw FOLDER ...")
+        else -> error("calls | echo | encode | train | secagg | node | draw FOLDER ...")
     }
 }
 
@@ -139,6 +148,28 @@ private fun train(folder: File, engine: File) {
         val trained = LocalTraining(described, it, recordings).train(request, settings)
         write(trained.update, File(folder, "update.f32"))
         println(trained.loss)
+    }
+}
+
+/** A device whose server is at the other end of standard input and output; it ends with them. */
+private fun node(folder: File, engine: File, clips: File) {
+    val answers = DataInputStream(System.`in`)
+    val requests = DataOutputStream(BufferedOutputStream(System.out))
+    val client = FleetClient("key".toByteArray()) { path, request ->
+        synchronized(requests) {
+            requests.writeUTF(path.substringAfterLast('/'))
+            requests.writeInt(request.size)
+            requests.write(request)
+            requests.flush()
+            ByteArray(answers.readInt()).also(answers::readFully)
+        }
+    }
+    val described = DeviceFolder.open(folder)
+    val state = Files.createTempDirectory("node").toFile()
+    NativeEngine(engine, described).use {
+        val device = Device(described, it, clips, state, LocalPrivacy(state, Long.MAX_VALUE), System.err::println)
+        val session = FleetSession.open(client)
+        while (true) device.answerNext(session)
     }
 }
 

@@ -11,20 +11,24 @@ import org.tinyaudiossl.federated.records.Content
 import org.tinyaudiossl.federated.records.Failure
 import org.tinyaudiossl.federated.records.Metadata
 import org.tinyaudiossl.federated.records.Payload
+import org.tinyaudiossl.federated.records.RecordDict
 import org.tinyaudiossl.federated.records.RecordException
+import org.tinyaudiossl.federated.secagg.SecureAggregation
+import org.tinyaudiossl.federated.secagg.WeightedUpdate
 import org.tinyaudiossl.federated.training.DeviceFolder
 import org.tinyaudiossl.federated.training.LocalTraining
 import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.TrainingEngine
 
-/** What a device has answered; [refusal] is the reason it gave, or null if it sent an update. */
+/** A device's answer to one message; [refusal] is the reason it gave, or null if it did what was asked. */
 class Answer(val round: Long, val seconds: Double, val refusal: String?)
 
 /**
  * Answers a server's messages: trains on the recordings below [clips], or says why not. Nothing of a
  * recording, and no file's name, is in an answer.
  *
- * @param state a folder that exists; rounding errors are kept there.
+ * @param state a folder that exists; rounding errors are kept there. Secrets of a round of secure
+ * aggregation are in memory alone: a device that ends in the middle of one has dropped out of it.
  * @param privacy adds the noise if a run has `privacy local`.
  * @param log is told what this device does, and in full what goes wrong.
  */
@@ -37,6 +41,7 @@ class Device(
     private val log: (String) -> Unit,
 ) {
     private val feedback = ErrorFeedback(state)
+    private val rounds = HashMap<Long, SecureAggregation>() // by run
 
     /** Is told of each answer that the server has received. */
     var onAnswer: (Answer) -> Unit = {}
@@ -77,18 +82,54 @@ class Device(
         }
         val bytes = BYTES * (folder.weightCount + folder.fixedCount).toLong()
         val records = session.content(message, maxArrayBytes = bytes)
-        val request = TrainingRequest.read(records, folder.weightCount, folder.fixedCount)
+        if (settings.isSecure) return masked(message, records, settings)
+        val (update, reply) = updated(records, RequestNames.OWN, settings)
+        val encoded = feedback.encode(update, settings.encoding, run.seriesId)
+        return { seconds -> reply.content(encoded, seconds) }
+    }
+
+    /** A stage of secure aggregation, whose state is kept between the messages of a round. */
+    private fun masked(message: Metadata, records: RecordDict, settings: RunSettings): (Double) -> Content {
+        val round = rounds.getOrPut(message.runId) { SecureAggregation(message.destinationNodeId) }
+        var reply: TrainingReply? = null
+        val answer = round.answer(records.record(TrainingReply.SECURE), settings) {
+            val (update, made) = updated(records, RequestNames.FIT, settings)
+            reply = made
+            checkRange(update, settings.number("secagg-range"))
+            WeightedUpdate(update, made.weight)
+        }
+        if (round.isIdle) rounds.remove(message.runId)
+        return { seconds ->
+            reply?.maskedContent(answer, seconds) ?: Content(RecordDict(mapOf(TrainingReply.SECURE to answer)))
+        }
+    }
+
+    private fun updated(records: RecordDict, names: RequestNames, settings: RunSettings): Pair<FloatArray, TrainingReply> {
+        val request = TrainingRequest.read(records, folder.weightCount, folder.fixedCount, names)
         checkFixed(request.fixed)
         val recordings = Recordings(clips, folder.cropSamples, onSkipped = log)
         val trained = LocalTraining(folder, engine, recordings).train(request, settings)
-        val update = feedback.encode(protected(trained.update, settings), settings.encoding, run.seriesId)
-        return { seconds -> TrainingReply(request.round, update, recordings.count, seconds, trained.loss).content(settings) }
+        val update = protected(trained.update, settings)
+        return update to TrainingReply(request.round, recordings.count, trained.loss, settings)
     }
 
     private fun protected(update: FloatArray, settings: RunSettings): FloatArray {
-        if (settings.text("privacy") != "local") return update
-        return privacy.protect(update, settings.number("clipping-norm"), settings.number("noise-multiplier"))
-            .also { log("update ${privacy.releases} that this device has released with noise") }
+        val clippingNorm = settings.number("clipping-norm")
+        return when {
+            settings.text("privacy") == "local" ->
+                privacy.protect(update, clippingNorm, settings.number("noise-multiplier"))
+                    .also { log("update ${privacy.releases} that this device has released with noise") }
+            // The server clips otherwise, but it will not see this update.
+            settings.text("privacy") == "central" && settings.isSecure -> LocalPrivacy.clipped(update, clippingNorm)
+            else -> update
+        }
+    }
+
+    private fun checkRange(update: FloatArray, range: Double) {
+        val largest = update.maxOf { Math.abs(it) }
+        if (!largest.isFinite() || largest > range) {
+            throw RunRefusedException("the update's largest value is $largest, beyond secagg-range $range; raise that")
+        }
     }
 
     private fun checkFixed(fixed: FloatArray) {

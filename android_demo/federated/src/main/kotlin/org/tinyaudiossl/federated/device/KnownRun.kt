@@ -47,8 +47,11 @@ data class KnownRun(
     }
 
     private fun refuseUnsupported(settings: RunSettings) {
-        if (settings.flag("secure-aggregation")) {
-            throw RunRefusedException("the run uses secure-aggregation, which this device does not have")
+        if (settings.isSecure && (settings.encoding != Encoding.FLOAT32 || settings.text("privacy") == "central-adaptive")) {
+            throw RunRefusedException(
+                "the run uses secure-aggregation with encoding ${settings.text("encoding")} and privacy " +
+                    "${settings.text("privacy")}; it takes float32, and none, central or local",
+            )
         }
         if (settings.text("norm") == "local") {
             throw RunRefusedException("the run's norm is local; a training artifact needs frozen or group")

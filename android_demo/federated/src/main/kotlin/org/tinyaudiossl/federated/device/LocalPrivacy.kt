@@ -33,10 +33,9 @@ class LocalPrivacy(folder: File, private val maxReleases: Long, private val rand
             )
         }
         count()
-        val norm = sqrt(update.sumOf { it.toDouble() * it })
-        val scale = if (norm <= clippingNorm) 1f else (clippingNorm / norm).toFloat()
         val deviation = noiseMultiplier * clippingNorm
-        return FloatArray(update.size) { update[it] * scale + (deviation * random.nextGaussian()).toFloat() }
+        val clipped = clipped(update, clippingNorm)
+        return FloatArray(update.size) { clipped[it] + (deviation * random.nextGaussian()).toFloat() }
     }
 
     private fun count() {
@@ -54,5 +53,14 @@ class LocalPrivacy(folder: File, private val maxReleases: Long, private val rand
             it.fd.sync()
         }
         if (!part.renameTo(file)) throw IOException("$file can't be written")
+    }
+
+    companion object {
+        /** The update, scaled down to an L2 norm of [clippingNorm] if it is longer. */
+        fun clipped(update: FloatArray, clippingNorm: Double): FloatArray {
+            val norm = sqrt(update.sumOf { it.toDouble() * it })
+            val scale = if (norm <= clippingNorm) 1f else (clippingNorm / norm).toFloat()
+            return FloatArray(update.size) { update[it] * scale }
+        }
     }
 }

@@ -22,6 +22,7 @@ class RunSettings(private val given: Map<String, Any>, private val defaults: Map
     val encoding: Encoding get() = choice("encoding", Encoding.values()) { it.name.lowercase() }
     val isPrivate: Boolean get() = text("privacy") != "none"
     val maxWeight: Long get() = whole("max-weight")
+    val isSecure: Boolean get() = flag("secure-aggregation")
 
     /** @throws RunRefusedException there is no such setting, or it is no text. */
     fun text(key: String): String = value(key)

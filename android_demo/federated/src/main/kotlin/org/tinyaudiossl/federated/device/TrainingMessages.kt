@@ -8,6 +8,14 @@ import org.tinyaudiossl.federated.records.NumericArray
 import org.tinyaudiossl.federated.records.RecordDict
 import org.tinyaudiossl.federated.records.RecordException
 
+/** The names in a message that asks for training. */
+internal enum class RequestNames(val arrays: String, val config: String, val weights: String, val fixed: String) {
+    OWN("arrays", "config", "weights", "fixed"),
+
+    /** Those of Flower's older interface, which its SecAgg+ uses. */
+    FIT("fitins.parameters", "fitins.config", "0", "1"),
+}
+
 /** What the server asks a device to do in a round; [weights] to train, [fixed] to compare. */
 class TrainingRequest(val round: Long, val client: Long, val weights: FloatArray, val fixed: FloatArray) {
     companion object {
@@ -15,14 +23,14 @@ class TrainingRequest(val round: Long, val client: Long, val weights: FloatArray
          * @param weightCount of the model that this device trains; [fixedCount] likewise.
          * @throws RecordException records are missing, of another length, or not finite.
          */
-        fun read(records: RecordDict, weightCount: Int, fixedCount: Int): TrainingRequest {
-            val arrays = records.record<ArrayRecord>("arrays").arrays
-            val config = records.record<ConfigRecord>("config")
+        internal fun read(records: RecordDict, weightCount: Int, fixedCount: Int, names: RequestNames): TrainingRequest {
+            val arrays = records.record<ArrayRecord>(names.arrays).arrays
+            val config = records.record<ConfigRecord>(names.config)
             return TrainingRequest(
                 config.long("round"),
                 config.long("client"),
-                vector(arrays, "weights", weightCount),
-                vector(arrays, "fixed", fixedCount),
+                vector(arrays, names.weights, weightCount),
+                vector(arrays, names.fixed, fixedCount),
             )
         }
 
@@ -38,19 +46,44 @@ class TrainingRequest(val round: Long, val client: Long, val weights: FloatArray
     }
 }
 
-/** A device's part of a round; [loss] is the mean over its steps. */
-class TrainingReply(
+/**
+ * A device's part of a round; [loss] is the mean over its steps. A private run gets no loss, which has no
+ * noise, and no weight.
+ */
+internal class TrainingReply(
     private val round: Long,
-    private val update: EncodedUpdate,
-    private val recordings: Int,
-    private val seconds: Double,
+    recordings: Int,
     private val loss: Double,
+    private val settings: RunSettings,
 ) {
-    /** The message's content. A private run gets no loss, which has no noise, and no weight. */
-    fun content(settings: RunSettings): Content {
-        val weight = if (settings.isPrivate) 1L else minOf(recordings.toLong(), settings.maxWeight)
-        val metrics = linkedMapOf<String, Any>("round" to round, "num-examples" to weight, "seconds" to seconds)
-        if (!settings.isPrivate) metrics["loss"] = loss
+    /** By which the update counts in the mean. */
+    val weight = if (settings.isPrivate) 1L else minOf(recordings.toLong(), settings.maxWeight)
+
+    /** The message's content, after [seconds] of work. */
+    fun content(update: EncodedUpdate, seconds: Double): Content {
+        val metrics = metrics("num-examples" to weight, seconds)
         return Content(RecordDict(mapOf("arrays" to update.record, "metrics" to MetricRecord(metrics))))
+    }
+
+    /** As [content], for the older interface: the update is masked, and in [answer]. */
+    fun maskedContent(answer: ConfigRecord, seconds: Double): Content = Content(
+        RecordDict(
+            mapOf(
+                "fitres.metrics" to ConfigRecord(metrics(null, seconds)),
+                "fitres.num_examples" to MetricRecord(mapOf("num_examples" to weight)),
+                "fitres.parameters" to ArrayRecord(emptyMap()),
+                "fitres.status" to ConfigRecord(mapOf("code" to 0L, "message" to "")),
+                SECURE to answer,
+            ),
+        ),
+    )
+
+    private fun metrics(weight: Pair<String, Long>?, seconds: Double): Map<String, Any> =
+        listOfNotNull("round" to round, weight, "seconds" to seconds, ("loss" to loss).takeUnless { settings.isPrivate })
+            .toMap()
+
+    companion object {
+        /** The record of the protocol's own values in a message. */
+        const val SECURE = "secaggplus_configs"
     }
 }

@@ -13,7 +13,8 @@ import java.security.Signature
 import java.security.spec.ECGenParameterSpec
 import java.security.spec.PKCS8EncodedKeySpec
 import java.security.spec.X509EncodedKeySpec
-import kotlin.io.encoding.Base64 // Android's Java has one from API 26 on only
+import kotlin.io.encoding.Base64
+import org.tinyaudiossl.federated.wire.Pem
 
 /**
  * The key by which a server knows this device: on the curve P-384, as Flower expects. The private
@@ -22,7 +23,7 @@ import kotlin.io.encoding.Base64 // Android's Java has one from API 26 on only
 class NodeKey(private val privateKey: PrivateKey, private val publicKey: PublicKey) {
 
     /** The public half as the Fleet API takes it. */
-    val publicPem: ByteArray get() = pem("PUBLIC KEY", publicKey.encoded).toByteArray()
+    val publicPem: ByteArray get() = Pem.encode(Pem.PUBLIC_KEY, publicKey.encoded).toByteArray()
 
     /** The public half as `flwr supernode register` takes it: a line of an OpenSSH file. */
     val publicOpenSsh: String get() {
@@ -48,8 +49,6 @@ class NodeKey(private val privateKey: PrivateKey, private val publicKey: PublicK
         private const val POINT_BYTES = 97 // 4, then two coordinates of 48 bytes
         private const val SSH_CURVE = "nistp384"
         private const val SSH_TYPE = "ecdsa-sha2-$SSH_CURVE"
-        private const val PRIVATE = "PRIVATE KEY"
-        private const val PUBLIC = "PUBLIC KEY"
 
         fun generate(): NodeKey {
             val pair = KeyPairGenerator.getInstance("EC")
@@ -68,8 +67,8 @@ class NodeKey(private val privateKey: PrivateKey, private val publicKey: PublicK
                 val text = file.readText()
                 val factory = KeyFactory.getInstance("EC")
                 NodeKey(
-                    factory.generatePrivate(PKCS8EncodedKeySpec(section(text, PRIVATE))),
-                    factory.generatePublic(X509EncodedKeySpec(section(text, PUBLIC))),
+                    factory.generatePrivate(PKCS8EncodedKeySpec(Pem.decode(Pem.PRIVATE_KEY, text))),
+                    factory.generatePublic(X509EncodedKeySpec(Pem.decode(Pem.PUBLIC_KEY, text))),
                 )
             } catch (error: GeneralSecurityException) {
                 throw IOException("$file: no key of this program; remove it, and a new one is made", error)
@@ -77,16 +76,6 @@ class NodeKey(private val privateKey: PrivateKey, private val publicKey: PublicK
                 throw IOException("$file: no key of this program; remove it, and a new one is made", error)
             }
         }
-
-        private fun section(text: String, label: String): ByteArray {
-            val begin = "-----BEGIN $label-----"
-            val found = text.substringAfter(begin, "").substringBefore("-----END $label-----", "")
-            require(found.isNotEmpty()) { "no $begin" }
-            return Base64.decode(found.filterNot(Char::isWhitespace))
-        }
-
-        private fun pem(label: String, encoded: ByteArray): String =
-            Base64.encode(encoded).chunked(64).joinToString("\n", "-----BEGIN $label-----\n", "\n-----END $label-----\n")
     }
 
     private fun write(file: File) {
@@ -95,7 +84,7 @@ class NodeKey(private val privateKey: PrivateKey, private val publicKey: PublicK
         part.createNewFile()
         part.setReadable(false, false)
         part.setReadable(true, true)
-        part.writeText(pem(PRIVATE, privateKey.encoded) + pem(PUBLIC, publicKey.encoded))
+        part.writeText(Pem.encode(Pem.PRIVATE_KEY, privateKey.encoded) + Pem.encode(Pem.PUBLIC_KEY, publicKey.encoded))
         if (!part.renameTo(file)) throw IOException("$file can't be written")
     }
 }

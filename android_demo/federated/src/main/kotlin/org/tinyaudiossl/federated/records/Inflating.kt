@@ -49,15 +49,18 @@ class Inflating(private val maxArrayBytes: Long, private val pull: (String) -> B
         }
         val lengths = said.getJSONArray("shape")
         val shape = List(lengths.length()) { lengths.getInt(it) }
-        val dtype = DType.of(said.getString("dtype"))
-        announce(dtype, shape)
+        val allowed = maxArrayBytes - announcedBytes + NPY_HEAD_BYTES
+        val dtype = said.getString("dtype")
+        if (dtype.isNotEmpty()) announce(DType.of(dtype), shape)
         val order = said.getJSONArray("arraychunk_ids")
         val npy = ByteArrayOutputStream()
         for (i in 0 until order.length()) {
             npy.write(pulled(found.childIds[order.getInt(i)]).expect("ArrayChunk").body)
-            if (npy.size() > maxArrayBytes + NPY_HEAD_BYTES) throw tooLarge(npy.size().toLong())
+            if (npy.size() > allowed) throw tooLarge(announcedBytes + npy.size())
         }
-        return NumericArray(dtype, shape, npy.toByteArray())
+        if (dtype.isNotEmpty()) return NumericArray(DType.of(dtype), shape, npy.toByteArray())
+        // Flower's older interface leaves format and shape to the file.
+        return NpyFormat.array(npy.toByteArray()).also { announce(it.dtype, it.shape) }
     }
 
     private fun announce(dtype: DType, shape: List<Int>) {

@@ -8,6 +8,8 @@ internal object NpyFormat {
     private val MAGIC = byteArrayOf(0x93.toByte()) + "NUMPY".toByteArray() + byteArrayOf(1, 0)
     private val PREFIX = MAGIC.size + 2 // behind it: the length of the text
     private const val ALIGNMENT = 64
+    private val HEAD = Regex("""\{'descr': '([^']+)', 'fortran_order': False, 'shape': \(([0-9, ]*)\), \}""")
+    private const val LONGEST_HEAD = 1024
     private const val GROWTH = 21 // NumPy leaves room for a first length of so many digits
 
     /** The head that NumPy writes, to the byte. */
@@ -36,6 +38,22 @@ internal object NpyFormat {
         }
         file.position(start)
         return file.slice().order(ByteOrder.LITTLE_ENDIAN)
+    }
+
+    /**
+     * An array of the format and shape that the file's head says.
+     * @throws RecordException [npy] is no such file, or of a format that no array here has.
+     */
+    fun array(npy: ByteArray): NumericArray {
+        val head = HEAD.find(String(npy, 0, minOf(npy.size, LONGEST_HEAD), Charsets.ISO_8859_1))
+            ?: throw RecordException("an array that is no .npy file of version 1.0 in row order")
+        val (code, lengths) = head.destructured
+        val dtype = DType.values().firstOrNull { it.code == code } ?: throw RecordException("an array of format $code")
+        val shape = lengths.split(',').map(String::trim).filter(String::isNotEmpty).map {
+            it.toIntOrNull() ?: throw RecordException("an array of shape ($lengths)")
+        }
+        numbers(dtype, shape, npy)
+        return NumericArray(dtype, shape, npy)
     }
 
     private fun text(dtype: DType, shape: List<Int>): String {

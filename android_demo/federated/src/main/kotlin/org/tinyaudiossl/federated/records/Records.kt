@@ -12,8 +12,32 @@ class MetricRecord(val values: Map<String, Any>) : Record
 /** Flower's `ConfigRecord`: as [MetricRecord], and Boolean, String, ByteArray and lists of these. */
 class ConfigRecord(val values: Map<String, Any>) : Record {
     /** @throws RecordException there is no whole number of that name. */
-    fun long(name: String): Long = values[name] as? Long
-        ?: throw RecordException("config $name is ${values[name]}; expected a whole number")
+    fun long(name: String): Long = value(name, "a whole number")
+
+    /** @throws RecordException there is no number of that name. */
+    fun double(name: String): Double = value(name, "a number with a fraction")
+
+    /** @throws RecordException there is no text of that name. */
+    fun text(name: String): String = value(name, "a text")
+
+    /** @throws RecordException there is no list of byte strings of that name. */
+    fun blobs(name: String): List<ByteArray> = list(name).map {
+        it as? ByteArray ?: throw RecordException("config $name holds other than byte strings")
+    }
+
+    /** Whole numbers without sign, whose upper half is negative here, such as ids of nodes. */
+    fun ids(name: String): List<Long> = list(name).map {
+        when (it) {
+            is Long -> it
+            is ULong -> it.toLong()
+            else -> throw RecordException("config $name holds other than whole numbers")
+        }
+    }
+
+    private fun list(name: String): List<*> = value<List<*>>(name, "a list")
+
+    private inline fun <reified T> value(name: String, kind: String): T = values[name] as? T
+        ?: throw RecordException("config $name is ${if (name in values) "of another kind" else "missing"}; expected $kind")
 }
 
 /** Flower's `RecordDict`. */

@@ -25,7 +25,7 @@ internal class DevicePlace {
         "norm" to "frozen", "train-only" to "", "encoding" to "float32", "max-weight" to 1000L, "seed" to 1L,
         "local-steps" to 2L, "rounds" to 3L, "learning-rate" to 0.1, "warmup-steps" to 0L, "weight-decay" to 0.0,
         "gradient-clip" to 1.0, "strategy" to "fedavg", "proximal-mu" to 0.01, "batch-size" to 2L,
-        "clipping-norm" to 1.0, "noise-multiplier" to 1.0,
+        "clipping-norm" to 1.0, "noise-multiplier" to 1.0, "secagg-range" to 1.0,
     )
     private val plain = Run(9, "tiny-audio-ssl/app", "0.1.0", 4, mapOf("artifact-sha256" to hash("pte")))
 

@@ -46,13 +46,21 @@ class KnownRunTest {
     @Test
     fun whatThisDeviceCannotDoIsRefused() {
         val asked = mapOf(
-            "secure-aggregation" to true,
             "norm" to "local",
             "train-only" to "encoder",
             "a-new-setting" to 1L,
         )
         for ((key, value) in asked) {
             assertTrue(key in refusal(run.copy(settings = settings + (key to value))), key)
+        }
+    }
+
+    @Test
+    fun secureAggregationSendsWholeNumbersOfUpdatesThatAreClippedByAFixedNorm() {
+        val secure = settings + ("secure-aggregation" to true)
+        assertTrue(known.settingsOf(run.copy(settings = secure)).isSecure)
+        for (other in listOf("encoding" to "int8", "privacy" to "central-adaptive")) {
+            assertTrue("it takes float32" in refusal(run.copy(settings = secure + other)))
         }
     }
 

@@ -34,6 +34,34 @@ class InflatingTest {
         assertEquals(listOf("Message", "RecordDict", "ArrayRecord", "Array"), pulled)
     }
 
+    /** As in messages of Flower's older interface: format and shape are in the file alone. */
+    private fun withoutFormat(array: NumericArray): Pair<String, Map<String, ByteArray>> {
+        val halves = array.npy.toList().chunked(300).map { FlowerObject("ArrayChunk", it.toByteArray()) }
+        val order = halves.indices.joinToString(", ")
+        val body = "{\"dtype\": \"\", \"shape\": [], \"stype\": \"numpy.ndarray\", \"arraychunk_ids\": [$order]}"
+        val one = FlowerObject("Array", body.toByteArray(), halves)
+        val arrays = FlowerObject("ArrayRecord", "{\"0\": \"${one.id}\"}".toByteArray(), listOf(one))
+        val dict = FlowerObject("RecordDict", "{\"a\": \"${arrays.id}\"}".toByteArray(), listOf(arrays))
+        val top = FlowerObject("Message", ByteArray(0), listOf(dict))
+        return top.id to top.all().mapValues { it.value.content }
+    }
+
+    @Test
+    fun anArrayWithoutFormatIsReadAndALargeOneRefusedWhereItGrowsTooLarge() {
+        val (id, contents) = withoutFormat(NumericArray.of(numbers))
+        val found = Inflating(400) { contents.getValue(it) }.content(id).record<ArrayRecord>("a").arrays.getValue("0")
+        assertContentEquals(numbers, found.floats())
+        assertEquals(listOf(100), found.shape)
+        assertFailsWith<RecordException> { Inflating(399) { contents.getValue(it) }.content(id) }
+
+        val (largeId, large) = withoutFormat(NumericArray.of(FloatArray(10_000) { it.toFloat() }))
+        var pulled = 0
+        assertFailsWith<RecordException> { Inflating(400) { large.getValue(it).also { pulled++ } }.content(largeId) }
+        assertEquals(4 + 5, pulled) // of 133 pieces
+        val (brokenId, broken) = withoutFormat(NumericArray(DType.INT8, listOf(7), ByteArray(99)))
+        assertFailsWith<RecordException> { Inflating(400) { broken.getValue(it) }.content(brokenId) }
+    }
+
     @Test
     fun aDamagedObjectIsRefused() {
         val (id, contents) = objects(NumericArray.of(numbers))

@@ -1,0 +1,20 @@
+package org.tinyaudiossl.federated.wire
+
+import kotlin.io.encoding.Base64 // Android's Java has one from API 26 on only
+
+/** Keys as text between `-----BEGIN` and `-----END`, in lines of 64 characters. */
+internal object Pem {
+    const val PRIVATE_KEY = "PRIVATE KEY"
+    const val PUBLIC_KEY = "PUBLIC KEY"
+
+    fun encode(label: String, content: ByteArray): String =
+        Base64.encode(content).chunked(64).joinToString("\n", "-----BEGIN $label-----\n", "\n-----END $label-----\n")
+
+    /** @throws IllegalArgumentException [text] has no section of that label, or one that is no Base64. */
+    fun decode(label: String, text: String): ByteArray {
+        val begin = "-----BEGIN $label-----"
+        val found = text.substringAfter(begin, "").substringBefore("-----END $label-----", "")
+        require(found.isNotEmpty()) { "no $begin" }
+        return Base64.decode(found.filterNot(Char::isWhitespace))
+    }
+}
