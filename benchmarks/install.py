@@ -48,20 +48,20 @@ def main(wanted: InstallBenchmark) -> None:
 
 def timed(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield a row for each step of a new user in `folder`."""
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT]
-    subprocess.run(build, check=True)
+    build = ["pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)]
+    subprocess.run([sys.executable, "-m", *build], check=True)
     (wheel,) = folder.glob("*.whl")
     environment = folder / "environment"
+    pip, quietly = environment / "bin" / "pip", ("install", "--quiet")
     program = environment / "bin" / "tiny-audio-ssl"
-    pip = [environment / "bin" / "pip", "install", "--quiet"]
     seconds = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     soundfile.write(folder / "sound.wav", 0.3 * np.sin(2 * np.pi * 440 * seconds), SAMPLE_RATE_HZ)
     steps: dict[str, Sequence[str | Path]] = {
         "make an empty environment": [sys.executable, "-m", "venv", environment],
-        "install": [*pip, wheel],
+        "install": [pip, *quietly, wheel],
         "embed a file": [program, "embed", "small", "sound.wav", "--out", "sound.npy"],
         "embed it again": [program, "embed", "small", "sound.wav", "--out", "again.npy"],
-        f"install the extras {EXTRAS}": [*pip, f"{wheel}[{EXTRAS}]"],
+        f"install the extras {EXTRAS}": [pip, *quietly, f"{wheel}[{EXTRAS}]"],
         "export `small`": [program, "export", "small"],
     }
     for step, command in steps.items():

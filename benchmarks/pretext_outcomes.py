@@ -11,7 +11,7 @@ losses incomparable, accuracies and errors are not.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.models import checkpoint
+from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.base import Pretext
 from tiny_audio_ssl.training.config import PretrainConfig
@@ -119,14 +120,14 @@ def untrained(
 
 def figures(
     pretext: Pretext,
-    model: checkpoint.Model,
+    model: WaveformEncoder,
     batches: tuple[Tensor, ...],
     keep_mode: bool = False,
 ) -> dict[str, float]:
     """Return the means over the clips of the loss and all else that the task logs."""
     pretext.train(keep_mode)
     model.encoder.train(keep_mode)
-    total: Counter[str] = Counter()
+    total: dict[str, float] = defaultdict(float)
     with torch.no_grad(), seeded(0):
         for index, batch in enumerate(batches):
             rng = torch.Generator().manual_seed(index)
