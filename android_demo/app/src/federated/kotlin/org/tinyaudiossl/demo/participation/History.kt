@@ -20,7 +20,7 @@ data class Entry(
     val reason: String = "",
 ) {
     enum class Kind {
-        /** An update was sent. */
+        /** An update was sent, or a step of secure aggregation. */
         SENT,
 
         /** This phone did not take part, and told the server why. */
