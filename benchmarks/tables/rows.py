@@ -76,6 +76,6 @@ def over_seeds(values: Iterable[str | float]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names as a sentence has them: `a`, `a and b`, `a, b and c`; "no task" for none."""
-    *before, last = list(names) or ["no task"]
+    """Return names as a sentence has them: `a`, `a and b`, `a, b and c`; "none" for none."""
+    *before, last = list(names) or ["none"]
     return f"{', '.join(before)} and {last}" if before else last
