@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from tables.rows import ENCODERS, Row, between, decimals, markdown, rows, where
+from tables.rows import ENCODERS, RESULTS, Row, between, decimals, listed, markdown, rows, where
 
 # Reasons in the column refused_by of training_tasks.csv; all others are names of operators.
 IN_WORDS = ("changes after each step", "depends on values")
 NATIVE, PEER = "host-native", "peer"  # values of columns target and model in latency.csv
 
 
-def device() -> str:
-    """Return the name of the processor."""
-    (name,) = {row["device"] for row in rows("artifacts")}
-    return name
+def devices() -> str:
+    """Name the processors that the committed files were measured on."""
+    files = sorted(RESULTS.glob("*.csv"))
+    return listed(
+        sorted({row["device"] for file in files for row in rows(file.stem) if row.get("device")})
+    )
 
 
 def percent(share: str | float) -> str:
