@@ -20,6 +20,10 @@ class SpeechEnhancement(AddedNoise):
     The loss is the negative SI-SDR of the masked sound, or the mean squared error between its
     log-mel and that of the clean recording. The papers map the spectrum by a deep autoencoder; a
     mask keeps the phase, and can only attenuate, so that silence stays silent.
+
+    After 1,000 steps, speakers and noises of other corpora gain 1 to 2 dB, far from the 13 dB of
+    the ideal mask, and more steps or another head gain no more; recordings like those that were
+    trained on gain 3 to 4 dB.
     """
 
     paper = (
