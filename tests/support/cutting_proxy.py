@@ -24,14 +24,20 @@ class CuttingProxy:
         self.target, self.cuts, self.passed = target, list(cuts), 0
         self._gone_until = 0.0
         self._open: list[socket.socket] = []
+        self._passing: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server((HOST, 0))
         self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
+        """End all connections and all threads."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone does not end `accept`
         self._listener.close()
         self._cut()
+        for thread in [self._accepting, *self._passing]:
+            thread.join(10)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # closed
@@ -43,7 +49,9 @@ class CuttingProxy:
                 server = socket.create_connection((HOST, self.target))
                 self._open += [device, server]
                 for source, sink in ((device, server), (server, device)):
-                    threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+                    passing = threading.Thread(target=self._pass, args=(source, sink), daemon=True)
+                    self._passing.append(passing)
+                    passing.start()
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
