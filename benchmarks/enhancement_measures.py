@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 import torch
 from byproduct_settings import ByProducts
+from kept import is_trained
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,7 +37,7 @@ from tiny_audio_ssl.pretext.parts.masks import Masking
 from tiny_audio_ssl.pretext.tasks.separation import best_assignment
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.run_task import load_task
-from tiny_audio_ssl.training.runs import pretrain
+from tiny_audio_ssl.training.runs import pretrain, resume
 from tiny_audio_ssl.utils.extras import require
 
 SNR_DB = (0.0, 5.0, 10.0)  # of the mixtures that are measured, in turn
@@ -116,9 +117,13 @@ def trained(
     name: str = "",
     start: Path | None = None,
 ) -> Path:
-    """Train a run, unless an earlier start has."""
+    """Train a run, or what an earlier start has left of it."""
     run = wanted.out / f"{task}{'-' if name else ''}{name}-{wanted.steps}-{wanted.seed}"
-    if not (run / "last").exists():
+    if is_trained(run, wanted.steps):
+        return run
+    if (run / "last").exists():
+        resume(run)
+    else:
         pretrain(
             source,
             run,

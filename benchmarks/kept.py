@@ -1,4 +1,4 @@
-"""Results that were measured once and are kept in files, so that benchmarks can be continued."""
+"""Runs and results of an earlier start, so that benchmarks can be continued."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tiny_audio_ssl.models import checkpoint
+
 T = TypeVar("T")
+
+
+def is_trained(run: Path, steps: int) -> bool:
+    """Return whether a run has been trained for `steps` steps, so that it needs no more."""
+    return (run / "last").exists() and checkpoint.load(run).progress["step"] >= steps
 
 
 def kept(

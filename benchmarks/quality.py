@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import speech
 import tyro
+from kept import is_trained
 from quality_table import SCORE, Cell, judged, probe, show, with_averages
 from speech import Sounds, Speech
 
@@ -28,7 +29,6 @@ from tiny_audio_ssl.embedding.embedder import load
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labeled import open_task
-from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.pretext import pretext_class
 from tiny_audio_ssl.pretext.configs.pase import PSEUDO_LABELS
@@ -133,12 +133,6 @@ def folder(out: Path, method: str, encoder: str, seed: int) -> Path:
     return out / f"{method}-{encoder}{f'-seed{seed}' if seed else ''}"
 
 
-def is_finished(cell: Cell, steps: int) -> bool:
-    """Return whether the cell's run has so many steps."""
-    last = cell.run / "last"
-    return last.exists() and checkpoint.load(cell.run).progress["step"] >= steps
-
-
 def main(quality: Quality) -> None:
     """Train and measure every cell, and write the tables."""
     bench = Bench(quality)
@@ -160,10 +154,10 @@ def train_and_measure(bench: Bench, cell: Cell) -> None:
     """Bring one cell to its end, and say what it cost."""
     steps = bench.quality.training.steps
     start = time.process_time()
-    if not bench.quality.score_only and not is_finished(cell, steps):
+    if not bench.quality.score_only and not is_trained(cell.run, steps):
         train(bench, cell)
     trained = time.process_time()
-    if is_finished(cell, steps):
+    if is_trained(cell.run, steps):
         measure(bench, cell)
     end = time.process_time()
     print(f"{cell}: CPU {trained - start:.0f} s to train, {end - trained:.0f} s to measure")
@@ -201,7 +195,7 @@ def measure(bench: Bench, cell: Cell) -> None:
 def write_tables(bench: Bench) -> None:
     """Write the tables of all finished cells."""
     quality = bench.quality
-    finished = [cell for cell in bench.cells if is_finished(cell, quality.training.steps)]
+    finished = [cell for cell in bench.cells if is_trained(cell.run, quality.training.steps)]
     found = judged(quality.out, bench.tasks, finished, quality.peers, quality.supervised_folds)
     rows = [{k: v for k, v in row.items() if k != SCORE} for row in with_averages(list(found))]
     write_rows(quality.csv, rows)
