@@ -39,6 +39,7 @@ from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.training.run_task import load_task
 from tiny_audio_ssl.training.runs import pretrain, resume
 from tiny_audio_ssl.utils.extras import require
+from tiny_audio_ssl.utils.files import read_rows
 
 SNR_DB = (0.0, 5.0, 10.0)  # of the mixtures that are measured, in turn
 USERS_SNR_DB = (0.0, 5.0, 10.0, 15.0)  # of a user's own recordings
@@ -252,8 +253,7 @@ def manifest(wanted: ByProducts) -> Path:
 
 def table(folder: Path) -> list[dict[str, str]]:
     """Read the meta.csv of a folder."""
-    with (folder / "meta.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(folder / "meta.csv")
 
 
 def is_held_out(row: Mapping[str, str]) -> bool:

@@ -7,7 +7,6 @@ Hz, and but for YIN a confidence, at times of its own.
 
 from __future__ import annotations
 
-import csv
 import importlib
 import itertools
 import math
@@ -29,6 +28,7 @@ from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.export.product_model import ProductModel, load_product
 from tiny_audio_ssl.pretext.configs.spice import SpiceConfig
+from tiny_audio_ssl.utils.files import read_rows
 
 HOP = 256  # samples; that of the run's front-end
 LOWEST_HZ, HIGHEST_HZ = 38.0, 1900.0  # that YIN and CREPE look for; notes are 41 to 1480 Hz
@@ -141,8 +141,8 @@ def notes(data: Path) -> list[Pitched]:
 
 def notes_of(folder: Path, held_out: bool) -> list[Row]:
     """Read the rows of the notes to measure on, or to train on."""
-    with (folder / "meta_fluidr3.csv").open(newline="") as file:
-        return [row for row in csv.DictReader(file) if (row["instrument"] in HELD_OUT) == held_out]
+    rows = read_rows(folder / "meta_fluidr3.csv")
+    return [row for row in rows if (row["instrument"] in HELD_OUT) == held_out]
 
 
 def _constant(midi: int) -> Callable[[Floats], Floats]:

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import soundfile
 import torch
 import tyro
+from kept import is_trained
 from quality import ALL, folder
 from torch import Tensor
 
@@ -50,6 +51,8 @@ class PretextOutcomes:
     encoder: str = "dense"
     tasks: tuple[str, ...] = tuple(ALL)
     """Pretext tasks and variants of them; those without a finished run are left out."""
+    steps: int = 1500
+    """Steps of a finished run."""
     clips: int = 256
     """Clips of each set."""
     csv: Path = RESULTS
@@ -61,13 +64,13 @@ def main(wanted: PretextOutcomes) -> None:
     rows = []
     for task in wanted.tasks:
         run = folder(wanted.runs, task, wanted.encoder, 0)
-        if (run / "last").exists():
+        if is_trained(run, wanted.steps):
             rows += list(rows_of(task, run, files))
     write_rows(wanted.csv, rows)
 
 
 def recordings(folder: Path, count: int) -> list[Path]:
-    """Return so many recordings, spread over the list of the set."""
+    """Return at most `count` recordings of 2 s or more, spread over the list of the set."""
     files = [row.get("path") or row["filename"] for row in read_rows(folder / "meta.csv")]
     whole = [name for name in map(folder.joinpath, files) if soundfile.info(name).duration >= 2]
     return whole[:: max(1, len(whole) // count)][:count]
@@ -114,7 +117,7 @@ def untrained(
         pretext = pretext_class(config.task)(config.pretext, model.encoder, config.frontend)
     with torch.no_grad():
         pretext.fit_crops(model.frontend, batches)
-    figures(pretext.train(), model, batches, keep_mode=True)  # fills the statistics of batch norms
+    figures(pretext, model, batches, training=True)  # fills the statistics of batch norms
     return figures(pretext, model, batches)
 
 
@@ -122,11 +125,11 @@ def figures(
     pretext: Pretext,
     model: WaveformEncoder,
     batches: tuple[Tensor, ...],
-    keep_mode: bool = False,
+    training: bool = False,
 ) -> dict[str, float]:
     """Return the means over the clips of the loss and all else that the task logs."""
-    pretext.train(keep_mode)
-    model.encoder.train(keep_mode)
+    pretext.train(training)
+    model.encoder.train(training)
     total: dict[str, float] = defaultdict(float)
     with torch.no_grad(), seeded(0):
         for index, batch in enumerate(batches):

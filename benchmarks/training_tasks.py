@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
+from tables.cost import CHANGES, DEPENDS
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.training.to_training import (
@@ -73,7 +74,7 @@ def refused_by(task: str) -> str:
         try:
             check_steps(task, pretext)
         except UserError:
-            return "changes after each step"
+            return CHANGES
         inputs = example(model.frontend, config, pretext, 2)
         step = LossModule(model.encoder, pretext, tuple(inputs))
         try:
@@ -82,7 +83,7 @@ def refused_by(task: str) -> str:
         except UnverifiedOperatorsError as error:
             return " ".join(error.operators)
         except StepDependsOnValuesError:
-            return "depends on values"
+            return DEPENDS
     return ""
 
 

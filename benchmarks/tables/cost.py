@@ -5,7 +5,7 @@ from __future__ import annotations
 from tables.rows import ENCODERS, RESULTS, Row, between, decimals, listed, markdown, rows, where
 
 # Reasons in the column refused_by of training_tasks.csv; all others are names of operators.
-IN_WORDS = ("changes after each step", "depends on values")
+CHANGES, DEPENDS = "changes after each step", "depends on values"
 NATIVE, PEER = "host-native", "peer"  # values of columns target and model in latency.csv
 
 
@@ -187,7 +187,7 @@ def training_tasks_table() -> str:
 
 def _as_code(reason: str) -> str:
     """Mark the names of operators, and leave a reason in words as it is."""
-    if not reason or reason in IN_WORDS:
+    if not reason or reason in (CHANGES, DEPENDS):
         return reason
     return ", ".join(f"`{name}`" for name in reason.split())
 

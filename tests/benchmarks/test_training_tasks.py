@@ -30,7 +30,7 @@ def test_cells_mark_operators_and_leave_reasons(scripts, monkeypatch):
     found = [
         {"task": "cola", "refused_by": ""},
         {"task": "hubert", "refused_by": "bmm softmax"},
-        {"task": "byol-a", "refused_by": cost.IN_WORDS[0]},
+        {"task": "byol-a", "refused_by": cost.CHANGES},
     ]
     monkeypatch.setattr(cost, "rows", lambda name: found)
     assert cost.training_tasks_table().splitlines()[2:] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from flwr.supercore.exit import exit_handler
 from support.waiting import wait_for
 
-from tiny_audio_ssl.federated.fork_server import ForkServer
+from tiny_audio_ssl.federated.fork_server import IDLE_S, ForkServer
 
 
 @pytest.fixture
@@ -21,8 +21,10 @@ def server() -> Iterator[Callable[..., ForkServer]]:
     """Make fork servers that end with the test."""
     made: list[ForkServer] = []
 
-    def make(run: Callable[[Path], object], **options: object) -> ForkServer:
-        made.append(ForkServer(run, **{"modules": (), **options}))  # type: ignore[arg-type]
+    def make(
+        run: Callable[[Path], object], modules: Sequence[str] = (), idle_s: float = IDLE_S
+    ) -> ForkServer:
+        made.append(ForkServer(run, modules, idle_s))
         return made[-1]
 
     yield make

@@ -1,15 +1,17 @@
-"""Shared by the commands: the exit code, two consoles, a progress bar, the list of skipped files.
+"""Shared by the commands: consoles, a progress bar, the list of skipped files, QR codes.
 
 Imports nothing heavy, since `--help` of every command imports it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tiny_audio_ssl.utils.console import PlainConsole
+from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ def report_skipped(skipped: Sequence[Skipped]) -> None:
 
     if skipped:
         err.print(listing(skipped), style="yellow")
+
+
+def show_qr_code(address: str) -> None:
+    """Draw an address for phones to scan, where the output is a terminal."""
+    if sys.stdout.isatty():
+        require("segno", "serve").make(address, error="l").terminal(compact=True)
 
 
 @contextmanager

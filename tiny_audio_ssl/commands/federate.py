@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from typing import Annotated
 
 import tyro
 
-from tiny_audio_ssl.commands.base import Command, err, out
+from tiny_audio_ssl.commands.base import Command, err, out, show_qr_code
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.models import names
 from tiny_audio_ssl.utils.extras import require
@@ -129,8 +128,7 @@ class Enroll(Command):
         with atomic_file(self.out) as file:
             file.write_text(enrollment.to_json())
         link = enrollment.link()
-        if sys.stdout.isatty():
-            require("segno", "serve").make(link, error="l").terminal(compact=True)
+        show_qr_code(link)
         out.print(link, soft_wrap=True)
         err.print(f"{self.out}: open it in the app, or scan the code with the phone's camera")
         return 0

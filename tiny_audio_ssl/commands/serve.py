@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from tiny_audio_ssl.commands.base import Command, err, out
+from tiny_audio_ssl.commands.base import Command, err, out, show_qr_code
 from tiny_audio_ssl.utils.ranges import Range, checked_number
 
 
@@ -30,16 +30,15 @@ class Serve(Command):
     """Port to serve at; 0 for any free port."""
 
     def run(self) -> int:
-        from tiny_audio_ssl.export.web_server import EXTRA, LOCALHOST, open_server, own_address
-        from tiny_audio_ssl.utils.extras import require
+        from tiny_audio_ssl.export.web_server import LOCALHOST, open_server, own_address
 
         checked_number("--port", self.port, Range(0, 65535, whole=True))
         host = own_address() if self.host is None else self.host
         with open_server(self.page, host, self.port) as server:
             scheme = "http" if host == LOCALHOST else "https"
             url = f"{scheme}://{host}:{server.server_port}/"
-            if host != LOCALHOST and sys.stdout.isatty():
-                require("segno", EXTRA).make(url, error="l").terminal(compact=True)
+            if host != LOCALHOST:
+                show_qr_code(url)
             out.print(url)
             if host != LOCALHOST:
                 err.print(

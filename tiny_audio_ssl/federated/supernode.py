@@ -83,7 +83,7 @@ def execute(options: argparse.Namespace, supernode: int) -> None:
     supernode: its process id.
     """
     # Flower has no option for an executor of one's own.
-    superexec.get_executor = lambda *_, **__: ForkExecutor()  # type: ignore[attr-defined]
+    superexec.get_executor = lambda *_, **__: ForkExecutor()  # type: ignore[attr-defined]  # imported there, not exported
     host = f"[{options.host}]" if ":" in options.host else options.host
     superexec.run_superexec(
         runtime_api_address=resolve_bind_address(f"{host}:{options.port}"),

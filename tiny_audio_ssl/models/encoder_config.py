@@ -32,8 +32,8 @@ class EncoderConfig:
     """Architecture and size of the encoder."""
 
     name: str = "mobile"
-    """Encoder. `mobile`: depthwise-separable convolutions, 3 M multiply-adds;
-    `separable`: the paper's, 8 M; `dense`: few large products, 4 M; `shared`: `mobile` with one
+    """Encoder. `mobile`: depthwise-separable convolutions, 3 M multiply-adds per second of sound;
+    `separable`: the paper's, 9 M; `dense`: few large products, 4 M; `shared`: `mobile` with one
     block applied four times, 5 M; `sinc-mobile`: `mobile` behind learned band-pass filters, for
     tasks that take waveforms."""
     width: float = 1.0

@@ -26,7 +26,7 @@ class Wav2vec2(CodedSteps, MaskedSteps):
 
     In clips of a second, the paper's weight of the diversity and its temperatures end in entries
     that noise alone chooses: all are in use, and none can be predicted. With the defaults here a
-    codebook of 64 keeps about 9 in use.
+    codebook of 64 keeps about ten in use.
     """
 
     codebook: GumbelCodebook | KMeansCodebook

@@ -199,7 +199,7 @@ class FederationActivity : Activity() {
     private fun showLimits() {
         val (standing, limits) = phone.standing() to membership.limits
         findViewById<OverviewView>(R.id.overview).overview = overview(standing, limits)
-        findViewById<TextView>(R.id.standing).text = getString(reason(standing), clipStore(this).count)
+        findViewById<TextView>(R.id.standing).text = getString(said(standing).second, clipStore(this).count)
         findViewById<SeekBar>(R.id.minutes).progress = limits.minutes / Limits.STEP_MINUTES - 1
         findViewById<SeekBar>(R.id.megabytes).progress = limits.megabytes / Limits.STEP_MEGABYTES - 1
         findViewById<TextView>(R.id.minutes_label).text = getString(R.string.limit_minutes, limits.minutes)
@@ -208,7 +208,7 @@ class FederationActivity : Activity() {
 
     private fun overview(standing: Standing, limits: Limits): Overview {
         val spent = membership.spent
-        val title = if (FederationJob.isRunning) R.string.standing_running else title(standing)
+        val title = if (FederationJob.isRunning) R.string.standing_running else said(standing).first
         val minutes = getString(R.string.spent_minutes, spent.ms / 60_000, limits.minutes)
         val megabytes = getString(R.string.spent_megabytes, spent.bytes / 1e6, limits.megabytes)
         val bars = listOf(
@@ -218,22 +218,14 @@ class FederationActivity : Activity() {
         return Overview(getString(title), standing == Standing.WAITING || standing == Standing.SPENT, bars)
     }
 
-    private fun title(standing: Standing): Int = when (standing) {
-        Standing.OFF -> R.string.standing_off
-        Standing.NOT_ENROLLED -> R.string.standing_not_enrolled
-        Standing.OTHER_MODEL -> R.string.standing_other_model
-        Standing.NO_CLIPS -> R.string.standing_no_clips
-        Standing.SPENT -> R.string.standing_spent
-        Standing.WAITING -> R.string.standing_waiting
-    }
-
-    private fun reason(standing: Standing): Int = when (standing) {
-        Standing.OFF -> R.string.standing_off_why
-        Standing.NOT_ENROLLED -> R.string.standing_not_enrolled_why
-        Standing.OTHER_MODEL -> R.string.standing_other_model_why
-        Standing.NO_CLIPS -> R.string.standing_no_clips_why
-        Standing.SPENT -> R.string.standing_spent_why
-        Standing.WAITING -> R.string.standing_waiting_why
+    /** The title of a standing, and the sentence below it. */
+    private fun said(standing: Standing): Pair<Int, Int> = when (standing) {
+        Standing.OFF -> R.string.standing_off to R.string.standing_off_why
+        Standing.NOT_ENROLLED -> R.string.standing_not_enrolled to R.string.standing_not_enrolled_why
+        Standing.OTHER_MODEL -> R.string.standing_other_model to R.string.standing_other_model_why
+        Standing.NO_CLIPS -> R.string.standing_no_clips to R.string.standing_no_clips_why
+        Standing.SPENT -> R.string.standing_spent to R.string.standing_spent_why
+        Standing.WAITING -> R.string.standing_waiting to R.string.standing_waiting_why
     }
 
     private companion object {

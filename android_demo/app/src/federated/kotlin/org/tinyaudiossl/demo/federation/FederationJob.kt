@@ -45,7 +45,7 @@ class FederationJob : JobService() {
         val membership = phone.membership
         try {
             val enrollment = membership.enrollment ?: return
-            val folder = phone.deviceFolder() ?: return
+            val folder = phone.deviceFolder ?: return
             val key = PhoneKey.open(membership.state)
             val transport = Transport(enrollment.server, membership.authority, key)
             TrainingModuleEngine(folder).use { engine ->

@@ -16,10 +16,17 @@ internal class Phone(private val context: Context) {
 
     /**
      * What `tiny-audio-ssl federate device-folder` put into the app's assets, as files, since runtimes
-     * want some; null if there is nothing.
-     * @throws DeviceFolderException it is not as its description says.
+     * want some; null if there is nothing, or if it is not as its description says.
      */
-    fun deviceFolder(): DeviceFolder? {
+    val deviceFolder: DeviceFolder? by lazy {
+        try {
+            unpacked()
+        } catch (_: DeviceFolderException) {
+            null
+        }
+    }
+
+    private fun unpacked(): DeviceFolder? {
         val folder = File(context.noBackupFilesDir, ASSETS).apply { mkdirs() }
         try {
             for (name in context.assets.list(ASSETS).orEmpty()) {
@@ -31,18 +38,10 @@ internal class Phone(private val context: Context) {
         return if (folder.list().isNullOrEmpty()) null else DeviceFolder.open(folder)
     }
 
-    private val usable: DeviceFolder? by lazy {
-        try {
-            deviceFolder()
-        } catch (_: DeviceFolderException) {
-            null
-        }
-    }
-
     fun standing(): Standing = Standing.of(
         membership,
-        usable?.known?.artifactSha256,
-        usable?.let(Participation::roundBytes) ?: 0,
+        deviceFolder?.known?.artifactSha256,
+        deviceFolder?.let(Participation::roundBytes) ?: 0,
         clipStore(context).count,
     )
 

@@ -2,14 +2,16 @@ package org.tinyaudiossl.demo.participation
 
 import java.io.IOException
 import java.net.URLDecoder
-import java.security.MessageDigest
+import java.security.cert.Certificate
 import java.security.cert.CertificateException
 import java.security.cert.CertificateFactory
 import kotlin.io.encoding.Base64
 import org.json.JSONException
 import org.json.JSONObject
+import org.tinyaudiossl.federated.records.sha256Hex
+import org.tinyaudiossl.federated.wire.Pem
 
-/** A file or link that is not what `tiny-audio-ssl federate enrollment` makes; the message is for users. */
+/** A file or link that is not what `tiny-audio-ssl federate enroll` makes; the message is for users. */
 class EnrollmentException(message: String, cause: Throwable? = null) : IOException(message, cause)
 
 /**
@@ -22,9 +24,7 @@ class EnrollmentException(message: String, cause: Throwable? = null) : IOExcepti
 data class Enrollment(val server: String, val authority: String, val artifactSha256: String) {
 
     /** SHA-256 of the authority's certificate, in hexadecimal, to compare with the operator's. */
-    val fingerprint: String get() = MessageDigest.getInstance("SHA-256")
-        .digest(Base64.decode(body(authority)))
-        .joinToString("") { "%02x".format(it) }
+    val fingerprint: String get() = sha256Hex(certificate(authority).encoded)
 
     fun toJson(): String = JSONObject()
         .put("format_version", FORMAT_VERSION)
@@ -36,8 +36,6 @@ data class Enrollment(val server: String, val authority: String, val artifactSha
     companion object {
         private const val FORMAT_VERSION = 1
         private const val LINK = "tinyaudio://enroll?"
-        private const val BEGIN = "-----BEGIN CERTIFICATE-----"
-        private const val END = "-----END CERTIFICATE-----"
         private val SERVER = Regex("[A-Za-z0-9.-]+:[0-9]{1,5}")
         private val SHA256 = Regex("[0-9a-f]{64}")
 
@@ -72,8 +70,7 @@ data class Enrollment(val server: String, val authority: String, val artifactSha
             } catch (error: IllegalArgumentException) {
                 throw EnrollmentException("the link's authority is malformed", error)
             }
-            val pem = Base64.encode(der).chunked(64).joinToString("\n", "$BEGIN\n", "\n$END\n")
-            return Enrollment(value("server"), pem, value("artifact"))
+            return Enrollment(value("server"), Pem.encode(Pem.CERTIFICATE, der), value("artifact"))
         }
 
         private fun checked(given: Enrollment): Enrollment {
@@ -84,14 +81,14 @@ data class Enrollment(val server: String, val authority: String, val artifactSha
                 throw EnrollmentException("the artifact's hash is not 64 hexadecimal digits")
             }
             try {
-                CertificateFactory.getInstance("X.509").generateCertificate(given.authority.byteInputStream())
+                certificate(given.authority)
             } catch (error: CertificateException) {
                 throw EnrollmentException("the authority is not a certificate", error)
             }
             return given
         }
 
-        private fun body(pem: String) =
-            pem.substringAfter(BEGIN).substringBefore(END).filterNot(Char::isWhitespace)
+        private fun certificate(pem: String): Certificate =
+            CertificateFactory.getInstance("X.509").generateCertificate(pem.byteInputStream())
     }
 }

@@ -3,6 +3,7 @@ package org.tinyaudiossl.demo.participation
 import java.io.File
 import org.json.JSONException
 import org.json.JSONObject
+import org.tinyaudiossl.federated.writeAtomically
 
 /**
  * One line of the history.
@@ -45,7 +46,7 @@ class History(private val file: File, private val most: Int = 500) {
         val last = lines.lastOrNull()?.let(::parsed)
         val repeats = entry.kind == Entry.Kind.ENDED && last?.kind == entry.kind && last.reason == entry.reason
         val kept = (if (repeats) lines.dropLast(1) else lines).takeLast(most - 1)
-        file.replace((kept + json(entry)).joinToString("\n", postfix = "\n"))
+        file.writeAtomically((kept + json(entry)).joinToString("\n", postfix = "\n").toByteArray())
     }
 
     private fun lines() = if (file.isFile) file.readLines() else emptyList()

@@ -5,6 +5,7 @@ import java.io.IOException
 import java.util.Calendar
 import org.json.JSONException
 import org.json.JSONObject
+import org.tinyaudiossl.federated.writeAtomically
 
 /**
  * All that a phone keeps of its part in a federation, in one folder: whether its user agreed, the
@@ -35,8 +36,8 @@ class Membership(private val folder: File, private val nowMs: () -> Long = Syste
         @Synchronized set(value) {
             requireNotNull(value) { "an enrollment ends with forget()" }
             state.mkdirs()
-            authority.replace(value.authority)
-            enrolledFile.replace(value.toJson())
+            authority.writeAtomically(value.authority.toByteArray())
+            enrolledFile.writeAtomically(value.toJson().toByteArray())
         }
 
     /** Whether the user has agreed; false at first. */
@@ -68,7 +69,7 @@ class Membership(private val folder: File, private val nowMs: () -> Long = Syste
     fun spend(ms: Long, bytes: Long) {
         val before = spent
         val content = JSONObject().put("day", before.day).put("ms", before.ms + ms).put("bytes", before.bytes + bytes)
-        spentFile.replace(content.toString())
+        spentFile.writeAtomically(content.toString().toByteArray())
     }
 
     /** The history, newest first. */
@@ -92,7 +93,7 @@ class Membership(private val folder: File, private val nowMs: () -> Long = Syste
     private fun write(agreed: Boolean, limits: Limits) {
         folder.mkdirs()
         val content = JSONObject().put("agreed", agreed).put("minutes", limits.minutes).put("megabytes", limits.megabytes)
-        settingsFile.replace(content.toString())
+        settingsFile.writeAtomically(content.toString().toByteArray())
     }
 
     private fun read(file: File): JSONObject? = try {

@@ -13,6 +13,7 @@ import org.tinyaudiossl.federated.records.Metadata
 import org.tinyaudiossl.federated.records.Payload
 import org.tinyaudiossl.federated.records.RecordDict
 import org.tinyaudiossl.federated.records.RecordException
+import org.tinyaudiossl.federated.records.sha256Hex
 import org.tinyaudiossl.federated.secagg.SecureAggregation
 import org.tinyaudiossl.federated.secagg.WeightedUpdate
 import org.tinyaudiossl.federated.training.DeviceFolder
@@ -135,7 +136,7 @@ class Device(
     private fun checkFixed(fixed: FloatArray) {
         val bytes = ByteBuffer.allocate(BYTES * fixed.size).order(ByteOrder.LITTLE_ENDIAN)
         bytes.asFloatBuffer().put(fixed)
-        if (DeviceFolder.sha256(bytes.array()) != folder.fixedSha256) {
+        if (sha256Hex(bytes.array()) != folder.fixedSha256) {
             throw RunRefusedException(
                 "the server's statistics are not those of this device's artifact; start the run from the " +
                     "checkpoint that the artifact was exported from, with norm frozen or group",

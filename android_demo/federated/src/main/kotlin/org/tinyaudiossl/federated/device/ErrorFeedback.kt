@@ -4,6 +4,7 @@ import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import org.tinyaudiossl.federated.writeAtomically
 
 /**
  * Encodes updates, and keeps the rounding errors: they are added to the next update, so that nothing
@@ -46,15 +47,6 @@ class ErrorFeedback(private val folder: File) {
     private fun write(file: File, values: FloatArray) {
         val buffer = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
         buffer.asFloatBuffer().put(values)
-        val part = File("$file.part")
-        try {
-            part.outputStream().use {
-                it.write(buffer.array())
-                it.fd.sync()
-            }
-            if (!part.renameTo(file)) throw IOException("$file can't be written")
-        } finally {
-            part.delete()
-        }
+        file.writeAtomically(buffer.array())
     }
 }

@@ -4,6 +4,7 @@ import java.io.File
 import java.io.IOException
 import java.security.SecureRandom
 import kotlin.math.sqrt
+import org.tinyaudiossl.federated.writeAtomically
 
 /**
  * Local differential privacy: an update is clipped, and gets Gaussian noise from the system's secure
@@ -47,12 +48,7 @@ class LocalPrivacy(folder: File, private val maxReleases: Long, private val rand
         if (before >= maxReleases) {
             throw RunRefusedException("this device has released $before updates, as many as its user allows")
         }
-        val part = File("$file.part")
-        part.outputStream().use {
-            it.write("${before + 1}\n".toByteArray())
-            it.fd.sync()
-        }
-        if (!part.renameTo(file)) throw IOException("$file can't be written")
+        file.writeAtomically("${before + 1}\n".toByteArray())
     }
 
     companion object {

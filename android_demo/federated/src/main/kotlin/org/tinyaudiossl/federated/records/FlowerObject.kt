@@ -43,6 +43,7 @@ internal class ObjectContent(private val content: ByteArray) {
     }
 }
 
-internal fun sha256Hex(content: ByteArray): String = MessageDigest.getInstance("SHA-256")
+/** SHA-256 in hexadecimal. */
+fun sha256Hex(content: ByteArray): String = MessageDigest.getInstance("SHA-256")
     .digest(content)
     .joinToString("") { "%02x".format(it) }

@@ -10,8 +10,6 @@ import java.security.spec.ECGenParameterSpec
 import java.security.spec.PKCS8EncodedKeySpec
 import java.security.spec.X509EncodedKeySpec
 import javax.crypto.KeyAgreement
-import javax.crypto.Mac
-import javax.crypto.spec.SecretKeySpec
 import kotlin.io.encoding.Base64
 import org.tinyaudiossl.federated.wire.Pem
 
@@ -37,7 +35,6 @@ internal class AgreementKey private constructor(private val privateKey: PrivateK
     }
 
     companion object {
-        private const val MAC = "HmacSHA256"
         private const val HASH_BYTES = 32
 
         fun generate(random: SecureRandom): AgreementKey {
@@ -57,14 +54,8 @@ internal class AgreementKey private constructor(private val privateKey: PrivateK
             .generatePublic(X509EncodedKeySpec(Pem.decode(Pem.PUBLIC_KEY, String(pem))))
 
         private fun hkdf(secret: ByteArray): ByteArray {
-            val extracted = mac(ByteArray(HASH_BYTES), secret)
-            return mac(extracted, byteArrayOf(1)) // one block of output is all
+            val extracted = hmacSha256(ByteArray(HASH_BYTES), secret)
+            return hmacSha256(extracted, byteArrayOf(1)) // one block of output is all
         }
-
-        private fun mac(key: ByteArray, data: ByteArray): ByteArray =
-            Mac.getInstance(MAC).run {
-                init(SecretKeySpec(key, MAC))
-                doFinal(data)
-            }
     }
 }

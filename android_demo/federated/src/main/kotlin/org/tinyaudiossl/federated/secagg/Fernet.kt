@@ -5,7 +5,6 @@ import java.security.GeneralSecurityException
 import java.security.MessageDigest
 import java.security.SecureRandom
 import javax.crypto.Cipher
-import javax.crypto.Mac
 import javax.crypto.spec.IvParameterSpec
 import javax.crypto.spec.SecretKeySpec
 import kotlin.io.encoding.Base64
@@ -17,7 +16,7 @@ import kotlin.io.encoding.Base64
  */
 internal class Fernet(key: ByteArray) {
     private val raw = Base64.UrlSafe.decode(key)
-    private val signing = SecretKeySpec(raw, 0, KEY_BYTES, MAC)
+    private val signing = raw.copyOf(KEY_BYTES)
     private val encrypting = SecretKeySpec(raw, KEY_BYTES, KEY_BYTES, "AES")
 
     /** The token of a text at [timeS], seconds of Unix time. */
@@ -26,7 +25,7 @@ internal class Fernet(key: ByteArray) {
         val cipher = Cipher.getInstance(CIPHER).apply { init(Cipher.ENCRYPT_MODE, encrypting, IvParameterSpec(iv)) }
         val head = ByteBuffer.allocate(HEAD_BYTES).put(VERSION).putLong(timeS).array()
         val signed = head + iv + cipher.doFinal(text)
-        return Base64.UrlSafe.encode(signed + mac(signed, signed.size)).toByteArray()
+        return Base64.UrlSafe.encode(signed + hmacSha256(signing, signed)).toByteArray()
     }
 
     /** @throws RunRefusedException the token was made with another key, or is damaged. */
@@ -35,7 +34,7 @@ internal class Fernet(key: ByteArray) {
         val signed = found.size - MAC_BYTES
         val start = HEAD_BYTES + IV_BYTES
         if (signed < start || found[0] != VERSION) throw damaged()
-        if (!MessageDigest.isEqual(mac(found, signed), found.copyOfRange(signed, found.size))) throw damaged()
+        if (!MessageDigest.isEqual(hmacSha256(signing, found.copyOf(signed)), found.copyOfRange(signed, found.size))) throw damaged()
         val cipher = Cipher.getInstance(CIPHER)
             .apply { init(Cipher.DECRYPT_MODE, encrypting, IvParameterSpec(found, HEAD_BYTES, IV_BYTES)) }
         cipher.doFinal(found, start, signed - start)
@@ -45,16 +44,9 @@ internal class Fernet(key: ByteArray) {
         throw damaged()
     }
 
-    private fun mac(data: ByteArray, size: Int): ByteArray = Mac.getInstance(MAC).run {
-        init(signing)
-        update(data, 0, size)
-        doFinal()
-    }
-
     private fun damaged() = refusal("an encrypted share was made with another key, or is damaged")
 
     private companion object {
-        const val MAC = "HmacSHA256"
         const val CIPHER = "AES/CBC/PKCS5Padding"
         const val VERSION = 0x80.toByte()
         const val KEY_BYTES = 16

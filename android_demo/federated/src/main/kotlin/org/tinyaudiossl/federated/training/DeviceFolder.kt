@@ -2,11 +2,11 @@ package org.tinyaudiossl.federated.training
 
 import java.io.File
 import java.io.IOException
-import java.security.MessageDigest
 import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 import org.tinyaudiossl.federated.device.KnownRun
+import org.tinyaudiossl.federated.records.sha256Hex
 
 /** A folder that is not what `tiny-audio-ssl federate device-folder` writes. */
 class DeviceFolderException(message: String, cause: Throwable? = null) : IOException(message, cause)
@@ -107,14 +107,10 @@ class DeviceFolder private constructor(
 
         private fun artifact(folder: File, entry: JSONObject): File {
             val file = File(folder, entry.getString("file"))
-            if (!file.isFile || sha256(file.readBytes()) != entry.getString("sha256")) {
+            if (!file.isFile || sha256Hex(file.readBytes()) != entry.getString("sha256")) {
                 throw DeviceFolderException("$file: not the file that $FILE describes; make the folder again")
             }
             return file
         }
-
-        internal fun sha256(content: ByteArray): String = MessageDigest.getInstance("SHA-256")
-            .digest(content)
-            .joinToString("") { "%02x".format(it) }
     }
 }

@@ -2,10 +2,11 @@ package org.tinyaudiossl.federated.wire
 
 import kotlin.io.encoding.Base64 // Android's Java has one from API 26 on only
 
-/** Keys as text between `-----BEGIN` and `-----END`, in lines of 64 characters. */
-internal object Pem {
+/** Keys and certificates as text between `-----BEGIN` and `-----END`, in lines of 64 characters. */
+object Pem {
     const val PRIVATE_KEY = "PRIVATE KEY"
     const val PUBLIC_KEY = "PUBLIC KEY"
+    const val CERTIFICATE = "CERTIFICATE"
 
     fun encode(label: String, content: ByteArray): String =
         Base64.encode(content).chunked(64).joinToString("\n", "-----BEGIN $label-----\n", "\n-----END $label-----\n")

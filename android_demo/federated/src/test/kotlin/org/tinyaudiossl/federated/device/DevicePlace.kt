@@ -12,6 +12,7 @@ import org.tinyaudiossl.federated.records.ArrayRecord
 import org.tinyaudiossl.federated.records.ConfigRecord
 import org.tinyaudiossl.federated.records.NumericArray
 import org.tinyaudiossl.federated.records.RecordDict
+import org.tinyaudiossl.federated.records.sha256Hex
 import org.tinyaudiossl.federated.training.DeviceFolder
 import org.tinyaudiossl.federated.training.TrainingEngine
 
@@ -40,7 +41,7 @@ internal class DevicePlace {
         override fun close() = Unit
     }
 
-    private fun hash(text: String) = DeviceFolder.sha256(text.toByteArray())
+    private fun hash(text: String) = sha256Hex(text.toByteArray())
 
     /** A run that this device knows, with [settings] besides. */
     fun run(vararg settings: Pair<String, Any>): Run = plain.copy(settings = plain.settings + settings)
@@ -59,7 +60,7 @@ internal class DevicePlace {
             .put("slices", JSONObject("{'bands': 1, 'clip_frames': 20, 'slice_frames': 8, 'stride_frames': 0, 'context': 0}"))
             .put("inputs", shapes("first" to listOf(2, 1, 1, 8), "second" to listOf(2, 1, 1, 8), "gap" to listOf(2)))
             .put("parameters", shapes("encoder.weight" to listOf(2, 2), "pretext.bias" to listOf(3)))
-            .put("fixed", JSONObject().put("count", 2).put("sha256", DeviceFolder.sha256(bytes.array())))
+            .put("fixed", JSONObject().put("count", 2).put("sha256", sha256Hex(bytes.array())))
             .put("training", JSONObject().put("file", "training.pte").put("sha256", hash("pte")))
             .put("frontend", JSONObject().put("file", "logmel.pte").put("sha256", hash("mel")))
         File(folder, "device.json").writeText(described.toString())
