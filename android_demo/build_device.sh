@@ -30,7 +30,7 @@ libraries=$(IFS=:; echo "$kotlin/kotlin-stdlib.jar:${jars[*]}")
 rm -rf "$out/classes"
 compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-runtime,kotlin-reflect,kotlin-daemon-client,kotlinx-coroutines-core-jvm,annotations-13.0}.jar)
 # One tier of the JVM's compilers: a short run never pays for the second.
-java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
+java -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
   -no-stdlib -no-reflect -jvm-target 1.8 -Werror -module-name federated \
   -classpath "$libraries" -d "$out/classes" "${sources[@]}"
 cat >"$out/java.args" <<ARGS

@@ -89,7 +89,7 @@ mapfile -t generated < <(find "$out/generated" -name '*.java')
 javac -nowarn -Xlint:-options --release 8 -d "$out/classes" "${generated[@]}"
 compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-runtime,kotlin-reflect,kotlin-daemon-client,kotlinx-coroutines-core-jvm,annotations-13.0}.jar)
 # One tier of the JVM's compilers: a short run never pays for the second.
-java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
+java -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
   -no-stdlib -no-reflect -jvm-target 1.8 -Werror -module-name app \
   -classpath "$kotlin/kotlin-stdlib.jar:$out/stubs:$out/classes:$onnxruntime:$executorch:$json" \
   -d "$out/classes" "${sources[@]}"

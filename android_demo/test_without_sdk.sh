@@ -28,7 +28,7 @@ mkdir -p "$out"/{test-classes,onnxruntime,docs}
 # The page that tells how to use the library is compiled too.
 sed -n '/^```kotlin$/,/^```$/{/^```/!p}' "$here/../docs/android.md" >"$out/docs/Page.kt"
 compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-runtime,kotlin-reflect,kotlin-daemon-client,kotlinx-coroutines-core-jvm,annotations-13.0}.jar)
-java -XX:TieredStopAtLevel=1 -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
+java -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
   -no-stdlib -no-reflect -jvm-target 17 -Werror -Xfriend-paths="$out/classes" \
   -classpath "$out/classes:$out/stubs:$libraries" -d "$out/test-classes" \
   "$out/docs/Page.kt" "$here"/{encoder/src/test,app/src/test,app/src/testFederated}/kotlin
