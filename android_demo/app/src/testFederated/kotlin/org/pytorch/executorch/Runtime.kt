@@ -1,6 +1,11 @@
 package org.pytorch.executorch
 
-/** ExecuTorch's classes for tests on a computer: a tensor is its numbers, a front-end doubles them. */
+import java.io.File
+import org.tinyaudiossl.federated.training.DeviceFolder
+import org.tinyaudiossl.federated.training.NativeEngine
+import org.tinyaudiossl.federated.training.TrainingEngine
+
+/** ExecuTorch's classes for tests on a computer: a tensor is its numbers. */
 class Tensor(val memory: FloatArray, private val shape: LongArray) {
     val dataAsFloatArray: FloatArray get() = memory.copyOf()
     fun shape(): LongArray = shape
@@ -20,19 +25,30 @@ class EValue(private val tensor: Tensor) {
     }
 }
 
-class Module {
+/** A front-end that doubles its input, or that of [engine]. */
+class Module private constructor(private val engine: TrainingEngine?) {
     fun forward(vararg inputs: EValue): Array<EValue> {
         val given = inputs.single().toTensor()
-        return arrayOf(EValue(Tensor(FloatArray(given.memory.size) { 2 * given.memory[it] }, given.shape())))
+        val found = engine?.logMel(given.memory) ?: FloatArray(given.memory.size) { 2 * given.memory[it] }
+        return arrayOf(EValue(Tensor(found, given.shape())))
     }
 
-    fun destroy() = Unit
+    fun destroy() {
+        engine?.close()
+    }
 
     companion object {
         @JvmStatic
         fun load(path: String): Module {
-            if (!java.io.File(path).isFile) throw Exception("$path: no file") // a plain one, as ExecuTorch's
-            return Module()
+            if (!File(path).isFile) throw Exception("$path: no file") // a plain one, as ExecuTorch's
+            return Module(engine(folder(path)))
         }
     }
 }
+
+/** The device's folder that an artifact is in. */
+internal fun folder(artifact: String): DeviceFolder = DeviceFolder.open(File(artifact).parentFile)
+
+/** ExecuTorch's runtime for Linux if the property `engine` names its library; otherwise null. */
+internal fun engine(folder: DeviceFolder): TrainingEngine? =
+    System.getProperty("engine")?.let { NativeEngine(File(it), folder) }

@@ -11,6 +11,7 @@ import org.json.JSONObject
 import org.tinyaudiossl.federated.device.Device
 import org.tinyaudiossl.federated.device.Encoding
 import org.tinyaudiossl.federated.device.ErrorFeedback
+import org.tinyaudiossl.federated.device.KnownRun
 import org.tinyaudiossl.federated.device.LocalPrivacy
 import org.tinyaudiossl.federated.device.RunSettings
 import org.tinyaudiossl.federated.device.TrainingRequest
@@ -37,6 +38,10 @@ import org.tinyaudiossl.federated.training.NativeEngine
 import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.SliceLayout
 import org.tinyaudiossl.federated.training.Slices
+import org.tinyaudiossl.federated.training.TrainingEngine
+
+private const val KILLED = 137
+private const val PAUSE_MS = 200L
 
 /** What tests in Python compare with Flower, and run against its server. */
 fun main(arguments: Array<String>) {
@@ -48,8 +53,9 @@ fun main(arguments: Array<String>) {
         "train" -> train(folder, engine = File(arguments[2]))
         "secagg" -> secureAggregationPieces(folder)
         "node" -> node(folder, engine = File(arguments[2]), clips = File(arguments[3]))
+        "device" -> device(folder, address = arguments[2], arguments.slice(3..5).map(::File), phase = arguments[6])
         "draw" -> draw(folder, task = arguments[2], arguments.drop(3).map(String::toInt))
-        else -> error("calls | echo | encode | train | secagg | node | draw FOLDER ...")
+        else -> error("calls | echo | encode | train | secagg | node | device | draw FOLDER ...")
     }
 }
 
@@ -78,12 +84,12 @@ private fun calls(folder: File) {
     client.deactivate()
 }
 
-/** Answers one message with its own content, the arrays negated, and the next with an error. */
+/**
+ * Answers one message with its own content, the arrays negated, and each further one as a device that
+ * does not know the run: another app, version, task, artifact.
+ */
 private fun echo(folder: File, address: String, clockAheadS: Long, tries: Int) {
-    val key = NodeKey.open(File(folder, "key"))
-    File(folder, "key.pub").writeText(key.publicOpenSsh)
-    println("key")
-    readln() // the test has registered it
+    val key = registeredKey(folder)
     val transport = Transport(address, File(folder, "ca.crt"), key) { System.currentTimeMillis() + 1000 * clockAheadS }
     val backoff = Backoff(onWait = { error, _ -> println(error.message) })
     val activation = Backoff(tries, firstWaitS = 2.0, longestWaitS = 2.0, mayPass = { it is NotActivatedException })
@@ -91,9 +97,23 @@ private fun echo(folder: File, address: String, clockAheadS: Long, tries: Int) {
         val first = awaited(session)
         println(session.run(first.runId))
         session.reply(first, Content(negated(session.content(first, maxArrayBytes = 1L shl 25))), runtimeS = 0.1)
-        val second = awaited(session)
-        session.reply(second, Failure(2, "no clips"), runtimeS = 0.1)
+        val known = KnownRun("tests/echo", "1.0.0", "cola", "ab", mapOf("out" to "", "task" to "", "artifact-sha256" to ""))
+        val others = listOf(
+            known.copy(appId = "tests/other"), known.copy(appVersion = "1.0.1"), known.copy(task = "cpc"), known,
+        )
+        for (other in others) {
+            val next = awaited(session)
+            val refusal = runCatching { other.settingsOf(session.run(next.runId)) }.exceptionOrNull()
+            session.reply(next, Failure(2, refusal?.message.orEmpty()), runtimeS = 0.1)
+        }
     }
+}
+
+/** The key of a device that keeps it in [folder], once the test has registered it. */
+private fun registeredKey(folder: File): NodeKey = NodeKey.open(File(folder, "key")).also {
+    File(folder, "key.pub").writeText(it.publicOpenSsh)
+    println("key")
+    readln()
 }
 
 private fun negated(records: RecordDict): RecordDict {
@@ -173,9 +193,46 @@ private fun node(folder: File, engine: File, clips: File) {
     }
 }
 
+/**
+ * A device of a real server. After it has answered a round, it ends as a killed process does in a [phase]
+ * of the next: as it makes that call, or in the step that is named `train`.
+ */
+private fun device(state: File, address: String, files: List<File>, phase: String) {
+    val (folder, engine, clips) = files
+    var isArmed = false
+    var received = 0
+    fun reach(current: String) {
+        if (isArmed && current == phase) Runtime.getRuntime().halt(KILLED)
+    }
+    val key = registeredKey(state)
+    val transport = Transport(address, File(state, "ca.crt"), key)
+    val client = FleetClient(key.publicPem) { path, request ->
+        reach(path.substringAfterLast('/'))
+        transport.post(path, request).also { received += it.size }
+    }
+    val described = DeviceFolder.open(folder)
+    NativeEngine(engine, described).use {
+        val reaching = object : TrainingEngine by it {
+            override fun gradients(weights: FloatArray, inputs: List<FloatArray>, gradients: FloatArray): Float {
+                reach("train")
+                return it.gradients(weights, inputs, gradients)
+            }
+        }
+        val device = Device(described, reaching, clips, state, LocalPrivacy(state, Long.MAX_VALUE), ::println)
+        device.onAnswer = { answer ->
+            isArmed = answer.isUpdateSent
+            println("received $received bytes")
+        }
+        FleetSession.open(client).use { session ->
+            println("node ${session.nodeId.toULong()}")
+            while (true) if (!device.answerNext(session)) Thread.sleep(PAUSE_MS)
+        }
+    }
+}
+
 private fun awaited(session: FleetSession): Metadata {
     while (true) {
         session.next()?.let { return it }
-        Thread.sleep(200)
+        Thread.sleep(PAUSE_MS)
     }
 }

@@ -14,6 +14,7 @@ import org.tinyaudiossl.demo.clipStore
 import org.tinyaudiossl.demo.participation.Entry
 import org.tinyaudiossl.demo.participation.Participation
 import org.tinyaudiossl.demo.participation.Standing
+import org.tinyaudiossl.federated.device.Reason
 import org.tinyaudiossl.federated.fleet.Transport
 
 /** Takes part while the phone charges, is idle and has an unmetered network; the system starts and stops it. */
@@ -55,7 +56,7 @@ class FederationJob : JobService() {
             }
         } catch (error: IOException) {
             log(error.toString())
-            membership.note(Entry(System.currentTimeMillis(), Entry.Kind.ENDED, 0, 0, 0.0, error.message.orEmpty()))
+            membership.note(Entry(System.currentTimeMillis(), Entry.Kind.ENDED, 0, 0, 0, 0.0, Reason.of(error)))
         }
     }
 

@@ -8,7 +8,7 @@ import java.text.DateFormat
 import java.util.Date
 import org.tinyaudiossl.demo.R
 import org.tinyaudiossl.demo.participation.Entry
-import org.tinyaudiossl.demo.participation.Participation
+import org.tinyaudiossl.federated.device.Reason
 
 /** What this phone has sent and refused, newest first. */
 class HistoryActivity : Activity() {
@@ -47,12 +47,25 @@ class HistoryActivity : Activity() {
             Entry.Kind.ENDED -> getString(R.string.history_detail_ended, time, megabytes)
             else -> getString(R.string.history_detail, time, megabytes, entry.seconds)
         }
-        return if (entry.reason.isEmpty()) spent else "$spent\n${reason(entry)}"
+        return entry.reason?.let { "$spent\n${getString(text(it))}" } ?: spent
     }
 
-    private fun reason(entry: Entry): String = when (entry.reason) {
-        Participation.STOPPED -> getString(R.string.reason_stopped)
-        Participation.LIMIT -> getString(R.string.reason_limit)
-        else -> entry.reason
+    private fun text(reason: Reason): Int = when (reason) {
+        Reason.OTHER_APP -> R.string.reason_other_app
+        Reason.OTHER_MODEL -> R.string.reason_other_model
+        Reason.UNSUPPORTED -> R.string.reason_unsupported
+        Reason.UNPROTECTED -> R.string.reason_unprotected
+        Reason.BAD_MESSAGE -> R.string.reason_bad_message
+        Reason.TOO_FEW_CLIPS -> R.string.reason_too_few_clips
+        Reason.RELEASES_SPENT -> R.string.reason_releases_spent
+        Reason.DIVERGED -> R.string.reason_diverged
+        Reason.DEVICE_FAULT -> R.string.reason_device_fault
+        Reason.UNREACHABLE -> R.string.reason_unreachable
+        Reason.UNTRUSTED -> R.string.reason_untrusted
+        Reason.UNKNOWN_KEY -> R.string.reason_unknown_key
+        Reason.WRONG_CLOCK -> R.string.reason_wrong_clock
+        Reason.SERVER_FAULT -> R.string.reason_server_fault
+        Reason.STOPPED -> R.string.reason_stopped
+        Reason.LIMIT -> R.string.reason_limit
     }
 }

@@ -3,25 +3,27 @@ package org.tinyaudiossl.demo.participation
 import java.io.File
 import org.json.JSONException
 import org.json.JSONObject
+import org.tinyaudiossl.federated.device.Reason
 import org.tinyaudiossl.federated.writeAtomically
 
 /**
  * One line of the history.
  *
- * @param round 0 where none had begun.
+ * @param round of the run, whose id is [run]; 0 where none had begun.
  * @param bytes sent and received.
- * @param reason why it was refused or ended early; empty for [Kind.SENT].
+ * @param reason why something was refused, or it ended early.
  */
 data class Entry(
     val timeMs: Long,
     val kind: Kind,
+    val run: Long,
     val round: Long,
     val bytes: Long,
     val seconds: Double,
-    val reason: String = "",
+    val reason: Reason? = null,
 ) {
     enum class Kind {
-        /** An update was sent, or a step of secure aggregation. */
+        /** The update of the round was sent. */
         SENT,
 
         /** This phone did not take part, and told the server why. */
@@ -30,6 +32,17 @@ data class Entry(
         /** The phone was needed, a limit was reached, or the server could not be used. */
         ENDED,
     }
+
+    /** Whether both are of one round: secure aggregation has several answers in a round. */
+    fun isSameRound(other: Entry): Boolean = round > 0 && round == other.round && run == other.run
+
+    /** This entry and an [earlier] one of the same round in one. */
+    operator fun plus(earlier: Entry): Entry = copy(
+        kind = if (earlier.kind == Kind.SENT) Kind.SENT else kind,
+        bytes = earlier.bytes + bytes,
+        seconds = earlier.seconds + seconds,
+        reason = reason ?: earlier.reason,
+    )
 }
 
 /** The last [most] entries, in a file of one JSON object a line; its folder exists. */
@@ -39,14 +52,19 @@ class History(private val file: File, private val most: Int = 500) {
     @Synchronized
     fun entries(): List<Entry> = lines().mapNotNull(::parsed).asReversed()
 
-    /** An entry that repeats the last one for the same reason, as every night, replaces it. */
+    /**
+     * Adds a line. A round has only one, to which its later answers are added; and one that ends for the
+     * same reason as the last one, as every night, replaces it.
+     */
     @Synchronized
     fun add(entry: Entry) {
         val lines = lines()
         val last = lines.lastOrNull()?.let(::parsed)
+        val isSameRound = last != null && entry.isSameRound(last)
         val repeats = entry.kind == Entry.Kind.ENDED && last?.kind == entry.kind && last.reason == entry.reason
-        val kept = (if (repeats) lines.dropLast(1) else lines).takeLast(most - 1)
-        file.writeAtomically((kept + json(entry)).joinToString("\n", postfix = "\n").toByteArray())
+        val kept = (if (isSameRound || repeats) lines.dropLast(1) else lines).takeLast(most - 1)
+        val added = if (isSameRound) entry + last else entry
+        file.writeAtomically((kept + json(added)).joinToString("\n", postfix = "\n").toByteArray())
     }
 
     private fun lines() = if (file.isFile) file.readLines() else emptyList()
@@ -54,10 +72,11 @@ class History(private val file: File, private val most: Int = 500) {
     private fun json(entry: Entry) = JSONObject()
         .put("time_ms", entry.timeMs)
         .put("kind", entry.kind.name.lowercase())
+        .put("run", entry.run)
         .put("round", entry.round)
         .put("bytes", entry.bytes)
         .put("seconds", entry.seconds)
-        .put("reason", entry.reason)
+        .put("reason", entry.reason?.name?.lowercase().orEmpty())
         .toString()
 
     private fun parsed(line: String): Entry? = try {
@@ -65,10 +84,11 @@ class History(private val file: File, private val most: Int = 500) {
         Entry(
             content.getLong("time_ms"),
             Entry.Kind.valueOf(content.getString("kind").uppercase()),
+            content.getLong("run"),
             content.getLong("round"),
             content.getLong("bytes"),
             content.getDouble("seconds"),
-            content.getString("reason"),
+            content.getString("reason").let { code -> Reason.values().firstOrNull { it.name.lowercase() == code } },
         )
     } catch (_: JSONException) {
         null

@@ -5,6 +5,7 @@ import java.io.IOException
 import org.tinyaudiossl.federated.device.Answer
 import org.tinyaudiossl.federated.device.Device
 import org.tinyaudiossl.federated.device.LocalPrivacy
+import org.tinyaudiossl.federated.device.Reason
 import org.tinyaudiossl.federated.fleet.Backoff
 import org.tinyaudiossl.federated.fleet.FleetClient
 import org.tinyaudiossl.federated.fleet.FleetException
@@ -13,7 +14,7 @@ import org.tinyaudiossl.federated.training.DeviceFolder
 import org.tinyaudiossl.federated.training.TrainingEngine
 
 /** This phone's part has ended: the user or the system wants it, or a limit is reached. */
-class ParticipationEndedException(message: String) : FleetException(message)
+class ParticipationEndedException(val reason: Reason) : FleetException(reason.name.lowercase())
 
 /**
  * Takes part in a federation until it is stopped or a limit of the day is reached, and tells the
@@ -39,6 +40,7 @@ class Participation(
 
     private var chargedMs = 0L
     private var chargedBytes = 0L
+    private var workedS = 0.0
     private var isTraining = false
 
     /** @param publicPem of this phone's key, as the Fleet API takes it. */
@@ -53,7 +55,8 @@ class Participation(
             FleetSession.open(FleetClient(publicPem, ::charged), backoff, once).use { answerAll(device, it) }
         } catch (error: IOException) {
             log("ended: ${error.message}")
-            if (error !is ParticipationEndedException || isTraining) note(Entry.Kind.ENDED, 0, 0.0, error.message)
+            val reason = (error as? ParticipationEndedException)?.reason ?: Reason.of(error)
+            if (error !is ParticipationEndedException || isTraining) note(Entry.Kind.ENDED, 0, 0, reason)
         }
     }
 
@@ -83,19 +86,23 @@ class Participation(
         membership.spend(maxOf(0, now - chargedMs), bytes.toLong())
         chargedMs = now
         chargedBytes += bytes
-        if (isStopped()) throw ParticipationEndedException(STOPPED)
-        if (!membership.spent.fits(membership.limits)) throw ParticipationEndedException(LIMIT)
+        if (isStopped()) throw ParticipationEndedException(Reason.STOPPED)
+        if (!membership.spent.fits(membership.limits)) throw ParticipationEndedException(Reason.LIMIT)
     }
 
+    /** Keys and shares of secure aggregation get a line together with the update that follows them. */
     private fun record(answer: Answer) {
+        workedS += answer.seconds
+        if (answer.refusal == null && !answer.isUpdateSent) return
         val kind = if (answer.refusal == null) Entry.Kind.SENT else Entry.Kind.REFUSED
-        note(kind, answer.round, answer.seconds, answer.refusal)
+        note(kind, answer.runId, answer.round, answer.refusal)
     }
 
     @Synchronized
-    private fun note(kind: Entry.Kind, round: Long, seconds: Double, reason: String?) {
-        membership.note(Entry(clock.nowMs(), kind, round, chargedBytes, seconds, reason.orEmpty()))
+    private fun note(kind: Entry.Kind, run: Long, round: Long, reason: Reason?) {
+        membership.note(Entry(clock.nowMs(), kind, run, round, chargedBytes, workedS, reason))
         chargedBytes = 0
+        workedS = 0.0
     }
 
     /** Looks before each step whether it may go on. */
@@ -115,10 +122,7 @@ class Participation(
     }
 
     companion object {
-        /** Reasons in the history, which the screen says in the user's language. */
-        const val LIMIT = "limit"
-        const val STOPPED = "stopped"
-        private const val POLL_MS = 10_000L
+        private const val POLL_MS = 3_000L
         private const val TRIES = 4
         private const val HEADER_BYTES = 1_024 // about, of a request and its answer
         private const val OTHER_BYTES = 65_536L // of a round's messages, beside weights and update

@@ -40,7 +40,7 @@ internal fun history(look: Look): Shown {
         row(look.text("history_sent", round), look.text("history_detail", time, 6.1, seconds))
     fun ended(time: String, megabytes: Double, reason: String) =
         row(look.text("history_ended"), look.text("history_detail_ended", time, megabytes) + "\n" + look.text(reason))
-    val refused = look.text("history_detail", "29.11.26 03:02", 0.0, 0.1) + "\n" + REFUSAL
+    val refused = look.text("history_detail", "29.11.26 03:02", 0.0, 0.1) + "\n" + look.text("reason_other_app")
     val rows = listOf(
         sent(12, "30.11.26 02:14", 41.0),
         ended("30.11.26 01:58", 3.1, "reason_stopped"),
@@ -54,4 +54,3 @@ internal fun history(look: Look): Shown {
 
 private const val KEY = "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBJ0Vt1nPqBq" +
     "W3l8y9cK2m7oYhT4fXr5sDzGe6UuN1jLbQaPcRkVw0iEx2OmZ8tHnSgF7vKdAyJ4pBq9rMuL3eT5oWcXzN1hYsGfVbQ6kRj tiny-audio-device"
-private const val REFUSAL = "the run's app version is 0.2.0; this device takes part only with 0.1.0"

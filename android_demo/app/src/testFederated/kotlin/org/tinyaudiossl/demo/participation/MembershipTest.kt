@@ -10,6 +10,7 @@ import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
+import org.tinyaudiossl.federated.device.Reason
 
 class MembershipTest {
     private val place = Files.createTempDirectory("membership").toFile()
@@ -24,7 +25,8 @@ class MembershipTest {
 
     private fun again() = Membership(folder) { nowMs }
 
-    private fun entry(kind: Entry.Kind, reason: String = "", round: Long = 1) = Entry(nowMs, kind, round, 10, 0.5, reason)
+    private fun entry(kind: Entry.Kind, reason: Reason? = null, round: Long = 1) =
+        Entry(nowMs, kind, run = 9, round, bytes = 10, seconds = 0.5, reason)
 
     @Test
     fun `nobody has agreed at first, and choices outlive the app`() {
@@ -55,12 +57,21 @@ class MembershipTest {
     fun `the history is newest first, and a reason that repeats stands there once`() {
         membership.agreed = true
         membership.note(entry(Entry.Kind.SENT))
-        repeat(3) { membership.note(entry(Entry.Kind.ENDED, "unreachable")) }
-        membership.note(entry(Entry.Kind.REFUSED, "app version is 2", round = 2))
+        repeat(3) { membership.note(entry(Entry.Kind.ENDED, Reason.UNREACHABLE, round = 0)) }
+        membership.note(entry(Entry.Kind.REFUSED, Reason.OTHER_APP, round = 2))
         File(folder, "history.jsonl").appendText("{\"time_ms\": 1")
         val found = again().entries
-        assertEquals(listOf("app version is 2", "unreachable", ""), found.map { it.reason })
+        assertEquals(listOf(Reason.OTHER_APP, Reason.UNREACHABLE, null), found.map { it.reason })
         assertEquals(entry(Entry.Kind.SENT), found.last())
+    }
+
+    @Test
+    fun `a round has one line, which says whether its update was sent`() {
+        membership.agreed = true
+        val refused = entry(Entry.Kind.REFUSED, Reason.UNSUPPORTED)
+        listOf(entry(Entry.Kind.SENT), refused, entry(Entry.Kind.SENT).copy(run = 8), refused).forEach(membership::note)
+        val whole = refused.copy(kind = Entry.Kind.SENT, bytes = 20, seconds = 1.0)
+        assertEquals(listOf(refused, entry(Entry.Kind.SENT).copy(run = 8), whole), membership.entries)
     }
 
     @Test

@@ -1,33 +1,47 @@
 package org.tinyaudiossl.demo.participation
 
 import java.io.File
+import org.tinyaudiossl.demo.federation.FederationJob
 import org.tinyaudiossl.federated.fleet.NodeKey
-import org.tinyaudiossl.federated.fleet.Transport
 import org.tinyaudiossl.federated.training.DeviceFolder
-import org.tinyaudiossl.federated.training.NativeEngine
+
+private const val PERIOD_MS = 1_000L // Android's is 15 minutes
 
 /**
- * The phone's part on a computer, for tests in Python. `Phone enrollment TEXT` prints what is read;
- * otherwise the arguments are those of `tiny-audio-device`, and the engine that of Linux.
+ * The phone's part on a computer, for tests in Python: the app's job, which the system starts again and
+ * again. `Phone enrollment TEXT` prints what is read; otherwise the arguments are those of
+ * `tiny-audio-device`, and the engine that of Linux.
  */
 fun main(arguments: Array<String>) {
     if (arguments[0] == "enrollment") return println(Enrollment.parse(arguments[1]).toJson())
-    val state = File(arguments[arguments.indexOf("--state") + 1])
-    val membership = Membership(state)
+    val files = File(arguments[arguments.indexOf("--state") + 1])
+    val membership = Membership(File(files, "federation"))
     membership.state.mkdirs()
     val key = NodeKey.open(File(membership.state, "node.key"))
     if ("--key" in arguments) return print(key.publicOpenSsh)
-    val options = arguments.toList().chunked(2).associate { (name, value) -> name.removePrefix("--") to value }
-    val folder = DeviceFolder.open(File(options.getValue("folder")))
+    val options = arguments.toList().chunked(2).associate { (name, value) -> name.removePrefix("--") to File(value) }
+    val device = options.getValue("folder")
     membership.agreed = true
     membership.enrollment = Enrollment(
-        options.getValue("server"), File(options.getValue("authority")).readText(), folder.known.artifactSha256,
+        options.getValue("server").path,
+        options.getValue("authority").readText(),
+        DeviceFolder.open(device).known.artifactSha256,
     )
-    val transport = Transport(options.getValue("server"), membership.authority, key)
-    val clips = File(options.getValue("clips"))
-    val clock = Participation.Clock { Thread.sleep(minOf(it, 1_000)) }
-    NativeEngine(File(options.getValue("engine")), folder).use { engine ->
-        val log = { line: String -> System.err.println(line) }
-        Participation(membership, folder, engine, clips, transport::post, { false }, log, clock).run(key.publicPem)
+    keepClips(options.getValue("clips"), File(files, "clips"))
+    System.setProperty("engine", options.getValue("engine").path)
+    val job = FederationJob()
+    job.files = files
+    job.assetFolder = device.absoluteFile.parentFile
+    while (true) {
+        job.runJob()
+        Thread.sleep(PERIOD_MS)
+    }
+}
+
+/** Copies recordings as the clips of this minute, in their order. */
+private fun keepClips(from: File, to: File) {
+    val beganMs = System.currentTimeMillis()
+    from.listFiles { file -> file.extension == "wav" }.orEmpty().sorted().forEachIndexed { i, file ->
+        file.copyTo(File(to, "${beganMs + i}.wav"))
     }
 }

@@ -21,8 +21,21 @@ import org.tinyaudiossl.federated.training.LocalTraining
 import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.TrainingEngine
 
-/** A device's answer to one message; [refusal] is the reason it gave, or null if it did what was asked. */
-class Answer(val round: Long, val seconds: Double, val refusal: String?)
+/**
+ * A device's answer to one message, after [seconds] of work.
+ *
+ * @param refusal why the device did not do what was asked; null if it did.
+ * @param isUpdateSent whether the round's update was sent, in this answer or in an earlier one: secure
+ * aggregation has answers before that.
+ */
+class Answer(val runId: Long, val round: Long, val seconds: Double, val refusal: Reason?, val isUpdateSent: Boolean)
+
+/** What a device is going to answer; [payload] takes the seconds of work. */
+private class Reply(
+    val refusal: Reason? = null,
+    val isUpdateSent: Boolean = refusal == null,
+    val payload: (Double) -> Payload,
+)
 
 /**
  * Answers a server's messages: trains on the recordings below [clips], or says why not. Nothing of a
@@ -52,11 +65,11 @@ class Device(
         val message = session.next() ?: return false
         val began = System.nanoTime()
         try {
-            val payload = answered(session, message)
+            val answer = answered(session, message)
             val seconds = (System.nanoTime() - began) / 1e9
-            val answer = payload(seconds)
-            session.reply(message, answer, seconds)
-            onAnswer(Answer(message.groupId.toLongOrNull() ?: 0, seconds, (answer as? Failure)?.reason))
+            session.reply(message, answer.payload(seconds), seconds)
+            val round = message.groupId.toLongOrNull() ?: 0
+            onAnswer(Answer(message.runId, round, seconds, answer.refusal, answer.isUpdateSent))
             log("round ${message.groupId}: answered after %.1f s".format(seconds))
         } catch (error: RunEndedException) {
             log("round ${message.groupId}: no answer is wanted; ${error.message}")
@@ -64,7 +77,7 @@ class Device(
         return true
     }
 
-    private fun answered(session: FleetSession, message: Metadata): (Double) -> Payload = try {
+    private fun answered(session: FleetSession, message: Metadata): Reply = try {
         val run = session.run(message.runId)
         trained(session, message, run, folder.known.settingsOf(run))
     } catch (error: RunEndedException) {
@@ -77,7 +90,7 @@ class Device(
         refused("${error.javaClass.simpleName}; see the device's log", error)
     }
 
-    private fun trained(session: FleetSession, message: Metadata, run: Run, settings: RunSettings): (Double) -> Content {
+    private fun trained(session: FleetSession, message: Metadata, run: Run, settings: RunSettings): Reply {
         if (message.messageType != TRAIN) {
             throw RunRefusedException("a message of type ${message.messageType}; this device only trains: set evaluate-every=0")
         }
@@ -86,11 +99,11 @@ class Device(
         if (settings.isSecure) return masked(message, records, settings)
         val (update, reply) = updated(records, RequestNames.OWN, settings)
         val encoded = feedback.encode(update, settings.encoding, run.seriesId)
-        return { seconds -> reply.content(encoded, seconds) }
+        return Reply { seconds -> reply.content(encoded, seconds) }
     }
 
     /** A stage of secure aggregation, whose state is kept between the messages of a round. */
-    private fun masked(message: Metadata, records: RecordDict, settings: RunSettings): (Double) -> Content {
+    private fun masked(message: Metadata, records: RecordDict, settings: RunSettings): Reply {
         val round = rounds.getOrPut(message.runId) { SecureAggregation(message.destinationNodeId) }
         var reply: TrainingReply? = null
         val answer = round.answer(records.record(TrainingReply.SECURE), settings) {
@@ -100,7 +113,7 @@ class Device(
             WeightedUpdate(update, made.weight)
         }
         if (round.isIdle) rounds.remove(message.runId)
-        return { seconds ->
+        return Reply(isUpdateSent = reply != null || round.isIdle) { seconds ->
             reply?.maskedContent(answer, seconds) ?: Content(RecordDict(mapOf(TrainingReply.SECURE to answer)))
         }
     }
@@ -140,13 +153,14 @@ class Device(
             throw RunRefusedException(
                 "the server's statistics are not those of this device's artifact; start the run from the " +
                     "checkpoint that the artifact was exported from, with norm frozen or group",
+                Reason.OTHER_MODEL,
             )
         }
     }
 
-    private fun refused(reason: String, error: Exception): (Double) -> Failure {
+    private fun refused(text: String, error: IOException): Reply {
         log("this client can't take part: ${error.message}")
-        return { Failure(Failure.CLIENT_APP_RAISED_EXCEPTION, reason) }
+        return Reply(Reason.of(error)) { Failure(Failure.CLIENT_APP_RAISED_EXCEPTION, text) }
     }
 
     private companion object {

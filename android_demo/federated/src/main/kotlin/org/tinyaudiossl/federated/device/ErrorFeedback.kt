@@ -21,7 +21,7 @@ class ErrorFeedback(private val folder: File) {
      */
     fun encode(update: FloatArray, encoding: Encoding, seriesId: Long): EncodedUpdate {
         if (update.any { !it.isFinite() }) {
-            throw RunRefusedException("the update is not finite: training diverged, or a clip is broken")
+            throw RunRefusedException("the update is not finite: training diverged, or a clip is broken", Reason.DIVERGED)
         }
         if (encoding == Encoding.FLOAT32) return UpdateEncoding.encode(update, encoding)
         val file = File(folder, "rounding-${seriesId.toULong()}.f32")
@@ -29,7 +29,7 @@ class ErrorFeedback(private val folder: File) {
         val wanted = FloatArray(update.size) { update[it] + kept[it] }
         val encoded = UpdateEncoding.encode(wanted, encoding)
         if (encoded.decoded.any { !it.isFinite() }) {
-            throw RunRefusedException("the update has values beyond the range of ${encoding.name.lowercase()}")
+            throw RunRefusedException("the update has values beyond the range of ${encoding.name.lowercase()}", Reason.DIVERGED)
         }
         write(file, FloatArray(update.size) { wanted[it] - encoded.decoded[it] })
         return encoded

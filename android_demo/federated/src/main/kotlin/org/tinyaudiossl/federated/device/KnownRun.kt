@@ -23,26 +23,27 @@ data class KnownRun(
      * asks for what this device can't do.
      */
     fun settingsOf(run: Run): RunSettings {
-        expect("app", run.appId, appId)
-        expect("app version", run.appVersion, appVersion)
+        expect("app", run.appId, appId, Reason.OTHER_APP)
+        expect("app version", run.appVersion, appVersion, Reason.OTHER_APP)
         run.settings.keys.firstOrNull { it !in defaults }?.let {
             throw RunRefusedException("the run's setting $it is unknown to version $appVersion")
         }
         val settings = RunSettings(run.settings, defaults)
-        expect("task", settings.task, task)
+        expect("task", settings.task, task, Reason.OTHER_MODEL)
         if (settings.artifactSha256.isEmpty()) {
             throw RunRefusedException(
                 "the run names no artifact-sha256, without which this device does not know what it trains",
+                Reason.OTHER_MODEL,
             )
         }
-        expect("artifact-sha256", settings.artifactSha256, artifactSha256)
+        expect("artifact-sha256", settings.artifactSha256, artifactSha256, Reason.OTHER_MODEL)
         refuseUnsupported(settings)
         return settings
     }
 
-    private fun expect(name: String, found: String, known: String) {
+    private fun expect(name: String, found: String, known: String, otherwise: Reason) {
         if (found != known) {
-            throw RunRefusedException("the run's $name is $found; this device takes part only with $known")
+            throw RunRefusedException("the run's $name is $found; this device takes part only with $known", otherwise)
         }
     }
 

@@ -31,6 +31,7 @@ class LocalPrivacy(folder: File, private val maxReleases: Long, private val rand
             throw RunRefusedException(
                 "privacy local with clipping-norm $clippingNorm and noise-multiplier $noiseMultiplier; " +
                     "both must be above 0",
+                Reason.UNPROTECTED,
             )
         }
         count()
@@ -46,7 +47,10 @@ class LocalPrivacy(folder: File, private val maxReleases: Long, private val rand
             throw IOException("$file: not a count of releases", error)
         }
         if (before >= maxReleases) {
-            throw RunRefusedException("this device has released $before updates, as many as its user allows")
+            throw RunRefusedException(
+                "this device has released $before updates, as many as its user allows",
+                Reason.RELEASES_SPENT,
+            )
         }
         file.writeAtomically("${before + 1}\n".toByteArray())
     }

@@ -2,8 +2,8 @@ package org.tinyaudiossl.federated.device
 
 import java.io.IOException
 
-/** This device does not take part; the message says why, to its user and to the server. */
-class RunRefusedException(message: String) : IOException(message)
+/** This device does not take part; the message says why, in its log and to the server. */
+class RunRefusedException(message: String, val reason: Reason = Reason.UNSUPPORTED) : IOException(message)
 
 /** How the numbers of an update are sent. */
 enum class Encoding {

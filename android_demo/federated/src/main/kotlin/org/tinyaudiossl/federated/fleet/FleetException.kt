@@ -11,6 +11,9 @@ class UntrustedServerException(message: String, cause: Throwable) : FleetExcepti
 /** The server does not accept this device's key or signature. */
 open class UnauthenticatedException(message: String) : FleetException(message)
 
+/** The server refuses this device's signatures, because their time is too far from its own. */
+class WrongClockException(message: String) : UnauthenticatedException(message)
+
 /** The server does not know this device's key, or takes the device as present already. */
 class NotActivatedException(message: String) : UnauthenticatedException(message)
 

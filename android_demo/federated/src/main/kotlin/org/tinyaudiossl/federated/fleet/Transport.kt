@@ -94,7 +94,7 @@ class Transport(
         val status = connection.responseCode
         val text = "$address answered $path with $status: ${said.ifEmpty { "no reason given" }}"
         return when {
-            status == 401 -> UnauthenticatedException(unauthenticated(connection.date))
+            status == 401 -> unauthenticated(connection.date)
             status == 412 && path.endsWith("/activate-node") -> NotActivatedException(unknownKey)
             status == 403 -> RunEndedException(text)
             status == NO_STATUS || status in 502..504 -> UnavailableException(text)
@@ -102,14 +102,16 @@ class Transport(
         }
     }
 
-    private fun unauthenticated(serverMs: Long): String {
+    private fun unauthenticated(serverMs: Long): UnauthenticatedException {
         val aheadS = (nowMs() - serverMs) / 1000
         if (serverMs > 0 && aheadS !in -OLDEST_SIGNATURE_S..NEWEST_SIGNATURE_S) {
             val direction = if (aheadS > 0) "ahead of" else "behind"
-            return "this device's clock is ${Math.abs(aheadS)} s $direction that of $address, so its " +
-                "signatures are refused; set the clock"
+            return WrongClockException(
+                "this device's clock is ${Math.abs(aheadS)} s $direction that of $address, so its " +
+                    "signatures are refused; set the clock",
+            )
         }
-        return unknownKey
+        return UnauthenticatedException(unknownKey)
     }
 
     private val unknownKey: String

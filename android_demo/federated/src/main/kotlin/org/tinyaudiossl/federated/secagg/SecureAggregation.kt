@@ -1,6 +1,7 @@
 package org.tinyaudiossl.federated.secagg
 
 import java.security.SecureRandom
+import org.tinyaudiossl.federated.device.Reason
 import org.tinyaudiossl.federated.device.RunRefusedException
 import org.tinyaudiossl.federated.device.RunSettings
 import org.tinyaudiossl.federated.records.ConfigRecord
@@ -46,7 +47,7 @@ class SecureAggregation(private val nodeId: Long, private val random: SecureRand
 }
 
 /** The refusal of one stage, which ends the round for this device. */
-internal fun refusal(reason: String) = RunRefusedException("secure aggregation: $reason")
+internal fun refusal(why: String) = RunRefusedException("secure aggregation: $why", Reason.UNPROTECTED)
 
 /** Ids of nodes as Flower writes them: with a sign, unless one needs all 64 bits. */
 internal fun idValues(ids: List<Long>): List<Any> = if (ids.any { it < 0 }) ids.map { it.toULong() } else ids

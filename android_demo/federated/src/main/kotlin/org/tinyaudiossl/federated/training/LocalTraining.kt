@@ -1,5 +1,6 @@
 package org.tinyaudiossl.federated.training
 
+import org.tinyaudiossl.federated.device.Reason
 import org.tinyaudiossl.federated.device.RunRefusedException
 import org.tinyaudiossl.federated.device.RunSettings
 import org.tinyaudiossl.federated.device.TrainingRequest
@@ -40,7 +41,7 @@ class LocalTraining(
             val loss = engine.gradients(weights, inputs, gradients)
             addPull(pull.toFloat(), weights, request.weights, gradients)
             if (!loss.isFinite() || gradients.any { !it.isFinite() }) {
-                throw RunRefusedException("loss or gradients of step ${step - first} are not finite")
+                throw RunRefusedException("loss or gradients of step ${step - first} are not finite", Reason.DIVERGED)
             }
             optimizer.step(weights, gradients, step)
             losses += loss
@@ -57,6 +58,7 @@ class LocalTraining(
         if (recordings.count < needed) {
             throw RunRefusedException(
                 "${recordings.count} recordings of ${folder.cropSamples / 16_000.0} s or more; expected at least $needed",
+                Reason.TOO_FEW_CLIPS,
             )
         }
     }

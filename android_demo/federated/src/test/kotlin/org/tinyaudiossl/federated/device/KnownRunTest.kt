@@ -1,10 +1,17 @@
 package org.tinyaudiossl.federated.device
 
+import java.io.IOException
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertTrue
+import org.tinyaudiossl.federated.fleet.FleetException
+import org.tinyaudiossl.federated.fleet.NotActivatedException
 import org.tinyaudiossl.federated.fleet.Run
+import org.tinyaudiossl.federated.fleet.UnavailableException
+import org.tinyaudiossl.federated.fleet.UntrustedServerException
+import org.tinyaudiossl.federated.fleet.WrongClockException
+import org.tinyaudiossl.federated.records.RecordException
 
 class KnownRunTest {
     private val defaults = mapOf(
@@ -41,6 +48,24 @@ class KnownRunTest {
         assertTrue("cpc" in refusal(run.copy(settings = settings + ("task" to "cpc"))))
         assertTrue("cd34" in refusal(run.copy(settings = settings + ("artifact-sha256" to "cd34"))))
         assertTrue("names no artifact-sha256" in refusal(run.copy(settings = settings - "artifact-sha256")))
+    }
+
+    @Test
+    fun everyErrorHasTheReasonThatAnAppSays() {
+        fun reason(run: Run) = Reason.of(assertFailsWith<RunRefusedException> { known.settingsOf(run) })
+        assertEquals(Reason.OTHER_APP, reason(run.copy(appVersion = "0.2.0")))
+        assertEquals(Reason.OTHER_MODEL, reason(run.copy(settings = settings + ("task" to "cpc"))))
+        assertEquals(Reason.UNSUPPORTED, reason(run.copy(settings = settings + ("train-only" to "encoder"))))
+        val errors = mapOf(
+            RecordException("damaged") to Reason.BAD_MESSAGE,
+            UnavailableException("gone") to Reason.UNREACHABLE,
+            UntrustedServerException("expired", IOException()) to Reason.UNTRUSTED,
+            NotActivatedException("not registered") to Reason.UNKNOWN_KEY,
+            WrongClockException("behind") to Reason.WRONG_CLOCK,
+            FleetException("error 500") to Reason.SERVER_FAULT,
+            IOException("disk full") to Reason.DEVICE_FAULT,
+        )
+        for ((error, expected) in errors) assertEquals(expected, Reason.of(error))
     }
 
     @Test
