@@ -45,7 +45,8 @@ cp "$kotlin/kotlin-stdlib.jar" "$java/com.android.json.jar" "$out/lib/"
 cat >"$out/tiny-audio-device" <<'LAUNCHER'
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
-exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx96m -cp "$here/classes:$here/lib/*" \
+export MALLOC_ARENA_MAX=1
+exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms4m -Xmx96m -cp "$here/classes:$here/lib/*" \
   org.tinyaudiossl.federated.MainKt --engine "$here/libtinyaudio_engine.so" "$@"
 LAUNCHER
 chmod +x "$out/tiny-audio-device"

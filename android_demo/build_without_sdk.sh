@@ -95,12 +95,21 @@ java -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m -cp "$compiler" org.
   -d "$out/classes" "${sources[@]}"
 
 echo "dex"
+d8() {
+  java -XX:TieredStopAtLevel=1 -cp "$tools/bundletool-all-1.17.2.jar" com.android.tools.r8.D8 --debug \
+    --min-api "$(version minSdk)" --lib "$out/stubs" --lib "$jdk" "$@" |
+    sed "/^Info: .*kotlin.Metadata/d" # newer than this D8, and only for reflection
+}
+library_dex=${kotlin%/package/lib}-$(basename "$onnxruntime_aar")-$(version minSdk).dex
+if [ ! -d "$library_dex" ]; then # what is pinned is translated once, and kept beside the downloads
+  made=$(mktemp -d "$library_dex.XXXXXX")
+  d8 --output "$made" "$kotlin/kotlin-stdlib.jar" "$onnxruntime"
+  mv -T "$made" "$library_dex" || rm -r "$made" # another build was faster
+fi
 mapfile -t classes < <(find "$out/classes" -name '*.class')
-java -XX:TieredStopAtLevel=1 -cp "$tools/bundletool-all-1.17.2.jar" com.android.tools.r8.D8 --debug \
-  --min-api "$(version minSdk)" --lib "$out/stubs" --lib "$jdk" \
-  --classpath "$executorch" --classpath "$json" --output "$out/dex" \
-  "${classes[@]}" "$kotlin/kotlin-stdlib.jar" "$onnxruntime" |
-  sed "/^Info: .*kotlin.Metadata/d" # newer than this D8, and only for reflection
+d8 --classpath "$executorch" --classpath "$json" --classpath "$kotlin/kotlin-stdlib.jar" \
+  --classpath "$onnxruntime" --output "$out/dex" "${classes[@]}"
+cp "$library_dex/classes.dex" "$out/dex/classes2.dex"
 
 echo "apk"
 for abi in $abis; do

@@ -2,8 +2,9 @@
 
 python benchmarks/native_device.py --native-program OUT/tiny-audio-device   # build_device.sh OUT
 
-Both train ten steps a round in ExecuTorch, from the same start, on the same recordings, with the
-same draws.
+Both train in ExecuTorch, from the same start, on the same recordings, with the same draws: ten
+steps a round, then sixty. The difference is the time of a step, with its crops, log-mels, slices
+and optimizer, and without the start of the program and the messages of a round.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tiny_audio_ssl.federated.run_files import CLIENTS
 from tiny_audio_ssl.utils.files import write_rows
 
 HERE = Path(__file__).parent
-STEPS = 10
+STEPS, MORE_STEPS = 10, 60
 
 
 @dataclass(frozen=True)
@@ -54,31 +55,58 @@ def measured(wanted: NativeDeviceBenchmark, folder: Path) -> Iterator[dict[str, 
     program = wanted.native_program.absolute()
     native = (program, make_device_folder(artifact, folder / "device"))
     versions = {name: metadata.version(name) for name in ("flwr", "executorch")}
+    start_s = core_s_to_start(program, folder / "state")
+    costs: dict[str, dict[str, float]] = {}
     for device in ("python", "native"):
-        config = FederatedConfig(
-            start=str(folder / "start"),
-            norm="frozen",
-            backend="executorch",
-            draws="counter",
-            artifact=str(artifact),
-            artifact_sha256=training_entry(artifact)["sha256"],
-            clients=1,
-            min_clients=1,
-            rounds=wanted.rounds,
-            local_steps=STEPS,
-            evaluate_every=0,
-            out=str(folder / device),
+        few, more = (
+            cost_of(
+                config_of(
+                    folder / "start", artifact, wanted.rounds, steps, folder / f"{device}-{steps}"
+                ),
+                folder,
+                native if device == "native" else None,
+            )
+            for steps in (STEPS, MORE_STEPS)
         )
-        cost = client_cost(config, folder / "sounds", native if device == "native" else None)
-        lines = (folder / device / CLIENTS).read_text().splitlines()
-        sent = [json.loads(line)["up_bytes"] for line in lines]
-        cost["up_bytes_per_round"] = sum(sent) / len(sent)
-        if device == "native":
-            cost["core_s_to_start"] = core_s_to_start(program, folder / "state")
+        added_s = more["core_s_per_round"] - few["core_s_per_round"]
+        costs[device] = few | {"core_s_per_step": added_s / (MORE_STEPS - STEPS)}
+    costs["native / python"] = {
+        measure: costs["native"][measure] / value for measure, value in costs["python"].items()
+    }
+    costs["native"]["core_s_to_start"] = start_s
+    for device, cost in costs.items():
         for measure, value in cost.items():
             print(f"{device}: {measure} {value:.4g}", flush=True)
             row = {"device": device, "rounds": wanted.rounds, "steps": STEPS, "measure": measure}
             yield {**row, "value": f"{value:.6g}", "machine": device_name(), **versions}
+
+
+def config_of(start: Path, artifact: Path, rounds: int, steps: int, out: Path) -> FederatedConfig:
+    """Return the settings of one client that trains for some rounds of `steps`."""
+    return FederatedConfig(
+        start=str(start),
+        norm="frozen",
+        backend="executorch",
+        draws="counter",
+        artifact=str(artifact),
+        artifact_sha256=training_entry(artifact)["sha256"],
+        clients=1,
+        min_clients=1,
+        rounds=rounds,
+        local_steps=steps,
+        evaluate_every=0,
+        out=str(out),
+    )
+
+
+def cost_of(
+    config: FederatedConfig, folder: Path, native: tuple[Path, Path] | None
+) -> dict[str, float]:
+    """Return a client's cost, and the bytes that it sends in a round."""
+    cost = client_cost(config, folder / "sounds", native)
+    lines = (Path(config.out) / CLIENTS).read_text().splitlines()
+    sent = [json.loads(line)["up_bytes"] for line in lines]
+    return cost | {"up_bytes_per_round": sum(sent) / len(sent)}
 
 
 def core_s_to_start(program: Path, state: Path) -> float:

@@ -115,6 +115,7 @@ def native_device_table() -> str:
     """A native device beside a Python one."""
     names = {
         "core_s_per_round": ("seconds of one core in a round", 2),
+        "core_s_per_step": ("seconds of one core in a training step", 3),
         "core_s_to_start": ("seconds of one core to start", 2),
         "waiting_mb": ("memory while it waits, MB", 0),
         "most_mb": ("largest memory, MB", 0),
@@ -122,13 +123,12 @@ def native_device_table() -> str:
     }
     lines = []
     for measure, (name, digits) in names.items():
-        python, native = (
-            where("native_device", device=device, measure=measure)
-            for device in ("python", "native")
-        )
-        cells = [decimals(found[0]["value"], digits) if found else "" for found in (python, native)]
+        cells = []
+        for device, shown in (("python", digits), ("native", digits), ("native / python", 2)):
+            found = where("native_device", device=device, measure=measure)
+            cells.append(decimals(found[0]["value"], shown) if found else "")
         lines.append([name, *cells])
-    return markdown(["", "Python", "native"], lines)
+    return markdown(["", "Python", "native", "native / Python"], lines)
 
 
 def memory_gb(first: int, last: int) -> str:

@@ -23,9 +23,10 @@ from tiny_audio_ssl.federated.credentials import server_credentials
 from tiny_audio_ssl.federated.loopback import deployment
 from tiny_audio_ssl.federated.processes import HOST, log_tail
 
-# One device is killed as it pulls six MB; the next is cut off once as it pulls them, and once as it
-# pushes as many.
-CUTS = (1_000_000, 3_000_000, 12_000_000)
+# One device is killed as it pulls six MB, for good; the next is cut off once as it pulls them, and
+# once as it pushes as many.
+KILLING_CUT, CUTS = 1_000_000, (2_000_000, 11_000_000)
+GONE_FOR_GOOD_S = 3_600
 TOOL = "org.tinyaudiossl.federated.ToolKt"
 PROJECT = """
 [project]
@@ -40,10 +41,13 @@ serverapp = "server_app:app"
 clientapp = "client_app:app"
 [tool.flwr.app.config]
 out = ""
+task = ""
+artifact-sha256 = ""
 rounds = 7
 """
+SETTINGS = 'task="cola" artifact-sha256="cd"'
 SERVER = '''
-"""Asks the node three times, and notes what it answers after it was gone."""
+"""Asks the node six times, and notes what it answers after it was gone."""
 import json
 import time
 from pathlib import Path
@@ -66,7 +70,7 @@ def main(grid, context):
     assert not list(grid.send_and_receive([killed], timeout=10))
     awaited(grid, 0)
     awaited(grid, 1)
-    for number in "12":
+    for number in "12345":
         asked = Message(content, dst_node_id=nodes[0], message_type="train", group_id=number)
         (reply,) = grid.send_and_receive([asked], timeout=600)
         group = reply.metadata.group_id
@@ -88,9 +92,10 @@ def awaited(grid, count):
 def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
     """A device that is not registered, or whose clock is wrong by an hour, is refused in words, and
     refuses a server of another authority. Then the same key is registered; the device is killed in
-    the middle of a pull, and started again: the server takes it after a minute. Two messages are
+    the middle of a pull, and started again: the server takes it after a minute. Five messages are
     answered then: large arrays in pieces, although the server is gone in the middle of the pull,
-    and of the push; and an error before anything was pulled."""
+    and of the push; and errors before anything was pulled, as of devices that do not know the
+    run's app, version, task and artifact."""
     app = tmp_path / "app"
     app.mkdir()
     (app / "pyproject.toml").write_text(PROJECT)
@@ -113,22 +118,35 @@ def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
             wrong = device_process(device_java, tmp_path, address, clock_ahead_s=ahead_s)
             assert re.search(rf"clock is 3[56]\d\d s {direction} that of", finished(wrong))
 
-        with cutting_proxy(place.port, CUTS) as proxy:
+        with cutting_proxy(place.port, [KILLING_CUT], GONE_FOR_GOOD_S) as proxy:
             cut = f"{HOST}:{proxy.port}"
             device = device_process(device_java, tmp_path, cut, register=place.register)
             command = ["flwr", "run", app, processes.CONNECTION, "--stream"]
-            place.home.start([*command, "--run-config", f'out="{answers}"'], log)
-            wait_for(lambda: len(proxy.cuts) < len(CUTS), lambda: log_tail(log))
+            place.home.start([*command, "--run-config", f'out="{answers}" {SETTINGS}'], log)
+            wait_for(lambda: not proxy.cuts, lambda: log_tail(log))
             device.kill()
             device.wait()
-            device = device_process(device_java, tmp_path, cut, tries=60)
+
+        with cutting_proxy(place.port, CUTS) as proxy:
+            device = device_process(device_java, tmp_path, f"{HOST}:{proxy.port}", tries=60)
             wait_for(answers.is_file, lambda: log_tail(log))
             printed = finished(device)
         assert not proxy.cuts, printed
         assert printed.count("was cut off") >= 1
     assert "appId=tests/echo, appVersion=1.0.0" in printed
-    assert f"settings={{out={answers}}})" in printed  # not the app's own defaults
-    assert json.loads(answers.read_text()) == [["1", True], ["2", "no clips"]], printed
+    settings = dict(
+        one.split("=") for one in re.findall(r"settings={(.*)}", printed)[0].split(", ")
+    )
+    given = {"out": str(answers), "task": "cola", "artifact-sha256": "cd"}
+    assert settings == given  # not the app's own defaults
+    known = {"app": "tests/other", "app version": "1.0.1", "task": "cpc", "artifact-sha256": "ab"}
+    run = {"app": "tests/echo", "app version": "1.0.0", **given}
+    refusals = [
+        f"the run's {name} is {run[name]}; this device takes part only with {value}"
+        for name, value in known.items()
+    ]
+    expected = [["1", True], *([str(2 + i), text] for i, text in enumerate(refusals))]
+    assert json.loads(answers.read_text()) == expected, printed
 
 
 def test_an_expired_certificate_is_refused(device_java, tmp_path, monkeypatch):

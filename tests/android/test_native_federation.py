@@ -26,13 +26,14 @@ NARROW = 0.01  # secagg-range: updates are far smaller
 
 @pytest.fixture
 def programs(device_program, federated_app, tmp_path) -> Path:
-    """A program that is the phone's part for the last client, and the native device for others."""
+    """A program that is the app's job for one client, whose files are kept in the folder `phone`
+    beside it, and the native device for others."""
     file = tmp_path / "program"
     phone = f"java @{federated_app / 'java.args'} org.tinyaudiossl.demo.participation.PhoneKt"
     engine = device_program.with_name("libtinyaudio_engine.so")
     file.write_text(
         '#!/bin/sh\ncase "$2" in\n'
-        f'  *-{PHONE}) exec {phone} "$@" --engine {engine} ;;\n'
+        f'  *-{PHONE}) shift 2; exec {phone} --state {tmp_path}/phone "$@" --engine {engine} ;;\n'
         f'  *) exec {device_program} "$@" ;;\nesac\n'
     )
     file.chmod(0o755)
@@ -45,25 +46,25 @@ def test_native_devices_and_a_python_one_reach_the_weights_of_three_python_ones(
     """All have the same recordings: which of them is client 0 does not matter then."""
     clips, start = device_start / "clips", device_start / "run"
     settings = {
-        **TINY, "clients": 3, "rounds": 2, "evaluate_every": 0, "start": str(start),
+        **TINY, "clients": 3, "rounds": 3, "evaluate_every": 0, "start": str(start),
         "norm": "frozen", "draws": "counter", "artifact": str(start / "export-training"),
     }  # fmt: skip
     config = FederatedConfig(out=str(tmp_path / "mixed"), **settings)
     deploy(config, [clips] * 3, native_devices=2, native_program=programs)
-    assert not left_out(tmp_path / "mixed") and len(records(tmp_path / "mixed")) == 2
+    assert not left_out(tmp_path / "mixed") and len(records(tmp_path / "mixed")) == 3
+    assert history(tmp_path)[0] == (1, "sent")
     node = {"audio": str(clips)}
     federate(tmp_path / "python", node_configs=[node] * 3, **settings)
     began, mixed, python = map(weights, (start, tmp_path / "mixed", tmp_path / "python"))
     difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - began)
-    print(f"{difference:.2e} of the length of two rounds' updates")
+    print(f"{difference:.2e} of the length of three rounds' updates")
     assert difference < 1e-3
 
 
-def test_secure_aggregation_survives_a_device_that_drops_out(
-    device_program, device_start, tmp_path
-):
-    """One Python device and three native ones. The last has no recording that is long enough: it
-    fails after it has shared its keys, so that the others unmask the mean with its shares."""
+def test_secure_aggregation_survives_a_device_that_drops_out(programs, device_start, tmp_path):
+    """One Python device, two native ones and a phone. The last has no recording that is long
+    enough: it fails after it has shared its keys, so that the others unmask the mean with its
+    shares."""
     clips, start = device_start / "clips", device_start / "run"
     write(tmp_path / "short" / "a.wav", noise(0.1))
     settings = {
@@ -73,9 +74,10 @@ def test_secure_aggregation_survives_a_device_that_drops_out(
     secure = {"secure_aggregation": True, "secagg_threshold": 0.7, "secagg_range": NARROW}
     config = FederatedConfig(out=str(tmp_path / "secure"), **settings, **secure)
     folders = [clips] * 3 + [tmp_path / "short"]
-    deploy(config, folders, native_devices=3, native_program=device_program)
+    deploy(config, folders, native_devices=3, native_program=programs)
     ((dead, reason),) = left_out(tmp_path / "secure").items()
     assert reason.startswith("0 recordings of")
+    assert history(tmp_path) == [(1, "sent")]  # one line, for four answers
 
     def without_the_dead(_: Message, reply: Message) -> Message | None:
         return None if reply.metadata.src_node_id == FIRST_NODE_ID + dead else reply
@@ -86,6 +88,12 @@ def test_secure_aggregation_survives_a_device_that_drops_out(
     # A step of the quantizer, 2 x range / 2^22, over a client's share of the weight.
     step = 2 * NARROW / 2**22 * 1000 / len(list(clips.rglob("*.wav")))
     assert np.abs(found - expected).max() < step + 1e-3 * np.abs(expected - began).max()
+
+
+def history(folder: Path) -> list[tuple[int, str]]:
+    """Return the rounds in the phone's history, oldest first, and what became of each."""
+    lines = records(folder / "phone" / "federation", "history.jsonl")
+    return [(line["round"], line["kind"]) for line in lines]
 
 
 def weights(run: Path) -> np.ndarray:

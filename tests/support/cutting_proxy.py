@@ -17,11 +17,11 @@ class CuttingProxy:
     """Passes bytes on to a port of this machine, in both directions.
 
     As often as the bytes of all connections together reach one of `cuts`, all open ones are cut,
-    and no new one is accepted for two seconds. `cuts` are those that are still to come.
+    and no new one is accepted for `gone_s` seconds. `cuts` are those that are still to come.
     """
 
-    def __init__(self, target: int, cuts: Sequence[int]) -> None:
-        self.target, self.cuts, self.passed = target, list(cuts), 0
+    def __init__(self, target: int, cuts: Sequence[int], gone_s: float = GONE_S) -> None:
+        self.target, self.cuts, self.gone_s, self.passed = target, list(cuts), gone_s, 0
         self._gone_until = 0.0
         self._open: list[socket.socket] = []
         self._passing: list[threading.Thread] = []
@@ -61,7 +61,7 @@ class CuttingProxy:
                     self.passed += len(piece)
                     is_due = bool(self.cuts) and self.passed >= self.cuts[0]
                     if is_due:
-                        self._gone_until = time.monotonic() + GONE_S
+                        self._gone_until = time.monotonic() + self.gone_s
                         self.cuts.pop(0)
                 if is_due:
                     self._cut()
@@ -76,9 +76,11 @@ class CuttingProxy:
 
 
 @contextlib.contextmanager
-def cutting_proxy(target: int, cuts: Sequence[int]) -> Iterator[CuttingProxy]:
+def cutting_proxy(
+    target: int, cuts: Sequence[int], gone_s: float = GONE_S
+) -> Iterator[CuttingProxy]:
     """Run a proxy for a block."""
-    proxy = CuttingProxy(target, cuts)
+    proxy = CuttingProxy(target, cuts, gone_s)
     try:
         yield proxy
     finally:

@@ -1,0 +1,236 @@
+"""Devices in trouble, against a real SuperLink with TLS and keys.
+
+They get odd messages, have no clips or a full disk, or are killed in the middle of a round.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.audio_files import noise, write
+from support.federated_grid import TINY
+from support.paths import ROOT
+from support.waiting import wait_for
+
+pytest.importorskip("executorch")
+pytest.importorskip("flwr")
+
+from flwr.app import Array, ArrayRecord
+
+from tiny_audio_ssl.federated import processes
+from tiny_audio_ssl.federated.app_project import write_app
+from tiny_audio_ssl.federated.config import FederatedConfig
+from tiny_audio_ssl.federated.device_folder import training_entry
+from tiny_audio_ssl.federated.global_model import GlobalModel
+from tiny_audio_ssl.federated.loopback import Deployment, deployment
+from tiny_audio_ssl.federated.processes import HOST, log_tail
+from tiny_audio_ssl.federated.update_encoding import decode
+
+TOOL = "org.tinyaudiossl.federated.ToolKt"
+# Where devices die: each of them in its second round, and once.
+PHASES = ("pull-object", "train", "push-messages", "push-object")
+UNSENT = PHASES[2:]  # an update was made, and had been counted, when the device died
+NO_CLIPS, FULL_DISK = "no clips", "full disk"
+KILLED = 137
+
+
+@dataclass
+class Device:
+    """A process of the tests' Kotlin tool, and what its earlier ones have printed."""
+
+    folder: Path
+    command: list[str]
+    process: subprocess.Popen[str] | None = None
+    printed: str = ""
+    kept: dict[str, np.ndarray] = field(default_factory=dict)  # by the moment
+
+    def start(self, phase: str) -> None:
+        self.process = subprocess.Popen(
+            [*self.command, phase],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stdout and self.process.stdout.readline() == "key\n"
+
+    def go_on(self) -> None:
+        assert self.process and self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def end(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.printed += self.process.communicate(timeout=600)[0]
+
+    def keep(self, moment: str) -> None:
+        """Note the rounding errors and the count of releases that are in the state folder."""
+        (errors,) = self.folder.glob("rounding-*.f32")
+        self.kept[moment] = np.fromfile(errors, "<f4")
+        self.kept[f"{moment}: releases"] = np.loadtxt(self.folder / "releases")
+
+    @property
+    def node(self) -> str:
+        (node,) = set(re.findall(r"^node (\d+)$", self.printed, re.MULTILINE))
+        return str(node)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Answers that the server has got, and the devices by their trouble."""
+
+    found: dict[str, Any]
+    devices: dict[str, Device]
+
+    def answer(self, moment: str, trouble: str) -> dict[str, Any]:
+        return dict(self.found[moment][self.devices[trouble].node])
+
+    def update(self, moment: str, trouble: str) -> np.ndarray:
+        """Return the update that the server has read, [n]."""
+        sent = self.answer(moment, trouble)
+        steps, scales = np.array(sent["update"], np.int8), np.array(sent["scales"], np.float32)
+        record = ArrayRecord({"update": Array(steps), "scales": Array(scales)})
+        return decode(record, "int8", len(steps))
+
+
+@pytest.fixture(scope="module")
+def outcome(device_java, device_program, device_start, tmp_path_factory) -> Outcome:
+    """Run all devices at once: a killed one is taken again only after a minute."""
+    place = tmp_path_factory.mktemp("faults")
+    config = config_of(device_start, place)
+    model = GlobalModel.open(config)
+    np.savez(place / "given.npz", weights=model.weights, fixed=model.fixed, devices=len(PHASES) + 2)
+    engine = device_program.with_name("libtinyaudio_engine.so")
+    with deployment() as server:
+        devices = {
+            trouble: made_device(
+                [*device_java, TOOL, "device"], server, place, trouble, device_start, engine
+            )
+            for trouble in (*PHASES, NO_CLIPS, FULL_DISK)
+        }
+        try:
+            run_through(server, config, devices)
+        finally:
+            for device in devices.values():
+                device.end()
+    for trouble in PHASES:
+        devices[trouble].keep("end")
+    return Outcome(json.loads((place / "found.json").read_text()), devices)
+
+
+def config_of(start: Path, place: Path) -> FederatedConfig:
+    """Return settings with a rounding error to keep, and a noise that is far smaller."""
+    artifact = start / "run" / "export-training"
+    settings: dict[str, Any] = {
+        **TINY, "start": str(start / "run"), "norm": "frozen", "draws": "counter",
+        "artifact": str(artifact), "artifact_sha256": training_entry(artifact)["sha256"],
+        "encoding": "int8", "privacy": "local", "clipping_norm": 1.0, "noise_multiplier": 1e-9,
+    }  # fmt: skip
+    return FederatedConfig(out=str(place), **settings)
+
+
+def made_device(
+    command: list[str], server: Deployment, place: Path, trouble: str, start: Path, engine: Path
+) -> Device:
+    """Start a device, whose key is registered, with one clip among files that are none."""
+    folder, clips = place / trouble, place / f"{trouble} clips"
+    folder.mkdir()
+    clips.mkdir()
+    (clips / "broken.wav").write_bytes(b"RIFF\x00\x00")
+    write(clips / "short.wav", noise(0.1))
+    if trouble != NO_CLIPS:
+        write(clips / "sound.wav", noise(5))
+    if trouble == FULL_DISK:
+        (folder / "releases.part").symlink_to("/dev/full")
+    shutil.copy(server.credentials.authority, folder / "ca.crt")
+    files = [folder, f"{HOST}:{server.port}", start / "device", engine, clips]
+    device = Device(folder, [*command, *map(str, files)])
+    device.start(trouble)
+    server.register(folder / "key.pub")
+    device.go_on()
+    return device
+
+
+def run_through(server: Deployment, config: FederatedConfig, devices: dict[str, Device]) -> None:
+    """Run the server app; start the devices again that have died."""
+    app = write_app(server.home.folder / "app")
+    shutil.copy(ROOT / "tests" / "support" / "fault_server_app.py", app / "server_app.py")
+    log = Path(config.out) / "run.log"
+    command = ["flwr", "run", app, processes.CONNECTION, "--stream"]
+    server.home.start([*command, "--run-config", server.home.write_settings(config)], log)
+    dying = [devices[phase] for phase in PHASES]
+    wait_for(
+        lambda: all(one.process and one.process.poll() for one in dying), lambda: log_tail(log)
+    )
+    for device in dying:
+        assert device.process and device.process.returncode == KILLED
+        device.end()
+        device.keep("death")
+        device.start("none")
+        device.go_on()
+    wait_for((Path(config.out) / "found.json").is_file, lambda: log_tail(log))
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        ("NaN", "weights are not finite"),
+        ("length", r"weights have shape \[\d+\]; expected"),
+        ("statistics", "statistics are not those of this device's artifact"),
+        ("200 MB", r"arrays have 200000000 bytes; this device expects at most \d+"),
+        ("evaluation", "a message of type evaluate; this device only trains"),
+    ],
+)
+def test_an_odd_message_is_refused_in_words(odd, reason, outcome):
+    assert re.search(reason, outcome.found["refused"][odd])
+
+
+def test_200_mb_are_refused_before_they_are_read(outcome):
+    printed = "".join(device.printed for device in outcome.devices.values())
+    received = [
+        int(count) for count in re.findall(r"^received (\d+) bytes$", printed, re.MULTILINE)
+    ]
+    assert 0 < max(received) < 2_000_000
+
+
+def test_a_device_without_clips_says_so(outcome):
+    assert "0 recordings of" in outcome.answer("first", NO_CLIPS)["error"]
+
+
+def test_one_clip_is_enough_and_broken_ones_are_skipped(outcome):
+    for trouble in PHASES:
+        assert len(outcome.update("first", trouble)) > 1_000
+        assert "broken.wav: " in outcome.devices[trouble].printed
+
+
+def test_a_device_with_a_full_disk_sends_nothing(outcome):
+    error = outcome.answer("first", FULL_DISK)["error"]
+    assert error == "IOException; see the device's log"
+    assert "No space left on device" in outcome.devices[FULL_DISK].printed
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_killed_device_goes_on_with_its_rounding_errors_and_counts(phase, outcome):
+    """Each round trains the same update, so that what was sent and the error that is kept, less
+    the error that was kept before, are the same."""
+    kept = outcome.devices[phase].kept
+    trained = outcome.update("first", PHASES[0]) + outcome.devices[PHASES[0]].kept["death"]
+    assert np.abs(kept["death"]).max() > 1e-7
+    found = outcome.update("third", phase) + kept["end"] - kept["death"]
+    np.testing.assert_allclose(found, trained, atol=1e-7)
+    released = 2 if phase in UNSENT else 1
+    assert (kept["death: releases"], kept["end: releases"]) == (released, released + 1)
+
+
+def test_what_a_killed_device_was_about_to_send_never_comes(outcome):
+    assert outcome.found["late"] == 0
+    assert set(outcome.found["third"]) == {outcome.devices[phase].node for phase in PHASES}
