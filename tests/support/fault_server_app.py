@@ -31,12 +31,11 @@ def main(grid: Grid, context: Context) -> None:
         found["refused"][name] = reply.error.reason if reply.has_error() else ""
     found["first"] = replies(grid, [asked(node, model) for node in nodes])
     taking_part = [node for node in nodes if "update" in found["first"][node]]
-    last_words = list(grid.push_messages([asked(node, model) for node in taking_part]))
+    grid.push_messages([asked(node, model) for node in taking_part])
     gone: set[int] = set()
     while gone != set(taking_part):  # each is away for some seconds, before it is there again
         gone |= set(taking_part) - set(grid.get_node_ids())
         time.sleep(0.2)
-    found["late"] = len([one for one in grid.pull_messages(last_words) if one.has_content()])
     awaited(grid, len(nodes))
     found["third"] = replies(grid, [asked(node, model) for node in taking_part])
     (folder / "found.json").write_text(json.dumps(found))
