@@ -40,13 +40,15 @@ cat >"$out/java.args" <<ARGS
 -cp $out/classes:$libraries
 ARGS
 
+# A heap that grows only when it must, and one arena for the engine: memory of boards is small.
 mkdir -p "$out/lib"
 cp "$kotlin/kotlin-stdlib.jar" "$java/com.android.json.jar" "$out/lib/"
 cat >"$out/tiny-audio-device" <<'LAUNCHER'
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 export MALLOC_ARENA_MAX=1
-exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms4m -Xmx96m -cp "$here/classes:$here/lib/*" \
+exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms4m -Xmx96m \
+  -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20 -cp "$here/classes:$here/lib/*" \
   org.tinyaudiossl.federated.MainKt --engine "$here/libtinyaudio_engine.so" "$@"
 LAUNCHER
 chmod +x "$out/tiny-audio-device"

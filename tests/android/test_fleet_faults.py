@@ -120,6 +120,10 @@ def outcome(device_java, device_program, device_start, tmp_path_factory) -> Outc
             for trouble in (*PHASES, NO_CLIPS, FULL_DISK)
         }
         try:
+            for trouble, device in devices.items():
+                device.start(trouble)
+                server.register(device.folder / "key.pub")
+                device.go_on()
             run_through(server, config, devices)
             log = superlink_log(server.logs).read_text(errors="replace")
         finally:
@@ -144,7 +148,7 @@ def config_of(start: Path, place: Path) -> FederatedConfig:
 def made_device(
     command: list[str], server: Deployment, place: Path, trouble: str, start: Path, engine: Path
 ) -> Device:
-    """Start a device, whose key is registered, with one clip among files that are none."""
+    """Return a device that is not started, with one clip among files that are none."""
     folder, clips = place / trouble, place / f"{trouble} clips"
     folder.mkdir()
     clips.mkdir()
@@ -156,15 +160,11 @@ def made_device(
         (folder / "releases.part").symlink_to("/dev/full")
     shutil.copy(server.credentials.authority, folder / "ca.crt")
     files = [folder, f"{HOST}:{server.port}", start / "device", engine, clips]
-    device = Device(folder, [*command, *map(str, files)])
-    device.start(trouble)
-    server.register(folder / "key.pub")
-    device.go_on()
-    return device
+    return Device(folder, [*command, *map(str, files)])
 
 
 def run_through(server: Deployment, config: FederatedConfig, devices: dict[str, Device]) -> None:
-    """Run the server app; start the devices again that have died."""
+    """Run the server app, and start the devices again that have died."""
     app = write_app(server.home.folder / "app")
     shutil.copy(ROOT / "tests" / "support" / "fault_server_app.py", app / "server_app.py")
     log = Path(config.out) / "run.log"

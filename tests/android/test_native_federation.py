@@ -32,7 +32,7 @@ def programs(device_program, federated_app, tmp_path) -> Path:
     phone = f"java @{federated_app / 'java.args'} org.tinyaudiossl.demo.participation.PhoneKt"
     engine = device_program.with_name("libtinyaudio_engine.so")
     file.write_text(
-        '#!/bin/sh\ncase "$2" in\n'
+        '#!/bin/sh\nmkdir -p "$2"\ncase "$2" in\n'
         f'  *-{PHONE}) shift 2; exec {phone} --state {tmp_path}/phone "$@" --engine {engine} ;;\n'
         f'  *) exec {device_program} "$@" ;;\nesac\n'
     )
