@@ -6,14 +6,16 @@ import * as library from "../../export/web/encoder/dist/index.js";
 const plain = (vectors) => vectors.map((vector) => Array.from(vector));
 
 const answers = {
-  resample: ({ pcm, fromHz, pieces }) => {
+  resample: ({ sounds, fromHz, pieces }) => {
     const resampler = new library.Resampler(fromHz, 16_000);
-    const found = [];
-    let at = 0;
-    for (let i = 0; at < pcm.length; at += pieces[i++ % pieces.length]) {
-      found.push(...resampler.push(Float32Array.from(pcm.slice(at, at + pieces[i % pieces.length]))));
-    }
-    return [...found, ...resampler.flush()];
+    return sounds.map((pcm) => {
+      const found = [];
+      let at = 0;
+      for (let i = 0; at < pcm.length; at += pieces[i++ % pieces.length]) {
+        found.push(...resampler.push(Float32Array.from(pcm.slice(at, at + pieces[i % pieces.length]))));
+      }
+      return [...found, ...resampler.flush()];
+    });
   },
   logmel: ({ pcm, settings }) => plain(new library.LogMel(settings).push(Float32Array.from(pcm))),
   embed: async ({ folder, file, pcm, pieces }) => {
