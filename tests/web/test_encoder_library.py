@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tiny_audio_ssl.bench import statistics
 from tiny_audio_ssl.embedding import taught_sounds
 from tiny_audio_ssl.embedding.taught_sounds import TaughtSounds, example, present
 from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.export.runtimes import open_artifact
+from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -112,6 +113,18 @@ def test_embeddings_are_those_of_the_desktop(ask, exported, kind):
             assert abs(snr_db(vectors, exact) - snr_db(desktop, exact)) < 0.5
 
 
+def test_scores_of_heads_are_those_of_the_desktop(ask, scoring):
+    sound = sweep(1.5)
+    file = "encoder.waveform.fp32.onnx"
+    found = ask("embed", folder=str(scoring), file=file, pcm=sound.tolist(), pieces=PIECES)
+    assert len(found) == 3
+    for one in found:
+        window = sound[one["startSample"] : one["endSample"]]
+        vectors, scores = open_outputs(scoring / file)(window[None])
+        np.testing.assert_allclose(one["vector"], vectors[0], atol=1e-4)
+        np.testing.assert_allclose(one["scores"]["scores.words"], scores[0], atol=1e-4)
+
+
 def test_the_manifest_decides_what_to_listen_with(ask, exported):
     text = (exported / manifest.MANIFEST).read_text()
     assert ask("manifest", text=text)["file"] == "encoder.stream.int8.onnx"
@@ -168,18 +181,26 @@ def test_sounds_are_taught_and_found_as_in_python(ask):
 
 def test_files_of_taught_sounds_that_are_refused(ask):
     good = {"format": 2, "artifact_sha256": "x", "threshold": 0.15, "sounds": {"a": [[1.0, 0.0]]}}
-    assert ask("sounds", text=json.dumps(good), sha256="x") == [["a", 1]]
-    assert "another encoder" in ask("sounds", text=json.dumps(good), sha256="y")
+
+    def read(text: str, sha256: str = "x", size: int = 2) -> Any:
+        return ask("readSounds", text=text, sha256=sha256, size=size)
+
+    assert read(json.dumps(good))["counts"] == [["a", 1]]
+    assert read(json.dumps(good | {"sounds": {"a": []}}))["counts"] == []
+    assert "another encoder" in read(json.dumps(good), sha256="y")
     for wrong in (
         "",
         "[]",
         json.dumps(good | {"format": 1}),
+        json.dumps(good | {"threshold": "0.15"}),
         json.dumps(good | {"sounds": {"a": [[1.0, 0.0]], "b": [[1.0]]}}),
         json.dumps(good | {"sounds": {"a": [["x", 0.0]]}}),
+        json.dumps(good | {"sounds": {"a": [[None, 0.0]]}}),
+        json.dumps(good | {"sounds": {"a": [[1.0, 0.0, 0.0]]}}),
         json.dumps(good | {"sounds": {" ": [[1.0, 0.0]]}}),
         json.dumps(good | {"sounds": 3}),
     ):
-        assert "not a file of taught sounds" in ask("sounds", text=wrong, sha256="x"), wrong
+        assert "not a file of taught sounds" in read(wrong), wrong
 
 
 def test_the_library_has_the_constants_of_python():
@@ -196,7 +217,10 @@ def test_the_library_has_the_constants_of_python():
 
 def test_a_median_and_its_interval(ask):
     rounds = np.random.default_rng(0).gamma(3, size=(10, 20))
+    rounds[-1] *= 1.5
     found, expected = ask("statistics", rounds=rounds.tolist()), statistics.median(rounds)
+    ends = np.median(rounds[-1]) / np.median(rounds[0])  # the last tenth and the first
+    assert found["slowdown"] == pytest.approx(ends)
     assert found["value"] == pytest.approx(expected.value)
     assert found["p90"] == pytest.approx(np.percentile(rounds, 90))
     assert found["low"] == pytest.approx(expected.low, rel=0.05)
