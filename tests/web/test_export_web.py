@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 
@@ -23,6 +24,7 @@ def test_the_page_has_its_artifacts_and_names_its_files(site, exported):
     assert all((site / name).is_file() for name in names)
     own = [name for name in names if not name.startswith("runtime/")]
     assert sum((site / n).stat().st_size for n in own if "/" not in n) < 200_000  # ours, raw
+    assert sum(len(gzip.compress((site / n).read_bytes(), 4)) for n in names) < 6_000_000
 
 
 def test_the_page_asks_for_nothing_elsewhere(built):

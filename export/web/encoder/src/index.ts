@@ -14,7 +14,7 @@ export {
 export { measure, type Timing, type TimingOptions } from "./measure.js";
 export { Prototypes, SoundsError, type Match } from "./prototypes.js";
 export { resample, Resampler } from "./resampler.js";
-export { median, percentile, type Interval } from "./statistics.js";
+export { median, percentile, slowdown, type Interval } from "./statistics.js";
 export { Present, Teaching } from "./teaching.js";
 export { rms } from "./vectors.js";
 export { isWav, readWav, WavError, type Recording } from "./wav.js";

@@ -143,7 +143,8 @@ function readArtifact(entry: Json, content: Json): Artifact {
 function learnedDim(content: Json, dim: number): number {
   const readout: string[] = content.encoder.readout ?? [];
   const statistics = readout.includes("mel") ? MEL_STATISTICS * content.frontend.bands : 0;
-  return content.encoder.learned_dim ?? (dim > statistics ? dim - statistics : dim);
+  const learned: number = content.encoder.learned_dim ?? dim - statistics;
+  return learned > 0 ? learned : dim; // of the log-mel's statistics alone, all of it
 }
 
 /** The first length is the batch: 1, or "batch" where any will do. */

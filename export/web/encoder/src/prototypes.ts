@@ -104,15 +104,19 @@ export class Prototypes {
     });
   }
 
-  /** What `toJson` or the Android app wrote. Throws `SoundsError`. */
-  static fromJson(text: string, artifactSha256: string): Prototypes {
+  /**
+   * What `toJson` or the Android app wrote, for an artifact whose embeddings have `learnedDim` learned
+   * numbers. Throws `SoundsError`.
+   */
+  static fromJson(text: string, artifactSha256: string, learnedDim: number): Prototypes {
     let read: Prototypes;
     try {
-      read = parsed(text, Prototypes.FORMAT);
+      read = parsed(JSON.parse(text), Prototypes.FORMAT);
     } catch {
       throw new SoundsError("damaged");
     }
     if (read.artifactSha256 !== artifactSha256) throw new SoundsError("other-encoder");
+    if ([...read.means.values()].some(({ length }) => length !== learnedDim)) throw new SoundsError("damaged");
     return read;
   }
 
@@ -125,26 +129,30 @@ export class Prototypes {
   }
 }
 
-function parsed(text: string, format: number): Prototypes {
-  const content = JSON.parse(text) as Record<string, unknown>;
+/** Throws anything: the content is not what `toJson` writes. */
+function parsed(content: Record<string, unknown>, format: number): Prototypes {
   const { artifact_sha256: sha256, threshold, sounds } = content;
-  const whole = typeof sha256 === "string" && typeof threshold === "number" && typeof sounds === "object";
-  if (content.format !== format || !whole) throw new TypeError();
+  if (content.format !== format || typeof sha256 !== "string") throw new TypeError();
+  if (typeof sounds !== "object" || !sounds || Array.isArray(sounds)) throw new TypeError();
   const examples = new Map<string, Float32Array[]>();
-  let size: number | undefined;
-  for (const [name, rows] of Object.entries(sounds as Record<string, number[][]>)) {
-    const vectors = rows.map((row) => Float32Array.from(row));
-    for (const vector of vectors) {
-      size ??= vector.length;
-      if (vector.length !== size || !size || !vector.every(Number.isFinite)) throw new TypeError();
-    }
-    if (vectors.length) examples.set(clean(name), vectors.map(unit));
+  for (const [name, rows] of Object.entries(sounds)) {
+    const vectors = (rows as unknown[][]).map((row) => unit(Float32Array.from(row, finite)));
+    if (vectors.length) examples.set(clean(name), vectors);
   }
-  return new Prototypes(sha256, threshold, examples);
+  const sizes = new Set([...examples.values()].flat().map(({ length }) => length));
+  if (sizes.size > 1) throw new TypeError();
+  return new Prototypes(sha256, Math.min(2, Math.max(0, finite(threshold))), examples);
 }
 
+function finite(value: unknown): number {
+  if (typeof value !== "number" || !Number.isFinite(value)) throw new TypeError();
+  return value;
+}
+
+/** Spaces are single, and none at the ends; at most `MAX_NAME` characters, whatever their size. */
 function clean(name: string): string {
-  const key = [...name.trim().replace(/\s+/g, " ")].slice(0, Prototypes.MAX_NAME).join("");
+  const words = name.replace(/\s+/g, " ").trim();
+  const key = [...words].slice(0, Prototypes.MAX_NAME).join("").trim();
   if (!key) throw new RangeError("a sound needs a name");
   return key;
 }

@@ -5,6 +5,14 @@ import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
+/** A file of taught sounds that can't be used, and why. */
+class SoundsException(val reason: Reason) : Exception(reason.words) {
+    enum class Reason(val words: String) {
+        DAMAGED("not a file of taught sounds, or one of another format"),
+        OTHER_ENCODER("taught to another encoder, whose embeddings can't be compared with these"),
+    }
+}
+
 /** The nearest taught sound; [known]: near enough, and not nearly as near to another one. */
 data class Match(val name: String, val distance: Float, val known: Boolean)
 
@@ -14,7 +22,8 @@ data class Match(val name: String, val distance: Float, val known: Boolean)
  * gives ([Embedding.learned]); the artifact is named by its SHA-256.
  *
  * A sound is known if its distance is at most [threshold], and at most [MOST_OF_SECOND] of the
- * distance to the second nearest. tiny_audio_ssl/embedding/taught_sounds.py does the same.
+ * distance to the second nearest. tiny_audio_ssl/embedding/taught_sounds.py does the same, and so does
+ * the page for browsers (export/web/encoder/src/prototypes.ts), which reads and writes the same JSON.
  *
  * Immutable: another thread may look for the nearest sound while one is taught.
  */
@@ -48,6 +57,10 @@ class Prototypes(
     fun withThreshold(threshold: Float): Prototypes =
         Prototypes(artifactSha256, threshold.coerceIn(0f, 2f), examples)
 
+    /** With the sounds of another list too; examples under the same name go together. */
+    fun joined(other: Prototypes): Prototypes =
+        with(other.examples.entries.fold(examples) { all, (name, more) -> all + (name to all[name].orEmpty() + more) })
+
     /** Null as long as nothing was taught. */
     fun nearest(embedding: FloatArray): Match? {
         val there = unit(embedding)
@@ -80,29 +93,50 @@ class Prototypes(
         const val MAX_NAME = 40
         private const val FORMAT = 2 // 1 held whole embeddings
 
+        private val SPACE = Regex("[\\s\\p{Z}\\uFEFF]+") // \s of JavaScript
+
         /**
-         * What [toJson] wrote, or null where it belongs to another artifact, is damaged or of
-         * another format: vectors of two encoders can't be compared.
+         * What [toJson] or the page for browsers wrote, for an artifact whose embeddings have
+         * [learnedDim] learned numbers. Throws [SoundsException] where it is damaged, of another
+         * format, or of another artifact: vectors of two encoders can't be compared.
          */
-        fun fromJson(text: String, artifactSha256: String): Prototypes? = try {
-            val content = JSONObject(text)
+        fun fromJson(text: String, artifactSha256: String, learnedDim: Int): Prototypes {
+            val read = try {
+                parsed(JSONObject(text))
+            } catch (_: JSONException) {
+                null
+            } catch (_: IllegalArgumentException) {
+                null
+            }
+            if (read == null) throw SoundsException(SoundsException.Reason.DAMAGED)
+            if (read.artifactSha256 != artifactSha256) throw SoundsException(SoundsException.Reason.OTHER_ENCODER)
+            if (read.means.values.any { it.size != learnedDim }) throw SoundsException(SoundsException.Reason.DAMAGED)
+            return read
+        }
+
+        private fun parsed(content: JSONObject): Prototypes {
+            require(content.getInt("format") == FORMAT)
             val sounds = content.getJSONObject("sounds")
-            val examples = sounds.keys().asSequence().associateWith { vectors(sounds.getJSONArray(it)) }
-            Prototypes(artifactSha256, content.getDouble("threshold").toFloat(), examples)
-                .takeIf { content.optInt("format") == FORMAT }
-                ?.takeIf { content.getString("artifact_sha256") == artifactSha256 }
-        } catch (_: JSONException) {
-            null
+            val examples = LinkedHashMap<String, List<FloatArray>>()
+            for (name in sounds.keys()) {
+                val vectors = vectors(sounds.getJSONArray(name))
+                if (vectors.isNotEmpty()) examples[clean(name)] = vectors.map(::unit)
+            }
+            require(examples.values.flatten().distinctBy { it.size }.size <= 1) { "vectors of several sizes" }
+            val threshold = content.getDouble("threshold").toFloat().coerceIn(0f, 2f)
+            return Prototypes(content.getString("artifact_sha256"), threshold, examples)
         }
 
         private fun vectors(rows: JSONArray) = List(rows.length()) { row ->
-            rows.getJSONArray(row).let { FloatArray(it.length()) { i -> it.getDouble(i).toFloat() } }
+            val numbers = rows.getJSONArray(row)
+            FloatArray(numbers.length()) { i -> numbers.getDouble(i).toFloat().also { require(it.isFinite()) } }
         }
 
-        private fun clean(name: String): String =
-            name.trim().replace(Regex("\\s+"), " ").take(MAX_NAME).also {
-                require(it.isNotEmpty()) { "a sound needs a name" }
-            }
+        private fun clean(name: String): String {
+            val words = name.replace(SPACE, " ").trim()
+            val end = words.offsetByCodePoints(0, minOf(MAX_NAME, words.codePointCount(0, words.length)))
+            return words.substring(0, end).trim().also { require(it.isNotEmpty()) { "a sound needs a name" } }
+        }
 
         private fun unit(vector: FloatArray): FloatArray {
             val length = sqrt(dot(vector, vector))
