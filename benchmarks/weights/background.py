@@ -1,9 +1,10 @@
 """Learn the background of a shipped model, with which sounds taught by examples are compared.
 
-python benchmarks/weights/background.py small CORPUS/windows.csv --limit 1.2
+python benchmarks/weights/background.py small CORPUS/windows.csv --scale 0.167
 
-Adds it to the folder of the model, after `ship.py` made that. The limit is the one that
-`benchmarks/few_shot.py` finds.
+Adds it to the folder of the model, after `ship.py` made that. With the right scale, the limit that
+`benchmarks/few_shot.py` finds for three examples is that of `Comparison`; the limit is proportional
+to the scale.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Learn:
     """Name of the model."""
     windows: Annotated[Path, tyro.conf.Positional]
     """Windows of the corpus that it was trained on."""
-    limit: float
-    """Largest distance of a known sound."""
+    scale: float
+    """Mean distance from the nearest sounds at which distances stay as they are."""
     recordings: int = 3000
     """Number of recordings to draw."""
     most_windows: int = 8
@@ -47,11 +48,11 @@ class Learn:
 
 def main(learn: Learn) -> None:
     folder, model = shipped_folder(learn.name), load(learn.name)
-    made = fitted(embedded(model, learn), learn.limit, learn.seed)
+    made = fitted(embedded(model, learn), learn.scale, learn.seed)
     config = json.loads((folder / CONFIG).read_text())
     config["facts"]["background"] = made.write(folder)
     write_json(folder / CONFIG, config)
-    print(f"{folder}: typical distance {made.typical_distance:.4f}")
+    print(f"{folder}: a background of {len(made.rows)} rows")
 
 
 def embedded(model: Embedder, learn: Learn) -> Iterator[NDArray[np.float64]]:

@@ -13,7 +13,7 @@ and TypeScript.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -76,14 +76,14 @@ class Background(Comparison):
         rows: int8 [directions + sounds, D]; with `scales`, float32 [directions + sounds], they
             are orthogonal directions, as long as the share that is removed is great, and embeddings
             of sounds of unit length, without these directions.
-        typical_distance: that of embeddings from the nearest sounds, so that distances that are
-            divided by it are 1 on average.
+        scale: mean distance from the nearest sounds at which distances stay as they are. It is
+            chosen so that `limit` is the right one for the model.
     """
 
     rows: NDArray[np.int8]
     scales: NDArray[np.float32]
     directions: int
-    typical_distance: float
+    scale: float
     most_of_second: float = 0.9
     nearest: int = NEAREST
 
@@ -101,13 +101,13 @@ class Background(Comparison):
         return unit(embeddings - (embeddings @ removed.T) @ removed)
 
     def crowding(self, cleaned: Floats) -> Floats:
-        """Return how far the nearest sounds of the background are from [n, D], 1 on average: [n].
+        """Return how far the nearest sounds of the background are from [n, D], over `scale`: [n].
 
         It is small where many sounds are alike.
         """
         apart = 1 - cleaned @ self._rows[self.directions :].T
         nearest = np.partition(apart, self.nearest - 1, axis=1)[:, : self.nearest]
-        return np.asarray(np.maximum(nearest.mean(axis=1), 1e-6) / self.typical_distance)
+        return np.asarray(np.maximum(nearest.mean(axis=1), 1e-6) / self.scale)
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write `background.bin` to a folder; return what `read` needs to know of it.
@@ -124,8 +124,7 @@ class Background(Comparison):
             "directions": self.directions,
             "sounds": len(self.rows) - self.directions,
             "nearest": self.nearest,
-            "typical_distance": self.typical_distance,
-            "limit": self.limit,
+            "scale": self.scale,
             "most_of_second": self.most_of_second,
         }
 
@@ -138,12 +137,11 @@ class Background(Comparison):
         content, count = file.read_bytes(), about["directions"] + about["sounds"]
         scales = np.frombuffer(content, "<f4", count)
         rows = np.frombuffer(content, np.int8, offset=4 * count).reshape(count, about["dim"])
-        numbers = {name: about[name] for name in ("directions", "typical_distance", "limit")}
-        rules = {name: about[name] for name in ("most_of_second", "nearest")}
-        return cls(rows=rows, scales=scales, **numbers, **rules)
+        names = ("directions", "scale", "most_of_second", "nearest")
+        return cls(rows=rows, scales=scales, **{name: about[name] for name in names})
 
 
-def fitted(recordings: Iterable[Floats], limit: float, seed: int = 0) -> Background:
+def fitted(recordings: Iterable[Floats], scale: float, seed: int = 0) -> Background:
     """Learn a background from the embeddings [windows, D] of each recording, windows in any number.
 
     Needs scikit-learn. Raises `UserError` for fewer recordings than sounds of a background, or if
@@ -162,12 +160,9 @@ def fitted(recordings: Iterable[Floats], limit: float, seed: int = 0) -> Backgro
     kmeans = require("sklearn.cluster", "eval").KMeans(SOUNDS, n_init=1, random_state=seed)
     sounds = unit(kmeans.fit(cleaned).cluster_centers_)
     rows = np.concatenate([removed, sounds])
-    scales = (np.abs(rows).max(axis=1) / 127).astype(np.float32)
+    scales = (np.maximum(np.abs(rows).max(axis=1), 1e-6) / 127).astype(np.float32)
     quantized = np.round(rows / scales[:, None]).astype(np.int8)
-    made = Background(
-        rows=quantized, scales=scales, directions=len(removed), typical_distance=1.0, limit=limit
-    )
-    return replace(made, typical_distance=float(np.median(made.crowding(made.cleaned(means)))))
+    return Background(rows=quantized, scales=scales, directions=len(removed), scale=scale)
 
 
 def _nuisance(recordings: Sequence[Floats]) -> Floats:
