@@ -101,7 +101,7 @@ data class Manifest(
         /** @throws ManifestException none in [folder], or one that can't be read. */
         fun open(folder: File): Manifest {
             val file = File(folder, FILE)
-            if (!file.isFile) throw ManifestException("$file: not there; expected an export folder")
+            if (!file.isFile) throw ManifestException("$file: not found; expected an export folder")
             return parse(file.readText())
         }
 
@@ -160,7 +160,7 @@ data class Manifest(
 
 /** @throws ManifestException [found] is absent, cut short or altered. */
 internal fun checkFile(found: File, bytes: Long, sha256: String) {
-    if (!found.isFile) throw ManifestException("${found.name}: not there, but in the manifest")
+    if (!found.isFile) throw ManifestException("${found.name}: not found, but listed in the manifest")
     if (found.length() != bytes || sha256(found) != sha256) {
         throw ManifestException(
             "${found.name}: not the file that the manifest describes (${found.length()} bytes, " +
