@@ -297,7 +297,7 @@ def test_nothing_is_wider_than_the_window(opened, width):
 
 def test_the_headline_names_the_best_or_all_that_are_equally_good():
     given = [score("a", 7), score("random weights", 6), score("log-mel statistics", 7)]
-    assert "a and log-mel statistics are best, all with a mean accuracy of" in headline(given)
+    assert "a and log-mel statistics are best, each with a mean accuracy of" in headline(given)
     assert "best is a with a mean accuracy of" in headline(given[:2])
     assert "; random weights reach" in headline(given[:2])
 

@@ -125,7 +125,7 @@ def _headline(results: ResultTable) -> str:
     equal = [method.model for found, method in there if f"{found:.3f}" == f"{value:.3f}"]
     if len(equal) > 1:
         names = f"{', '.join(equal[:-1])} and {equal[-1]}"
-        return f"{where}, {protocol}: {names} are best, all with a mean accuracy of {value:.3f}."
+        return f"{where}, {protocol}: {names} are best, each with a mean accuracy of {value:.3f}."
     text = f"{where}, {protocol}: best is {best.model} with a mean accuracy of {value:.3f}"
     random = [found for found, method in there if method.is_random]
     logmel = [found for found, method in there if method.model == "log-mel statistics"]
