@@ -23,10 +23,9 @@ ARCHITECTURES = {
 
 def devices() -> str:
     """Name the processors that the committed files were measured on."""
-    files = sorted(RESULTS.glob("*.csv"))
-    return listed(
-        sorted({row["device"] for file in files for row in rows(file.stem) if row.get("device")})
-    )
+    every = [row for file in sorted(RESULTS.glob("*.csv")) for row in rows(file.stem)]
+    names = {row.get("machine") or row.get("device") for row in every}
+    return listed(sorted(name for name in names if name))
 
 
 def percent(share: str | float) -> str:
