@@ -70,7 +70,8 @@ class FederatedConfig:
     statistics of the start, which never change. `group`: group normalization, which has no
     statistics."""
     start: str = ""
-    """Run, checkpoint or model name (such as small) to start from; empty for untrained weights."""
+    """Run, checkpoint or model name (such as small) to start from; empty for untrained weights.
+    Only a run of the same task provides its heads, too."""
 
     backend: Backend = "eager"
     """Runtime that computes the gradients on the clients: `eager` PyTorch, or `executorch`, the
@@ -263,7 +264,7 @@ class FederatedConfig:
             pretext = config_class(self.task)(**json.loads(self.pretext))
         except (ValueError, TypeError) as error:
             raise UserError(
-                f"pretext {self.pretext!r} are no settings of {self.task} ({error}); "
+                f"pretext {self.pretext!r} does not fit {self.task} ({error}); "
                 'expected JSON such as {"slice_ms": 475}'
             ) from error
         self._check_draws(pretext)
