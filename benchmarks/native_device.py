@@ -40,7 +40,7 @@ class NativeDeviceBenchmark:
 
     native_program: Path
     """Program that android_demo/build_device.sh makes, with the engine in the same folder."""
-    rounds: int = 5
+    rounds: int = 3
     csv: Path = HERE / "results" / "native_device.csv"
 
 

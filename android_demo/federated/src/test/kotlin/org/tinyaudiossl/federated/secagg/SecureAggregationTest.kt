@@ -109,7 +109,7 @@ class SecureAggregationTest {
         assertTrue("same public key" in refusal(5, shareKeys(keys + (second to keys.getValue(third)))))
         assertTrue("1 neighbors; expected 2 to 3" in refusal(5, shareKeys(mapOf(own to keys.getValue(own)))))
         val broken = listOf("no key".toByteArray(), "none either".toByteArray())
-        assertTrue("no PEM file" in refusal(5, shareKeys(keys + (second to broken))))
+        assertTrue("not a PEM file" in refusal(5, shareKeys(keys + (second to broken))))
         assertTrue("is not the id of a node" in refusal(5, shareKeys(keys + ("-6" to broken))))
     }
 
