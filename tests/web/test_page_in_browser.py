@@ -173,9 +173,12 @@ def name_it(browser: Any, name: str) -> None:
     click(browser, "#naming .strong")
 
 
-@pytest.mark.parametrize("rate_hz", [11_025, 16_000, 44_100, 96_000])
+# Above the highest frequency of 11.025 kHz there is only rounding, whose logarithms are compared.
+@pytest.mark.parametrize(
+    ("rate_hz", "most"), [(11_025, 3e-4), (16_000, 1e-4), (44_100, 1e-4), (96_000, 1e-4)]
+)
 def test_embeddings_of_a_file_are_those_of_the_desktop(
-    browser, server, exported, downloads, tmp_path, rate_hz
+    browser, server, exported, downloads, tmp_path, rate_hz, most
 ):
     path = tmp_path / f"{rate_hz}.wav"
     soundfile.write(path, noise_and_tone(rate_hz), rate_hz, subtype="FLOAT")
@@ -189,7 +192,7 @@ def test_embeddings_of_a_file_are_those_of_the_desktop(
         found = np.load(saved)
         saved.unlink()
         if file == FP32:
-            np.testing.assert_allclose(found, exact, atol=1e-4)
+            np.testing.assert_allclose(found, exact, atol=most)
         else:
             desktop = snr_db(on_desktop(exported, INT8, sound), exact)
             assert snr_db(found, exact) == pytest.approx(desktop, abs=0.5)
