@@ -8,6 +8,16 @@ from tables.rows import ENCODERS, RESULTS, Row, between, decimals, listed, markd
 CHANGES, DEPENDS = "changes after each step", "depends on values"
 NATIVE, PEER = "host-native", "peer"  # values of columns target and model in latency.csv
 
+ARCHITECTURES = {
+    "mobile": "few depthwise-separable convolutions with strides and large kernels",
+    "separable": "3x1 and 1x3 convolutions with max-pooling, as in arXiv 1905.11796",
+    "dense": "a stem that downsamples 4 x 4 at once, then dense 3x3 convolutions: few operators "
+    "with large matrix products",
+    "shared": "`mobile` with its residual block applied four times with the same weights, like "
+    "Audio ALBERT (arXiv 2005.08575)",
+    "sinc-mobile": "`mobile` behind learned band-pass filters, as in SincNet (arXiv 1808.00158)",
+}
+
 
 def devices() -> str:
     """Name the processors that the committed files were measured on."""
@@ -25,6 +35,22 @@ def percent(share: str | float) -> str:
 def kilobytes(size: str) -> str:
     """Return a size in kB; nothing for a model that has no file."""
     return f"{float(size) / 1000:.0f}" if size else ""
+
+
+def encoder_table() -> str:
+    """Architecture and costs of each encoder, for a window of 0.975 s."""
+    lines = [
+        [
+            f"`{row['encoder']}`",
+            ARCHITECTURES[row["encoder"]],
+            f"{float(row['parameters']) / 1e3:.0f} k",
+            f"{float(row['multiply_adds']) / 1e6:.1f} M",
+            f"{float(row['frontend_multiply_adds']) / 1e6:.1f} M",
+        ]
+        for row in rows("encoders")
+    ]
+    header = ["name", "architecture", "parameters", "multiply-adds", "of the front-end"]
+    return markdown(header, lines)
 
 
 def artifact_table(model: str) -> str:

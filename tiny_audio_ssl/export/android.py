@@ -33,8 +33,8 @@ def assets_of(project: Path) -> Path:
 def install(export: Path, project: Path) -> tuple[Path, ...]:
     """Copy the artifacts that the app listens with, one per runtime, and their manifest.
 
-    Returns the artifacts' paths in the project. What an earlier call put there is replaced, and
-    nothing else.
+    Returns the artifacts' paths in the project. Files of an earlier call are replaced; all others
+    are kept.
 
     Raises `UserError`: not an Android project; an export folder that is incomplete, or without an
     artifact that takes sound.

@@ -148,7 +148,7 @@ def add_latency(
 
 
 def _license(config: ExportConfig, loaded: Checkpoint) -> str:
-    """Return the license that was given, or that of a model that states its own."""
+    """Return the given license, or that of a model that states its own."""
     own = (loaded.facts or {}).get("license", NOT_STATED)
     return config.license if config.license != NOT_STATED else own
 

@@ -24,13 +24,13 @@ MANIFEST = "manifest.json"
 
 
 class ManifestError(UserError):
-    """A manifest, or an artifact beside it, that is missing, altered or of another version."""
+    """Raised for a manifest, or an artifact beside it, that is missing, altered or of another
+    version."""
 
 
 def learned_dim(content: Mapping[str, Any]) -> int | None:
-    """Return the size of the first part of an embedding, which depends on the weights.
-
-    None if the manifest does not say, as in older versions.
+    """Return the size of the first part of an embedding, which depends on the weights; None for
+    manifests of older versions, which do not state it.
     """
     found: int | None = content.get("encoder", {}).get("learned_dim")
     return found

@@ -1,5 +1,4 @@
-"""Sound for calibrating an export and for comparing its artifacts: windows of the run's
-recordings."""
+"""Windows of recordings for calibrating an export and for comparing its artifacts."""
 
 from __future__ import annotations
 
@@ -76,7 +75,7 @@ def windows_of(
 
 
 def _sound(clip: Clip) -> str:
-    """Return what copies of a recording have in common, as far as the run's list says so."""
+    """Return a key that copies of a recording share, as far as the run's list identifies them."""
     return clip.columns.get(CONTENT) or str(clip.path)
 
 

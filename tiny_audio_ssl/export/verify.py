@@ -40,8 +40,8 @@ def verify(path: str | Path) -> VerifyResult:
     >>> tiny_audio_ssl.verify("runs/mine/export").problems
     ()
 
-    Nothing is run that the manifest does not vouch for: first the manifest by its own hash and the
-    schema, then each file by size and hash, then each artifact on the reference clips.
+    The manifest is checked first, by its own hash and the schema, then each file by size and hash,
+    then each artifact on the reference clips. Files that fail a check are not run.
 
     Raises `UserError`: nothing there, a missing extra.
     """

@@ -29,7 +29,7 @@ _HEAD = f"// {mark('export --web')}\nself.PAGE = "
 def check(target: Path, inputs: Iterable[str | Path] = ()) -> None:
     """Raise `UserError` unless a page can be written to `target`.
 
-    The page is not built, one of the `inputs` is in the way, or something that is no page is.
+    Reasons: the page is not built, or `target` is one of the `inputs` or anything but a page.
     """
     if not (BUILT / START).is_file():
         raise UserError(

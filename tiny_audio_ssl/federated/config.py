@@ -47,7 +47,8 @@ ROBUST_STRATEGIES = ("trimmed-mean", "median", "krum")
 
 
 def draws_by_counter(task: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether a task with these settings can draw as native devices do."""
+    """Return whether native devices can reproduce the random draws of a task with these
+    settings."""
     return task in COUNTER_TASKS and not any(settings.get(name) for name in NOT_BY_COUNTER)
 
 
@@ -191,7 +192,7 @@ class FederatedConfig:
     """Folder for decoded audio; empty for the user's cache folder."""
 
     def __post_init__(self) -> None:
-        """Raise `UserError` for whatever can be known to be wrong before anything starts."""
+        """Raise `UserError` for every mistake that can be detected before the run starts."""
         hints = get_type_hints(FederatedConfig)
         for field in fields(self):
             value = checked_type(field.name, getattr(self, field.name), hints[field.name])

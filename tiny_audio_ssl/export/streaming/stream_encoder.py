@@ -1,4 +1,5 @@
-"""Streaming: one packet of sound and a state in, the last window's embedding and the state out.
+"""Streaming: map a packet of sound and a state to the embedding of the last window and the next
+state.
 
 An encoder that reads its input in slices (`EncoderConfig.slice_frames`) can be streamed exactly:
 slices do not see each other, and what the embedding keeps of them is means and maxima over time.

@@ -1,4 +1,4 @@
-"""CPC and CPC2: tell later steps of a clip from others, by what came before."""
+"""CPC and CPC2: identify later steps of a clip among others, from the steps before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DAPC: steps whose future is told by their past, and that hold enough to fill in masked parts."""
+"""DAPC: codes whose past predicts their future, and from which masked parts can be filled in."""
 
 from __future__ import annotations
 

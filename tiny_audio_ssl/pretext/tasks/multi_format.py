@@ -111,7 +111,7 @@ class LogMelNetwork(nn.Module):
         self.encoder = Encoder(EncoderConfig("mobile", norm=norm), frontend.bands)
         self.dim = self.encoder.feature_dim
         self.log_mel = LogMel(frontend)
-        for name in ("mean", "inverse_std"):  # of nothing: each clip is normalized on its own
+        for name in ("mean", "inverse_std"):  # no statistics: each clip is normalized by itself
             self.log_mel.register_buffer(name, self.log_mel.get_buffer(name), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Speech2Vec: the words around a spoken word from it, or the word from those around it."""
+"""Speech2Vec: predict the words around a spoken word from it, or vice versa."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wav2vec-U: phones of speech that look like those of a text, which is not what is said."""
+"""wav2vec-U: phones of speech, learned from recordings and an unrelated text."""
 
 from __future__ import annotations
 
