@@ -1,4 +1,4 @@
-"""What the page for browsers hears, with the HEAR API: the learned part of an artifact's embedding.
+"""An artifact as the page for browsers runs it, with the HEAR API: the learned part of embeddings.
 
 `browser_embedding.mjs` runs the page's own library in Node, so that WebAssembly computes. Needs
 `make web`, and an export with a waveform artifact in ONNX:
