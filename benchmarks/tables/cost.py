@@ -237,7 +237,7 @@ def throughput_table() -> str:
 
 
 def training_minutes(steps: int) -> str:
-    """Return the minutes that so many steps of `mobile` take."""
+    """Return the minutes that `steps` steps of `mobile` take."""
     (row,) = where("throughput", what="cache", encoder="mobile")
     return decimals(steps * int(row["batch_size"]) / float(row["clips_per_s"]) / 60, 0)
 

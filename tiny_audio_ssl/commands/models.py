@@ -97,11 +97,11 @@ def _table(found: list[dict[str, Any]]) -> Table:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    columns = ("parameters", "multiply-\nadds, M", "size", "kB", "probes")
+    columns = ("param-\neters", "multiply-\nadds, M", "size", "kB", "probes")
     table.add_column("name", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("license")
+    table.add_column("license", no_wrap=True)
     for model in found:
         cost, mean = model["multiply_adds"], model["probe_mean"]
         table.add_row(

@@ -68,7 +68,7 @@ def prepare_runtime(name: FormatName) -> None:
     """Import the runtime, which takes seconds.
 
     Raises `UserError` without the extra, and for ExecuTorch in a process that was forked from one
-    that had it: its threads are not there.
+    that had imported it: a fork does not copy its threads.
     """
     # ExecuTorch's C++ reports every CPU file that it looks for. Its runtime takes a class of
     # warnings from its exporter, whose import would take four seconds more.

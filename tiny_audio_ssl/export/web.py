@@ -82,8 +82,7 @@ def playable(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def files_of(page: Path) -> list[str] | None:
-    """Return the files of a page by their paths in it, or None if the folder is not a page of
-    ours."""
+    """Return the files of a page by their paths in it, or None if the folder is not such a page."""
     try:
         text = (page / FILES).read_text(encoding="utf-8")
         return [*json.loads(text.removeprefix(_HEAD))["files"], FILES]

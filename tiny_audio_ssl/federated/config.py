@@ -263,7 +263,7 @@ class FederatedConfig:
             pretext = config_class(self.task)(**json.loads(self.pretext))
         except (ValueError, TypeError) as error:
             raise UserError(
-                f"pretext {self.pretext!r} are no settings of {self.task} ({error}); "
+                f"pretext {self.pretext!r} does not fit {self.task} ({error}); "
                 'expected JSON such as {"slice_ms": 475}'
             ) from error
         self._check_draws(pretext)

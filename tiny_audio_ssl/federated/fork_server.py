@@ -59,7 +59,7 @@ class ForkServer(Generic[Job]):
         return self._ask(job)
 
     def close(self) -> None:
-        """End the server; children go on with their jobs."""
+        """End the server; its children finish their jobs."""
         if self._pipe:
             self._pipe.close()
             os.waitpid(self.pid, 0)

@@ -26,7 +26,7 @@ _PATTERN = re.compile(r"hf://(?P<repository>[\w.-]+/(?P<name>[\w.-]+))(@(?P<revi
 
 
 class HubError(UserError):
-    """A model on a hub that can't be had, or can't be uploaded."""
+    """Raised for a model that can't be downloaded from a hub, or uploaded to it."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def stream_shape(
     The encoder's slices stay what the checkpoint says where a packet is a whole number of them;
     otherwise a packet is one slice.
 
-    Raises `UserError`: a packet that is no whole number of hops, shorter than two of them, or
+    Raises `UserError`: a packet that is not a whole number of hops, shorter than two hops, or
     longer than the window.
     """
     frontend, own = model.frontend.config, model.encoder.config.slice_frames

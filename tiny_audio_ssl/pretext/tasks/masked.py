@@ -97,7 +97,7 @@ class Mockingjay(Steps):
 class AudioAlbert(Mockingjay):
     """Mockingjay with one layer of the transformer, applied several times.
 
-    The paper's point is a smaller model to ship. Here the transformer is thrown away in any case.
+    The paper's point is a smaller model to ship. Here, the transformer is discarded in any case.
     """
 
     paper = "Chi, Chung, Wu, Hsieh, Chen, Li, Lee 2020 (Audio ALBERT), arXiv 2005.08575"

@@ -26,7 +26,7 @@ class MultiFormat(Pretext):
     """Half the sum of InfoNCE from waveforms to log-mels and back, the batch as negatives.
 
     The encoder hears the log-mel of one slice of each clip; a second network, of one-dimensional
-    convolutions, hears the waveform of another slice of it and is thrown away after training. An
+    convolutions, hears the waveform of another slice of it and is discarded after training. An
     encoder that learns its filters hears the waveform itself; then the second network hears the
     log-mel. Both are projected by a linear layer each and compared by cosine. Slices may overlap,
     and each is augmented on its own: another clip is mixed into it, and its level changes.

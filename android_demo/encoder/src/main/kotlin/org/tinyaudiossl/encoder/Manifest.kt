@@ -32,7 +32,7 @@ data class Artifact(
 ) {
     /** @throws ManifestException [found] is not the artifact: absent, cut short or altered. */
     fun check(found: File) {
-        if (!found.isFile) throw ManifestException("${found.name}: not there, but in the manifest")
+        if (!found.isFile) throw ManifestException("${found.name}: not found, but listed in the manifest")
         if (found.length() != bytes || sha256(found) != sha256) {
             throw ManifestException(
                 "${found.name}: not the file that the manifest describes (${found.length()} bytes, " +
@@ -91,7 +91,7 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
         /** @throws ManifestException none in [folder], or one that can't be read. */
         fun open(folder: File): Manifest {
             val file = File(folder, FILE)
-            if (!file.isFile) throw ManifestException("$file: not there; expected an export folder")
+            if (!file.isFile) throw ManifestException("$file: not found; expected an export folder")
             return parse(file.readText())
         }
 
