@@ -30,6 +30,11 @@ from tiny_audio_ssl.utils.files import read_rows
 INT8, FP32 = "encoder.stream.int8.onnx", "encoder.stream.fp32.onnx"
 HEARD_HZ = 44_100  # of the recording that stands for a microphone
 PATIENCE_S = 60  # on a busy machine
+COLORS = """
+const canvas = document.getElementById(arguments[0]);
+const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+return new Set(new Uint32Array(pixels.data.buffer)).size;
+"""
 TAUGHT, EXAMPLES, ASKED = 4, 3, 6  # kinds of sound, recordings of each to teach and to ask about
 
 
@@ -246,6 +251,8 @@ def test_a_sound_is_taught_by_holding_a_button_and_recognized(page, downloads):
     wait(page, lambda b: "<b>second</b>" in text_of(b, "list"))
     wait(page, lambda b: text_of(b, "title") in ("Any noise", "<b>second</b>", "Unknown"))
     wait(page, lambda b: "Distance" in text_of(b, "detail"))
+    for canvas in ("level", "logmel", "embedding"):
+        assert page.execute_script(COLORS, canvas) > 3, canvas
     click(page, "#export")
     content = json.loads(downloaded(page, downloads, "sounds.json").read_text())
     (downloads / "sounds.json").unlink()
@@ -465,6 +472,9 @@ def test_the_speed_is_measured_and_saved_as_bench_does(page, downloads, capsys):
     )
     click(page, "#measure")
     wait(page, lambda b: b.find_elements("id", "save-result"))
+    several = "return crossOriginIsolated && navigator.hardwareConcurrency > 1"
+    counts = 2 if page.execute_script(several) else 1  # of threads
+    assert len(page.find_elements("css selector", "#times .p50")) == 4 * counts
     click(page, "#save-result")
     saved = downloaded(page, downloads, "bench.json")
     click(page, "#times button.strong")
