@@ -8,8 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from support.backgrounds import synthetic_background
 from support.web_library import ask, built_page
+
+from tiny_audio_ssl.embedding.taught_sounds import TaughtSounds
 
 SHA256, SIZE = "ab" * 32, 8
 NAMES = {
@@ -83,3 +87,34 @@ def test_the_page_reads_what_the_app_wrote(tool, tmp_path):
     check_same(on_page(text), in_app(tool, text, tmp_path / "sounds.json"))
     assert on_page(from_app(tool, {}, tmp_path))["counts"] == []
     assert "taught to another encoder" in on_page(from_app(tool, NAMES, tmp_path, "cd" * 32))
+
+
+def test_both_compare_sounds_with_a_background_as_python_does(tool, tmp_path):
+    built_page()
+    how = synthetic_background(SIZE, directions=2, sounds=6)
+    content = {
+        **{"format_version": 3, "sample_rate_hz": 16_000, "window_samples": 15_600},
+        **{"versions": {"tiny-audio-ssl": "0"}, "encoder": {}, "artifacts": []},
+        "frontend": {"window_ms": 25, "hop_ms": 10, "bands": 64, "min_hz": 60, "max_hz": 7800},
+        "background": how.write(tmp_path),
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    text = from_app(tool, NAMES, tmp_path)
+    sounds = TaughtSounds(comparison=how, limit=0.3)
+    for name, vectors in json.loads(text)["sounds"].items():
+        for vector in vectors:
+            sounds = sounds.taught(name, vector)
+    expected = [sounds.nearest(axis) for axis in np.eye(SIZE)]
+    assert {match.known for match in expected} == {True, False}
+    file = tmp_path / "sounds.json"
+    in_kotlin = json.loads(tool("read-sounds", file, SHA256, SIZE, tmp_path))
+    in_browser = ask("readSounds", text=text, sha256=SHA256, size=SIZE, folder=str(tmp_path))
+    plain = on_page(text)
+    for found in (in_kotlin, in_browser):
+        assert found["known"] == [match.known for match in expected]
+        for (name, distance), match in zip(found["nearest"], expected, strict=True):
+            assert (name, distance) == (match.name, pytest.approx(match.distance, abs=1e-5))
+    assert plain["nearest"] != in_browser["nearest"]
+    (tmp_path / "background.bin").write_bytes(b"x" * content["background"]["bytes"])
+    refused = json.loads(tool("read-sounds", file, SHA256, SIZE, tmp_path))["refused"]
+    assert "background.bin: not the file that the manifest describes" in refused

@@ -45,12 +45,14 @@ const answers = {
       present: asked.map((vector, i) => Array.from(present.add(Float32Array.from(vector), levels[i]))),
     };
   },
-  readSounds: ({ text, sha256, size }) => {
-    const sounds = library.Prototypes.fromJson(text, sha256, size);
+  readSounds: ({ text, sha256, size, folder }) => {
+    const about = folder ? library.parseManifest(readFileSync(join(folder, "manifest.json"), "utf8")).background : null;
+    const comparison = library.comparisonOf(about, about && readFileSync(join(folder, about.file)));
+    const sounds = library.Prototypes.fromJson(text, sha256, size, comparison);
     const axes = Array.from({ length: size }, (_, axis) => Float32Array.from({ length: size }, (_, i) => +(i === axis)));
     const nearest = axes.map((axis) => sounds.nearest(axis)).filter(Boolean);
     return { counts: [...sounds.counts], threshold: sounds.threshold,
-      nearest: nearest.map(({ name, distance }) => [name, distance]) };
+      nearest: nearest.map(({ name, distance }) => [name, distance]), known: nearest.map(({ known }) => known) };
   },
   writeSounds: ({ sha256, names, size }) => {
     let [sounds, at] = [new library.Prototypes(sha256, 0.3), 0];

@@ -15,6 +15,7 @@ from support.paths import ROOT
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.bench import statistics
 from tiny_audio_ssl.embedding import taught_sounds
+from tiny_audio_ssl.embedding.comparison import Comparison
 from tiny_audio_ssl.embedding.taught_sounds import TaughtSounds, example, present
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
@@ -205,14 +206,15 @@ def test_files_of_taught_sounds_that_are_refused(ask):
 
 def test_the_library_has_the_constants_of_python():
     code = "".join(file.read_text() for file in SOURCES.glob("*.ts"))
-    for name, value in {
-        "DEFAULT_THRESHOLD": taught_sounds.LIMIT,
-        "MOST_OF_SECOND": taught_sounds.MOST_OF_SECOND,
-        "SECONDS": taught_sounds.PRESENT_S,
-        "LOUD": taught_sounds.LOUD,
+    plain = Comparison()
+    for written, value in {
+        "static readonly LIMIT =": plain.limit,
+        "readonly mostOfSecond: number =": plain.most_of_second,
+        "static readonly SECONDS =": taught_sounds.PRESENT_S,
+        "static readonly LOUD =": taught_sounds.LOUD,
     }.items():
-        (found,) = re.findall(rf"static readonly {name} = ([\d.]+);", code)
-        assert float(found) == value
+        found = re.findall(rf"{written} ([\d.]+)[;)]", code)
+        assert [float(number) for number in found] == [value], written
 
 
 def test_a_median_and_its_interval(ask):

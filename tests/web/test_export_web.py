@@ -12,7 +12,7 @@ import tomllib
 import pytest
 from support.paths import ROOT
 
-from tiny_audio_ssl import UserError, cli
+from tiny_audio_ssl import UserError, cli, load, verify
 from tiny_audio_ssl.commands.export import Export
 from tiny_audio_ssl.export import manifest, web
 from tiny_audio_ssl.export.recipe import read
@@ -24,6 +24,7 @@ def test_the_page_has_its_artifacts_and_names_its_files(site, exported):
     assert [a["file"] for a in inside["artifacts"]] == expected
     names = web.files_of(site)
     assert names is not None
+    assert {"encoder/background.bin", *(f"encoder/{file}" for file in expected)} <= set(names)
     assert {"index.html", "service.js", "runtime/ort-wasm-simd-threaded.wasm"} <= set(names)
     assert all((site / name).is_file() for name in names)
     own = [name for name in names if not name.startswith("runtime/")]
@@ -60,6 +61,19 @@ def test_the_library_can_be_packed(built):
     names = {file["path"] for file in packed["files"]}
     assert packed["name"] == "@tiny-audio-ssl/encoder"
     assert {"README.md", "package.json", "dist/index.js", "dist/index.d.ts"} <= names
+
+
+def test_an_altered_background_is_found(exported, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(exported, copied)
+    assert manifest.trusted(copied)["background"]["dim"] == load("tiny").dim
+    content = bytearray((copied / "background.bin").read_bytes())
+    content[-1] ^= 1
+    (copied / "background.bin").write_bytes(content)
+    with pytest.raises(UserError, match=r"background\.bin: truncated or altered"):
+        web.install(copied, tmp_path / "page", "tiny")
+    problems = verify(copied / manifest.trusted(copied)["artifacts"][0]["file"]).problems
+    assert len(problems) == 1 and "background.bin: truncated or altered" in problems[0]
 
 
 def test_the_page_asks_for_nothing_elsewhere(built):

@@ -22,6 +22,7 @@ from support.browser import chromium, requests
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.bench.saved_json import read_json
+from tiny_audio_ssl.embedding.embedder import load
 from tiny_audio_ssl.embedding.taught_sounds import TaughtSounds, example
 from tiny_audio_ssl.export import manifest, web
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
@@ -290,7 +291,7 @@ def test_taught_sounds_are_recognized_as_on_the_desktop(page, exported, kinds, t
         cut = sound[: len(vectors) * hop].reshape(-1, hop)
         return example(vectors.astype(np.float64), np.sqrt(np.square(cut).mean(axis=1)))
 
-    sounds, files = TaughtSounds(), []
+    sounds, files = TaughtSounds(comparison=load("tiny").comparison), []
     for label, paths in kinds.items():
         for path in paths[:EXAMPLES]:
             sounds = sounds.taught(label, example_of(path))

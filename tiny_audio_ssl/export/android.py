@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,10 +48,7 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
         )
     target = assets / FOLDER
     with claimed_target(target), atomic_folder(target, replaceable(target, "export")) as work:
-        for entry in chosen:
-            shutil.copyfile(export / entry["file"], work / entry["file"])
-        rest = {name: value for name, value in content.items() if name != manifest.SEAL}
-        manifest.write(work, rest | {"artifacts": chosen})
+        manifest.copy(export, work, content, chosen)
     return tuple(assets / FOLDER / entry["file"] for entry in chosen)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
+from tiny_audio_ssl.embedding.comparison import Background
+from tiny_audio_ssl.embedding.embedder import comparison_of
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
@@ -119,6 +121,8 @@ def export(
         content = _describe(plan, [artifact.form for artifact, _ in made])
         content["artifacts"] = [entry for _, entry in made]
         content["reference"] = reference.described(reference.record(work, content["artifacts"]))
+        if config.of_embedding and isinstance(how := comparison_of(loaded), Background):
+            content["background"] = how.write(work)
         content["license"] = _license(config, loaded)
         manifest.write(work, content)
         model_card.write(work, loaded, content, probes)

@@ -67,7 +67,8 @@ def verify(path: str | Path) -> VerifyResult:
 def _stored(folder: Path, content: Any, entries: Sequence[Any]) -> dict[str, str]:
     """Check the files; return a line for each that is missing or altered, by name."""
     problems = {}
-    for entry in entries:
+    background = [content["background"]] if "background" in content else []
+    for entry in [*entries, *background]:
         try:
             manifest.check(folder / entry["file"], entry)
         except manifest.ManifestError as error:

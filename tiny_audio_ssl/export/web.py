@@ -64,10 +64,7 @@ def install(export: Path, target: Path, model: str) -> Path:
         shutil.copytree(BUILT, work, dirs_exist_ok=True)
         place = work / ARTIFACTS
         place.mkdir()
-        for entry in chosen:
-            shutil.copyfile(export / entry["file"], place / entry["file"])
-        rest = {name: value for name, value in content.items() if name != manifest.SEAL}
-        manifest.write(place, rest | {"artifacts": chosen})
+        manifest.copy(export, place, content, chosen)
         _write_files(work, model)
     return target / START
 

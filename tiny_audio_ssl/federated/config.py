@@ -70,7 +70,8 @@ class FederatedConfig:
     statistics of the start, which never change. `group`: group normalization, which has no
     statistics."""
     start: str = ""
-    """Run, checkpoint or model name (such as small) to start from; empty for untrained weights."""
+    """Run, checkpoint or model name (such as small) to start from; empty for untrained weights.
+    Only a run of the same task provides its heads, too."""
 
     backend: Backend = "eager"
     """Runtime that computes the gradients on the clients: `eager` PyTorch, or `executorch`, the

@@ -66,12 +66,12 @@ export class SoundsView {
   /** Forgets all sounds. */
   clear(): void {
     this.keep.checked = false;
-    this.ear.sounds = new Prototypes(this.ear.opened.artifact.sha256);
+    this.ear.sounds = this.ear.nothingTaught();
   }
 
   private parse(text: string): Prototypes {
     const { sha256, learnedDim } = this.ear.opened.artifact;
-    return Prototypes.fromJson(text, sha256, learnedDim);
+    return Prototypes.fromJson(text, sha256, learnedDim, this.ear.comparison);
   }
 
   private row(name: string, count: number): HTMLLIElement {

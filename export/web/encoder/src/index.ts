@@ -1,4 +1,13 @@
-export { Encoder, readArtifact, readManifest, runtimeVersion, type Embedding, type OpenOptions } from "./encoder.js";
+export { Background, Comparison, comparisonOf } from "./comparison.js";
+export {
+  Encoder,
+  readArtifact,
+  readBackground,
+  readManifest,
+  runtimeVersion,
+  type Embedding,
+  type OpenOptions,
+} from "./encoder.js";
 export { Framer, type Frame } from "./framer.js";
 export { LogMel } from "./logmel.js";
 export {
@@ -7,6 +16,7 @@ export {
   ManifestError,
   parseManifest,
   type Artifact,
+  type BackgroundFile,
   type FrontendSettings,
   type Head,
   type Manifest,

@@ -1,9 +1,10 @@
+import { Comparison } from "./comparison.js";
 import { dot, unit } from "./vectors.js";
 
 /** The nearest taught sound. `known`: it is near enough, and no other one is almost as near. */
 export interface Match {
   readonly name: string;
-  readonly distance: number; // cosine distance, 0..2
+  readonly distance: number; // that of the comparison, 0 for the same direction
   readonly known: boolean;
 }
 
@@ -24,25 +25,25 @@ type Examples = ReadonlyMap<string, readonly Float32Array[]>; // of unit length
 
 /**
  * Sounds taught by a few examples each: the nearest mean wins (Snell et al. 2017, arXiv 1703.05175,
- * equation 1), by cosine distance, 0..2. Embeddings are the learned parts of what one artifact
+ * equation 1), by the distance of a comparison. Embeddings are the learned parts of what one artifact
  * gives; the artifact is named by its SHA-256.
  *
  * The rule and its constants are those of tiny_audio_ssl/embedding/taught_sounds.py and of the Android
  * app (`Prototypes.kt`), which also reads and writes the same JSON. Immutable.
  */
 export class Prototypes {
-  static readonly DEFAULT_THRESHOLD = 0.18; // measured: benchmarks/results/few_shot.csv
-  static readonly MOST_OF_SECOND = 0.8;
   static readonly MAX_NAME = 40;
   private static readonly FORMAT = 2; // 1 held whole embeddings
   private readonly means: ReadonlyMap<string, Float32Array>;
 
   constructor(
     readonly artifactSha256: string,
-    readonly threshold: number = Prototypes.DEFAULT_THRESHOLD,
+    readonly threshold: number = Comparison.LIMIT,
     private readonly examples: Examples = new Map(),
+    private readonly comparison: Comparison = new Comparison(),
   ) {
-    this.means = new Map([...examples].map(([name, vectors]) => [name, unit(sum(vectors))]));
+    const mean = (vectors: readonly Float32Array[]) => unit(sum(vectors.map((one) => comparison.cleaned(one))));
+    this.means = new Map([...examples].map(([name, vectors]) => [name, mean(vectors)]));
   }
 
   /** Names in the order in which they were taught, with the number of their examples. */
@@ -72,7 +73,7 @@ export class Prototypes {
   }
 
   withThreshold(threshold: number): Prototypes {
-    return new Prototypes(this.artifactSha256, Math.min(2, Math.max(0, threshold)), this.examples);
+    return this.with(this.examples, Math.min(2, Math.max(0, threshold)));
   }
 
   /** Adds the sounds of another list; examples under the same name are joined. */
@@ -84,13 +85,14 @@ export class Prototypes {
 
   /** Returns null as long as nothing was taught. */
   nearest(embedding: Float32Array): Match | null {
-    const there = unit(embedding);
+    const there = this.comparison.cleaned(embedding);
+    const crowding = this.comparison.crowding(there);
     const found = [...this.means]
-      .map(([name, mean]) => ({ name, distance: 1 - dot(there, mean) }))
+      .map(([name, mean]) => ({ name, distance: (1 - dot(there, mean)) / crowding }))
       .sort((a, b) => a.distance - b.distance);
     const [best, second] = found;
     if (!best) return null;
-    const clear = best.distance <= Prototypes.MOST_OF_SECOND * (second?.distance ?? Infinity);
+    const clear = best.distance <= this.comparison.mostOfSecond * (second?.distance ?? Infinity);
     return { ...best, known: best.distance <= this.threshold && clear };
   }
 
@@ -108,29 +110,33 @@ export class Prototypes {
    * Reads what `toJson` or the Android app wrote, for an artifact whose embeddings have `learnedDim`
    * learned numbers. Throws `SoundsError`.
    */
-  static fromJson(text: string, artifactSha256: string, learnedDim: number): Prototypes {
-    let read: Prototypes;
+  static fromJson(
+    text: string,
+    artifactSha256: string,
+    learnedDim: number,
+    comparison = new Comparison(),
+  ): Prototypes {
     try {
-      read = parsed(JSON.parse(text), Prototypes.FORMAT);
-    } catch {
-      throw new SoundsError("damaged");
+      const { sha256, threshold, examples } = parsed(JSON.parse(text), Prototypes.FORMAT);
+      if (sha256 !== artifactSha256) throw new SoundsError("other-encoder");
+      if ([...examples.values()].flat().some(({ length }) => length !== learnedDim)) throw new TypeError();
+      return new Prototypes(sha256, threshold, examples, comparison);
+    } catch (error) {
+      throw error instanceof SoundsError ? error : new SoundsError("damaged");
     }
-    if (read.artifactSha256 !== artifactSha256) throw new SoundsError("other-encoder");
-    if ([...read.means.values()].some(({ length }) => length !== learnedDim)) throw new SoundsError("damaged");
-    return read;
   }
 
   private of(name: string): readonly Float32Array[] {
     return this.examples.get(name) ?? [];
   }
 
-  private with(examples: Examples): Prototypes {
-    return new Prototypes(this.artifactSha256, this.threshold, examples);
+  private with(examples: Examples, threshold = this.threshold): Prototypes {
+    return new Prototypes(this.artifactSha256, threshold, examples, this.comparison);
   }
 }
 
 /** Throws an error of any kind if the content is not what `toJson` writes. */
-function parsed(content: Record<string, unknown>, format: number): Prototypes {
+function parsed(content: Record<string, unknown>, format: number): { sha256: string; threshold: number; examples: Examples } {
   const { artifact_sha256: sha256, threshold, sounds } = content;
   if (content.format !== format || typeof sha256 !== "string") throw new TypeError();
   if (typeof sounds !== "object" || !sounds || Array.isArray(sounds)) throw new TypeError();
@@ -139,9 +145,7 @@ function parsed(content: Record<string, unknown>, format: number): Prototypes {
     const vectors = (rows as unknown[][]).map((row) => unit(Float32Array.from(row, finite)));
     if (vectors.length) examples.set(clean(name), vectors);
   }
-  const sizes = new Set([...examples.values()].flat().map(({ length }) => length));
-  if (sizes.size > 1) throw new TypeError();
-  return new Prototypes(sha256, Math.min(2, Math.max(0, finite(threshold))), examples);
+  return { sha256, threshold: Math.min(2, Math.max(0, finite(threshold))), examples };
 }
 
 function finite(value: unknown): number {

@@ -104,13 +104,15 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
     }
 
     private fun read(): Prototypes = try {
-        if (soundsFile.isFile) parse(soundsFile.readText()) else Prototypes(encoder.artifact.sha256)
+        if (soundsFile.isFile) parse(soundsFile.readText()) else none()
     } catch (_: SoundsException) {
-        Prototypes(encoder.artifact.sha256) // of an earlier version of the app, with another encoder
+        none() // of an earlier version of the app, with another encoder
     }
 
     private fun parse(text: String) =
-        Prototypes.fromJson(text, encoder.artifact.sha256, encoder.artifact.learnedDim)
+        Prototypes.fromJson(text, encoder.artifact.sha256, encoder.artifact.learnedDim, encoder.comparison)
+
+    private fun none() = Prototypes(encoder.artifact.sha256, comparison = encoder.comparison)
 
     private fun write(sounds: Prototypes) {
         try {

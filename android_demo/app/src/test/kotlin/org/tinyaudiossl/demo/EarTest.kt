@@ -81,7 +81,7 @@ class EarTest {
     @Test
     fun `a device without any rate, or whose microphone is taken away, is told of`() {
         accept()
-        assertContains(record(1).second!!, "no rate")
+        assertContains(record(1).second!!, "no sample rate")
         accept(16_000, endS = 1)
         assertContains(record(99_999).second!!, "-6")
     }

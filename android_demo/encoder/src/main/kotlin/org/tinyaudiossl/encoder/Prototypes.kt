@@ -1,6 +1,5 @@
 package org.tinyaudiossl.encoder
 
-import kotlin.math.sqrt
 import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
@@ -18,10 +17,10 @@ data class Match(val name: String, val distance: Float, val known: Boolean)
 
 /**
  * Sounds taught by a few examples each: the nearest mean wins (Snell et al. 2017, arXiv 1703.05175,
- * equation 1), by cosine distance, 0..2. Embeddings are the learned parts of what one artifact
+ * equation 1), by the distance of [comparison]. Embeddings are the learned parts of what one artifact
  * gives ([Embedding.learned]); the artifact is named by its SHA-256.
  *
- * A sound is known if its distance is at most [threshold], and at most [MOST_OF_SECOND] of the
+ * A sound is known if its distance is at most [threshold], and at most a share of the
  * distance to the second nearest. tiny_audio_ssl/embedding/taught_sounds.py does the same, and so does
  * the page for browsers (export/web/encoder/src/prototypes.ts), which reads and writes the same JSON.
  *
@@ -29,10 +28,11 @@ data class Match(val name: String, val distance: Float, val known: Boolean)
  */
 class Prototypes(
     val artifactSha256: String,
-    val threshold: Float = DEFAULT_THRESHOLD,
+    val threshold: Float = Comparison.LIMIT,
     private val examples: Map<String, List<FloatArray>> = emptyMap(), // unit length
+    private val comparison: Comparison = Comparison(),
 ) {
-    private val means = examples.mapValues { (_, vectors) -> unit(sum(vectors)) }
+    private val means = examples.mapValues { (_, vectors) -> unit(sum(vectors.map(comparison::cleaned))) }
 
     /** Names in the order in which they were taught, with the number of their examples. */
     val counts: Map<String, Int> get() = examples.mapValues { it.value.size }
@@ -55,7 +55,7 @@ class Prototypes(
     fun without(name: String): Prototypes = with(examples - name)
 
     fun withThreshold(threshold: Float): Prototypes =
-        Prototypes(artifactSha256, threshold.coerceIn(0f, 2f), examples)
+        Prototypes(artifactSha256, threshold.coerceIn(0f, 2f), examples, comparison)
 
     /** With the sounds of another list too; examples under the same name go together. */
     fun joined(other: Prototypes): Prototypes =
@@ -63,11 +63,12 @@ class Prototypes(
 
     /** Null as long as nothing was taught. */
     fun nearest(embedding: FloatArray): Match? {
-        val there = unit(embedding)
-        val found = means.mapValues { 1 - dot(there, it.value) }.entries.sortedBy { it.value }
+        val there = comparison.cleaned(embedding)
+        val crowding = comparison.crowding(there)
+        val found = means.mapValues { (1 - dot(there, it.value)) / crowding }.entries.sortedBy { it.value }
         val (name, distance) = found.firstOrNull() ?: return null
         val second = found.getOrNull(1)?.value ?: Float.POSITIVE_INFINITY
-        return Match(name, distance, distance <= threshold && distance <= MOST_OF_SECOND * second)
+        return Match(name, distance, distance <= threshold && distance <= comparison.mostOfSecond * second)
     }
 
     fun toJson(): String {
@@ -84,12 +85,9 @@ class Prototypes(
     }
 
     private fun with(examples: Map<String, List<FloatArray>>) =
-        Prototypes(artifactSha256, threshold, examples)
+        Prototypes(artifactSha256, threshold, examples, comparison)
 
     companion object {
-        /** Measured: benchmarks/results/few_shot.csv. */
-        const val DEFAULT_THRESHOLD = 0.18f
-        const val MOST_OF_SECOND = 0.8f
         const val MAX_NAME = 40
         private const val FORMAT = 2 // 1 held whole embeddings
 
@@ -100,31 +98,40 @@ class Prototypes(
          * [learnedDim] learned numbers. Throws [SoundsException] where it is damaged, of another
          * format, or of another artifact: vectors of two encoders can't be compared.
          */
-        fun fromJson(text: String, artifactSha256: String, learnedDim: Int): Prototypes {
-            val read = try {
-                parsed(JSONObject(text))
+        fun fromJson(
+            text: String,
+            artifactSha256: String,
+            learnedDim: Int,
+            comparison: Comparison = Comparison(),
+        ): Prototypes {
+            try {
+                return parsed(JSONObject(text), artifactSha256, learnedDim, comparison)
             } catch (_: JSONException) {
-                null
+                throw SoundsException(SoundsException.Reason.DAMAGED)
             } catch (_: IllegalArgumentException) {
-                null
+                throw SoundsException(SoundsException.Reason.DAMAGED)
             }
-            if (read == null) throw SoundsException(SoundsException.Reason.DAMAGED)
-            if (read.artifactSha256 != artifactSha256) throw SoundsException(SoundsException.Reason.OTHER_ENCODER)
-            if (read.means.values.any { it.size != learnedDim }) throw SoundsException(SoundsException.Reason.DAMAGED)
-            return read
         }
 
-        private fun parsed(content: JSONObject): Prototypes {
+        private fun parsed(
+            content: JSONObject,
+            artifactSha256: String,
+            learnedDim: Int,
+            comparison: Comparison,
+        ): Prototypes {
             require(content.getInt("format") == FORMAT)
+            if (content.getString("artifact_sha256") != artifactSha256) {
+                throw SoundsException(SoundsException.Reason.OTHER_ENCODER)
+            }
             val sounds = content.getJSONObject("sounds")
             val examples = LinkedHashMap<String, List<FloatArray>>()
             for (name in sounds.keys()) {
                 val vectors = vectors(sounds.getJSONArray(name))
                 if (vectors.isNotEmpty()) examples[clean(name)] = vectors.map(::unit)
             }
-            require(examples.values.flatten().distinctBy { it.size }.size <= 1) { "vectors of several sizes" }
+            require(examples.values.flatten().all { it.size == learnedDim }) { "vectors of other sizes" }
             val threshold = content.getDouble("threshold").toFloat().coerceIn(0f, 2f)
-            return Prototypes(content.getString("artifact_sha256"), threshold, examples)
+            return Prototypes(artifactSha256, threshold, examples, comparison)
         }
 
         private fun vectors(rows: JSONArray) = List(rows.length()) { row ->
@@ -138,19 +145,7 @@ class Prototypes(
             return words.substring(0, end).trim().also { require(it.isNotEmpty()) { "a sound needs a name" } }
         }
 
-        private fun unit(vector: FloatArray): FloatArray {
-            val length = sqrt(dot(vector, vector))
-            return if (length == 0f) vector else FloatArray(vector.size) { vector[it] / length }
-        }
-
         private fun sum(vectors: List<FloatArray>): FloatArray =
             FloatArray(vectors.first().size) { i -> vectors.sumOf { it[i].toDouble() }.toFloat() }
-
-        private fun dot(a: FloatArray, b: FloatArray): Float {
-            require(a.size == b.size) { "${a.size} and ${b.size} dimensions" }
-            var sum = 0f
-            for (i in a.indices) sum += a[i] * b[i]
-            return sum
-        }
     }
 }

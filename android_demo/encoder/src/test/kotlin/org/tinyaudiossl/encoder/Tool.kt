@@ -13,7 +13,7 @@ fun main(arguments: Array<String>) {
         "embed" -> embed(file, File(arguments[2]), packetSamples = arguments[3].toInt())
         "benchmark" -> println(benchmark(BenchmarkJob(file, arguments[2], runs = 5, warmUp = 1)))
         "resample" -> resample(file, arguments[2].toInt(), packetSamples = arguments[3].toInt(), File(arguments[4]))
-        "read-sounds" -> println(readSounds(file, arguments[2], arguments[3].toInt()))
+        "read-sounds" -> println(readSounds(file, arguments[2], arguments[3].toInt(), arguments.getOrNull(4)?.let(::File)))
         "write-sounds" -> writeSounds(file, arguments[2], JSONObject(File(arguments[3]).readText()))
         else -> error("${arguments[0]}: not known")
     }
@@ -28,15 +28,22 @@ private fun resample(pcm: File, fromHz: Int, packetSamples: Int, out: File) {
     out.writeBytes(bytes.array())
 }
 
-/** Names with the number of their examples, and what is next to each axis; or why there is nothing. */
-private fun readSounds(file: File, sha256: String, size: Int): JSONObject = try {
-    val sounds = Prototypes.fromJson(file.readText(), sha256, size)
+/**
+ * Names with the number of their examples, and what is next to each axis; or why there is nothing.
+ * They are compared with the background in [folder], if it is given.
+ */
+private fun readSounds(file: File, sha256: String, size: Int, folder: File?): JSONObject = try {
+    val comparison = folder?.let { Background.open(it, Manifest.open(it).background!!) } ?: Comparison()
+    val sounds = Prototypes.fromJson(file.readText(), sha256, size, comparison)
     val nearest = List(size) { axis -> sounds.nearest(FloatArray(size) { if (it == axis) 1f else 0f }) }
     JSONObject()
         .put("counts", JSONArray(sounds.counts.map { (name, count) -> JSONArray(listOf(name, count)) }))
         .put("threshold", sounds.threshold.toDouble())
         .put("nearest", JSONArray(nearest.filterNotNull().map { JSONArray(listOf(it.name, it.distance.toDouble())) }))
+        .put("known", JSONArray(nearest.filterNotNull().map { it.known }))
 } catch (error: SoundsException) {
+    JSONObject().put("refused", error.message)
+} catch (error: ManifestException) {
     JSONObject().put("refused", error.message)
 }
 
