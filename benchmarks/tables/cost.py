@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tables.rows import ENCODERS, RESULTS, Row, between, decimals, listed, markdown, rows, where
 
 # Reasons in the column refused_by of training_tasks.csv; all others are names of operators.
@@ -21,10 +23,9 @@ ARCHITECTURES = {
 
 def devices() -> str:
     """Name the processors that the committed files were measured on."""
-    files = sorted(RESULTS.glob("*.csv"))
-    return listed(
-        sorted({row["device"] for file in files for row in rows(file.stem) if row.get("device")})
-    )
+    every = [row for file in sorted(RESULTS.glob("*.csv")) for row in rows(file.stem)]
+    names = {row.get("machine") or row.get("device") for row in every}
+    return listed(sorted(name for name in names if name))
 
 
 def percent(share: str | float) -> str:
@@ -70,6 +71,25 @@ def artifact_table(model: str) -> str:
         )
     header = ["artifact", "kB", "SNR, dB", "p50, ms", "x eager", "ESC-10 points lost"]
     return markdown([*header, "commands points lost"], lines)
+
+
+def encoder_artifact_table() -> str:
+    """Encoders x formats and precisions: closeness to the model and latency, from waveforms."""
+    found = where("encoder_artifacts", input="waveform")
+    kinds = [
+        ("executorch", "fp32"),
+        ("executorch", "int8"),
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+    ]
+    lines = []
+    for model in dict.fromkeys(row["model"] for row in found):
+        own = {(r["runtime"], r["precision"]): r for r in found if r["model"] == model}
+        cells = [
+            f"{float(own[k]['snr_db']):.0f} dB, {decimals(own[k]['p50_ms'], 2)} ms" for k in kinds
+        ]
+        lines.append([f"`{Path(model).name}`", *cells])
+    return markdown(["encoder", *(" ".join(kind) for kind in kinds)], lines)
 
 
 def frontend_kilobytes() -> str:

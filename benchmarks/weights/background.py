@@ -1,10 +1,8 @@
 """Learn the background of a shipped model, with which sounds taught by examples are compared.
 
-python benchmarks/weights/background.py small CORPUS/windows.csv --scale 0.167
+python benchmarks/weights/background.py small CORPUS/windows.csv
 
-Adds it to the folder of the model, after `ship.py` made that. With the right scale, the limit that
-`benchmarks/few_shot.py` finds for three examples is that of `Comparison`; the limit is proportional
-to the scale.
+Adds it to the folder of the model, after `ship.py` made that.
 """
 
 from __future__ import annotations
@@ -37,8 +35,6 @@ class Learn:
     """Name of the model."""
     windows: Annotated[Path, tyro.conf.Positional]
     """Windows of the corpus that it was trained on."""
-    scale: float
-    """Mean distance from the nearest sounds at which distances stay as they are."""
     recordings: int = 3000
     """Number of recordings to draw."""
     most_windows: int = 8
@@ -48,11 +44,11 @@ class Learn:
 
 def main(learn: Learn) -> None:
     folder, model = shipped_folder(learn.name), load(learn.name)
-    made = fitted(embedded(model, learn), learn.scale, learn.seed)
+    made = fitted(embedded(model, learn), learn.seed)
     config = json.loads((folder / CONFIG).read_text())
     config["facts"]["background"] = made.write(folder)
     write_json(folder / CONFIG, config)
-    print(f"{folder}: a background of {len(made.rows)} rows")
+    print(f"{folder}: a background of {len(made.rows)} rows, scale {made.scale:.4f}")
 
 
 def embedded(model: Embedder, learn: Learn) -> Iterator[NDArray[np.float64]]:

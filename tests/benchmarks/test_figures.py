@@ -82,6 +82,16 @@ def test_a_native_device_takes_a_tenth_of_the_time(tables):
     assert native / python == pytest.approx(0.1, abs=0.02)
 
 
+def test_taught_sounds(tables):
+    rows, *_ = tables
+    found = rows.only("few_shot", model="small", task="sounds", examples="3", way="as the app")
+    right, wrong, unknown = (
+        f"{100 * float(found[name]):.0f} %" for name in ("correct", "wrong", "others_unknown")
+    )
+    expected = f"`small` names {right} correctly and {wrong} wrongly; {unknown} of other sounds"
+    assert expected in shown("README.md")
+
+
 def test_costs_of_encoders_are_what_they_are(tables):
     rows, *_, encoders = tables
     counted = [{k: str(v) for k, v in encoders.count(name).items()} for name in ENCODER_NAMES]

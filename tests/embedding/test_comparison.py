@@ -31,7 +31,7 @@ def recordings() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def background(recordings) -> Background:
-    return fitted(recordings, scale=0.1)
+    return fitted(recordings)
 
 
 def test_the_plain_comparison_is_the_cosine_distance():
@@ -78,9 +78,9 @@ def test_a_background_is_written_and_read(background, tmp_path):
 
 def test_too_little_to_learn_from(recordings):
     with pytest.raises(UserError, match="10 recordings, 10 of them with two windows"):
-        fitted(recordings[:10], scale=0.1)
+        fitted(recordings[:10])
     with pytest.raises(UserError, match="0 of them with two windows"):
-        fitted([one[:1] for one in recordings], scale=0.1)
+        fitted([one[:1] for one in recordings])
 
 
 @pytest.mark.parametrize("name", ["small", "tiny"])

@@ -50,6 +50,7 @@ class Models(Command):
 class Push(Command):
     """Upload a run or a model to a model hub, with its card as README.md."""
 
+    first_word = "push"
     action: Annotated[Literal["push"], tyro.conf.Positional]
     """The word `push`."""
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]

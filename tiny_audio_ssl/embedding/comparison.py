@@ -13,7 +13,7 @@ and TypeScript.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tiny_audio_ssl.utils.files import sha256
 
 FILE = "background.bin"
 DIRECTIONS, SOUNDS, NEAREST = 16, 64, 4
+KNOWN_BY_CHANCE = 0.036  # share of recordings
 STRENGTH = 1.5  # how much a direction is weakened for its variance within recordings
 
 Floats = NDArray[np.float64]
@@ -141,7 +142,7 @@ class Background(Comparison):
         return cls(rows=rows, scales=scales, **{name: about[name] for name in names})
 
 
-def fitted(recordings: Iterable[Floats], scale: float, seed: int = 0) -> Background:
+def fitted(recordings: Iterable[Floats], seed: int = 0) -> Background:
     """Learn a background from the embeddings [windows, D] of each recording, windows in any number.
 
     Needs scikit-learn. Raises `UserError` for fewer recordings than sounds of a background, or if
@@ -158,11 +159,26 @@ def fitted(recordings: Iterable[Floats], scale: float, seed: int = 0) -> Backgro
     means = np.stack([unit(one).mean(axis=0) for one in listed])
     cleaned = unit(means - (means @ removed.T) @ removed)
     kmeans = require("sklearn.cluster", "eval").KMeans(SOUNDS, n_init=1, random_state=seed)
-    sounds = unit(kmeans.fit(cleaned).cluster_centers_)
-    rows = np.concatenate([removed, sounds])
+    rows = np.concatenate([removed, unit(kmeans.fit(cleaned).cluster_centers_)])
     scales = (np.maximum(np.abs(rows).max(axis=1), 1e-6) / 127).astype(np.float32)
-    quantized = np.round(rows / scales[:, None]).astype(np.int8)
-    return Background(rows=quantized, scales=scales, directions=len(removed), scale=scale)
+    steps = np.round(rows / scales[:, None]).astype(np.int8)
+    made = Background(rows=steps, scales=scales, directions=len(removed), scale=1.0)
+    return replace(made, scale=_scale(made, means, seed))
+
+
+def _scale(unscaled: Background, means: Floats, seed: int) -> float:
+    """Return the scale at which the limit lets few recordings pass for one of five others.
+
+    With `KNOWN_BY_CHANCE`, 90 % of free sounds were unknown of which others had been taught, by
+    three examples of a kind each (benchmarks/few_shot.py), for both shipped models.
+    """
+    cleaned, nearest, rng = unscaled.cleaned(means), [], np.random.default_rng(seed)
+    for _ in range(200):
+        taught = rng.choice(len(means), 5, replace=False)
+        others = np.delete(means, taught, axis=0)
+        nearest.append(unscaled.distances(others, cleaned[taught]).min(axis=1))
+    at_scale_1 = float(np.quantile(np.concatenate(nearest), KNOWN_BY_CHANCE))
+    return unscaled.limit / max(at_scale_1, 1e-6)
 
 
 def _nuisance(recordings: Sequence[Floats]) -> Floats:

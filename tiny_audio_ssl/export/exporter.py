@@ -10,8 +10,6 @@ from typing import Any
 import torch
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
-from tiny_audio_ssl.embedding.comparison import Background
-from tiny_audio_ssl.embedding.embedder import comparison_of
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets.base import EvaluationTask
 from tiny_audio_ssl.evaluation.probing import scores
@@ -19,6 +17,7 @@ from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.export import manifest, manifest_content, model_card, reference
 from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
+from tiny_audio_ssl.export.background import background_of
 from tiny_audio_ssl.export.config import NOT_STATED, ExportConfig
 from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
@@ -109,6 +108,8 @@ def export(
     replaceable(folder, "export", inputs)
     probes = _probe_scores(home, config)
     plan, notes = _plan(home, loaded, forms, config)
+    background, more = background_of(home, loaded, config, plan.samples)
+    notes += more
     if comes_without_sound and (plan.calibration or plan.comparison):
         notes.append(MADE_UP_SOUND.format(run=run))
     builder = ArtifactBuilder(plan, progress)
@@ -121,8 +122,8 @@ def export(
         content = _describe(plan, [artifact.form for artifact, _ in made])
         content["artifacts"] = [entry for _, entry in made]
         content["reference"] = reference.described(reference.record(work, content["artifacts"]))
-        if config.of_embedding and isinstance(how := comparison_of(loaded), Background):
-            content["background"] = how.write(work)
+        if background:
+            content["background"] = background.write(work)
         content["license"] = _license(config, loaded)
         manifest.write(work, content)
         model_card.write(work, loaded, content, probes)
