@@ -68,6 +68,15 @@ class Device:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
+    def connect(self) -> None:
+        """Wait until the server has taken the device."""
+        assert self.process and self.process.stdout
+        for line in self.process.stdout:
+            self.printed += line
+            if line.startswith("node "):
+                return
+        pytest.fail(f"the server did not take the device again: {self.printed}")
+
     def end(self) -> None:
         if self.process:
             self.process.kill()
@@ -180,6 +189,9 @@ def run_through(server: Deployment, config: FederatedConfig, devices: dict[str, 
         device.keep("death")
         device.start("none")
         device.go_on()
+    for device in dying:
+        device.connect()
+    (Path(config.out) / "back").touch()
     wait_for((Path(config.out) / "found.json").is_file, lambda: log_tail(log))
 
 
