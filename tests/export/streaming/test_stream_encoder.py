@@ -17,6 +17,7 @@ from tiny_audio_ssl.export.streaming.stream_encoder import (
     StreamShape,
     stream_shape,
 )
+from tiny_audio_ssl.models.bodies import is_conv
 from tiny_audio_ssl.models.encoder_config import Pooling
 
 
@@ -87,6 +88,23 @@ def test_one_packet_may_be_the_window():
     )
 
 
+def test_a_step_of_several_slices_gives_what_shorter_packets_give():
+    model = small("dense")
+    shorter = stream_shape(model, 80, WINDOW_SAMPLES)
+    longer = stream_shape(model, 320, WINDOW_SAMPLES, slice_ms=80)
+    assert longer == StreamShape(32, 8, 3)
+    each = joined(list(eager(model, shorter).push(sound())))
+    torch.testing.assert_close(
+        joined(list(eager(model, longer).push(sound()))), each[3::4], atol=2e-5, rtol=1e-4
+    )
+
+
+def test_kernels_have_no_columns_that_meet_only_padding():
+    network = StreamEncoder(small("dense"), StreamShape(8, 8, 12))
+    kernels = [layer.kernel_size for layer in network.maps.modules() if is_conv(layer)]
+    assert kernels == [(7, 7), (3, 2), (3, 1), (3, 1)]
+
+
 def test_batch_items_are_streams_of_their_own():
     network = StreamEncoder(small(), StreamShape(8, 8, 12))
     packets = [torch.from_numpy(chord(i, 0.08)[None]).float() for i in range(2)]
@@ -116,6 +134,12 @@ def test_packets_are_whole_slices(own, packet_ms, shape):
 def test_packets_that_cannot_be(packet_ms):
     with pytest.raises(UserError, match="--packet-ms"):
         stream_shape(small(), packet_ms, WINDOW_SAMPLES)
+
+
+@pytest.mark.parametrize("slice_ms", [85.0, 10.0, 240.0])
+def test_slices_that_cannot_be(slice_ms):
+    with pytest.raises(UserError, match="--slice-ms"):
+        stream_shape(small(), 320, WINDOW_SAMPLES, slice_ms)
 
 
 @pytest.mark.parametrize(
