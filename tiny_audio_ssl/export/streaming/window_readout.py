@@ -94,8 +94,7 @@ class WindowReadout(nn.Module):
     def forward(self, summaries: Tensor) -> tuple[Tensor, Tensor]:
         """[B, packets, size] -> embedding [B, D], and of how many packets it is [B, 1]."""
         present = summaries[..., :1]
-        sums = torch.bmm(present.reshape(-1, 1, summaries.shape[1]), summaries)
-        sums = sums.reshape(-1, self.size)
+        sums = self.sums(summaries, present)
         heard = sums[:, :1]
         means = sums / heard
         mean = {name: self._part(means, name) for name in self.averaged}
@@ -121,6 +120,11 @@ class WindowReadout(nn.Module):
                 change = change / (heard * float(self.packet_frames) - 1.0)
                 found += [mean["mel"], variance.sqrt(), largest["mel"], change]
         return _joined(found), heard
+
+    def sums(self, summaries: Tensor, present: Tensor) -> Tensor:
+        """[B, packets, size] -> sums over the packets [B, size], as one product."""
+        summed = torch.bmm(present.reshape(-1, 1, summaries.shape[1]), summaries)
+        return summed.reshape(-1, self.size)
 
     def _attended(self, summaries: Tensor, weights: Tensor) -> Tensor:
         """Pool the packets' weighted means and variances: softmax in softmax, so that each column
