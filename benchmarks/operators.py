@@ -106,6 +106,7 @@ def rows_of(model: str, path: Path, clock: Path) -> list[Row]:
                 "place": place,
                 "part": part if kind == "waveform" else "",
                 "operator": operator,
+                "kind": kind_of(operator),
                 "us": round(ns / 1000, 3),
                 "share": round(ns / total, 4),
                 "operators": len(times),
@@ -118,6 +119,12 @@ def rows_of(model: str, path: Path, clock: Path) -> list[Row]:
     return rows
 
 
+def kind_of(operator: str) -> str:
+    """Return an operator's name without its layout and precision, so that float32 and int8 meet."""
+    plain = re.sub(r"\((ND|NC|NHWC)(, \w+)?\)|^QLinear|^native_call_", "", operator)
+    return " ".join(plain.split())
+
+
 def show(rows: list[Row]) -> None:
     """Show the kinds of operators, float32 beside int8."""
     table = Table(title="Microseconds by kind of operator")
@@ -125,9 +132,7 @@ def show(rows: list[Row]) -> None:
         table.add_column(name)
     sums: dict[tuple[str, ...], dict[str, float]] = {}
     for row in rows:
-        kind = re.sub(r"\b(F32|QC8|X32|X8|S8|QS8|ND|NC|NHWC)\b,? ?", "", row["operator"])
-        name = kind.replace("QLinear", "").replace("()", "").strip()
-        key = (*(row[k] for k in ("model", "input", "runtime", "part")), name)
+        key = tuple(row[name] for name in ("model", "input", "runtime", "part", "kind"))
         each = sums.setdefault(key, {})
         each[row["precision"]] = each.get(row["precision"], 0.0) + row["us"]
     for key, each in sorted(sums.items(), key=lambda item: -sum(item[1].values())):

@@ -62,16 +62,17 @@ def shipped(model: WaveformEncoder, shape: StreamShape) -> StreamEncoder:
     return StreamEncoder(model, shape).eval()
 
 
-def frames_cut_out(model: WaveformEncoder, shape: StreamShape) -> StreamEncoder:
-    made = shipped(model, shape)
-    made.frontend.spectrum = mel_spectrum.mel_spectrum(model.frontend.config)
-    return made
+def frames_cut_out(stored: bool) -> Callable[[WaveformEncoder, StreamShape], StreamEncoder]:
+    """Return a maker of streams with the front-end of a window."""
 
+    def make(model: WaveformEncoder, shape: StreamShape) -> StreamEncoder:
+        made = shipped(model, shape)
+        made.frontend = model.frontend
+        if stored:
+            made.frontend.spectrum = StoredWeights(model.frontend.config)
+        return made
 
-def frames_cut_out_weights_stored(model: WaveformEncoder, shape: StreamShape) -> StreamEncoder:
-    made = shipped(model, shape)
-    made.frontend.spectrum = StoredWeights(model.frontend.config)
-    return made
+    return make
 
 
 def statistics_once_a_band(model: WaveformEncoder, shape: StreamShape) -> StreamEncoder:
@@ -110,8 +111,8 @@ def wider_products_of_bands(bands: int) -> Callable[[WaveformEncoder, StreamShap
 
 FORMS = {
     SHIPPED: shipped,
-    "frames cut out, weights made of tables": frames_cut_out,
-    "frames cut out, weights stored": frames_cut_out_weights_stored,
+    "frames cut out, weights made of tables": frames_cut_out(stored=False),
+    "frames cut out, weights stored": frames_cut_out(stored=True),
     "statistics once a band": statistics_once_a_band,
     "whole kernels": whole_kernels,
     "sums by halves": sums_by_halves,

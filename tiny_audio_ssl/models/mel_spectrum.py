@@ -6,7 +6,6 @@ is the definition, as one large matrix, for hops that the factors do not fit.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
 from itertools import pairwise
@@ -132,10 +131,7 @@ class FactoredMel(nn.Module):
 
     def _of_frames(self, framed: Tensor, frames: int, learned: Tensor | None = None) -> Tensor:
         """[strands, length, B * frames] -> [bands, B, frames]"""
-        return self.outer(torch.bmm(self.inner_weights(), framed), frames, learned)
-
-    def outer(self, inner: Tensor, frames: int, learned: Tensor | None = None) -> Tensor:
-        """Inner sums [strands, (real or imaginary, a), B * frames] -> [bands, B, frames]"""
+        inner = torch.bmm(self.inner_weights(), framed)
         spectrum = torch.bmm(self.second, inner.reshape(1, 2 * self.strands, -1))
         real, imaginary = (spectrum * spectrum).chunk(2, dim=1)
         power = (real + imaginary).reshape(1, -1, inner.shape[2])
@@ -169,15 +165,8 @@ class FactoredMel(nn.Module):
         turns = self.twiddle * self.real + self.turned_twiddle * self.imaginary
         return (turns * self.window).flatten(1, 2)
 
-    def without_tables(self) -> FactoredMel:
-        """Return a copy without the tables of the inner sums, of which only `outer` can be used."""
-        made = copy.deepcopy(self)
-        for name in made._inner_tables():
-            delattr(made, name)
-        return made
-
     def _inner_tables(self) -> dict[str, Tensor]:
-        """Return the factors of `inner_weights`, each [r, real or imaginary, a, i] or 1 in a dimension."""
+        """Return the factors of `inner_weights`: [r, part, a, i], or 1 in a dimension."""
         a, i, r = (torch.arange(n) for n in (self.points // 2 + 1, self.length, self.strands))
         inner = rotations(a[:, None] * i, self.points)[None, None]
         twiddle = rotations(r[:, None] * a, self.config.fft_size)

@@ -6,55 +6,83 @@ keep its artifact small is stored here, and the frames are never cut out.
 
 from __future__ import annotations
 
-import copy
-
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend import LogMel, log_of
 from tiny_audio_ssl.models.mel_spectrum import FactoredMel
 
 
-def packet_frontend(frontend: LogMel, frames: int) -> LogMel:
-    """Return a copy of a constant front-end for waveforms of so many frames."""
-    made = copy.deepcopy(frontend)
-    if isinstance(made.spectrum, FactoredMel):
-        made.spectrum = PacketMel(made.spectrum)
-    # Of the log-mel's own size: XNNPACK repeats a value along frames in a loop of its own per band.
-    made.mean = made.mean.repeat(1, 1, frames)
-    made.inverse_std = made.inverse_std.repeat(1, 1, frames)
-    return made
+def packet_frontend(frontend: LogMel, frames: int) -> LogMel | PacketLogMel:
+    """Return a front-end that gives the same for waveforms of so many frames.
+
+    `frontend` must have constant filters.
+    """
+    if isinstance(frontend.spectrum, FactoredMel):
+        return PacketLogMel(frontend, frontend.spectrum, frames)
+    return frontend
 
 
-class PacketMel(nn.Module):
-    """`FactoredMel` whose inner sums are one convolution over the samples as they come.
+class PacketLogMel(nn.Module):
+    """`LogMel` by a `FactoredMel` whose inner sums are one convolution over the samples.
 
     Sample n is number i of strand r, n = D i + r. So D samples in a row are the channels of one
     step in time, and each channel has filters of its own, which move by a hop.
+
+    Input: waveform [B, N], mono, -1..1, of `frames` frames. Output: [B, 1, bands, frames].
     """
 
-    weight: Tensor
+    inner: Tensor
+    outer: Tensor
+    mean: Tensor
+    inverse_std: Tensor
 
-    def __init__(self, spectrum: FactoredMel) -> None:
+    def __init__(self, frontend: LogMel, spectrum: FactoredMel, frames: int) -> None:
         super().__init__()
-        self.config, self.strands = spectrum.config, spectrum.strands
-        weights = spectrum.inner_weights()  # [strands, outputs, length]
-        self.length = weights.shape[2]
-        filters = weights.reshape(-1, 1, 1, self.length).contiguous()
-        self.register_buffer("weight", filters, persistent=False)
-        self.spectrum = spectrum.without_tables()
+        self.config, self.strands, self.frames = frontend.config, spectrum.strands, frames
+        self.step = self.config.hop // self.strands
+        self.rows = spectrum.rows  # of the power spectrum, that each group of bands takes
+        self.samples = ((frames - 1) * self.step + spectrum.length) * self.strands
+        weights = spectrum.inner_weights()
+        made = {
+            "inner": weights.reshape(-1, 1, 1, spectrum.length),
+            "outer": spectrum.second,
+            # Of the log-mel's size: XNNPACK repeats values along frames in a loop for each band.
+            "mean": frontend.mean[None, :, :, 0].repeat(1, 1, frames),
+            "inverse_std": frontend.inverse_std[None, :, :, 0].repeat(1, 1, frames),
+        }
+        made |= {name: getattr(spectrum, name) for name in self._groups()}
+        for name, values in made.items():
+            self.register_buffer(name, values.clone(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Waveform [B, N] -> power in each band [bands, B, frames]."""
-        frames, step = self.config.frames(waveform.shape[1]), self.config.hop // self.strands
-        samples = ((frames - 1) * step + self.length) * self.strands
-        if missing := samples - waveform.shape[1]:
+        if missing := self.samples - waveform.shape[1]:
             waveform = F.pad(waveform, (0, missing))
-        strands = waveform.reshape(-1, 1, samples // self.strands, self.strands)
-        found = F.conv2d(
-            strands.permute(0, 3, 1, 2), self.weight, stride=(1, step), groups=self.strands
+        steps = waveform.reshape(-1, 1, self.samples // self.strands, self.strands)
+        inner = F.conv2d(
+            steps.permute(0, 3, 1, 2), self.inner, stride=(1, self.step), groups=self.strands
         )
-        inner = found.reshape(-1, self.strands, len(self.weight) // self.strands, frames)
-        if isinstance(inner.shape[0], int) and inner.shape[0] == 1:
-            return self.spectrum.outer(inner[0], frames)
-        return self.spectrum.outer(inner.permute(1, 2, 0, 3).flatten(2), frames)
+        spectrum = _product(self.outer, inner.reshape(inner.shape[0], 2 * self.strands, -1))
+        real, imaginary = (spectrum * spectrum).chunk(2, dim=1)
+        power = (real + imaginary).reshape(inner.shape[0], -1, self.frames)
+        bands = [
+            _product(getattr(self, name), power[:, begin:end])
+            for name, (begin, end) in zip(self._groups(), self.rows, strict=True)
+        ]
+        log_mel = log_of(bands[0] if len(bands) == 1 else torch.cat(bands, dim=1))
+        return ((log_mel - self.mean) * self.inverse_std).unsqueeze(1)
+
+    def _groups(self) -> list[str]:
+        return [f"mel{index}" for index in range(len(self.rows))]
+
+
+def _product(weights: Tensor, values: Tensor) -> Tensor:
+    """Multiply [1, n, m] by each of [B, m, k].
+
+    A batch of one has no dimension to repeat weights along, for which XNNPACK has no operator.
+    """
+    batch = values.shape[0]
+    if isinstance(batch, int) and batch == 1:
+        return torch.bmm(weights, values)
+    return torch.matmul(weights[0], values)

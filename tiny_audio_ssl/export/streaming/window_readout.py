@@ -107,7 +107,8 @@ class WindowReadout(nn.Module):
                 found.append(self.project(self._attended(summaries, weights)))
             elif part == "last":
                 pooled = [group["last"] for group in (mean, largest) if "last" in group]
-                found.append(self.project(_joined(pooled)))
+                plain = isinstance(self.project, nn.Identity)
+                found += pooled if plain else [self.project(_joined(pooled))]
             elif part == "middle":
                 found.append(mean["middle"])
             else:
@@ -172,7 +173,13 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 
 def _named(sizes: dict[str, int], joined: Tensor) -> dict[str, Tensor]:
-    """Split the last dimension into named parts of these sizes."""
+    """Split the last dimension into named parts of these sizes.
+
+    A single part is the whole: the exporter would keep a slice that changes nothing as an operator
+    that no delegate takes.
+    """
+    if len(sizes) == 1:
+        return dict.fromkeys(sizes, joined)
     ends = accumulate(sizes.values())
     spans = zip(sizes.items(), ends, strict=True)
     return {name: joined[..., end - size : end] for (name, size), end in spans}
