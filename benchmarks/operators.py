@@ -61,7 +61,8 @@ def main(wanted: OperatorBenchmark) -> None:
 
 def built_clock(folder: Path) -> Path:
     target = folder / "fast_clock.so"
-    command = ["cc", "-O2", "-shared", "-fPIC", HERE / "fast_clock.c", "-o", target, "-ldl"]
+    source = str(HERE / "fast_clock.c")
+    command = ["cc", "-O2", "-shared", "-fPIC", source, "-o", str(target), "-ldl"]
     subprocess.run(command, check=True)
     return target
 

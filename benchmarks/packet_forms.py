@@ -25,6 +25,7 @@ from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.bench.native.options import RUNTIMES, RunnerOptions
 from tiny_audio_ssl.bench.native.run import run_native
 from tiny_audio_ssl.bench.statistics import median, ratio
+from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.streaming import stream_encoder
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape, stream_shape
 from tiny_audio_ssl.export.streaming.to_stream import to_stream
@@ -36,6 +37,7 @@ from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "packet_forms.csv"
 SHIPPED = "as shipped"
+SUFFIXES: dict[FormatName, str] = {"executorch": ".pte", "onnx": ".onnx"}
 
 
 @dataclass(frozen=True)
@@ -159,14 +161,15 @@ def written(
     wanted: PacketFormsBenchmark, folder: Path
 ) -> tuple[dict[tuple[str, str], Path], dict[str, float]]:
     """Write every form; return files by form and suffix, and how far a first embedding is off."""
-    files, outputs = {}, {}
+    files: dict[tuple[str, str], Path] = {}
+    outputs: dict[str, Tensor] = {}
     for form, make in FORMS.items():
         model = checkpoint.load(folder_of(wanted.model)).model
         network = make(model, stream_shape(model, wanted.packet_ms, WINDOW_SAMPLES))
         packet, *state = network.start()
         noise = torch.randn(packet.shape, generator=torch.Generator().manual_seed(0))
         outputs[form] = network(0.1 * noise, *state)[0]
-        for format, suffix in (("executorch", ".pte"), ("onnx", ".onnx")):
+        for format, suffix in SUFFIXES.items():
             files[form, suffix] = folder / f"{len(files)}{suffix}"
             to_stream(network, format, files[form, suffix])
     exact = outputs[SHIPPED]

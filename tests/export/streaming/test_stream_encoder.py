@@ -12,6 +12,7 @@ from support.streams import eager, expected, joined, pushed, small, sound
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
+from tiny_audio_ssl.export.streaming.packet_frontend import packet_frontend
 from tiny_audio_ssl.export.streaming.stream_encoder import (
     StreamEncoder,
     StreamShape,
@@ -19,6 +20,8 @@ from tiny_audio_ssl.export.streaming.stream_encoder import (
 )
 from tiny_audio_ssl.models.bodies import is_conv
 from tiny_audio_ssl.models.encoder_config import Pooling
+from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 
 @pytest.mark.parametrize("pooling", get_args(Pooling))
@@ -86,6 +89,21 @@ def test_one_packet_may_be_the_window():
     torch.testing.assert_close(
         joined(found), expected(model, shape, sound(), found), atol=2e-5, rtol=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"window_ms": 32, "hop_ms": 8, "bands": 40}, {"window_ms": 20, "hop_ms": 12.5}],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_front_end_of_a_packet_gives_the_same(settings, batch, rng):
+    frontend = LogMel(FrontendConfig(**settings))
+    frontend.mean.normal_(generator=rng)
+    frontend.inverse_std.uniform_(0.5, 2, generator=rng)
+    waveform = 0.1 * torch.randn(batch, frontend.config.samples(8), generator=rng)
+    made = packet_frontend(frontend, 8)
+    assert made is not frontend
+    torch.testing.assert_close(made(waveform), frontend(waveform), atol=1e-5, rtol=1e-5)
 
 
 def test_a_step_of_several_slices_gives_what_shorter_packets_give():
