@@ -143,7 +143,7 @@ def row(
         "packet_ms": stream["packet_ms"],
         "slice_ms": 10 * stream["slice_frames"],
         "bytes": path.stat().st_size,
-        "snr_db": parity.get("snr_db", ""),
+        "snr_db": round(parity["snr_db"], 2) if parity else "",
         **interval("packet_p50_ms", p50),
         "runs": times[key].size,
         "window_p50_ms": round(median(window).value, 4),

@@ -11,7 +11,7 @@ OPENWAKEWORD = "openWakeWord embedding"  # two models, one after the other
 def pareto_table() -> str:
     """Models and forms x accuracy, size, and time from Python, from C++ and in a browser."""
     ours = [row for row in rows("comparison") if row["ours"] == "True"]
-    lines = [line for row in rows("comparison") if row not in ours for line in _other(row)]
+    lines = [_other(row) for row in rows("comparison") if row not in ours]
     for row in ours:
         if where("latency", model=row["model"]):
             lines += _forms(row)
@@ -19,13 +19,13 @@ def pareto_table() -> str:
     return markdown([*header, "ms, Python", "ms, C++", "ms, browser"], lines)
 
 
-def _other(row: Row) -> list[list[str]]:
-    shown = [row["model"], accuracy(row["mean"]), kilobytes(row["bytes"])]
-    form = OWN_RUNTIME.get(row["model"], "eager PyTorch")
-    if row["model"] != OPENWAKEWORD:
-        return [_line(*shown, form, python=decimals(row["p50_ms"], 3))]
-    python, native = (_openwakeword_ms(target) for target in ("host", "host-native"))
-    return [_line(*shown, "ONNX Runtime", python=python, native=native)]
+def _other(row: Row) -> list[str]:
+    model, form = row["model"], OWN_RUNTIME.get(row["model"], "eager PyTorch")
+    python, native = decimals(row["p50_ms"], 3), ""
+    if model == OPENWAKEWORD:
+        form = "ONNX Runtime"
+        python, native = (_openwakeword_ms(target) for target in ("host", "host-native"))
+    return [model, form, accuracy(row["mean"]), "", kilobytes(row["bytes"]), python, native, ""]
 
 
 def _openwakeword_ms(target: str) -> str:
@@ -45,25 +45,12 @@ def _forms(row: Row) -> list[list[str]]:
                 ("browser", "page_ms", {}),
             )
         )
-        line = _line(
-            f"**{model}**",
-            accuracy(row["mean"]),
-            kilobytes(timed["bytes"] or row["bytes"]),
-            name.removeprefix("encoder.waveform.").removesuffix(" waveform"),
-            points_lost(model, name),
-            decimals(timed["p50_ms"], 3),
-            decimals(native, 3),
-            decimals(browser, 3),
-        )
-        lines.append(line)
+        form = name.removeprefix("encoder.waveform.").removesuffix(" waveform")
+        quality = [accuracy(row["mean"]), points_lost(model, name)]
+        times = [decimals(ms, 3) for ms in (timed["p50_ms"], native, browser)]
+        size = kilobytes(timed["bytes"] or row["bytes"])
+        lines.append([f"**{model}**", form, *quality, size, *times])
     return lines
-
-
-def _line(
-    model: str, mean: str, kilo: str, form: str, lost: str = "", python: str = "",
-    native: str = "", browser: str = "",
-) -> list[str]:  # fmt: skip
-    return [model, form, mean, lost, kilo, python, native, browser]
 
 
 def points_lost(model: str, artifact: str) -> str:

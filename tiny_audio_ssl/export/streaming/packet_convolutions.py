@@ -17,7 +17,7 @@ from tiny_audio_ssl.models.encoders import Encoder
 
 @torch.no_grad()
 def drop_padded_columns(encoder: Encoder, frames: int) -> None:
-    """Cut columns off the encoder's kernels that see only padding when it reads so many frames.
+    """Cut columns off the encoder's kernels that see only padding when it reads `frames` frames.
 
     Its output for inputs of this length stays the same.
     """

@@ -15,7 +15,7 @@ from tiny_audio_ssl.models.mel_spectrum import FactoredMel
 
 
 def packet_frontend(frontend: LogMel, frames: int) -> LogMel | PacketLogMel:
-    """Return a front-end that gives the same for waveforms of so many frames.
+    """Return a front-end that gives the same for waveforms of `frames` frames.
 
     `frontend` must have constant filters.
     """
