@@ -18,7 +18,11 @@ REFUSED = re.compile(r"(What|Of|The one|Whether it|That which)\b")
 CLIPPED = re.compile(
     r"\b(?:is|are) no matter\b|\bso that there (?:is|are) no such\b|\bWhat is not, is\b"
     r"|\bis (?:not )?to be had\b|\bgoes on where\b|\bthere already, and\b|\brefused there\b"
-    r"|\bof so many\b|\bbegun from\b|\ba name of ours\b|\bsound otherwise\b|\bshall\b"
+    r"|\b(?:of|in|by|with|within|after|up to|that|whether) so many\b|\bbegun from\b|\bof ours\b"
+    r"|\bsound otherwise\b|\bshall\b|\bthrown away\b|\bthat \w+ share which\b"
+    r"|\b(?:is|are) not there\b|\bnot there[;,.]|\bgo(?:es)? on with\b|\bcan't be had\b"
+    r"|\bof (?:no )?use any more\b|\bmade (?:sounds?|tones|speech)\b|\btells? no \w+ apart\b"
+    r"|(?<!here )\b(?:is|are) no (?:part|file|number|key|whole|JSON|PEM|settings?)\b"
 )
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 SUFFIXES = (".py", ".md")
@@ -57,9 +61,11 @@ def begins_badly(places: Iterator[Place]) -> Iterator[Place]:
 def is_clipped(places: Iterator[Place]) -> Iterator[Place]:
     """Yield the line of each clipped phrase, also across a line break, and a complaint."""
     for line, text in places:
-        joined = re.sub(r"\s", " ", text)  # the same length, so that positions stay
+        joined = " ".join(text.split())
         for match in CLIPPED.finditer(joined):
-            yield line + text.count("\n", 0, match.start()), f"has {match.group()!r}"
+            before = len(joined[: match.start()].replace(" ", ""))  # characters, without spaces
+            begins = [at for at, character in enumerate(text) if not character.isspace()][before]
+            yield line + text.count("\n", 0, begins), f"has {match.group()!r}"
 
 
 def complaints(path: Path) -> Iterator[Place]:

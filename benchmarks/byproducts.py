@@ -16,6 +16,7 @@ from typing import Any
 
 import distance_measures
 import enhancement_measures
+import personal_enhancement
 import pitch_measures
 import torch
 import tyro
@@ -32,7 +33,7 @@ from tiny_audio_ssl.utils.files import read_rows, write_rows
 Row = dict[str, Any]
 GROUPS: dict[str, Callable[[ByProducts], Iterable[Row]]] = {
     "enhancement": enhancement_measures.of_other_speakers,
-    "personal enhancement": enhancement_measures.of_one_speaker,
+    "personal enhancement": personal_enhancement.of_one_speaker,
     "separation": enhancement_measures.of_two_sounds,
     "pitch": pitch_measures.of_pitch,
     "distance": distance_measures.of_distance,

@@ -129,7 +129,7 @@ def opened(wanted: Comparison) -> dict[str, EmbeddingModel]:
     found = open_named(tuple(words))
     for name, model in open_named(wanted.ours).items():
         if not isinstance(model, Embedder):
-            raise UserError(f"--ours {name}: expected a run of ours; other models are built in")
+            raise UserError(f"--ours {name}: expected a run; other models are built in")
         if "random weights" not in found:
             found["random weights"] = random_weights(model)
         found |= {name: model, name + FULL: full(model)}

@@ -1,79 +1,96 @@
-"""Say which recordings of the benchmarks are there, and where to get the others.
+"""Lay out the recordings of the benchmarks that you have downloaded, and list what is missing.
 
 python benchmarks/data.py DATA
 
-Reads data.toml. Ends with exit code 1 if anything is missing. docs/benchmark-data.md explains how
-to lay the folder out.
+Takes archives and unpacked folders from DATA/downloads, or from --downloads. For each source that
+is missing, prints the command that gets it. Ends with exit code 1 if one is missing.
+docs/benchmark-data.md has more about the recordings.
 """
 
 from __future__ import annotations
 
 import sys
-import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
+import notes
 import tyro
+from recordings import (
+    Source,
+    UnlabeledCorpus,
+    add_to_manifests,
+    corpora,
+    lay_out,
+    sources,
+    write,
+)
 
-from tiny_audio_ssl.data.corpus import open_corpus
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.utils.console import PlainConsole
 
-SOURCES = Path(__file__).resolve().parent / "data.toml"
+
+def main(data: tyro.conf.Positional[Path], downloads: Path | None = None) -> int:
+    """Lay out the recordings of the benchmarks, and say how to get those that are missing.
+
+    Args:
+        data: folder of the recordings.
+        downloads: folder of archives, or of what they contain. Default: DATA/downloads.
+    """
+    downloads = downloads or data / "downloads"
+    listed = sources()
+    downloads.mkdir(parents=True, exist_ok=True)
+    wanted = [source for source in listed if source.missing(data)]
+    with PlainConsole(stderr=True).status(f"looking through {downloads}"):
+        lay_out(wanted, data, downloads)
+        render([source for source in wanted if not source.original], data)
+    add_to_manifests(wanted, data)
+    missing = {source.name: source.missing(data) for source in listed}
+    for source in listed:
+        print(describe(source, missing[source.name], downloads))
+    for corpus in corpora():
+        print(describe_corpus(corpus, corpus.missing(data)))
+    if not any(missing.values()):
+        print(f"\nAll labeled recordings are in {data}.")
+        return 0
+    option = "" if downloads == data / "downloads" else f" --downloads {downloads}"
+    print(f"\nWhen the downloads are there, type: python benchmarks/data.py {data}{option}")
+    return 1
 
 
-@dataclass(frozen=True)
-class Source:
-    """Recordings of one origin: rows of a manifest below the folder of data."""
-
-    manifest: str
-    name: str
-    recordings: int
-    columns: list[str]
-    license: str
-    url: str
-    where: tuple[str, ...] = ()  # `column=value`, where several share a manifest
-
-    def missing(self, data: Path) -> str:
-        """Return what is not there, in words; nothing if all is."""
-        path = data / self.manifest
-        if not path.is_file():
-            return f"there is no {path}"
+def render(wanted: list[Source], data: Path) -> None:
+    """Render notes into the folder of data; nothing if the synthesizer is missing."""
+    for source in wanted:
+        rows = source.rows()
         try:
-            corpus = open_corpus(path)
-        except UserError as error:
-            return str(error)
-        columns = {"filename", *(corpus.clips[0].columns if corpus.clips else ())}
-        if absent := [column for column in self.columns if column not in columns]:
-            return f"{path} has no column {', '.join(absent)}"
-        wanted = [condition.split("=", 1) for condition in self.where]
-        found = sum(
-            all(clip.columns.get(key) == value for key, value in wanted) for clip in corpus.clips
-        )
-        if found < self.recordings:
-            return f"{found} of these recordings are in {path}; expected {self.recordings}"
-        return ""
-
-    def origin(self) -> str:
-        columns = ", ".join(self.columns)
-        return f"  from     {self.url} ({self.license})\n  columns  {columns}"
+            waveforms = notes.render(rows)
+        except UserError:
+            continue
+        for row, waveform in zip(rows, waveforms, strict=True):
+            write((data / source.manifest).parent / row["filename"], waveform)
 
 
-def sources() -> list[Source]:
-    with SOURCES.open("rb") as file:
-        return [Source(**table) for table in tomllib.load(file)["source"]]
+def describe(source: Source, missing: str, downloads: Path) -> str:
+    """Return the lines about a source: what is missing, and the commands that get it."""
+    if not missing:
+        return f"complete  {source.name}"
+    commands = [command.format(downloads=downloads) for command in source.get]
+    lines = [f"missing   {source.name}", f"  because  {missing}"]
+    lines += [f"  source   {source.url} ({source.license})"]
+    lines += [f"  get it   {command}" for command in commands]
+    return "\n".join(lines)
 
 
-def main(data: tyro.conf.Positional[Path]) -> int:
-    """Print a line for each source, and for a missing one where it comes from."""
-    absent = 0
-    for source in sources():
-        missing = source.missing(data)
-        absent += bool(missing)
-        print(f"{'missing' if missing else 'there  '}  {source.name}")
-        if missing:
-            print(f"  because  {missing}\n{source.origin()}")
-    return min(absent, 1)
+def describe_corpus(corpus: UnlabeledCorpus, missing: str) -> str:
+    """Return the lines about unlabeled sound: what is missing, and what takes its place."""
+    if not missing:
+        return f"complete  {corpus.name}"
+    lines = [f"optional  {corpus.name}", f"  because  {missing}"]
+    lines += [f"  source   {url}" for url in corpus.urls]
+    lines += [f"  get it   make {corpus.manifest}, of any such sound: {', '.join(corpus.columns)}"]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    sys.exit(tyro.cli(main, description=__doc__))
+    try:
+        sys.exit(tyro.cli(main, description=__doc__))
+    except UserError as error:
+        sys.exit(f"error: {error}")

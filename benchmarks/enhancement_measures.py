@@ -10,12 +10,11 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import torch
 from byproduct_settings import ByProducts
 from kept import is_trained
@@ -26,11 +25,7 @@ from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.pretext.configs.base import PretextConfig
-from tiny_audio_ssl.pretext.configs.enhancement import (
-    NoiseConfig,
-    PseudoSeConfig,
-    SpeechEnhancementConfig,
-)
+from tiny_audio_ssl.pretext.configs.enhancement import SpeechEnhancementConfig
 from tiny_audio_ssl.pretext.configs.separation import MixItConfig, SeparationConfig
 from tiny_audio_ssl.pretext.parts import distort, sound_error
 from tiny_audio_ssl.pretext.parts.masks import Masking
@@ -42,8 +37,6 @@ from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import read_rows
 
 SNR_DB = (0.0, 5.0, 10.0)  # of the mixtures that are measured, in turn
-USERS_SNR_DB = (0.0, 5.0, 10.0, 15.0)  # of a user's own recordings
-TRAINED_CLIPS = 7  # of the ten of a speaker
 CORPUS = "librispeech_test_other"
 HELD_OUT = 5  # one author of so many
 Row = dict[str, Any]
@@ -64,27 +57,6 @@ def of_other_speakers(wanted: ByProducts) -> Iterator[Row]:
     run = enhancing_run(wanted)
     yield {"system": "speech-enhancement", "steps": wanted.steps, **enhanced_by(run, mixtures)}
     yield {"system": "ideal mask", "steps": "", **quality(ideal(run, mixtures)[:, 0], mixtures)}
-
-
-def of_one_speaker(wanted: ByProducts) -> Iterator[Row]:
-    """Yield rows of enhancement trained on one speaker's noisy recordings, the mean of speakers.
-
-    No clean second of these speakers is used. The recordings of each are LibriSpeech clips with
-    noise, and others of the same speaker with other noise are measured.
-    """
-    found: dict[str, list[Row]] = {}
-    for speaker in sorted(set(speakers(wanted.data)))[: wanted.speakers]:
-        clips = speech_of(wanted.data, speaker)
-        mixtures = mixed(clips[TRAINED_CLIPS:], noises(wanted.data), SNR_DB, wanted.seed)
-        systems = {"mixture": quality(mixtures.mixture, mixtures)}
-        systems["speech-enhancement of others"] = enhanced_by(enhancing_run(wanted), mixtures)
-        for name, run in personal_runs(wanted, speaker, clips[:TRAINED_CLIPS]).items():
-            systems[name] = enhanced_by(run, mixtures)
-        for name, figures in systems.items():
-            found.setdefault(name, []).append(figures)
-    for name, rows in found.items():
-        columns = {key: round(float(np.mean([row[key] for row in rows])), 3) for key in rows[0]}
-        yield {"system": name, "steps": wanted.steps, "speakers": len(rows), **columns}
 
 
 def of_two_sounds(wanted: ByProducts) -> Iterator[Row]:
@@ -142,34 +114,6 @@ def enhancing_run(wanted: ByProducts) -> Path:
     """Return the run of `speech-enhancement` on speech and noise of others."""
     config = SpeechEnhancementConfig(kinds=True)
     return trained(wanted, "speech-enhancement", manifest(wanted), config)
-
-
-def personal_runs(wanted: ByProducts, speaker: str, clips: Tensor) -> dict[str, Path]:
-    """Return runs on one speaker's recordings, which are made noisy, and a few noises."""
-    folder = wanted.out / "users" / speaker
-    noise = noises(wanted.data, held_out=False)
-    noisy = mixed(clips, noise, USERS_SNR_DB, wanted.seed + 1).mixture
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [("path", "kind")]
-    for kind, waves in (("speech", noisy), ("noise", noise[:: len(noise) // len(noisy)])):
-        for index, wave in enumerate(waves):
-            file = f"{kind}-{index}.wav"
-            soundfile.write(folder / file, wave.clamp(-1, 1).numpy(), SAMPLE_RATE_HZ)
-            lines.append((file, kind))
-    source = folder / "recordings.csv"
-    source.write_text("\n".join(",".join(line) for line in lines) + "\n")
-    estimator = trained(wanted, "segmental-snr", manifest(wanted), NoiseConfig(kinds=True))
-    begun, config = enhancing_run(wanted), PseudoSeConfig(kinds=True)
-    pure = replace(config, purify=str(estimator))
-    return {
-        "pseudo-se": trained(wanted, "pseudo-se", source, config, name=speaker),
-        "pseudo-se, started from speech-enhancement": trained(
-            wanted, "pseudo-se", source, config, name=f"{speaker}-started", start=begun
-        ),
-        "pseudo-se, started and purified": trained(
-            wanted, "pseudo-se", source, pure, name=f"{speaker}-purified", start=begun
-        ),
-    }
 
 
 def sounds_of(run: Path, mixture: Tensor) -> Tensor:

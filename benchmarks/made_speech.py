@@ -171,7 +171,7 @@ class Synthesizer:
 
 @dataclass(frozen=True)
 class MadeSpeech:
-    """Write made speech: OUT/VOICE/NUMBER.flac, OUT/phones.item and OUT/words.item.
+    """Write synthetic speech: OUT/VOICE/NUMBER.flac, OUT/phones.item and OUT/words.item.
 
     OUT/words.csv has the words too, and OUT/meta.csv lists the sentences with the times of their
     words, to train on.

@@ -151,7 +151,7 @@ def _constant(midi: int) -> Callable[[Floats], Floats]:
 
 
 def glides() -> list[Pitched]:
-    """Return made tones whose pitch moves by up to an octave in a second, with pink noise."""
+    """Return synthetic tones whose pitch moves by up to an octave in a second, with pink noise."""
     rng = np.random.default_rng(0)
     return [glide(rng) for _ in range(GLIDES)]
 

@@ -164,7 +164,7 @@ def train_and_measure(bench: Bench, cell: Cell) -> None:
 
 
 def train(bench: Bench, cell: Cell) -> None:
-    """Train the cell, or go on with its training."""
+    """Train the cell, or resume its training."""
     if (cell.run / "last").exists():
         runs.resume(cell.run)
         return

@@ -55,7 +55,7 @@ def judged(
     peers: bool = True,
     supervised_folds: int = 1,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each embedding and task: models without an encoder of ours, then ours.
+    """Yield a row for each embedding and task: models with other encoders, then those with ours.
 
     Args:
         out: folder in which scores are kept.

@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
 TRAINING = ROOT / "docs" / "training-on-device.md"
+ENCODERS = ROOT / "docs" / "encoders.md"
 TEMPLATE = HERE / "results_template.md"
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 
@@ -45,7 +46,11 @@ def main() -> None:
 
 def tables_elsewhere() -> dict[Path, str]:
     """Return the tables of pages whose other text is written by hand."""
-    return {README: comparison.readme_table(), TRAINING: cost.training_tasks_table()}
+    return {
+        README: comparison.readme_table(),
+        TRAINING: cost.training_tasks_table(),
+        ENCODERS: cost.encoder_table(),
+    }
 
 
 def page() -> str:

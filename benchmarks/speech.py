@@ -3,8 +3,8 @@
 pip install pocketsphinx==5.1.1 espeakng-loader==0.2.4
 python benchmarks/speech.py DATA cpc=runs/cpc-0 cpc=runs/cpc-1 small=small
 
-A name that is given several times has runs of several seeds. Spoken words are aligned and speech
-is made when the files are not there yet. What was measured is kept, so it may be stopped and
+A name that is given several times has runs of several seeds. Spoken words are aligned and speech is
+synthesized if the files do not exist yet. What was measured is kept, so it may be stopped and
 started again. DATA is laid out as `suites/small.toml` describes.
 """
 
@@ -60,7 +60,7 @@ class Speech:
     models: Annotated[tuple[str, ...], tyro.conf.Positional]
     """NAME=RUN of encoders; runs of several seeds share a name."""
     out: Path = Path("runs/speech")
-    """Folder for alignments, made speech and scores."""
+    """Folder for alignments, synthetic speech and scores."""
     csv: Path = HERE / "results" / "speech.csv"
     suite: Path = HERE / "suites" / "small.toml"
     hop_ms: float = 20.0
@@ -91,7 +91,7 @@ class Sounds:
 
     @cached_property
     def phones(self) -> Mapping[str, SpokenPhones]:
-        """Return sets of phones by name; aligned and made when they are not there yet."""
+        """Return sets of phones by name; aligned and synthesized if they do not exist yet."""
         words, made = self.speech.out / "keywords.item", self.speech.out / "made"
         manifest = self.speech.data / "keywords" / "meta.csv"
         if not words.exists():

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from tiny_audio_ssl.embedding.comparison import Comparison, unit
 from tiny_audio_ssl.embedding.embedder import EmbeddingModel
-from tiny_audio_ssl.embedding.taught_sounds import example, loud, present, unit
+from tiny_audio_ssl.embedding.taught_sounds import example, loud, present
 from tiny_audio_ssl.utils.files import read_rows
 
 DRAWS = 100
@@ -150,18 +151,19 @@ def _embedded(model: EmbeddingModel, windows: Iterator[NDArray[np.float32]]) -> 
 
 
 def answers(
-    heard: Moments, present_s: float, most_of_second: float, taught: int, examples: int, draws: int
+    heard: Moments, how: Comparison, present_s: float, taught: int, examples: int, draws: int
 ) -> list[Answers]:
     """Teach some sounds and test all others; recordings of a taught group are not tested."""
     length = max(1, round(present_s / HOP_S))
     tested = [
-        unit(present(vectors, levels, length)[loud(levels)])
+        how.cleaned(present(vectors, levels, length)[loud(levels)])
         for vectors, levels in zip(heard.vectors, heard.levels, strict=True)
     ]
     counts = np.array([len(one) for one in tested])
     recording = np.repeat(np.arange(len(tested)), counts)  # of each moment
     moment, weight = np.concatenate(tested), 1 / counts[recording]
-    shown_as = unit(heard.means())
+    crowding = how.crowding(moment)[:, None]
+    shown_as = heard.means()
     labels = np.array([one.label for one in heard.recordings])
     groups = np.array([one.group for one in heard.recordings])
     names, sizes = np.unique(labels[labels != ""], return_counts=True)
@@ -170,12 +172,12 @@ def answers(
         rng = np.random.default_rng(seed)
         sounds = rng.choice(names[sizes > examples], taught, replace=False)
         shown = [rng.choice(np.flatnonzero(labels == one), examples, False) for one in sounds]
-        means = np.array([unit(shown_as[picked].sum(axis=0)) for picked in shown])
+        means = np.array([how.mean(unit(shown_as[picked])) for picked in shown])
         asked = ~np.isin(groups, groups[np.concatenate(shown)])[recording]
-        apart = (1 - moment @ means.T)[asked]
+        apart = ((1 - moment @ means.T) / crowding)[asked]
         truth = labels[recording[asked]]
         nearest, second = np.partition(apart, 1, axis=1)[:, :2].T
-        distance = np.where(nearest <= most_of_second * second, nearest, np.inf)
+        distance = np.where(nearest <= how.most_of_second * second, nearest, np.inf)
         right = sounds[apart.argmin(axis=1)] == truth
         found.append(Answers(distance, right, np.isin(truth, sounds), weight[asked]))
     return found

@@ -84,7 +84,8 @@ def parse(argv: list[str]) -> Command:
     if name not in COMMANDS:
         raise UserError(f"command {name!r} is not known; choose from {', '.join(COMMANDS)}")
     kind = COMMANDS[name].load().with_options(options)
-    return tyro.cli(kind, args=options, prog=f"{PROGRAM} {name}")
+    program = f"{PROGRAM} {name} {kind.first_word}".rstrip()
+    return tyro.cli(kind, args=options, prog=program)
 
 
 def _stub(summary: str) -> Callable[[], None]:

@@ -60,7 +60,7 @@ class PackageLicenses:
     """The licenses of the files that one package installs."""
 
     def __init__(self, copyright_file: Path) -> None:
-        """Raise `ValueError` if the copyright file is not machine-readable, or not there."""
+        """Raise `ValueError` if the copyright file is missing or not machine-readable."""
         dep5 = require("debian.copyright", "corpus")
         try:
             with copyright_file.open(encoding="utf-8", errors="replace") as file:

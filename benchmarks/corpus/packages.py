@@ -44,7 +44,7 @@ class Package:
 
 
 def find(names: Sequence[str]) -> tuple[list[Package], list[str]]:
-    """Look packages up in the index: the ones found, and the names of those that are not there.
+    """Look packages up in the index: return those found, and the names of the others.
 
     Raises `UserError` where there is no apt, or its index is empty.
     """
@@ -158,7 +158,7 @@ def _unzip(archive: Path) -> str:
 
 def _run(*command: str, cwd: Path | None = None, check: bool = True) -> str:
     if shutil.which(command[0]) is None:
-        raise UserError(f"{command[0]} is not there: this needs Debian or a system like it")
+        raise UserError(f"{command[0]} not found: this needs Debian or a similar system")
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace")
     if check and done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

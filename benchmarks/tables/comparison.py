@@ -25,7 +25,7 @@ def readme_table() -> str:
         "Resemblyzer": "Resemblyzer, made for voices",
         "openWakeWord embedding": "openWakeWord's embedding, made for words",
         "YAMNet": "YAMNet, made for sounds, 8-bit",
-        "mn04_as": "mn04_as, made for sounds; a teacher of ours",
+        "mn04_as": "mn04_as, made for sounds; one of our teachers",
         "tiny": "**`tiny`**, comes with the package",
         "small": "**`small`**, comes with the package",
     }

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tables.rows import ENCODERS, RESULTS, Row, between, decimals, listed, markdown, rows, where
 
 # Reasons in the column refused_by of training_tasks.csv; all others are names of operators.
 CHANGES, DEPENDS = "changes after each step", "depends on values"
 NATIVE, PEER = "host-native", "peer"  # values of columns target and model in latency.csv
 
+ARCHITECTURES = {
+    "mobile": "few depthwise-separable convolutions with strides and large kernels",
+    "separable": "3x1 and 1x3 convolutions with max-pooling, as in arXiv 1905.11796",
+    "dense": "a stem that downsamples 4 x 4 at once, then dense 3x3 convolutions: few operators "
+    "with large matrix products",
+    "shared": "`mobile` with its residual block applied four times with the same weights, like "
+    "Audio ALBERT (arXiv 2005.08575)",
+    "sinc-mobile": "`mobile` behind learned band-pass filters, as in SincNet (arXiv 1808.00158)",
+}
+
 
 def devices() -> str:
     """Name the processors that the committed files were measured on."""
-    files = sorted(RESULTS.glob("*.csv"))
-    return listed(
-        sorted({row["device"] for file in files for row in rows(file.stem) if row.get("device")})
-    )
+    every = [row for file in sorted(RESULTS.glob("*.csv")) for row in rows(file.stem)]
+    names = {row.get("machine") or row.get("device") for row in every}
+    return listed(sorted(name for name in names if name))
 
 
 def percent(share: str | float) -> str:
@@ -25,6 +36,22 @@ def percent(share: str | float) -> str:
 def kilobytes(size: str) -> str:
     """Return a size in kB; nothing for a model that has no file."""
     return f"{float(size) / 1000:.0f}" if size else ""
+
+
+def encoder_table() -> str:
+    """Architecture and costs of each encoder, for a window of 0.975 s."""
+    lines = [
+        [
+            f"`{row['encoder']}`",
+            ARCHITECTURES[row["encoder"]],
+            f"{float(row['parameters']) / 1e3:.0f} k",
+            f"{float(row['multiply_adds']) / 1e6:.1f} M",
+            f"{float(row['frontend_multiply_adds']) / 1e6:.1f} M",
+        ]
+        for row in rows("encoders")
+    ]
+    header = ["name", "architecture", "parameters", "multiply-adds", "of the front-end"]
+    return markdown(header, lines)
 
 
 def artifact_table(model: str) -> str:
@@ -44,6 +71,25 @@ def artifact_table(model: str) -> str:
         )
     header = ["artifact", "kB", "SNR, dB", "p50, ms", "x eager", "ESC-10 points lost"]
     return markdown([*header, "commands points lost"], lines)
+
+
+def encoder_artifact_table() -> str:
+    """Encoders x formats and precisions: closeness to the model and latency, from waveforms."""
+    found = where("encoder_artifacts", input="waveform")
+    kinds = [
+        ("executorch", "fp32"),
+        ("executorch", "int8"),
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+    ]
+    lines = []
+    for model in dict.fromkeys(row["model"] for row in found):
+        own = {(r["runtime"], r["precision"]): r for r in found if r["model"] == model}
+        cells = [
+            f"{float(own[k]['snr_db']):.0f} dB, {decimals(own[k]['p50_ms'], 2)} ms" for k in kinds
+        ]
+        lines.append([f"`{Path(model).name}`", *cells])
+    return markdown(["encoder", *(" ".join(kind) for kind in kinds)], lines)
 
 
 def frontend_kilobytes() -> str:
@@ -216,7 +262,7 @@ def throughput_table() -> str:
 
 
 def training_minutes(steps: int) -> str:
-    """Return the minutes that so many steps of `mobile` take."""
+    """Return the minutes that `steps` steps of `mobile` take."""
     (row,) = where("throughput", what="cache", encoder="mobile")
     return decimals(steps * int(row["batch_size"]) / float(row["clips_per_s"]) / 60, 0)
 

@@ -40,7 +40,7 @@ def encoders() -> list[str]:
 
 
 def quality_table(encoder: str, file: str = "quality", best_first: bool = False) -> str:
-    """Embeddings x tasks, with one encoder, and those that have none of ours; means over seeds."""
+    """Embeddings x tasks, with one encoder, and those of other models; means over seeds."""
     tasks = list(dict.fromkeys(row["task"] for row in rows(file)))
     found = [row for row in rows(file) if row["encoder"] in ("", encoder)]
     own = {

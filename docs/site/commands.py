@@ -18,7 +18,10 @@ from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.pretext.registry import TASKS
 
 PAGE = "reference/commands.md"
-SUBCOMMANDS = {"federate": ("simulate", "loopback")}
+SUBCOMMANDS = {
+    "federate": ("simulate", "loopback", "device-folder", "enroll"),
+    "models": ("push",),
+}
 INTRODUCTION = """# Commands
 
 `tiny-audio-ssl COMMAND --help` prints what this page says about a command. Commands with `--json`

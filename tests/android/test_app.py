@@ -242,6 +242,17 @@ def test_kotlin_gives_pythons_embeddings_of_a_stream(java, exported, sound, pack
         np.testing.assert_allclose(one["embedding"], other.embedding, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 44_100, 48_000, 192_000])
+def test_kotlin_resamples_as_python_does(java, tmp_path, rate_hz):
+    given, out = tmp_path / "given.f32", tmp_path / "out.f32"
+    noise = np.random.default_rng(0).uniform(-1, 1, rate_hz // 4).astype("<f4")
+    noise.tofile(given)
+    told(*java, "org.tinyaudiossl.encoder.ToolKt", "resample", given, rate_hz, 777, out)
+    found, expected = np.fromfile(out, "<f4"), audio.resample(noise, rate_hz)
+    assert len(expected) - 400 < len(found) <= len(expected)  # what is certain without an end
+    np.testing.assert_allclose(found, expected[: len(found)], atol=1e-5)
+
+
 @pytest.mark.parametrize("form", ["waveform", "stream"])
 def test_the_benchmark_tells_what_the_native_runner_tells(java, exported, form):
     artifact = exported[0] / f"encoder.{form}.fp32.onnx"

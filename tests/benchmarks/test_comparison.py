@@ -85,5 +85,5 @@ def test_table_and_charts_of_a_small_suite(comparison, tmp_path, monkeypatch):
 def test_ours_are_runs(comparison, monkeypatch):
     wanted = comparison.Comparison(ROOT, ours=("x=logmel",))
     monkeypatch.setattr(comparison, "OTHERS", ())
-    with pytest.raises(UserError, match="--ours x: expected a run of ours"):
+    with pytest.raises(UserError, match="--ours x: expected a run;"):
         comparison.opened(wanted)

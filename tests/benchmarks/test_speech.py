@@ -1,4 +1,4 @@
-"""benchmarks/speech.py and its tools: made speech, its alignment, the table of a small run."""
+"""benchmarks/speech.py and its tools: synthetic speech, its alignment, the table of a small run."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.models import checkpoint, names
 
@@ -39,3 +41,9 @@ def test_package_without_models_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(names, "FOLDERS", (tmp_path,))
     assert cli.run(["models"]) == 0
     assert "no model comes with this package" in capsys.readouterr().out
+
+
+def test_the_usage_of_push_names_it(capsys):
+    with pytest.raises(SystemExit):
+        cli.run(["models", "push", "--help"])
+    assert "usage: tiny-audio-ssl models push [-h] RUN OWNER/NAME" in capsys.readouterr().out

@@ -44,7 +44,12 @@ def test_nothing_is_fetched_from_another_host(site: Path):
 
 def test_every_command_and_task_has_its_options(site: Path):
     page = text(site / "reference" / "commands.html")
-    assert [name for name in COMMANDS if f'id="{name}"' not in page] == []
+    usage = re.search(r"federate \[-h\] \{([\w,-]+)\}", page)
+    assert usage is not None
+    subcommands = [f"federate-{action}" for action in usage[1].split(",")]
+    assert "federate-enroll" in subcommands
+    listed = [*COMMANDS, *subcommands, "models-push"]
+    assert [name for name in listed if f'id="{name}"' not in page] == []
     assert [task for task in TASKS if f"--task {task}</code>" not in page] == []
     assert "<code>--batch-size INT</code>" in page and "<code>--rounds INT</code>" in page
 

@@ -9,7 +9,7 @@ import pytest
 from support.paths import ROOT
 
 from tiny_audio_ssl import UserError
-from tiny_audio_ssl.embedding import taught_sounds
+from tiny_audio_ssl.embedding.comparison import Comparison
 from tiny_audio_ssl.embedding.taught_sounds import TaughtSounds, example, present
 
 KOTLIN = ROOT / "android_demo" / "encoder" / "src" / "main" / "kotlin" / "org" / "tinyaudiossl"
@@ -61,9 +61,10 @@ def test_what_cannot_be_taught(two):
 
 def test_the_app_has_the_same_constants():
     code = "".join(file.read_text() for file in KOTLIN.rglob("*.kt"))
-    for name, value in {
-        "DEFAULT_THRESHOLD": taught_sounds.LIMIT,
-        "MOST_OF_SECOND": taught_sounds.MOST_OF_SECOND,
+    plain = Comparison()
+    for written, value in {
+        "const val LIMIT =": plain.limit,
+        "val mostOfSecond: Float =": plain.most_of_second,
     }.items():
-        (found,) = re.findall(rf"const val {name} = ([\d.]+)f", code)
+        (found,) = re.findall(rf"{written} ([\d.]+)f", code)
         assert float(found) == value

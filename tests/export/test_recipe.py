@@ -19,7 +19,15 @@ from tiny_audio_ssl.export.config import ExportConfig
 SAME = {
     "smallest": ["--input", "waveform", "--target-snr-db", "25"],
     "fastest": ["--precision", "int8", "--input", "waveform"],
-    "live-microphone": ["--precision", "int8", "--input", "stream", "--packet-ms", "160"],
+    "live-microphone": [
+        "--precision",
+        "int8",
+        "--input",
+        "stream",
+        "--packet-ms",
+        "160",
+        "--background",
+    ],
     "heads": ["--precision", "int8", "--input", "waveform"],
     "web": [
         "--format",
@@ -32,6 +40,7 @@ SAME = {
         "waveform",
         "--packet-ms",
         "160",
+        "--background",
     ],
 }
 

@@ -52,7 +52,7 @@ def test_the_file_and_the_link_say_the_same(device, authority, tmp_path, capsys)
 def test_a_wrong_address_folder_or_authority_is_refused(device, authority, tmp_path):
     with pytest.raises(UserError, match="https://fl; expected HOST:PORT"):
         read_enrollment(device, "https://fl", authority)
-    with pytest.raises(UserError, match="not there; `tiny-audio-ssl federate device-folder`"):
+    with pytest.raises(UserError, match="not found; make the folder with"):
         read_enrollment(tmp_path, "fl:1", authority)
     for content in ("", authority.read_text() * 2):
         (tmp_path / "other.crt").write_text(content)

@@ -55,6 +55,17 @@ def test_start_from_a_checkpoint(plain_run, tmp_path):
         federate(tmp_path / "x", start=str(plain_run), norm="group")
 
 
+def test_a_run_of_another_task_gives_its_encoder_alone(plain_run, tmp_path):
+    assert checkpoint.load(plain_run).run["task"] != "cola"
+    own = {"start": str(plain_run), "norm": "frozen", "task": "cola"}
+    model = federate(tmp_path / "run", **own, **ONE_ROUND)[0].model
+    first = tmp_path / "run" / "checkpoints" / "step-00000000"
+    assert (first / checkpoint.MODEL).read_bytes() == saved_weights(plain_run)
+    assert model.progress.round == 1
+    with pytest.raises(UserError, match=r"encoder\.norm is batch there"):
+        federate(tmp_path / "x", **{**own, "norm": "group"})
+
+
 @pytest.mark.parametrize("norm", ["frozen", "group"])
 def test_statistics_stay_with_frozen_and_group_norm(norm, tmp_path):
     model = federate(tmp_path / "run", norm=norm, **ONE_ROUND)[0].model

@@ -17,7 +17,7 @@ def exported_once(
 ) -> ExportResult:
     """Return the result of `make(folder)`, which the first worker that asks for `name` calls.
 
-    `folder` is not there yet. Tests leave what is in it as it is, and copy what they alter.
+    `folder` does not exist yet. Tests leave what is in it as it is, and copy what they alter.
     """
 
     def make_and_keep(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every numeric setting of every config refuses what is no number, and what is out of range."""
+"""Every numeric setting of every config refuses values that are not numbers or out of range."""
 
 import math
 from dataclasses import MISSING, fields, replace

@@ -6,14 +6,16 @@ import * as library from "../../export/web/encoder/dist/index.js";
 const plain = (vectors) => vectors.map((vector) => Array.from(vector));
 
 const answers = {
-  resample: ({ pcm, fromHz, pieces }) => {
+  resample: ({ sounds, fromHz, pieces }) => {
     const resampler = new library.Resampler(fromHz, 16_000);
-    const found = [];
-    let at = 0;
-    for (let i = 0; at < pcm.length; at += pieces[i++ % pieces.length]) {
-      found.push(...resampler.push(Float32Array.from(pcm.slice(at, at + pieces[i % pieces.length]))));
-    }
-    return [...found, ...resampler.flush()];
+    return sounds.map((pcm) => {
+      const found = [];
+      let at = 0;
+      for (let i = 0; at < pcm.length; at += pieces[i++ % pieces.length]) {
+        found.push(...resampler.push(Float32Array.from(pcm.slice(at, at + pieces[i % pieces.length]))));
+      }
+      return [...found, ...resampler.flush()];
+    });
   },
   logmel: ({ pcm, settings }) => plain(new library.LogMel(settings).push(Float32Array.from(pcm))),
   embed: async ({ folder, file, pcm, pieces }) => {
@@ -37,14 +39,32 @@ const answers = {
     asked.forEach((vector, i) => teaching.add(Float32Array.from(vector), levels[i]));
     return {
       json: sounds.toJson(),
-      again: library.Prototypes.fromJson(sounds.toJson(), "x").toJson() === sounds.toJson(),
+      again: library.Prototypes.fromJson(sounds.toJson(), "x", asked[0].length).toJson() === sounds.toJson(),
       matches: asked.map((vector) => sounds.nearest(Float32Array.from(vector))),
       example: Array.from(teaching.example()),
       present: asked.map((vector, i) => Array.from(present.add(Float32Array.from(vector), levels[i]))),
     };
   },
-  sounds: ({ text, sha256 }) => [...library.Prototypes.fromJson(text, sha256).counts],
-  statistics: ({ rounds }) => ({ ...library.median(rounds), p90: library.percentile(rounds.flat(), 90) }),
+  readSounds: ({ text, sha256, size, folder }) => {
+    const about = folder ? library.parseManifest(readFileSync(join(folder, "manifest.json"), "utf8")).background : null;
+    const comparison = library.comparisonOf(about, about && readFileSync(join(folder, about.file)));
+    const sounds = library.Prototypes.fromJson(text, sha256, size, comparison);
+    const axes = Array.from({ length: size }, (_, axis) => Float32Array.from({ length: size }, (_, i) => +(i === axis)));
+    const nearest = axes.map((axis) => sounds.nearest(axis)).filter(Boolean);
+    return { counts: [...sounds.counts], threshold: sounds.threshold,
+      nearest: nearest.map(({ name, distance }) => [name, distance]), known: nearest.map(({ known }) => known) };
+  },
+  writeSounds: ({ sha256, names, size }) => {
+    let [sounds, at] = [new library.Prototypes(sha256, 0.3), 0];
+    for (const [name, count] of names) {
+      for (let i = 0; i < count; i++, at++) {
+        sounds = sounds.taught(name, Float32Array.from({ length: size }, (_, j) => (j === at ? 0.7 : 0.1)));
+      }
+    }
+    return sounds.toJson();
+  },
+  statistics: ({ rounds }) => ({ ...library.median(rounds), p90: library.percentile(rounds.flat(), 90),
+    slowdown: library.slowdown(rounds.flat()) }),
   wav: ({ path }) => {
     const bytes = readFileSync(path);
     const read = library.readWav(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));

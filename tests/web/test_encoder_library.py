@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,16 +15,18 @@ from support.paths import ROOT
 from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.bench import statistics
 from tiny_audio_ssl.embedding import taught_sounds
+from tiny_audio_ssl.embedding.comparison import Comparison
 from tiny_audio_ssl.embedding.taught_sounds import TaughtSounds, example, present
 from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.export.runtimes import open_artifact
+from tiny_audio_ssl.export.runtimes import open_artifact, open_outputs
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 SOURCES = ROOT / "export" / "web" / "encoder" / "src"
-RATES_HZ = (8_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000, 192_000)
-PIECES = (1000, 37, 4096)  # samples handed over at a time
+LOW_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 30_000)
+HIGH_RATES_HZ = (32_000, 44_100, 48_000, 64_000, 88_200, 96_000, 192_000)
+PIECES = (1000, 37, 1, 4096)  # samples handed over at a time
 
 
 def white(seconds: float, rate_hz: int) -> np.ndarray:
@@ -38,20 +41,28 @@ def sweep(seconds: float) -> np.ndarray:
     return (tone + 0.01 * white(seconds, 16_000)).astype(np.float32)
 
 
-@pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_sound_is_resampled_as_on_the_desktop(ask, rate_hz):
-    sound = white(0.25, rate_hz)
-    expected = audio.resample(sound, rate_hz)
-    found = np.array(ask("resample", pcm=sound.tolist(), fromHz=rate_hz, pieces=PIECES))
-    found = found[: len(expected)]
-    # soxr fills the filters of its first stage in another way: 2 ms at the start of a sound.
-    np.testing.assert_allclose(found[32:], expected[32:], atol=1e-4)
+def chirp(seconds: float, rate_hz: int) -> np.ndarray:
+    """A tone that rises from silence to the highest frequency of its rate."""
+    time_s = np.arange(round(seconds * rate_hz)) / rate_hz
+    return (0.5 * np.sin(np.pi * rate_hz / seconds * time_s**2 / 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("rate_hz", [*LOW_RATES_HZ, *HIGH_RATES_HZ])
+def test_sound_is_resampled_as_on_the_desktop(ask, real_audio, rate_hz):
+    speech = audio.read(next((real_audio / "speakers" / "emodb").glob("*.flac")), 0.5, 0.7, rate_hz)
+    sounds = [white(0.2, rate_hz), chirp(0.2, rate_hz), speech]
+    given = [sound.tolist() for sound in sounds]
+    answers = ask("resample", sounds=given, fromHz=rate_hz, pieces=PIECES)
+    for sound, found in zip(sounds, answers, strict=True):
+        expected = audio.resample(sound, rate_hz)
+        assert len(found) == len(expected)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_sound_of_the_right_rate_is_left_alone(ask):
-    sound = sweep(0.1)
-    assert ask("resample", pcm=sound.tolist(), fromHz=16_000, pieces=PIECES) == sound.tolist()
-    assert "expected a whole number" in ask("resample", pcm=[0.0], fromHz=12, pieces=[1])
+    sound = sweep(0.1).tolist()
+    assert ask("resample", sounds=[sound], fromHz=16_000, pieces=PIECES) == [sound]
+    assert "expected a whole number" in ask("resample", sounds=[[0.0]], fromHz=12, pieces=[1])
 
 
 def test_log_mel_is_that_of_the_front_end(ask):
@@ -101,6 +112,18 @@ def test_embeddings_are_those_of_the_desktop(ask, exported, kind):
             exact = desktop
         else:
             assert abs(snr_db(vectors, exact) - snr_db(desktop, exact)) < 0.5
+
+
+def test_scores_of_heads_are_those_of_the_desktop(ask, scoring):
+    sound = sweep(1.5)
+    file = "encoder.waveform.fp32.onnx"
+    found = ask("embed", folder=str(scoring), file=file, pcm=sound.tolist(), pieces=PIECES)
+    assert len(found) == 3
+    for one in found:
+        window = sound[one["startSample"] : one["endSample"]]
+        vectors, scores = open_outputs(scoring / file)(window[None])
+        np.testing.assert_allclose(one["vector"], vectors[0], atol=1e-4)
+        np.testing.assert_allclose(one["scores"]["scores.words"], scores[0], atol=1e-4)
 
 
 def test_the_manifest_decides_what_to_listen_with(ask, exported):
@@ -159,35 +182,47 @@ def test_sounds_are_taught_and_found_as_in_python(ask):
 
 def test_files_of_taught_sounds_that_are_refused(ask):
     good = {"format": 2, "artifact_sha256": "x", "threshold": 0.15, "sounds": {"a": [[1.0, 0.0]]}}
-    assert ask("sounds", text=json.dumps(good), sha256="x") == [["a", 1]]
-    assert "another encoder" in ask("sounds", text=json.dumps(good), sha256="y")
+
+    def read(text: str, sha256: str = "x", size: int = 2) -> Any:
+        return ask("readSounds", text=text, sha256=sha256, size=size)
+
+    assert read(json.dumps(good))["counts"] == [["a", 1]]
+    assert read(json.dumps(good | {"sounds": {"a": []}}))["counts"] == []
+    assert "another encoder" in read(json.dumps(good), sha256="y")
     for wrong in (
         "",
         "[]",
         json.dumps(good | {"format": 1}),
+        json.dumps(good | {"threshold": "0.15"}),
         json.dumps(good | {"sounds": {"a": [[1.0, 0.0]], "b": [[1.0]]}}),
         json.dumps(good | {"sounds": {"a": [["x", 0.0]]}}),
+        json.dumps(good | {"sounds": {"a": [[None, 0.0]]}}),
+        json.dumps(good | {"sounds": {"a": [[1.0, 0.0, 0.0]]}}),
         json.dumps(good | {"sounds": {" ": [[1.0, 0.0]]}}),
         json.dumps(good | {"sounds": 3}),
     ):
-        assert "not a file of taught sounds" in ask("sounds", text=wrong, sha256="x"), wrong
+        assert "not a file of taught sounds" in read(wrong), wrong
 
 
 def test_the_library_has_the_constants_of_python():
     code = "".join(file.read_text() for file in SOURCES.glob("*.ts"))
-    for name, value in {
-        "DEFAULT_THRESHOLD": taught_sounds.LIMIT,
-        "MOST_OF_SECOND": taught_sounds.MOST_OF_SECOND,
-        "SECONDS": taught_sounds.PRESENT_S,
-        "LOUD": taught_sounds.LOUD,
+    plain = Comparison()
+    for written, value in {
+        "static readonly LIMIT =": plain.limit,
+        "readonly mostOfSecond: number =": plain.most_of_second,
+        "static readonly SECONDS =": taught_sounds.PRESENT_S,
+        "static readonly LOUD =": taught_sounds.LOUD,
     }.items():
-        (found,) = re.findall(rf"static readonly {name} = ([\d.]+);", code)
-        assert float(found) == value
+        found = re.findall(rf"{written} ([\d.]+)[;)]", code)
+        assert [float(number) for number in found] == [value], written
 
 
 def test_a_median_and_its_interval(ask):
     rounds = np.random.default_rng(0).gamma(3, size=(10, 20))
+    rounds[-1] *= 1.5
     found, expected = ask("statistics", rounds=rounds.tolist()), statistics.median(rounds)
+    ends = np.median(rounds[-1]) / np.median(rounds[0])  # the last tenth and the first
+    assert found["slowdown"] == pytest.approx(ends)
     assert found["value"] == pytest.approx(expected.value)
     assert found["p90"] == pytest.approx(np.percentile(rounds, 90))
     assert found["low"] == pytest.approx(expected.low, rel=0.05)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import shutil
 
 import pytest
 
-from tiny_audio_ssl import UserError, cli
+from tiny_audio_ssl import UserError, cli, load, verify
 from tiny_audio_ssl.commands.export import Export
 from tiny_audio_ssl.export import manifest, web
 from tiny_audio_ssl.export.recipe import read
@@ -19,10 +21,25 @@ def test_the_page_has_its_artifacts_and_names_its_files(site, exported):
     assert [a["file"] for a in inside["artifacts"]] == expected
     names = web.files_of(site)
     assert names is not None
+    assert {"encoder/background.bin", *(f"encoder/{file}" for file in expected)} <= set(names)
     assert {"index.html", "service.js", "runtime/ort-wasm-simd-threaded.wasm"} <= set(names)
     assert all((site / name).is_file() for name in names)
     own = [name for name in names if not name.startswith("runtime/")]
     assert sum((site / n).stat().st_size for n in own if "/" not in n) < 200_000  # ours, raw
+    assert sum(len(gzip.compress((site / n).read_bytes(), 4)) for n in names) < 6_000_000
+
+
+def test_an_altered_background_is_found(exported, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(exported, copied)
+    assert manifest.trusted(copied)["background"]["dim"] == load("tiny").dim
+    content = bytearray((copied / "background.bin").read_bytes())
+    content[-1] ^= 1
+    (copied / "background.bin").write_bytes(content)
+    with pytest.raises(UserError, match=r"background\.bin: truncated or altered"):
+        web.install(copied, tmp_path / "page", "tiny")
+    problems = verify(copied / manifest.trusted(copied)["artifacts"][0]["file"]).problems
+    assert len(problems) == 1 and "background.bin: truncated or altered" in problems[0]
 
 
 def test_the_page_asks_for_nothing_elsewhere(built):

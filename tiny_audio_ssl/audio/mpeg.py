@@ -17,9 +17,9 @@ _KBPS = {  # by version 1 or 2, and layer
 }
 _RATES_HZ = (44_100, 48_000, 32_000)
 _RESYNC_BYTES = 4096
-"""Other bytes among the frames, up to so many, are passed over, as decoders do."""
+"""Maximum number of other bytes among the frames that are skipped, as decoders do."""
 _FIRST_BYTES = 2**16
-"""The first frame lies within so many bytes."""
+"""Number of bytes within which the first frame lies."""
 
 
 class Frame(NamedTuple):

@@ -115,7 +115,7 @@ def as_waveform(
 
 
 def check_rate(sample_rate_hz: float) -> None:
-    """Raise `UserError` for a sample rate below `LOWEST_RATE_HZ`, or one that is no number."""
+    """Raise `UserError` for a sample rate below `LOWEST_RATE_HZ`, or one that is not a number."""
     if not LOWEST_RATE_HZ <= sample_rate_hz < math.inf:
         raise UserError(
             f"a sample rate of {sample_rate_hz} Hz; expected {LOWEST_RATE_HZ} or more, e.g. 44100"

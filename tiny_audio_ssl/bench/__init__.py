@@ -1,8 +1,8 @@
 """Benchmarks: how fast artifacts run here, beside the eager model, and on phones.
 
-- `run`: `bench`, the whole of it
+- `run`: the function `bench`
 - `settings`: targets, how often to run, how to treat phones
-- `named_models`: exports of models that are given by their names
+- `named_models`: exports of models given by name
 - `subjects`, `discovery`, `eager`, `peers`: what is timed, and how it is found
 - `sound`: the input of all subjects
 - `on_host`, `on_phones`: time subjects, as measurements
@@ -12,7 +12,7 @@
 - `roofline`, `matrix_product`: the processor's peak
 - `statistics`, `baseline`, `rows`: intervals, ratios, and a row for each measurement
 - `saved_rows`: rows that were written to a CSV on another day
-- `tables`, `chart`, `compare`: rows as a table or bars, and beside those of another day
+- `tables`, `chart`, `compare`: rows as a table or as bars, and compared with those of another day
 - `machine`: names of this machine and its system
 """
 

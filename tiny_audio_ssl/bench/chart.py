@@ -36,8 +36,8 @@ Place = tuple[str, str]  # device, model
 def check_chart(target: Path, inputs: Iterable[str | Path] = ()) -> None:
     """Raise `UserError` if no chart can be drawn to `target`.
 
-    It ends with neither .png nor .svg, is one of the inputs, or is there and no chart of ours; or
-    matplotlib is missing.
+    Its name ends with neither .png nor .svg, it is one of the inputs or an existing file that is
+    not such a chart, or matplotlib is missing.
     """
     if target.suffix not in ENDINGS:
         raise UserError(f"--chart {target}: expected a name that ends with {' or '.join(ENDINGS)}")

@@ -18,7 +18,7 @@ from tiny_audio_ssl.bench.subjects import Subject
 
 @dataclass(frozen=True)
 class TimingJob:
-    """A subject, and where and how it is timed."""
+    """A subject, and the target and settings of its timing."""
 
     subject: Subject
     target: BenchTarget

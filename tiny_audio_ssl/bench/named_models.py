@@ -1,4 +1,4 @@
-"""Models given by their names: exported, so that there are artifacts to time."""
+"""Export models that are given by name, to time their artifacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether artifacts give the embeddings here that the reference beside them records."""
+"""Check whether artifacts reproduce their reference embeddings on this machine."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from tiny_audio_ssl.utils.files import write_rows
 from tiny_audio_ssl.utils.ownership import check_target, has_columns
 from tiny_audio_ssl.version import __version__
 
-FIRST_COLUMNS = ("target", "device", "system", "model", "artifact")  # by which we know our CSV
+FIRST_COLUMNS = ("target", "device", "system", "model", "artifact")  # which identify our CSV
 
 
 @dataclass(frozen=True)
 class PhoneColumns:
-    """Columns for phones only: whether to trust the times, and the energy estimate."""
+    """Columns for phones only: reliability of the times, and the energy estimate."""
 
     serial: str
     soc: str | None

@@ -48,7 +48,7 @@ class TimingSettings:
 
 @dataclass(frozen=True)
 class PhoneSettings:
-    """How many rounds a phone is given, and how long each step may take."""
+    """The number of rounds on a phone, and the maximum duration of each step."""
 
     agreeing_rounds: int = 3  # the last ones, whose medians must agree; only they count
     max_rounds: int = 8

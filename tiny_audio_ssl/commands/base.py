@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tiny_audio_ssl.utils.console import PlainConsole
 from tiny_audio_ssl.utils.extras import require
@@ -23,6 +23,9 @@ err = PlainConsole(stderr=True, soft_wrap=True)
 
 class Command:
     """One subcommand: its fields are its options, and the text below each field is its help."""
+
+    first_word: ClassVar[str] = ""
+    """Word that `with_options` chose the class by, for the usage."""
 
     @classmethod
     def with_options(cls, argv: Sequence[str]) -> type[Command]:

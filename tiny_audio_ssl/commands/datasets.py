@@ -17,6 +17,9 @@ from tiny_audio_ssl.data.corpus import Corpus
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.datasets import DATASETS, Dataset, dataset_named
 
+CAPTION = "tiny-audio-ssl datasets NAME explains how to get one"
+NARROWEST_TABLE = 70  # characters
+
 
 @dataclass
 class Datasets(Command):
@@ -95,9 +98,16 @@ def contents(dataset: Dataset, corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def _overview() -> Table:
+def _overview() -> Table | str:
+    """Return a table of all datasets, or lines where it would break words."""
+    if out.width < NARROWEST_TABLE:
+        lines = [
+            "{name}: {classes} classes, {size}\n  {splitting}; {license}".format(**about(dataset))
+            for dataset in DATASETS.values()
+        ]
+        return "\n".join([*lines, "", CAPTION])
     table = Table(
-        caption="tiny-audio-ssl datasets NAME explains how to get one",
+        caption=CAPTION,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,

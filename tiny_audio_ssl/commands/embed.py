@@ -57,5 +57,6 @@ class Embed(Command):
             about = {"out": str(self.out), "rows": len(wanted), "dim": embedder.dim}
             print(json.dumps({**about, "skipped": skipped}))
         else:
-            out.print(f"{self.out}: {len(wanted)} embeddings of size {embedder.dim}")
+            embeddings = "embedding" if len(wanted) == 1 else "embeddings"
+            out.print(f"{self.out}: {len(wanted)} {embeddings} of size {embedder.dim}")
         return 0

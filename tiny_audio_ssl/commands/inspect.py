@@ -133,6 +133,21 @@ def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(item, dict):
             rows += _flat(item, f"{prefix}{name}: ") or [(f"{prefix}{name}", "none")]
         else:
-            shown = f"{item:,}" if isinstance(item, int) else str(item)
-            rows.append((f"{prefix}{name}", shown))
+            rows.append((f"{prefix}{name}", _shown(item)))
     return rows
+
+
+def _shown(value: Any) -> str:
+    """Return a value for people: lists without brackets, numbers without noise."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.6g}"
+        case list() | tuple():
+            return ", ".join(map(_shown, value)) or "none"
+    return str(value)

@@ -50,6 +50,7 @@ class Models(Command):
 class Push(Command):
     """Upload a run or a model to a model hub, with its card as README.md."""
 
+    first_word = "push"
     action: Annotated[Literal["push"], tyro.conf.Positional]
     """The word `push`."""
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -97,11 +98,11 @@ def _table(found: list[dict[str, Any]]) -> Table:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    columns = ("parameters", "multiply-\nadds, M", "size", "kB", "probes")
+    columns = ("param-\neters", "multiply-\nadds, M", "size", "kB", "probes")
     table.add_column("name", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("license")
+    table.add_column("license", no_wrap=True)
     for model in found:
         cost, mean = model["multiply_adds"], model["probe_mean"]
         table.add_row(

@@ -83,7 +83,7 @@ def computed_blocks(
 
 
 def _opened(file: Path, rows: int) -> Array | None:
-    """Map a block into memory, or return None if it is not there or not whole."""
+    """Map a block into memory, or return None if it is missing or incomplete."""
     try:
         block: Array = np.load(file, mmap_mode="r")
     except (OSError, ValueError):

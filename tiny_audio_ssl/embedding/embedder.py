@@ -18,6 +18,7 @@ from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.audio.waveform import as_waveform
 from tiny_audio_ssl.data.cache import Recordings
+from tiny_audio_ssl.embedding.comparison import Background, Comparison
 from tiny_audio_ssl.embedding.frames import (
     Frames,
     centers_ms,
@@ -77,17 +78,36 @@ def load(run: str | Path, readout: Sequence[str] | None = None) -> Embedder:
         True
     """
     found = checkpoint.load(run, readout)
-    return Embedder(found.model, found.sha256, str(home_of(run)))
+    return Embedder(found.model, found.sha256, str(home_of(run)), comparison_of(found))
+
+
+def comparison_of(loaded: checkpoint.Checkpoint) -> Comparison:
+    """Return how the embeddings of a checkpoint are compared: with the background of a shipped
+    model if its readout is as shipped, or else by the cosine distance."""
+    about = (loaded.facts or {}).get("background")
+    if about is None or about["dim"] != loaded.model.encoder.learned_dim:
+        return Comparison()
+    return Background.read(loaded.folder, about)
 
 
 class Embedder:
-    """A frozen encoder that turns waveforms into embeddings of size `dim`."""
+    """A frozen encoder that turns waveforms into embeddings of size `dim`.
 
-    def __init__(self, model: WaveformEncoder, sha256: str = "", name: str = "") -> None:
+    Their learned parts are compared by `comparison`.
+    """
+
+    def __init__(
+        self,
+        model: WaveformEncoder,
+        sha256: str = "",
+        name: str = "",
+        comparison: Comparison | None = None,
+    ) -> None:
         self.model = model.eval()
         self.dim = model.encoder.embedding_dim
         self.sha256 = sha256
         self.name = name
+        self.comparison = comparison or Comparison()
 
     @cached_property
     def identity(self) -> str:

@@ -17,7 +17,7 @@ Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 
 def is_long(samples: int) -> bool:
-    """Return whether so many samples take longer than `LONGEST_PASS_S`."""
+    """Return whether a sound of `samples` samples is longer than `LONGEST_PASS_S`."""
     return samples > round(LONGEST_PASS_S * SAMPLE_RATE_HZ)
 
 

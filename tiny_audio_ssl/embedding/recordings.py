@@ -192,7 +192,7 @@ def _write_rows(work: Path, recordings: Recordings, wanted: Sequence[Span]) -> N
 def _given_names(recordings: Recordings, ours: Sequence[str] = OURS) -> dict[str, str]:
     """Return the name that each column of the manifest has in the output.
 
-    One that is called like a column of ours is called `manifest_...` there.
+    A column with the name of a column of the output is renamed to `manifest_...`.
     """
     given = dict.fromkeys(name for clip in recordings.clips for name in clip.columns)
     taken = {*ours, *given}

@@ -1,24 +1,25 @@
 """Recognize sounds taught by a few examples each, as the Android app does.
 
 The nearest mean of examples wins, by cosine distance (Snell et al. 2017, arXiv 1703.05175, equation
-1). Three rules keep other sounds out. Only the learned part of an embedding is compared, without
+1). Four rules keep other sounds out. Only the learned part of an embedding is compared, without
 the log-mel statistics. The current sound is a mean over two seconds in which loud moments count
-most. A sound that is almost as near to a second taught sound is unknown. The app's Kotlin code has
-the same rules and the same constants (`Prototypes`, `Present` and `Teaching`).
+most. A sound that is almost as near to a second taught sound is unknown. And with the background of
+a shipped model, what changes within any recording counts less, and a distance counts relative to
+those of other sounds. The app's Kotlin code has the same rules and the same constants
+(`Prototypes`, `Background`, `Present` and `Teaching`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tiny_audio_ssl.embedding.comparison import Comparison, unit
 from tiny_audio_ssl.errors import UserError
 
-LIMIT = 0.18  # of the distance; measured: benchmarks/results/few_shot.csv
-MOST_OF_SECOND = 0.8  # the distance may be at most that share of the second nearest's
 PRESENT_S = 2.0  # what is heard now
 LOUD = 0.5  # moments below that share of the loudest level are no part of an example
 
@@ -30,13 +31,18 @@ class Match:
     """The nearest taught sound."""
 
     name: str
-    distance: float  # cosine distance, 0..2
+    distance: float  # cosine distance, 0..2; with a background, relative to other sounds
     known: bool  # near enough, and not nearly as near to another one
 
 
 @dataclass(frozen=True)
 class TaughtSounds:
     """Examples by name; embeddings [D] are learned parts of one model's.
+
+    Args:
+        examples: vectors of unit length, by name.
+        comparison: that of the model, as in `tiny_audio_ssl.load("small").comparison`.
+        limit: largest distance of a known sound; None: that of the comparison.
 
     Examples:
         >>> sounds = TaughtSounds().taught("bell", [1.0, 0.0]).taught("dog", [0.0, 1.0])
@@ -45,8 +51,8 @@ class TaughtSounds:
     """
 
     examples: Mapping[str, Sequence[Floats]] = field(default_factory=dict)  # of unit length
-    limit: float = LIMIT
-    most_of_second: float = MOST_OF_SECOND
+    comparison: Comparison = field(default_factory=Comparison)
+    limit: float | None = None
 
     def taught(self, name: str, embedding: ArrayLike) -> TaughtSounds:
         """Return these sounds with one more example of `name`.
@@ -55,6 +61,8 @@ class TaughtSounds:
         """
         vector = np.asarray(embedding, np.float64)
         sizes = {one.shape for vectors in self.examples.values() for one in vectors}
+        if self.comparison.dim:
+            sizes.add((self.comparison.dim,))
         if not name.strip():
             raise UserError("a taught sound needs a name")
         if vector.ndim != 1 or not np.isfinite(vector).all() or sizes - {vector.shape}:
@@ -63,7 +71,7 @@ class TaughtSounds:
                 f"{name}: an embedding of shape {list(vector.shape)}; expected {wanted}"
             )
         own = (*self.examples.get(name, ()), unit(vector))
-        return TaughtSounds({**self.examples, name: own}, self.limit, self.most_of_second)
+        return replace(self, examples={**self.examples, name: own})
 
     def nearest(self, embedding: ArrayLike) -> Match:
         """Compare the current sound, `present`, with all taught sounds.
@@ -72,16 +80,13 @@ class TaughtSounds:
         """
         if not self.examples:
             raise UserError("no sound was taught; add examples with taught(name, embedding)")
-        means = np.array([unit(np.sum(own, axis=0)) for own in self.examples.values()])
-        found = distances(np.asarray(embedding, np.float64)[None], means)
-        best, known = decided(found, self.limit, self.most_of_second)
+        how = self.comparison
+        means = np.array([how.mean(np.array(own)) for own in self.examples.values()])
+        found = how.distances(np.asarray(embedding, np.float64)[None], means)
+        limit = how.limit if self.limit is None else self.limit
+        best, known = decided(found, limit, how.most_of_second)
         name = list(self.examples)[int(best[0])]
         return Match(name, float(found[0, best[0]]), bool(known[0]))
-
-
-def distances(embeddings: Floats, means: Floats) -> Floats:
-    """Return cosine distances of [moments, D] from unit means [sounds, D]: [moments, sounds]."""
-    return np.asarray(1 - unit(embeddings) @ means.T)
 
 
 def decided(
@@ -118,9 +123,3 @@ def present(embeddings: Floats, levels: Floats, moments: int) -> Floats:
     last = np.arange(1, len(embeddings) + 1)
     first = np.maximum(0, last - moments)
     return np.asarray((total[last] - total[first]) / (weights[last] - weights[first]))
-
-
-def unit(vectors: Floats) -> Floats:
-    """Return vectors of length one; zero stays zero."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12))

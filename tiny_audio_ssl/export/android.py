@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,8 +32,8 @@ def assets_of(project: Path) -> Path:
 def install(export: Path, project: Path) -> tuple[Path, ...]:
     """Copy the artifacts that the app listens with, one per runtime, and their manifest.
 
-    Returns the artifacts' paths in the project. What an earlier call put there is replaced, and
-    nothing else.
+    Returns the artifacts' paths in the project. Files of an earlier call are replaced; all others
+    are kept.
 
     Raises `UserError`: not an Android project; an export folder that is incomplete, or without an
     artifact that takes sound.
@@ -49,10 +48,7 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
         )
     target = assets / FOLDER
     with claimed_target(target), atomic_folder(target, replaceable(target, "export")) as work:
-        for entry in chosen:
-            shutil.copyfile(export / entry["file"], work / entry["file"])
-        rest = {name: value for name, value in content.items() if name != manifest.SEAL}
-        manifest.write(work, rest | {"artifacts": chosen})
+        manifest.copy(export, work, content, chosen)
     return tuple(assets / FOLDER / entry["file"] for entry in chosen)
 
 

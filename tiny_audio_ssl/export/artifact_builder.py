@@ -76,7 +76,7 @@ class ExportedArtifact:
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """Everything that the artifacts of an export share."""
+    """The settings and data that all artifacts of an export share."""
 
     loaded: Checkpoint
     forms: list[Form]
@@ -119,7 +119,7 @@ class ArtifactBuilder:
         return found
 
     def make(self, form: Form, folder: Path) -> Made:
-        """Make one artifact in `folder`. Raises `UserError` if it fails at an end of a size
+        """Make one artifact in `folder`. Raises `UserError` if it fails at either end of a size
         range."""
         self.progress(form.file)
         if form.input == "stream":
@@ -149,7 +149,8 @@ class ArtifactBuilder:
         return with_heads(network(model, form.input), self.plan.heads)
 
     def _write(self, form: Form, path: Path) -> tuple[Operators | None, dict[str, float]]:
-        """Write the file; return its operators and the time of those outside the delegate."""
+        """Write the file; return its operators, and the share of time of those outside the
+        delegate."""
         plan = self.plan
         int8 = form.precision == "int8"
         module = self._network(self._equalized if int8 else self.model, form)
@@ -226,7 +227,7 @@ class ArtifactBuilder:
 
     @cached_property
     def _calibration(self) -> Tensor:
-        """Sound to quantize by [windows, samples]."""
+        """Sound for calibration [windows, samples]."""
         return at_gains(stack(self.plan.calibration))
 
     @cached_property
@@ -239,7 +240,7 @@ class ArtifactBuilder:
 
     @cached_property
     def _sound(self) -> dict[str, Tensor]:
-        """Sound to compare on, by kind [windows, samples]."""
+        """Sound for comparison, by kind [windows, samples]."""
         return {OWN: stack(self.plan.comparison), **self.plan.other_sound}
 
     @cached_property

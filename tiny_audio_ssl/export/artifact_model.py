@@ -23,7 +23,7 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
             `evaluation.probing.models.open_model` takes: a run, `random:RUN`, `logmel`, `hear:...`.
         weights: of a `hear:` module.
 
-    Raises `UserError`: no such model, weights that nobody asked for.
+    Raises `UserError`: no such model, weights for a model that takes none.
     """
     prefixed = str(spec).startswith(("hear:", "random:"))
     if weights is None and not prefixed and Path(spec).suffix in SUFFIXES:
@@ -34,7 +34,7 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
 def open_waveform_artifact(path: Path) -> InWindows:
     """Open an artifact beside its manifest.
 
-    Raises `UserError`: it takes no waveform, or is not what its manifest says.
+    Raises `UserError`: it takes no waveform, or differs from its manifest.
     """
     content = manifest.read(path.parent)
     entry = next((a for a in content["artifacts"] if a["file"] == path.name), None)

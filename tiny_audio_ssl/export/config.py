@@ -71,6 +71,9 @@ class ExportConfig:
     max_probe_drop: float | None = None
     """Accuracy, in percentage points, that a linear probe may lose on any labeled task (--data or
     --suite); only the smallest precision within this limit is kept."""
+    background: bool = False
+    """Learn from the run's recordings, or those of --calibration, a background that sounds taught
+    by examples are compared with. Shipped models come with one."""
     seed: int = 0
     """Seed of the random windows."""
     license: str = NOT_STATED
@@ -121,6 +124,9 @@ class ExportConfig:
              "--packet-ms"),
             (other and bool(self.head or self.readout),
              f"--product {self.product} can't be combined with --head or --readout, which are for "
+             "embeddings"),
+            (other and self.background,
+             f"--product {self.product} can't be combined with --background, which is for "
              "embeddings"),
             (other and (set(self.precision) - {"fp32"} or self.has_target),
              f"--product {self.product} is exported in fp32 alone; leave out --precision, "

@@ -1,9 +1,9 @@
 """Equalize the channels of an encoder before it is quantized; its output stays the same.
 
-Activations have one int8 scale for all channels of a map, so a channel of small values keeps few of
-its steps. Where only what is linear or positively homogeneous (ReLU, max-pooling) lies between two
-convolutions, a channel may be divided by any positive number after the first and multiplied by it
-in the second: cross-layer equalization, Nagel et al. 2019, arXiv 1906.04721.
+Activations have one int8 scale for all channels of a map, so a channel with small values uses few
+of the steps. Where only what is linear or positively homogeneous (ReLU, max-pooling) lies between
+two convolutions, a channel may be divided by any positive number after the first and multiplied by
+it in the second: cross-layer equalization, Nagel et al. 2019, arXiv 1906.04721.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_RELATIVE_CHANGE = 1e-3  # of the output, by rounding
 
 @dataclass(frozen=True)
 class _Channels:
-    """The channels of one map: the convolutions that write it, and those that read it."""
+    """The channels of one map, with the convolutions that write it and those that read it."""
 
     writers: Sequence[nn.Conv2d]
     readers: Sequence[nn.Conv2d]
@@ -38,8 +38,8 @@ class _Channels:
 def equalized(model: WaveformEncoder, waveforms: Tensor, first: int) -> WaveformEncoder:
     """Return a copy of `model` with the channels equalized from the output of block `first` on.
 
-    An encoder that this would change (group normalization, another architecture) comes back as it
-    is.
+    An encoder that this would change (group normalization, another architecture) is returned
+    unchanged.
 
     Args:
         model: with batch norm folded into the convolutions.

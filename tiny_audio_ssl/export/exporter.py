@@ -17,6 +17,7 @@ from tiny_audio_ssl.evaluation.probing.labeled import open_task
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.export import manifest, manifest_content, model_card, reference
 from tiny_audio_ssl.export.artifact_builder import ArtifactBuilder, ExportedArtifact, ExportPlan
+from tiny_audio_ssl.export.background import background_of
 from tiny_audio_ssl.export.config import NOT_STATED, ExportConfig
 from tiny_audio_ssl.export.forms import FORMATS, Form, choose
 from tiny_audio_ssl.export.heads import open_heads
@@ -107,6 +108,8 @@ def export(
     replaceable(folder, "export", inputs)
     probes = _probe_scores(home, config)
     plan, notes = _plan(home, loaded, forms, config)
+    background, more = background_of(home, loaded, config, plan.samples)
+    notes += more
     if comes_without_sound and (plan.calibration or plan.comparison):
         notes.append(MADE_UP_SOUND.format(run=run))
     builder = ArtifactBuilder(plan, progress)
@@ -119,6 +122,8 @@ def export(
         content = _describe(plan, [artifact.form for artifact, _ in made])
         content["artifacts"] = [entry for _, entry in made]
         content["reference"] = reference.described(reference.record(work, content["artifacts"]))
+        if background:
+            content["background"] = background.write(work)
         content["license"] = _license(config, loaded)
         manifest.write(work, content)
         model_card.write(work, loaded, content, probes)
@@ -148,7 +153,7 @@ def add_latency(
 
 
 def _license(config: ExportConfig, loaded: Checkpoint) -> str:
-    """Return the license that was given, or that of a model that states its own."""
+    """Return the given license, or that of a model that states its own."""
     own = (loaded.facts or {}).get("license", NOT_STATED)
     return config.license if config.license != NOT_STATED else own
 

@@ -44,8 +44,7 @@ FORMATS: dict[FormatName, Format] = {
 
 @dataclass(frozen=True, order=True)
 class Form:
-    """One artifact: a format, a precision, where on the way from sound its input is taken, and
-    what it gives."""
+    """One artifact: its format, precision, input and output."""
 
     format: FormatName
     precision: Precision
@@ -67,8 +66,8 @@ class Form:
 def choose(config: ExportConfig) -> list[Form]:
     """Return every combination that a config selects.
 
-    Raises `UserError`: an unknown name, nothing where something is needed, a precision that a
-    format does not have.
+    Raises `UserError`: an unknown name, an empty selection, a precision that a format does not
+    support.
     """
     usual = USUAL if config.of_embedding else ("fp32",)
     asked = config.precision or ((ALL,) if config.has_target else usual)
@@ -109,8 +108,8 @@ def as_input(model: WaveformEncoder, taken: Input, waveforms: Tensor) -> Tensor:
 
 
 def grouped(inputs: Tensor, sounds: int) -> Tensor:
-    """Return inputs [B, ...] as a product takes them that compares so many, [B, sounds, ...]: each
-    with those before it, and the first with the last. For one sound, they stay as they are."""
+    """Return the inputs [B, ...] of a product that compares several sounds, [B, sounds, ...]: each
+    sound with those before it, the first with the last. For one sound, the inputs are unchanged."""
     if sounds == 1:
         return inputs
     return torch.stack([inputs.roll(back, 0) for back in range(sounds)], dim=1)

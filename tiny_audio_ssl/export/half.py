@@ -31,8 +31,8 @@ class HalfEncoder(nn.Module):
 
 
 def rounded(logmel: Tensor) -> Tensor:
-    """Return the log-mel in float16 and in the plain memory order: the runtime has no name for the
-    transposed one that the front-end gives."""
+    """Return the log-mel in float16 and in contiguous memory order: the runtime does not support
+    the transposed order of the front-end."""
     return logmel.to(torch.float16, memory_format=torch.contiguous_format)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,13 @@ MANIFEST = "manifest.json"
 
 
 class ManifestError(UserError):
-    """A manifest, or an artifact beside it, that is missing, altered or of another version."""
+    """Raised for a manifest, or an artifact beside it, that is missing, altered or of another
+    version."""
 
 
 def learned_dim(content: Mapping[str, Any]) -> int | None:
-    """Return the size of the first part of an embedding, which depends on the weights.
-
-    None if the manifest does not say, as in older versions.
+    """Return the size of the first part of an embedding, which depends on the weights; None for
+    manifests of older versions, which do not state it.
     """
     found: int | None = content.get("encoder", {}).get("learned_dim")
     return found
@@ -44,6 +45,17 @@ def write(folder: Path, content: dict[str, Any]) -> Path:
         raise AssertionError(f"{SCHEMA}: {'; '.join(wrong)}")
     write_json(folder / MANIFEST, sealed)
     return folder / MANIFEST
+
+
+def copy(
+    export: Path, folder: Path, content: Mapping[str, Any], artifacts: Sequence[Mapping[str, Any]]
+) -> None:
+    """Copy some artifacts of an export to another folder, with all that belongs to them."""
+    rest = {name: value for name, value in content.items() if name != SEAL}
+    chosen = rest | {"artifacts": list(artifacts)}
+    for entry in files_of(chosen):
+        shutil.copyfile(export / entry["file"], folder / entry["file"])
+    write(folder, chosen)
 
 
 def schema() -> dict[str, Any]:
@@ -79,13 +91,19 @@ def read(path: str | Path) -> dict[str, Any]:
     """Read the manifest of an export folder (or the file itself) and check every artifact.
 
     Raises `ManifestError` if there is none, if it is damaged or has another format version, or if
-    an artifact is missing, truncated or altered.
+    an artifact or the background is missing, truncated or altered.
     """
     file = _file(path)
     content = _parsed(file)
-    for artifact in content["artifacts"]:
-        check(file.parent / artifact["file"], artifact)
+    for entry in files_of(content):
+        check(file.parent / entry["file"], entry)
     return content
+
+
+def files_of(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of the artifacts and of the background, if there is one."""
+    background = content.get("background")
+    return [*content["artifacts"], *([background] if background else [])]
 
 
 def _file(path: str | Path) -> Path:

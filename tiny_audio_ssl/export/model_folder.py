@@ -1,11 +1,11 @@
-"""A model folder: a run's weights as the package ships them and as a model hub holds them.
+"""A model folder: the weights of a run in the form that the package and model hubs use.
 
 ```
 NAME/  model.safetensors  front-end statistics and encoder, float16
        config.json        settings without paths of this machine, facts, hashes
        MODEL_CARD.md      the facts, for readers
 ```
-It is a checkpoint (see `models.checkpoint`), without what resuming a training needs.
+It is a checkpoint (see `models.checkpoint`) without the data for resuming.
 """
 
 from __future__ import annotations

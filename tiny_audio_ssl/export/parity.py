@@ -19,18 +19,18 @@ MIN_SNR_DB: dict[Precision, float] = {
     "fp32": 60.0, "fp16": 30.0, "int8-weights": 20.0, "int8": 20.0,
 }  # fmt: skip
 HIGHEST_SNR_DB = 200.0  # no difference at all; infinity is not JSON
-OWN = "own"  # the kind of sound that the artifact was quantized by
+OWN = "own"  # the kind of sound that the artifact was calibrated on
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an artifact's embeddings are from eager's."""
+    """The difference between the embeddings of an artifact and of the eager model."""
 
     windows: int  # of the first kind of sound
     max_abs_error: float
     mean_cosine: float
     min_cosine: float
-    snr_db: float  # of the centered embeddings: what all have in common tells no sounds apart
+    snr_db: float  # of the centered embeddings: what all share does not distinguish sounds
     min_snr_db: float  # the limit
     kinds_snr_db: Mapping[str, float]  # the same, by kind of sound
 

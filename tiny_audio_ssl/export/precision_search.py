@@ -1,4 +1,5 @@
-"""The smallest precision that keeps what it must: signal-to-noise ratio, and accuracy of probes."""
+"""Find the smallest precision that meets a target: signal-to-noise ratio, and accuracy of
+probes."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def check_drop(max_probe_drop: float | None, tasks: Sequence[object]) -> None:
 
 @dataclass(frozen=True)
 class PrecisionTarget:
-    """The least that an artifact must keep of the model, by one measure or by both.
+    """The target of a search: a signal-to-noise ratio, a maximum loss of accuracy, or both.
 
     Raises `UserError` if only one of `max_probe_drop` and `tasks` is given.
     """
@@ -97,8 +98,8 @@ def smallest(
 ) -> ChosenPrecision[Made]:
     """Return the smallest file that meets the target, of forms that differ in precision.
 
-    Each is made apart; only the chosen one gets into `folder`. Forms come as in `Precision`,
-    largest first, so that the search ends at the first success.
+    Each is made in a temporary folder; only the chosen one is moved to `folder`. Forms come as in
+    `Precision`, largest first, so that the search ends at the first success.
 
     Raises `UserError` if none meets it.
     """

@@ -1,4 +1,4 @@
-"""load_product: what a run's task gives beside the embedding, from Python in one call."""
+"""load_product: load the output of a task beside the embedding, in one call."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ Arrays = list[NDArray[Any]]
 
 
 def load_product(path: str | Path) -> ProductModel:
-    """Load what a task gives beside the embedding: unit ids, cleaner or separated sound, and so on.
+    """Load the output of a task beside the embedding: unit ids, enhanced or separated sound, and so
+    on.
 
     Args:
         path: a run or a checkpoint, which is computed with PyTorch; or an export made with
             --product, or one of its artifacts that take waveforms, which their own runtime
             computes. Of a folder, the .onnx is taken if there is one.
 
-    Raises `UserError`: nothing there, a run whose task gives the embedding alone, an export of
+    Raises `UserError`: no such path, a run whose only output is the embedding, an export of
     embeddings, a missing extra.
 
     Examples:

@@ -1,4 +1,4 @@
-"""Products: artifacts of what a run's task gives beside the embedding, such as unit ids."""
+"""Products: artifacts of the outputs of a task beside the embedding, such as unit ids."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tiny_audio_ssl.pretext import config_class, pretext_class
 from tiny_audio_ssl.pretext.product import Product
 from tiny_audio_ssl.training.run_task import trained_product
 
-MAX_OTHER_IDS = 0.01  # share of ids that may differ from eager's, where two entries are as near
+MAX_OTHER_IDS = 0.01  # share of ids that may differ from eager's, for entries about as near
 
 
 class FromWaveform(nn.Module):
@@ -141,7 +141,7 @@ def product_facts(product: Product, task: str) -> dict[str, Any]:
 
 @torch.no_grad()
 def outputs_of(network: nn.Module, inputs: Tensor) -> list[Tensor]:
-    """Return what a module with one or several outputs gives, as a list."""
+    """Return the outputs of a module as a list."""
     found = network(inputs)
     return list(found) if isinstance(found, tuple) else [found]
 

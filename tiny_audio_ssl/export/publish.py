@@ -27,7 +27,7 @@ def publish(
         run: a run, a checkpoint or the name of a model.
         repository: OWNER/NAME.
         license: of a run's weights, such as apache-2.0; a model folder states its own.
-        private: make the repository so that only its owner sees it.
+        private: create a repository that only its owner can see.
 
     Raises `UserError`: no checkpoint, a license for a model that has one, `HubError`.
     """

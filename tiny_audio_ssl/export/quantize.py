@@ -120,7 +120,7 @@ def _weights_apart(graph: Any) -> None:
 
 
 def _weights_once(graph: Any) -> Any:
-    """Let layers that share weights share the int8 ones, of which each was given a copy."""
+    """Let layers that share weights share the int8 copies as well."""
     first: dict[tuple[Any, ...], str] = {}
     for node in graph.graph.find_nodes(op="get_attr"):
         owner, _, leaf = node.target.rpartition(".")
@@ -132,7 +132,8 @@ def _weights_once(graph: Any) -> Any:
 
 
 def _without_unused(graph: Any) -> nn.Module:
-    """Delete the float weights that int8 ones replaced; they would stay in the artifact."""
+    """Delete the float weights that int8 weights replaced; otherwise, they would stay in the
+    artifact."""
     used = {node.target for node in graph.graph.nodes if node.op == "get_attr"}
     for name in [n for n, _ in (*graph.named_parameters(), *graph.named_buffers())]:
         if name not in used:

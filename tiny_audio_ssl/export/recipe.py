@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import ExportConfig, TrainingExportConfig
 
-COMMAND = "command"  # the one key that is no setting
+COMMAND = "command"  # the only key that is not a setting
 CONFIGS: dict[str, type[ExportConfig] | type[TrainingExportConfig]] = {
     "export": ExportConfig,
     "export-training": TrainingExportConfig,

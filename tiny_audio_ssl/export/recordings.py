@@ -1,5 +1,4 @@
-"""Sound for calibrating an export and for comparing its artifacts: windows of the run's
-recordings."""
+"""Windows of recordings for calibrating an export and for comparing its artifacts."""
 
 from __future__ import annotations
 
@@ -47,7 +46,7 @@ def windows_of(
     """
     if not calibrate and not compare_on:
         return ExportWindows([], [], [])
-    train, held_out = _recordings(run, source)
+    train, held_out = recordings_of(run, source)
     rng = np.random.default_rng(seed)
     calibrated = draw(train, samples, calibrate, rng)
     if calibrate:
@@ -76,7 +75,7 @@ def windows_of(
 
 
 def _sound(clip: Clip) -> str:
-    """Return what copies of a recording have in common, as far as the run's list says so."""
+    """Return a key that copies of a recording share, as far as the run's list identifies them."""
     return clip.columns.get(CONTENT) or str(clip.path)
 
 
@@ -109,7 +108,7 @@ def _check_calibration(windows: Sequence[Window], source: str | None) -> None:
         )
 
 
-def _recordings(run: Path, source: str | None) -> tuple[list[Clip], list[Clip]]:
+def recordings_of(run: Path, source: str | None) -> tuple[list[Clip], list[Clip]]:
     """Return the recordings that the run was trained on, and those held out."""
     if source is None and not (run / RECORDINGS).is_file():
         raise UserError(

@@ -1,4 +1,4 @@
-"""reference.json: inputs that any device can make, and each artifact's outputs for them.
+"""reference.json: inputs that any device can compute, and the outputs of each artifact for them.
 
 The inputs are integer arithmetic, the same to the bit on every platform and in every language, so
 that an app can check itself as `tiny-audio-ssl verify` does, without a recording. Sample n of clip

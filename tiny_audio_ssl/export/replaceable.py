@@ -67,6 +67,8 @@ def _written(content: Mapping[str, Any]) -> list[str]:
     written = [MANIFEST, REFERENCE]
     if _kind(content) == "export":
         written.append(MODEL_CARD)
+    if background := content.get("background"):
+        written.append(background["file"])
     for artifact in content["artifacts"]:
         written.append(artifact["file"])
         if start := artifact.get("checkpoint"):

@@ -68,7 +68,7 @@ def prepare_runtime(name: FormatName) -> None:
     """Import the runtime, which takes seconds.
 
     Raises `UserError` without the extra, and for ExecuTorch in a process that was forked from one
-    that had it: its threads are not there.
+    that had imported it: a fork does not copy its threads.
     """
     # ExecuTorch's C++ reports every CPU file that it looks for. Its runtime takes a class of
     # warnings from its exporter, whose import would take four seconds more.
@@ -80,7 +80,7 @@ def prepare_runtime(name: FormatName) -> None:
 
 @contextmanager
 def executorch_threads(threads: int | None) -> Iterator[None]:
-    """Let ExecuTorch compute with so many threads in the block, then with as many as before.
+    """Let ExecuTorch use `threads` threads within the block, and then as many as before.
 
     The number belongs to the whole process. Does nothing for None or without ExecuTorch.
     """
@@ -95,7 +95,7 @@ def executorch_threads(threads: int | None) -> Iterator[None]:
 
 
 def set_executorch_threads(threads: int) -> int:
-    """Set the number of ExecuTorch's threads in the whole process; return that before."""
+    """Set the number of ExecuTorch's threads in the whole process; return the previous one."""
     prepare_runtime("executorch")
     from executorch.extension.pybindings import portable_lib
 

@@ -1,4 +1,4 @@
-"""Shapes: the sizes that an artifact takes, given to its graph and then tried at both ends.
+"""Shapes: the input sizes that an artifact accepts, which are run at both ends of each range.
 
 An exporter may silently narrow a range, so only sizes that were run are promised.
 """
@@ -131,7 +131,7 @@ def try_corners(
 ) -> None:
     """Run an artifact at the ends of its ranges, on noise, beside the model.
 
-    Raises `UserError` where it does not run, or gives something else.
+    Raises `UserError` if it does not run, or if its output differs.
     """
     rng = torch.Generator().manual_seed(0)
     for batch, samples in shapes.corners(form):

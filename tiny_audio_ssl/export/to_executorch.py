@@ -1,4 +1,4 @@
-"""To ExecuTorch's .pte through XNNPACK: one shape, batch 1, in one delegate where possible."""
+"""Export to ExecuTorch's .pte with XNNPACK: one shape, batch 1, in one delegate where possible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tiny_audio_ssl.utils.extras import require
 
 @dataclass(frozen=True)
 class Operators:
-    """Operators by name, with the number of each that the runtime's fast path took or left."""
+    """Counts of operators by name, delegated to the runtime's fast path and not."""
 
     delegates: int
     delegated: dict[str, int]

@@ -40,8 +40,8 @@ def verify(path: str | Path) -> VerifyResult:
     >>> tiny_audio_ssl.verify("runs/mine/export").problems
     ()
 
-    Nothing is run that the manifest does not vouch for: first the manifest by its own hash and the
-    schema, then each file by size and hash, then each artifact on the reference clips.
+    The manifest is checked first, by its own hash and the schema, then each file by size and hash,
+    then each artifact on the reference clips. Files that fail a check are not run.
 
     Raises `UserError`: nothing there, a missing extra.
     """
@@ -67,7 +67,8 @@ def verify(path: str | Path) -> VerifyResult:
 def _stored(folder: Path, content: Any, entries: Sequence[Any]) -> dict[str, str]:
     """Check the files; return a line for each that is missing or altered, by name."""
     problems = {}
-    for entry in entries:
+    background = [content["background"]] if "background" in content else []
+    for entry in [*entries, *background]:
         try:
             manifest.check(folder / entry["file"], entry)
         except manifest.ManifestError as error:

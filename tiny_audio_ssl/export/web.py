@@ -29,7 +29,7 @@ _HEAD = f"// {mark('export --web')}\nself.PAGE = "
 def check(target: Path, inputs: Iterable[str | Path] = ()) -> None:
     """Raise `UserError` unless a page can be written to `target`.
 
-    The page is not built, one of the `inputs` is in the way, or something that is no page is.
+    Reasons: the page is not built, or `target` is one of the `inputs` or anything but a page.
     """
     if not (BUILT / START).is_file():
         raise UserError(
@@ -64,10 +64,7 @@ def install(export: Path, target: Path, model: str) -> Path:
         shutil.copytree(BUILT, work, dirs_exist_ok=True)
         place = work / ARTIFACTS
         place.mkdir()
-        for entry in chosen:
-            shutil.copyfile(export / entry["file"], place / entry["file"])
-        rest = {name: value for name, value in content.items() if name != manifest.SEAL}
-        manifest.write(place, rest | {"artifacts": chosen})
+        manifest.copy(export, place, content, chosen)
         _write_files(work, model)
     return target / START
 
@@ -82,8 +79,7 @@ def playable(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def files_of(page: Path) -> list[str] | None:
-    """Return the files of a page by their paths in it, or None if the folder is not a page of
-    ours."""
+    """Return the files of a page by their paths in it, or None if the folder is not such a page."""
     try:
         text = (page / FILES).read_text(encoding="utf-8")
         return [*json.loads(text.removeprefix(_HEAD))["files"], FILES]

@@ -92,7 +92,7 @@ def open_server(folder: Path, host: str, port: int) -> ThreadingHTTPServer:
 
 
 def own_address() -> str:
-    """Return this machine's address in its network. Raises `UserError` without a network."""
+    """Return this machine's address in its network. Raises `UserError` if there is no network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as chosen:
         try:
             chosen.connect(("192.0.2.1", 9))  # sends nothing, and is nobody's (RFC 5737)

@@ -41,7 +41,7 @@ def draw(
     """Draw up to `count` different windows that overlap none of `avoid`.
 
     One of each recording in random order, then a second of each, and so on up to
-    `MOST_PER_RECORDING`. Fewer come back where the recordings are too few, short or unreadable.
+    `MOST_PER_RECORDING`. Fewer are returned if the recordings are too few, too short or unreadable.
     """
     drawn: dict[Window, None] = {}
     for window in _draws(clips, samples, rng):

@@ -5,7 +5,7 @@ config              FederatedConfig: every setting, once
 config_checks       checks of single settings
 app_project         the Flower app's files, generated from the settings
 device_folder       the folder that a native device needs
-enrollment          the file, or QR code, by which a phone takes part
+enrollment          the file or QR code with which a phone takes part
 
 client_app          the Flower ClientApp: unpacks messages, packs replies
 local_training      training steps and evaluation on a client's recordings
@@ -24,7 +24,7 @@ secure_aggregation  SecAgg+ around our messages
 server_app          the Flower ServerApp
 server_loop         the rounds
 counting_grid       bytes and errors of each client
-reply_validation    which replies count
+reply_validation    validation of the clients' replies
 strategies          Flower's strategies by name
 global_model        the server's model and its checkpoints
 client_log          clients.jsonl
@@ -35,9 +35,9 @@ simulation          the process of a simulation
 simulated_grid      messages to clients that forked processes play
 loopback            a real deployment on one machine
 processes           Flower's processes
-orphan_guard        ends them, whatever happens
+orphan_guard        ends them even if their parent is killed
 credentials         certificates and keys for loopback
 centralized         the baseline
-plot                both in one picture
+plot                the chart of both
 ```
 """

@@ -47,7 +47,8 @@ ROBUST_STRATEGIES = ("trimmed-mean", "median", "krum")
 
 
 def draws_by_counter(task: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether a task with these settings can draw as native devices do."""
+    """Return whether native devices can reproduce the random draws of a task with these
+    settings."""
     return task in COUNTER_TASKS and not any(settings.get(name) for name in NOT_BY_COUNTER)
 
 
@@ -69,7 +70,8 @@ class FederatedConfig:
     statistics of the start, which never change. `group`: group normalization, which has no
     statistics."""
     start: str = ""
-    """Run, checkpoint or model name (such as small) to start from; empty for untrained weights."""
+    """Run, checkpoint or model name (such as small) to start from; empty for untrained weights.
+    Only a run of the same task provides its heads, too."""
 
     backend: Backend = "eager"
     """Runtime that computes the gradients on the clients: `eager` PyTorch, or `executorch`, the
@@ -191,7 +193,7 @@ class FederatedConfig:
     """Folder for decoded audio; empty for the user's cache folder."""
 
     def __post_init__(self) -> None:
-        """Raise `UserError` for whatever can be known to be wrong before anything starts."""
+        """Raise `UserError` for every mistake that can be detected before the run starts."""
         hints = get_type_hints(FederatedConfig)
         for field in fields(self):
             value = checked_type(field.name, getattr(self, field.name), hints[field.name])
@@ -262,7 +264,7 @@ class FederatedConfig:
             pretext = config_class(self.task)(**json.loads(self.pretext))
         except (ValueError, TypeError) as error:
             raise UserError(
-                f"pretext {self.pretext!r} are no settings of {self.task} ({error}); "
+                f"pretext {self.pretext!r} does not fit {self.task} ({error}); "
                 'expected JSON such as {"slice_ms": 475}'
             ) from error
         self._check_draws(pretext)

@@ -9,7 +9,8 @@ from tiny_audio_ssl.utils.ranges import ANY
 
 
 def checked_type(name: str, value: Any, kind: Any) -> Any:
-    """Return the value if it is of the field's type; an integer becomes a float where one is due.
+    """Return the value if it has the field's type; an integer is converted to a float if one is
+    expected.
 
     Raises `UserError` for another type, or a word that is not among the choices.
     """
@@ -28,6 +29,6 @@ def checked_type(name: str, value: Any, kind: Any) -> Any:
 
 
 def expect(right: bool, name: str, value: object, expected: str) -> None:
-    """Raise `UserError` unless `right`."""
+    """Raise `UserError` unless `right` is true."""
     if not right:
         raise UserError(f"{name.replace('_', '-')} is {value}; expected {expected}")

@@ -1,4 +1,4 @@
-"""The folder that a native device needs: artifacts, and what it has to know about its app.
+"""The folder that a native device needs: its artifacts, and the facts about its app.
 
 A native device runs no Python and no code from a server (docs/native-device.md). All that it can do
 is in this folder: a training artifact, the front-end as an artifact of its own, and `device.json`.
@@ -39,8 +39,8 @@ def make_device_folder(artifact: str | Path, out: str | Path) -> Path:
         artifact: the folder that `export-training` makes.
         out: a folder that does not exist.
 
-    Raises `UserError`: no training artifact, a task whose draws native devices do not know, or
-    something at `out`.
+    Raises `UserError`: no training artifact, a task that native devices do not support, or an
+    existing `out`.
     """
     source, target = Path(artifact), Path(out)
     if target.exists():

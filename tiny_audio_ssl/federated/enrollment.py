@@ -1,4 +1,4 @@
-"""Enrollments: what a phone has to know to take part, as a file or as a link for a QR code.
+"""Enrollments: the data that a phone needs to take part, as a file or as a link for a QR code.
 
 Nothing in an enrollment is secret. The phone makes its own key; the operator registers its public
 half at the server (docs/federated.md).
@@ -24,7 +24,7 @@ CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE----
 
 @dataclass(frozen=True)
 class Enrollment:
-    """Where a phone takes part, and in what."""
+    """The server and the training artifact of the runs that a phone takes part in."""
 
     server: str  # HOST:PORT of the SuperLink
     authority: str  # PEM certificate by which the phone verifies the server
@@ -35,7 +35,7 @@ class Enrollment:
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
 
     def link(self) -> str:
-        """Return the same as a link that the app opens; short enough for a QR code."""
+        """Return the same content as a link that the app opens, short enough for a QR code."""
         der = ssl.PEM_cert_to_DER_cert(self.authority)
         authority = base64.urlsafe_b64encode(der).decode().rstrip("=")
         query = {"server": self.server, "artifact": self.artifact_sha256, "authority": authority}
@@ -43,7 +43,7 @@ class Enrollment:
 
 
 def read_enrollment(device: Path, server: str, authority: Path) -> Enrollment:
-    """Return the enrollment of phones that have a device folder's artifact.
+    """Return the enrollment for phones that hold the artifact of a device folder.
 
     Args:
         device: the folder that `make_device_folder` makes.
@@ -57,7 +57,8 @@ def read_enrollment(device: Path, server: str, authority: Path) -> Enrollment:
     description = device / DESCRIPTION
     if not description.is_file():
         raise UserError(
-            f"{description}: not there; `tiny-audio-ssl federate device-folder` makes the folder"
+            f"{description}: not found; make the folder with "
+            "`tiny-audio-ssl federate device-folder`"
         )
     found = CERTIFICATE.findall(authority.read_text() if authority.is_file() else "")
     if len(found) != 1:

@@ -1,4 +1,4 @@
-"""A process that imports modules once, and forks a child of its own for each job.
+"""A process that imports modules once and forks a child for each job.
 
 A job in a fresh Python imports PyTorch anew, which takes longer than a short job itself. A fork
 starts with the modules of its parent, and shares their memory. Whatever a job does, the next one
@@ -49,7 +49,7 @@ class ForkServer(Generic[Job]):
     def start(self, job: Job) -> int:
         """Run a job in a new child, and return the child's id without waiting for its end.
 
-        Raises `OSError` or `EOFError` if there is no process to be had.
+        Raises `OSError` or `EOFError` if no process can be started.
         """
         if self._pipe:
             with contextlib.suppress(EOFError, OSError):  # it has been idle, or was killed
@@ -59,7 +59,7 @@ class ForkServer(Generic[Job]):
         return self._ask(job)
 
     def close(self) -> None:
-        """End the server; children go on with their jobs."""
+        """End the server; its children finish their jobs."""
         if self._pipe:
             self._pipe.close()
             os.waitpid(self.pid, 0)
@@ -105,7 +105,7 @@ def _ended(children: set[int]) -> list[int]:
 
 
 def fork() -> int:
-    """Fork this process, as `os.fork`, so that the child goes on sharing its memory.
+    """Fork this process, as `os.fork` does, so that the child keeps sharing its memory.
 
     A garbage collection in the child would write to all objects that the parent has made, and so
     copy their pages; both let them be.

@@ -107,7 +107,7 @@ class GlobalModel:
             _check_start(config, pretrain, start)
         model = _model_to_begin_with(pretrain, start)
         pretext = model_vectors.build_pretext(pretrain, model)
-        has_heads = start is not None and (start.folder / checkpoint.TRAINING).is_file()
+        has_heads = start is not None and _has_heads_for(pretrain, start)
         if start and has_heads:
             heads = checkpoint.within(checkpoint.load_training(start.folder), "pretext.")
             pretext.load_state_dict(heads)
@@ -269,7 +269,7 @@ def _model_to_begin_with(pretrain: PretrainConfig, start: Checkpoint | None) -> 
     if start is None:
         seed = pretrain.training.seed
         return checkpoint.untrained(pretrain.frontend, pretrain.encoder, seed)
-    if start.facts is None:
+    if _has_heads_for(pretrain, start):
         return start.model
     frames = pretrain.encoder.slice_frames  # of this run's task
     encoder = replace(start.model.encoder.config, slice_frames=frames)
@@ -280,7 +280,7 @@ def _model_to_begin_with(pretrain: PretrainConfig, start: Checkpoint | None) -> 
 
 def _check_start(config: FederatedConfig, own: PretrainConfig, start: Checkpoint) -> None:
     """Raise `UserError` unless the clients would build the start's model from the settings."""
-    if start.facts is not None:  # a model without heads goes with any task
+    if not _has_heads_for(own, start):  # its encoder goes with any task
         check_fits(config.start, start, own.encoder, own.frontend)
         return
     then = settings_of(start)
@@ -291,3 +291,9 @@ def _check_start(config: FederatedConfig, own: PretrainConfig, start: Checkpoint
                 f"{getattr(own, name)}; clients build the model from the settings, so they must "
                 "describe the start"
             )
+
+
+def _has_heads_for(own: PretrainConfig, start: Checkpoint) -> bool:
+    """Return whether a start brings heads of the run's own task, and not an encoder alone."""
+    is_run = start.facts is None and (start.folder / checkpoint.TRAINING).is_file()
+    return is_run and settings_of(start).task == own.task

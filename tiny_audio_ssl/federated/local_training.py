@@ -28,7 +28,7 @@ from tiny_audio_ssl.utils.threads import torch_threads
 
 @dataclass(frozen=True)
 class LocalUpdate:
-    """The outcome of a client's training in one round."""
+    """The result of a client's training in one round."""
 
     update: Vector  # new weights minus the weights that were sent
     loss: float  # mean over the steps
@@ -91,7 +91,7 @@ def evaluate(
 
 
 class _CounterLearner(Learner):
-    """A learner whose draws native devices repeat."""
+    """A learner whose random draws native devices can reproduce."""
 
     def __init__(self, key: tuple[int, ...], *learner: Any) -> None:
         super().__init__(*learner)

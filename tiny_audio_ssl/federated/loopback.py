@@ -56,13 +56,13 @@ def deploy(
     """Start a server and a client for each of `audio`, run, and end all of them.
 
     Args:
-        native_devices: so many of the clients, the last ones, are native devices, which train with
-            `config.artifact`. The run then names that artifact.
-        native_program: their program, which `android_demo/build_device.sh` makes.
+        native_devices: number of clients, the last ones, that are native devices, which train with
+        `config.artifact`. The run then names that artifact. native_program: their program, which
+        `android_demo/build_device.sh` makes.
 
     Returns the folder of the last checkpoint. Raises `UserError`: another number of folders than
     `config.clients`, a folder without recordings, native devices without artifact or program, or a
-    run that failed, with what its clients say.
+    failed run, with the reasons of its clients.
     """
     if len(audio) != config.clients:
         raise UserError(

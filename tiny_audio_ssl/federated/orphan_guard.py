@@ -1,4 +1,4 @@
-"""End Flower's processes when the process that started them is gone, however it ended.
+"""End Flower's processes once the process that started them has ended, for whatever reason.
 
 `python -m tiny_audio_ssl.federated.orphan_guard HOME` waits until its standard input closes, which
 the system does even for a parent killed with SIGKILL. Then it kills every process whose environment

@@ -102,10 +102,10 @@ def accounted_noise(privacy: str, noise_multiplier: float) -> float:
 
 
 def epsilon(config: FederatedConfig, releases: int, before: Sequence[Spent] = ()) -> float:
-    """Return the epsilon spent after so many releases, by Renyi accounting, for `config.delta`.
+    """Return the epsilon spent by `releases` releases, by Renyi accounting, for `config.delta`.
 
     Releases are counted by `PrivacyLedger`. Central: all rounds, for a client whose update is
-    present or zero in each, as the draw of clients is no secret (it follows from the seed). Local:
+    present or zero in each, as the draw of clients is not secret (it follows from the seed). Local:
     the updates that one client was asked for, whatever its recordings.
 
     `before`: what `spent_by_start` returns. Infinite if updates without noise are among it.

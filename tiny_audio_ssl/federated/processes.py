@@ -1,4 +1,4 @@
-"""Flower's processes on this machine, in a Flower home of their own, which all end with it."""
+"""Flower's processes on this machine, in a Flower home of their own; all end together."""
 
 from __future__ import annotations
 
@@ -105,7 +105,8 @@ class FlowerHome:
 
 @contextlib.contextmanager
 def flower_home() -> Iterator[FlowerHome]:
-    """Make a home, and a guard that ends all its processes and removes it even if we are killed."""
+    """Make a home, and a guard that ends its processes and removes it even if this process is
+    killed."""
     folder = tempfile.mkdtemp(prefix="flwr-", dir="/tmp")
     guard = subprocess.Popen(
         [sys.executable, "-m", "tiny_audio_ssl.federated.orphan_guard", folder],

@@ -30,7 +30,7 @@ class AcceptedReply:
 
 @dataclass(frozen=True)
 class RefusedReply:
-    """A reply that was rejected, or that never came."""
+    """A reply that was rejected or never arrived."""
 
     node_id: int
     reason: str
@@ -49,9 +49,10 @@ def validate_replies(
 ) -> tuple[list[AcceptedReply], list[RefusedReply]]:
     """Sort the replies to a round's training into valid and refused ones, both by node id.
 
-    Refused are: errors; replies of another round, of nodes that were not asked, and second replies;
-    arrays whose names, types or sizes the settings do not lead to expect; numbers that are not
-    finite; updates far larger than the median. Nodes in `asked` without a reply are refused too.
+    Rejected are: errors; replies of another round, of nodes that were not asked, and second
+    replies; arrays whose names, types or sizes do not follow from the settings; numbers that are
+    not finite; updates far larger than the median. Nodes in `asked` without a reply are rejected,
+    too.
     """
     accepted: dict[int, AcceptedReply] = {}
     refused: list[RefusedReply] = []

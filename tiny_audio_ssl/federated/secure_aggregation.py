@@ -1,4 +1,4 @@
-"""SecAgg+ around our own messages: the server learns the mean of the updates, and no update.
+"""SecAgg+ for this app's messages: the server learns the mean of the updates but no single update.
 
 The protocol is Flower's (Bell et al. 2020, CCS, doi 10.1145/3372297.3417885), which offers it only
 for its older interface. Messages are translated between the two here, on the client (`secure_mod`)
@@ -27,7 +27,7 @@ class UpdateRangeError(Exception):
 
 
 def secure_mod(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
-    """Mask the app's reply on the client, if the settings ask for it."""
+    """Mask the app's reply on the client, if the settings require it."""
     config = FederatedConfig.from_run_config(context.run_config)
     if not config.secure_aggregation:
         return call_next(message, context)

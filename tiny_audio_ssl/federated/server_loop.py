@@ -242,7 +242,7 @@ class Federation:
         return metrics
 
     def _releases(self) -> int:
-        """Return how often the privacy budget was spent: whatever was asked for counts."""
+        """Return how often the privacy budget was spent: every requested update counts."""
         if self.config.privacy == "none":
             return 0
         local = self.config.privacy == "local"

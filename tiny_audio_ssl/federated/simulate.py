@@ -34,7 +34,7 @@ def simulate(
         workers: clients that train at the same time, one on each core; all cores if None.
         report: called with the number and the metrics of each round when it ends.
 
-    Raises `UserError`: settings or an artifact that can't work, or a failed run, with its reason.
+    Raises `UserError`: invalid settings, an unsuitable artifact, or a failed run, with its reason.
     """
     if workers is not None:
         checked_number("workers", workers, COUNT)

@@ -58,8 +58,8 @@ class SimulatedGrid:
     ) -> list[Message]:
         """Return the replies that come within `timeout` seconds.
 
-        A client that is late goes on computing, and its reply is dropped. A message that no worker
-        has begun with until then is never handled.
+        A late client keeps computing, and its reply is dropped. A message that no worker has
+        started on by then is never handled.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         waiting, replies = deque(messages), list[Message]()

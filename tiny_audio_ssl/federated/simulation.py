@@ -18,7 +18,7 @@ from tiny_audio_ssl.federated.simulated_grid import SimulatedGrid
 
 
 def run(settings: dict[str, Any], workers: int) -> None:
-    """Run all rounds of a run config. Raises `UserError` as the server does."""
+    """Run all rounds of a run config. Raises the server's `UserError`."""
     grid: Any = SimulatedGrid(FederatedConfig.from_run_config(settings), workers)
     context = Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=settings)
     try:

@@ -1,8 +1,9 @@
 """Flower's SuperNode, with an executor that forks a process for each message.
 
-`python -m tiny_audio_ssl.federated.supernode OPTIONS` takes the options of `flower-supernode`. That
-starts a Python for each message, which imports PyTorch anew; here a fork server imports it once,
-when the first message comes. Messages are as isolated from each other: each has its own process.
+`python -m tiny_audio_ssl.federated.supernode OPTIONS` takes the options of `flower-supernode`.
+`flower-supernode` starts a Python for each message, which imports PyTorch again; here, a fork
+server imports it once, when the first message arrives. Messages remain isolated: each has its own
+process.
 """
 
 from __future__ import annotations

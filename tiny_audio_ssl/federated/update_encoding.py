@@ -1,8 +1,8 @@
 """Updates as float32, float16 or int8 arrays.
 
-Error feedback belongs to it: a client keeps the rounding error and adds it to its next update, so
-that nothing is lost for good (Seide et al., Interspeech 2014; Karimireddy et al. 2019,
-arXiv 1901.09847, algorithm 2).
+Error feedback: a client keeps the rounding error and adds it to its next update, so that no
+rounding error is lost (Seide et al., Interspeech 2014; Karimireddy et al. 2019, arXiv 1901.09847,
+algorithm 2).
 """
 
 from __future__ import annotations

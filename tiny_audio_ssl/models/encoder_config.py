@@ -32,10 +32,10 @@ class EncoderConfig:
     """Architecture and size of the encoder."""
 
     name: str = "mobile"
-    """Encoder. `mobile`: depthwise-separable convolutions, 3 M multiply-adds per second of sound;
-    `separable`: the paper's, 9 M; `dense`: few large products, 4 M; `shared`: `mobile` with one
-    block applied four times, 5 M; `sinc-mobile`: `mobile` behind learned band-pass filters, for
-    tasks that take waveforms."""
+    """Encoder. `mobile`: depthwise-separable convolutions, 3 M multiply-adds per window of 0.975 s;
+    `separable`: that of arXiv 1905.11796, 8 M; `dense`: few large products, 4 M; `shared`:
+    `mobile` with one block applied four times, 4 M; `sinc-mobile`: `mobile` behind learned
+    band-pass filters, for tasks that take waveforms."""
     width: float = 1.0
     """Factor on the channels of every layer, rounded to a multiple of 8."""
     pooling: Pooling = "mean_max"

@@ -76,17 +76,17 @@ class FrontendConfig:
         return 1 << (self.window - 1).bit_length()
 
     def frames(self, samples: int) -> int:
-        """Return the number of whole frames in so many samples; nothing is padded."""
+        """Return the number of whole frames in `samples` samples; nothing is padded."""
         return max(0, (samples - self.window) // self.hop + 1)
 
     def samples(self, frames: int) -> int:
-        """Return the fewest samples that give so many frames."""
+        """Return the minimum number of samples for `frames` frames."""
         return self.window + (frames - 1) * self.hop
 
     def frames_of_ms(self, duration_ms: float) -> int:
-        """Return the frames in so many milliseconds, at least one: 975 ms are 96 frames."""
+        """Return the number of frames in a duration, at least one: 975 ms are 96 frames."""
         return max(1, self.frames(round(duration_ms * self.sample_rate_hz / 1000)))
 
     def ms(self, frames: int) -> float:
-        """Return the milliseconds that so many frames span, from the first sample to the last."""
+        """Return the duration of `frames` frames, from the first sample to the last, in ms."""
         return 1000 * self.samples(frames) / self.sample_rate_hz

@@ -22,11 +22,12 @@ from tiny_audio_ssl.utils.files import sha256
 SCHEME = "hf://"
 EXTRA = "hub"
 FILES = ("config.json", "model.safetensors")  # that a model consists of; in this order
+BACKGROUND = "background.bin"  # of models whose config.json has one
 _PATTERN = re.compile(r"hf://(?P<repository>[\w.-]+/(?P<name>[\w.-]+))(@(?P<revision>[\w./-]+))?")
 
 
 class HubError(UserError):
-    """A model on a hub that can't be had, or can't be uploaded."""
+    """Raised for a model that can't be downloaded from a hub, or uploaded to it."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,27 @@ def download(text: str) -> Path:
     """
     reference = Reference.parse(text)
     hub, errors = _library()
-    revision, files = reference.revision, []
+
+    def fetch(name: str, revision: str | None) -> Path:
+        place = reference.repository
+        return Path(hub.hf_hub_download(place, name, revision=revision, endpoint=_endpoint()))
+
     try:
-        for name in FILES:
-            found = hub.hf_hub_download(
-                reference.repository, name, revision=revision, endpoint=_endpoint()
-            )
-            files.append(Path(found))
-            revision = files[0].parent.name  # the commit, for all files to be of one
+        config = fetch(FILES[0], reference.revision)
+        commit = config.parent.name  # for all files to be of one
+        files = [config, *(fetch(name, commit) for name in FILES[1:])]
+        if _has_background(config):
+            fetch(BACKGROUND, commit)
     except (OSError, ValueError, errors.HTTPError) as error:
         raise HubError(f"{text}: {_reason(error)}") from error
     _check_hash(text, *files)
     return files[0].parent
+
+
+def _has_background(config: Path) -> bool:
+    with suppress(ValueError, AttributeError):
+        return "background" in json.loads(config.read_text()).get("facts", {})
+    return False  # `_check_hash` says what is wrong with it
 
 
 def upload(folder: Path, repository: str, private: bool = False) -> str:

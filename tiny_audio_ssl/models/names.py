@@ -32,7 +32,7 @@ def shipped() -> tuple[str, ...]:
 def folder_of(run: str | Path) -> Path:
     """Return the folder that `run` stands for, whether it exists or not.
 
-    Raises `HubError` if it is on a hub and can't be had.
+    Raises `HubError` if it is on a hub and can't be downloaded.
     """
     if isinstance(run, str) and hub.is_reference(run):
         return hub.download(run)

@@ -2,9 +2,9 @@
 
 - `registry`: the tasks by name, each imported when it is used
 - `base`: the contract of a task
-- `product`: what a task can give beside the embedding, to be exported
-- `building`: a task, built for an encoder
-- `tasks`: one file for each task, or for a few that differ in little
+- `product`: outputs of a task beside the embedding, which can be exported
+- `building`: builds a task for an encoder
+- `tasks`: one file for each task, or for a few similar ones
 - `configs`: the hyper-parameters of each task, without PyTorch
 - `parts`: pieces that several tasks are made of
 """

@@ -61,7 +61,7 @@ class Pretext(nn.Module):
 
     @classmethod
     def clips_needed(cls, config: Any) -> int:
-        """Return `min_clips`, or more if the settings need it, as a combination of tasks may."""
+        """Return `min_clips`, or more if the settings need it, such as those of combined tasks."""
         return cls.min_clips
 
     def draw(self, clips: Tensor, rng: torch.Generator) -> Inputs:
@@ -147,9 +147,9 @@ class Pretext(nn.Module):
         return None
 
     def collapse_reason(self, logged: Mapping[str, float]) -> str | None:
-        """Return why training is of no use any more and what to change, or None.
+        """Return why further training is useless and what to change, or None.
 
-        Asked after the warm-up; training then stops. `logged`: what `forward` gave in the last
-        step, by the names it gave them, as numbers.
+        Called after the warm-up; training stops if it returns a text. `logged` holds the values
+        that `forward` returned in the last step, as numbers by their names.
         """
         return None

@@ -1,4 +1,4 @@
-"""Build a task for an encoder, or say why the two do not go together."""
+"""Build a task for an encoder, or explain why the two cannot be combined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tiny_audio_ssl.pretext.registry import PRETEXTS, pretext_class
 
 
 def build_task(name: str, config: Any, encoder: Encoder, frontend: FrontendConfig) -> Pretext:
-    """Return the task of that name with heads for `encoder`; `config`: its settings.
+    """Return the named task with heads for `encoder`, and with the settings `config`.
 
     Raises `UserError`: an unknown name, or an encoder with a part that the task can't train.
     """
@@ -38,6 +38,6 @@ def build_task(name: str, config: Any, encoder: Encoder, frontend: FrontendConfi
 
 
 def _hears_waveforms(kind: type[Pretext], config: Any = None) -> bool:
-    """Return whether the step is given waveforms, and not a log-mel that was made before."""
+    """Return whether a step takes waveforms rather than a log-mel that was computed before."""
     prepares = config is not None and config.prepares()
     return kind.takes == "wav" and kind.inputs is Pretext.inputs and not prepares

@@ -1,4 +1,4 @@
-"""Product: what a task can give beside the embedding, as a module that is exported."""
+"""Product: the output of a task beside the embedding, as a module that can be exported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Output:
 
 @dataclass(frozen=True)
 class ProductStream:
-    """One step of a product's stream: the next packet of sound in, what belongs to it out."""
+    """One step of a product's stream: it takes the next packet of sound and returns its output."""
 
     module: nn.Module  # packet [B, samples], then the state -> the outputs, then the next state
     packet_samples: int
@@ -31,7 +31,7 @@ class ProductStream:
 
 @dataclass(frozen=True)
 class Product:
-    """A module from sound to something else than an embedding, such as unit ids.
+    """A module that maps sound to something other than an embedding, such as unit ids.
 
     A product belongs to a trained task, as an embedding to an encoder; `export RUN --product NAME`
     makes artifacts of it.

@@ -48,7 +48,8 @@ class Content:
 
 
 def check_out(target: Path, inputs: Iterable[str | Path] = ()) -> None:
-    """Raise `UserError` if `target` is one of the inputs, or there and no page of ours."""
+    """Raise `UserError` if `target` is one of the inputs, or an existing file other than a
+    report."""
     check_target(target, has_mark(GENERATOR), inputs)
 
 

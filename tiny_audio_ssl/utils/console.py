@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -26,8 +27,11 @@ class PlainConsole(Console):
         """Print, and in a narrow terminal fold long words of tables instead of cutting them off."""
         for shown in objects:
             if isinstance(shown, Table):
+                unlimited = self.options.update(max_width=10_000)
+                is_too_wide = Measurement.get(self, unlimited, shown).minimum > self.width
                 for column in shown.columns:
                     column.overflow = "fold"
+                    column.no_wrap = column.no_wrap and not is_too_wide
         super().print(*objects, **options)
 
     def status(self, status: Any, **options: Any) -> Status:

@@ -40,6 +40,7 @@ class ProgressBar:
         transient: bool = False,
         console: Console | None = None,
     ) -> None:
+        console = console or PlainConsole(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
@@ -48,8 +49,8 @@ class ProgressBar:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=console or PlainConsole(stderr=True),
-            disable=not show,
+            console=console,
+            disable=not show or (transient and not console.is_terminal),  # or an empty line is left
             transient=transient,
         )
         self._task = self._progress.add_task(

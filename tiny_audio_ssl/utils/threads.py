@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """Let PyTorch compute with so many threads in the block; then restore the number."""
+    """Let PyTorch use `threads` threads within the block; then restore the number."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -1,3 +1,4 @@
+import { type Comparison, comparisonOf } from "../encoder/src/comparison.js";
 import { Prototypes, type Match } from "../encoder/src/prototypes.js";
 import { Present, Teaching } from "../encoder/src/teaching.js";
 import { History } from "./history.js";
@@ -14,6 +15,7 @@ export class Ear {
   onHeard: () => void = () => undefined;
   onSounds: () => void = () => undefined;
   onStop: (problem: string) => void = () => undefined;
+  readonly comparison: Comparison;
   private taught: Prototypes;
   private readonly present: Present;
   private teaching: Teaching | null = null;
@@ -25,7 +27,8 @@ export class Ear {
     private readonly worker: WorkerClient,
     private readonly onUnplugged: () => void,
   ) {
-    this.taught = new Prototypes(opened.artifact.sha256);
+    this.comparison = comparisonOf(opened.manifest.background, opened.background);
+    this.taught = this.nothingTaught();
     this.present = new Present(moments(opened));
     const { frontend, sampleRateHz } = opened.manifest;
     this.history = new History(frontend.hopMs / 1000, opened.hopSamples / sampleRateHz);
@@ -41,6 +44,10 @@ export class Ear {
     this.taught = sounds;
     this.match = null;
     this.onSounds();
+  }
+
+  nothingTaught(): Prototypes {
+    return new Prototypes(this.opened.artifact.sha256, undefined, undefined, this.comparison);
   }
 
   get listening(): boolean {

@@ -45,10 +45,19 @@ export function say(message: string): void {
   ends = window.setTimeout(() => (place.textContent = ""), MESSAGE_MS);
 }
 
-/** Show a problem that stays until it is solved; an empty text removes it. */
-export function showProblem(message: string): void {
+let problem: (() => string) | null = null;
+
+/** Show a problem, in the language of the moment, that stays until it is solved; null removes it. */
+export function showProblem(message: (() => string) | null): void {
+  problem = message;
+  translateProblem();
+}
+
+/** Show the problem in a language that was just chosen. */
+export function translateProblem(): void {
   const place = byId("problem", HTMLParagraphElement);
-  place.textContent = message;
+  const message = problem?.() ?? "";
+  if (place.textContent !== message) place.textContent = message; // screen readers would read it again
   place.hidden = !message;
 }
 

@@ -1,7 +1,8 @@
 import { hasSimd } from "./browser.js";
+import { askDeleteAll } from "./dialogs.js";
 import { Ear } from "./ear.js";
-import { byId, make, say, showProblem } from "./elements.js";
-import { recall } from "./storage.js";
+import { byId, make, say, showProblem, translateProblem } from "./elements.js";
+import { deleteAll, recall } from "./storage.js";
 import { currentLanguage, isLanguage, LANGUAGES, speak, text } from "./texts/index.js";
 import { FilesView } from "./view-files.js";
 import { ListenView } from "./view-listen.js";
@@ -16,6 +17,7 @@ interface View {
 }
 
 const views: View[] = [];
+let sounds: SoundsView | undefined;
 const places = { folder: here("encoder/"), runtime: here("runtime/") };
 
 start();
@@ -24,35 +26,52 @@ function start(): void {
   speak(recall()?.language ?? currentLanguage());
   byId("status", HTMLParagraphElement).textContent = text("opening");
   connectTabs();
-  void keepOffline();
-  if (!hasSimd()) return showProblem(text("no_simd"));
-  open().catch((error: unknown) => {
-    byId("status", HTMLParagraphElement).textContent = "";
-    showProblem(text("encoder_refused", error instanceof Error ? error.message : String(error)));
-  });
   connectLanguage();
+  byId("delete-all", HTMLButtonElement).addEventListener("click", () => void deleteEverything());
+  void keepOffline();
+  if (!hasSimd()) return refuse(() => text("no_simd"));
+  open().catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    refuse(() => text("encoder_refused", message));
+  });
+}
+
+/** There is no encoder: the page only says why. */
+function refuse(why: () => string): void {
+  document.body.classList.add("refused");
+  showProblem(why);
+}
+
+/** Works without an encoder too: a stored copy of the page may be what is wrong. */
+async function deleteEverything(): Promise<void> {
+  if (!(await askDeleteAll())) return;
+  sounds?.clear();
+  await deleteAll();
+  say(text("deleted"));
 }
 
 async function open(): Promise<void> {
   const worker = new WorkerClient();
   const opened = await worker.ask("open", places);
-  const ear = new Ear(opened, worker, () => listen.stopped(text("microphone_unplugged")));
+  const ear = new Ear(opened, worker, () => listen.stopped(() => text("microphone_unplugged")));
   worker.onBehind = () => say(text("behind"));
   const listen = new ListenView(ear);
-  const sounds = new SoundsView(ear, () => {
+  const taught = new SoundsView(ear, () => {
     listen.show();
     files.show();
   });
-  const files = new FilesView(ear, worker, (file) => sounds.read(file));
+  const files = new FilesView(ear, worker, (file) => taught.read(file));
   const speed = new SpeedView(opened, places, PAGE.model, () => ear.stop().then(() => listen.show()));
-  views.push(listen, sounds, files, speed);
+  views.push(listen, taught, files, speed);
+  sounds = taught;
   const language = byId("language", HTMLSelectElement);
-  language.addEventListener("change", () => sounds.store());
+  language.addEventListener("change", () => taught.store());
   showAll();
   document.documentElement.dataset.ready = "yes";
 }
 
 function showAll(): void {
+  translateProblem();
   for (const view of views) view.show();
 }
 
@@ -85,7 +104,9 @@ async function keepOffline(): Promise<void> {
   try {
     await navigator.serviceWorker.register("service.js");
     await navigator.serviceWorker.ready;
-    byId("offline", HTMLSpanElement).textContent = text("offline");
+    const place = byId("offline", HTMLSpanElement);
+    place.dataset.text = "offline";
+    place.textContent = text("offline");
   } catch {
     // The page works all the same, as long as there is a network.
   }

@@ -25,9 +25,11 @@ export class Microphone {
   static async open(onUnplugged: () => void): Promise<Microphone> {
     if (!navigator.mediaDevices || typeof AudioWorkletNode === "undefined") throw new MicrophoneError("insecure");
     const stream = await ask();
-    const context = new AudioContext(); // at the device's own rate
+    const track = stream.getAudioTracks()[0]!;
+    const { sampleRate } = track.getSettings(); // at another rate, the browser would resample
+    const context = new AudioContext(sampleRate ? { sampleRate } : {});
     try {
-      stream.getAudioTracks()[0]!.addEventListener("ended", onUnplugged);
+      track.addEventListener("ended", onUnplugged);
       await context.audioWorklet.addModule("capture.js");
       const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
       const channel = new MessageChannel();

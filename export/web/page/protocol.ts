@@ -21,6 +21,7 @@ export interface Heard {
 export interface Opened {
   readonly manifest: Manifest;
   readonly artifact: Artifact;
+  readonly background: Uint8Array | null; // the file's bytes
   readonly hopSamples: number;
 }
 

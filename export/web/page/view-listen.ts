@@ -19,7 +19,7 @@ export class ListenView {
     const { bands } = ear.opened.manifest.frontend;
     this.scene = new Scene(ear.history, canvas("level"), canvas("logmel"), canvas("embedding"), bands);
     ear.onHeard = () => this.show();
-    ear.onStop = (problem) => this.stopped(text("listening_failed", problem));
+    ear.onStop = (problem) => this.stopped(() => text("listening_failed", problem));
     this.button.addEventListener("click", () => void this.toggle());
     this.connectTeaching();
     document.addEventListener("visibilitychange", () => void this.visibilityChanged());
@@ -48,7 +48,7 @@ export class ListenView {
   }
 
   /** The microphone is gone, or failed. */
-  stopped(problem: string): void {
+  stopped(problem: () => string): void {
     this.wanted = false;
     showProblem(problem);
     this.show();
@@ -81,13 +81,14 @@ export class ListenView {
   }
 
   private async start(): Promise<void> {
-    showProblem("");
+    showProblem(null);
     try {
       await this.ear.start();
+      if (document.hidden) await this.ear.stop(); // while the user was asked
     } catch (error) {
       this.wanted = false;
       if (!(error instanceof MicrophoneError)) throw error;
-      showProblem(text(`microphone_${error.problem}`, error.message));
+      showProblem(() => text(`microphone_${error.problem}`, error.message));
     }
   }
 

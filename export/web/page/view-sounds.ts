@@ -1,8 +1,8 @@
 import { Prototypes, SoundsError } from "../encoder/src/prototypes.js";
-import { askDeleteAll, askName } from "./dialogs.js";
+import { askName } from "./dialogs.js";
 import type { Ear } from "./ear.js";
 import { byId, download, iconButton, make, say } from "./elements.js";
-import { deleteAll, forget, recall, remember } from "./storage.js";
+import { forget, recall, remember } from "./storage.js";
 import { currentLanguage, decimal, text } from "./texts/index.js";
 
 const PEN = "M4 20h4L19 9l-4-4L4 16z";
@@ -27,7 +27,6 @@ export class SoundsView {
     this.exporting.addEventListener("click", () => download("sounds.json", ear.sounds.toJson(), "application/json"));
     this.importing.addEventListener("change", () => void this.import());
     this.keep.addEventListener("change", () => (this.keep.checked ? this.store() : forget()));
-    byId("delete-all", HTMLButtonElement).addEventListener("click", () => void this.deleteAll());
     for (const field of [this.threshold, this.keep, this.importing]) field.disabled = false;
   }
 
@@ -55,13 +54,24 @@ export class SoundsView {
   /** Reads a file that this page or the Android app wrote. */
   async read(file: Blob): Promise<void> {
     try {
-      const read = Prototypes.fromJson(await file.text(), this.ear.opened.artifact.sha256);
+      const read = this.parse(await file.text());
       this.ear.sounds = this.ear.sounds.joined(read).withThreshold(read.threshold);
       say(text("imported", read.counts.size));
     } catch (error) {
       if (!(error instanceof SoundsError)) throw error;
       say(text(error.reason === "damaged" ? "import_damaged" : "import_other"));
     }
+  }
+
+  /** Forgets all sounds. */
+  clear(): void {
+    this.keep.checked = false;
+    this.ear.sounds = this.ear.nothingTaught();
+  }
+
+  private parse(text: string): Prototypes {
+    const { sha256, learnedDim } = this.ear.opened.artifact;
+    return Prototypes.fromJson(text, sha256, learnedDim, this.ear.comparison);
   }
 
   private row(name: string, count: number): HTMLLIElement {
@@ -91,7 +101,7 @@ export class SoundsView {
     this.keep.checked = remembered !== null;
     if (!remembered) return;
     try {
-      this.ear.sounds = Prototypes.fromJson(remembered.sounds, this.ear.opened.artifact.sha256);
+      this.ear.sounds = this.parse(remembered.sounds);
     } catch {
       say(text("other_stored"));
     }
@@ -101,13 +111,5 @@ export class SoundsView {
     this.store();
     this.show();
     this.onChange();
-  }
-
-  private async deleteAll(): Promise<void> {
-    if (!(await askDeleteAll())) return;
-    this.keep.checked = false;
-    this.ear.sounds = new Prototypes(this.ear.opened.artifact.sha256);
-    await deleteAll();
-    say(text("deleted"));
   }
 }

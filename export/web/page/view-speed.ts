@@ -20,7 +20,7 @@ export class SpeedView {
   private readonly button = byId("measure", HTMLButtonElement);
   private readonly progress = byId("progress", HTMLProgressElement);
   private rows: readonly Row[] = [];
-  private problem = "";
+  private problem: (() => string) | null = null; // in the language of the moment
   private share: number | null = null; // of a measurement that is going on
 
   constructor(
@@ -35,7 +35,6 @@ export class SpeedView {
 
   show(): void {
     const percent = Math.round(100 * (this.share ?? 0));
-    byId("speed-why", HTMLParagraphElement).textContent = text("speed_why", text("half_a_minute"));
     this.button.textContent = this.share === null ? text("measure") : text("measuring", percent);
     this.button.disabled = this.share !== null;
     this.progress.hidden = this.share === null;
@@ -48,7 +47,7 @@ export class SpeedView {
     let hidden = document.hidden;
     const watch = () => (hidden ||= document.hidden);
     document.addEventListener("visibilitychange", watch);
-    [this.rows, this.problem, this.share] = [[], "", 0];
+    [this.rows, this.problem, this.share] = [[], null, 0];
     this.show();
     try {
       const counts = threadCounts();
@@ -57,13 +56,15 @@ export class SpeedView {
           this.share = (i + share) / counts.length;
           this.show();
         });
-        if (hidden) throw new Error(text("measure_hidden"));
+        if (hidden) break;
         this.rows = [...this.rows, ...made];
       }
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-      this.rows = [];
+      const message = error instanceof Error ? error.message : String(error);
+      this.problem = () => text("failed", message);
     }
+    if (hidden) this.problem = () => text("measure_hidden");
+    if (this.problem) this.rows = [];
     document.removeEventListener("visibilitychange", watch);
     this.share = null;
     this.show();
@@ -82,7 +83,7 @@ export class SpeedView {
   }
 
   private content(): Node[] {
-    if (this.problem) return [make("p", { role: "alert" }, text("failed", this.problem))];
+    if (this.problem) return [make("p", { role: "alert" }, this.problem())];
     if (!this.rows.length) return [];
     const slowdown = Math.max(...this.rows.map(({ web }) => web.slowdown));
     const notes = [];

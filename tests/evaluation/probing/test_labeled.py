@@ -18,7 +18,7 @@ RATE = 16_000
 
 
 def manifest(folder: Path, rows: list[dict[str, object]]) -> str:
-    """A manifest of noises, a file for each `path` that is not there yet."""
+    """A manifest of noises, a file for each `path` that does not exist yet."""
     for row in rows:
         path = folder / str(row["path"])
         if not path.exists() and not str(row["path"]).startswith("absent"):

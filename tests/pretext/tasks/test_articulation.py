@@ -1,4 +1,5 @@
-"""Analysis by synthesis: proposals come from the recordings, the loss from made sound alone."""
+"""Analysis by synthesis: proposals come from the recordings, the loss from synthetic sound
+alone."""
 
 from __future__ import annotations
 

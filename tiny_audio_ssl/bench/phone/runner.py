@@ -40,7 +40,7 @@ class PhoneRunner:
     def run(self, job: RunnerJob, timeout_s: float) -> RunnerResult:
         """Run one of the jobs and return its result, with the time of every run.
 
-        Raises `UserError`: a crash, an error, output that is no JSON; `PhoneTimeoutError`;
+        Raises `UserError`: a crash, an error, output that is not JSON; `PhoneTimeoutError`;
         `PhoneDisconnectedError`.
         """
         command = self._start(job, replace(job.options, samples=True))

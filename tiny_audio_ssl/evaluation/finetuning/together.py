@@ -40,7 +40,7 @@ def compatible(tasks: Sequence[OpenedTask]) -> list[list[OpenedTask]]:
 
 
 def losses(tasks: Sequence[OpenedTask]) -> list[str]:
-    """List the tasks that would lose classes in one model of all, and how many; empty if none."""
+    """List the tasks that would lose classes in one model for all, and how many; empty if none."""
     return _losses([_known(task) for task in tasks])
 
 

@@ -16,7 +16,8 @@ class InWindows:
 
     The embedding of a longer sound is the mean over windows, the last of which ends with the sound
     (of a sound longer than a minute, the mean over equal parts of it). A shorter sound is padded
-    with zeros. So it differs from the embedding of the whole sound, except at one window's length.
+    with zeros. It therefore differs from the embedding of the whole sound, unless that is one
+    window long.
     """
 
     def __init__(

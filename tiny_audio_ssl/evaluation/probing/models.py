@@ -31,7 +31,7 @@ def open_model(spec: str | Path, weights: str | Path | None = None) -> Embedding
             `export.artifact_model`.
         weights: of a `hear:` module.
 
-    Raises `UserError`: no such run or module, weights that nobody asked for.
+    Raises `UserError`: no such run or module, weights for a model that takes none.
     """
     kind, colon, rest = str(spec).partition(":")
     if kind == "hear" and colon:

@@ -259,7 +259,7 @@ def write(target: Path, scores: Sequence[Score]) -> None:
 
 
 def check_out(target: Path, inputs: Iterable[str | Path] = ()) -> None:
-    """Raise `UserError` if `target` is one of the inputs, or exists and is no file of scores."""
+    """Raise `UserError` if `target` is one of the inputs, or an existing file other than scores."""
     check_target(target, _is_scores, inputs)
 
 

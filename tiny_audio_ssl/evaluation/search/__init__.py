@@ -4,6 +4,6 @@
 - `proposals`: weights to try next
 - `trials`: results of the trials, and the file trials.csv
 - `summary`: results in the terminal, and the `pretrain` command of the best trial
-- `independence`: how much pseudo-labels depend on the sound within a class
-- `estimate`: the workers of PASE that this makes useful, before any training
+- `independence`: dependence of pseudo-labels on the sound within a class
+- `estimate`: the useful workers of PASE, estimated from it before any training
 """

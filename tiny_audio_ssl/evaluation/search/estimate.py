@@ -1,8 +1,8 @@
 """Estimate which workers of PASE are useful for a task, and their weights, before any training.
 
 A pseudo-label is the target of a worker, as mean and standard deviation over a recording. Tasks
-that compare clips have none: the method says nothing about them. Nor does it about waveforms, whose
-mean is noise, which depends on nothing and would seem the most useful.
+that compare clips have none, so the method does not apply to them. It does not apply to waveforms
+either: their mean is noise, which depends on nothing and would seem the most useful.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tiny_audio_ssl.utils.files import write_rows
 
 TABLE = "estimate.csv"
 PER_CLASS = 50  # recordings at most, drawn; the kernels grow with their square
-FEWEST = 3  # recordings of a class: with fewer, nothing depends on anything
+FEWEST = 3  # recordings of a class: with fewer, no dependence can be measured
 LONGEST_S = 10.0  # of a recording; its middle is taken
 PIECES = 8  # that the log-mel is averaged to in time
 
@@ -120,7 +120,7 @@ def _waves(probe: OpenedTask, chosen: Sequence[int], log_mel: LogMel) -> Iterato
 
 
 def estimate_rows(found: Estimate) -> list[dict[str, Any]]:
-    """Return a row for each worker, from the most useful on."""
+    """Return a row for each worker, the most useful first."""
     return [
         {"worker": name, "dependence": value, "weight": found.weights.get(name, 0.0)}
         for name, value in found.dependence.items()

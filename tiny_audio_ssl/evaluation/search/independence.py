@@ -1,7 +1,7 @@
 """Conditional independence of sound and pseudo-labels, given the classes of a task.
 
-Zaiem, Parcollet, Essid, Heba 2021, arXiv 2107.00594: a pseudo-label Z is the more useful
-to pre-train for a task with classes Y, the less it depends on the sound X once Y is known. The
+Zaiem, Parcollet, Essid, Heba 2021, arXiv 2107.00594: the less a pseudo-label Z depends on the sound
+X once the class Y of a task is known, the more useful it is for pre-training for that task. The
 dependence is measured by the Hilbert-Schmidt independence criterion (HSIC) within each class.
 """
 
@@ -44,7 +44,7 @@ def within(distances: Tensor, classes: Sequence[Tensor]) -> list[Tensor]:
 
 
 def conditional_hsic(sound: Sequence[Tensor], label: Sequence[Tensor]) -> Tensor:
-    """Return the mean HSIC over the classes; the lower, the more useful is the pseudo-label.
+    """Return the mean HSIC over the classes; a lower value means a more useful pseudo-label.
 
     Both hold the squared distances within each class [n, n], by `squared_distances`.
     """
@@ -57,8 +57,8 @@ def best_weights(
 ) -> dict[str, float]:
     """Return the weights, of sum 1, whose weighted pseudo-labels side by side have the lowest HSIC.
 
-    The weights are a sparsemax of free numbers, found by gradient descent; those that it makes 0
-    are left out. Weighted by w, labels have the squared distance sum w_i^2 d_i.
+    The weights are the sparsemax of free parameters, found by gradient descent; labels with weight
+    0 are left out. Weighted by w, labels have the squared distance sum w_i^2 d_i.
     """
     parts = [torch.stack(list(of_class)) for of_class in zip(*labels.values(), strict=True)]
     free = torch.zeros(len(labels), requires_grad=True)

@@ -1,4 +1,4 @@
-"""Propose weights to try: first the references, then what TPE suggests after the trials so far.
+"""Propose weights to try: first the references, then suggestions of TPE based on the trials so far.
 
 Bergstra, Bardenet, Bengio, Kegl, "Algorithms for hyper-parameter optimization", NeurIPS 2011,
 as implemented by Optuna.

@@ -1,6 +1,6 @@
-"""Ask whether frame features tell the phones of speech apart.
+"""Measure how well frame features distinguish the phones of speech.
 
-- `items`: .item files, which say what phone is spoken where
+- `items`: .item files, which list the phones and their times
 - `frame_models`: models with frame features, opened by name
 - `features`: frame features of the phones
 - `abx`: ABX error, by distances between phones

@@ -1,9 +1,10 @@
 """ABX error: how often a phone is nearer to another phone than to itself.
 
 A and X are the same phone, B is another one, all in the same context; a triplet is wrong if X is
-farther from A than from B, and half wrong if both are as far (Schatz et al., Interspeech 2013). The
-distance is the angle between frames over pi, averaged along the path of dynamic time warping. With
-`within`, all three are spoken by one speaker; with `across`, A and B by one and X by another.
+farther from A than from B, and half wrong if the distances are equal (Schatz et al., Interspeech
+2013). The distance is the angle between frames over pi, averaged along the path of dynamic time
+warping. With `within`, all three are spoken by one speaker; with `across`, A and B by one and X by
+another.
 
 The measure of ZeroSpeech and Libri-Light, and equal to that of `fastabx` 0.9.0. Contexts are
 ignored by Hallap et al., arXiv 2210.15775 (`any`).
@@ -38,15 +39,15 @@ class AbxConfig:
     """Which phones are compared."""
 
     speaker: Speaker = "within"
-    """Whether X is of the speaker of A and B, or of another one."""
+    """Speaker of X: that of A and B (`within`), or another one (`across`)."""
     context: Context = "within"
     """`within`: the phones before and after are the same for A, B and X; `any`: they may differ."""
     max_items: int | None = 10
-    """Most A, B and X that are compared with one another; None: all that there are."""
+    """Maximum number of A, B and X that are compared with one another; None for all."""
     max_x_speakers: int | None = 5
-    """Most speakers of X for each speaker of A and B; None: all that there are."""
+    """Maximum number of speakers of X for each speaker of A and B; None for all."""
     seed: int = 0
-    """Random seed of drawing them."""
+    """Random seed for drawing them."""
 
     def __post_init__(self) -> None:
         check_numbers(self, seed=SEED)
@@ -81,7 +82,7 @@ def abx(features: PhoneFeatures, items: Sequence[Item], config: AbxConfig) -> Ab
 
     Errors of cells are averaged over contexts, then speakers, then pairs of phones.
 
-    Raises `UserError` if no two phones can be compared in the way that `config` asks for.
+    Raises `UserError` if no two phones can be compared as `config` requires.
     """
     cells = list(all_cells(items, config))
     if not cells:
@@ -122,7 +123,7 @@ def all_cells(items: Sequence[Item], config: AbxConfig) -> Iterator[Cell]:
 
 
 def cell_errors(features: PhoneFeatures, cells: Sequence[Cell]) -> NDArray[np.float64]:
-    """Return the share of wrong triplets of each cell, [cells]."""
+    """Return the share of wrong triplets in each cell, [cells]."""
     unit = _unit_rows(features.frames)
     features = PhoneFeatures(unit, features.starts, features.ends)
     errors = []

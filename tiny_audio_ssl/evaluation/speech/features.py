@@ -55,8 +55,8 @@ def phone_features(
     """Return the frames of each phone: those centered between its onset and its offset.
 
     Args:
-        recordings: of the items' files, in the order of their first mention.
-        done: called with how many more recordings are finished.
+        recordings: those of the items' files, in the order of their first mention.
+        done: called with the number of recordings that were just finished.
 
     Raises `UserError`: features that are not finite, a phone too short for a frame.
     """

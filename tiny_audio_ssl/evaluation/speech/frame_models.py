@@ -41,7 +41,8 @@ from tiny_audio_ssl.training.run_task import trained_product
 
 
 class UnitIds:
-    """The unit ids that the task of a run gives to slices: frames of one number a codebook."""
+    """The unit ids that the task of a run assigns to slices: frames with one number per
+    codebook."""
 
     def __init__(self, product: Product, embedder: Embedder) -> None:
         self.product, self.model = product, embedder.model
@@ -61,7 +62,8 @@ class UnitIds:
 
 
 def own_units(run: str | Path, embedder: Embedder) -> UnitIds | None:
-    """Return the units that the run's task gives; None for tasks without, and without its heads."""
+    """Return the units of the run's task; None for tasks without units, and for models without
+    heads."""
     loaded = checkpoint.load(run)
     task = str(loaded.run.get("task"))
     if loaded.facts is not None or task not in TASKS:
@@ -81,7 +83,7 @@ class EncoderFrames:
         window_ms: float | None = None,
         units: UnitIds | None = None,
     ) -> None:
-        """`units` are those that the run's own task gives."""
+        """`units` are those of the run's own task."""
         self.embedder, self.window_ms, self.units = embedder, window_ms, units
         self.name = embedder.name
         self.identity = f"{embedder.identity}-{window_ms}"
@@ -92,7 +94,7 @@ class EncoderFrames:
 
 
 class SpectralFrames:
-    """Features that a transform [B, N] -> [B, D, frames] gives at the front-end's own hop.
+    """Features that a transform [B, N] -> [B, D, frames] computes at the front-end's own hop.
 
     Frames at another hop are the nearest of them.
     """
@@ -180,7 +182,7 @@ def open_frame_models(
 
 
 def _baselines(models: Sequence[FrameModel], window_ms: float | None) -> list[FrameModel]:
-    """Return the baselines that `models` lack; alike encoders share their random weights."""
+    """Return the baselines that `models` lack; identical encoders share their random weights."""
     encoders = [model.embedder for model in models if isinstance(model, EncoderFrames)]
     untrained = [one for one in baselines_of(encoders) if isinstance(one, Embedder)]
     found: list[FrameModel] = [EncoderFrames(one, window_ms) for one in untrained]

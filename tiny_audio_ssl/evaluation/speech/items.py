@@ -91,7 +91,7 @@ def audio_clips(items: Sequence[Item], root: str | Path) -> list[Clip]:
 
     A file is named by its path below `root` or by its last part alone, both without their ending.
 
-    Raises `UserError`: a file is not there, or its last part names two.
+    Raises `UserError`: a file is missing, or its last part is ambiguous.
     """
     listed = open_corpus(root).clips
     whole = {PurePosixPath(clip.name).with_suffix("").as_posix(): clip for clip in listed}

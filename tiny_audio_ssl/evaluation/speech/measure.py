@@ -1,4 +1,4 @@
-"""Measure how well models tell phones or words apart, each model as one row of a table."""
+"""Measure how well models distinguish phones or words; each model is a row of a table."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def score_phones(
         hop_ms: time from one frame to the next.
         speakers: kinds of ABX, each with the other settings of `config` (its defaults if None).
         units: number of clusters whose PNMI is measured.
-        done: called with how many more recordings are embedded.
+        done: called with the number of recordings that were just embedded.
 
     Raises `UserError`: features or phones that can't be compared; see `abx` and `score_units`.
     """
@@ -107,7 +107,7 @@ def score_own_units(model: FrameModel, phones: SpokenPhones, hop_ms: float) -> U
 
 @dataclass(frozen=True)
 class WordScore:
-    """How well a model's vectors of words tell whether two are the same word."""
+    """The precision with which a model's vectors of words identify pairs of the same word."""
 
     model: str
     same_different: dict[Speaker, SameDifferentScore]

@@ -1,9 +1,9 @@
-"""Same-different precision: whether two spoken words that are near to each other are the same word.
+"""Same-different precision: how reliably nearby vectors of spoken words are the same word.
 
 All pairs of words are ranked by the cosine of their vectors, and the average precision of "the same
 word" is measured (Carlin, Thomas, Jansen, Hermansky, Interspeech 2011). With `across`, pairs of the
 same word count if two speakers say it; those by one speaker are left out, while different words by
-one speaker stay, and are what speaker-dependent vectors take for the same.
+one speaker stay, which speaker-dependent vectors confuse.
 
 The vector of a word is the mean of its frames, each number standardized over all words.
 """

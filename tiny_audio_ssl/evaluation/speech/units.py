@@ -1,4 +1,4 @@
-"""Discrete units beside phones: what a unit says about the phone, and how many units are in use.
+"""Discrete units compared with phones: PNMI, and the number of units in use.
 
 PNMI is the share of the phones' entropy that the units explain, I(phone; unit) / H(phone), over
 frames (Hsu et al., HuBERT, arXiv 2106.07447, section 5.4): 0 to 1. It rises with the number of
@@ -19,7 +19,7 @@ from tiny_audio_ssl.evaluation.speech.features import Ints, PhoneFeatures
 from tiny_audio_ssl.evaluation.speech.items import Item
 from tiny_audio_ssl.utils.extras import require
 
-FITTED_FRAMES = 20_000  # k-means is fitted on so many, drawn at random
+FITTED_FRAMES = 20_000  # number of random frames that k-means is fitted on
 
 
 @dataclass(frozen=True)

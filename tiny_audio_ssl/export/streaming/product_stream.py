@@ -1,4 +1,4 @@
-"""Streams of products: packets of sound in, what a task gives for them out."""
+"""Streams of products: artifacts that map packets of sound to the outputs of a task."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Step = Callable[..., Sequence[Tensor]]  # packet and state -> outputs and next s
 
 
 def stream_of(product: Product) -> ProductStream:
-    """Return how the product is streamed; it must be a product that can be."""
+    """Return the stream of a product that can be streamed."""
     assert product.stream is not None
     return product.stream
 
@@ -82,7 +82,7 @@ def product_stream_entry(
 
 
 def on_tensors(run: RunAll) -> Step:
-    """Return a step of an artifact that takes and gives tensors."""
+    """Return a step of an artifact as a function of tensors."""
     return lambda *given: [torch.from_numpy(x) for x in run(*(x.numpy() for x in given))]
 
 

@@ -1,4 +1,5 @@
-"""Streaming: one packet of sound and a state in, the last window's embedding and the state out.
+"""Streaming: map a packet of sound and a state to the embedding of the last window and the next
+state.
 
 An encoder that reads its input in slices (`EncoderConfig.slice_frames`) can be streamed exactly:
 slices do not see each other, and what the embedding keeps of them is means and maxima over time.
@@ -64,8 +65,8 @@ def stream_shape(
             checkpoint says where a packet is a whole number of them; otherwise a packet is one
             slice.
 
-    Raises `UserError`: a packet or slice that is no whole number of hops or shorter than two of
-    them; a packet that is no whole number of slices, or longer than the window.
+    Raises `UserError`: a packet or slice that is not a whole number of hops, or shorter than two
+    hops; a packet that is not a whole number of slices, or longer than the window.
     """
     frontend, own = model.frontend.config, model.encoder.config.slice_frames
     if packet_ms is None:

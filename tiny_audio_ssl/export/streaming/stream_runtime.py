@@ -1,4 +1,4 @@
-"""Stream: an artifact fed like a microphone, with sound of any length in and embeddings out."""
+"""Stream: feed an artifact like a microphone, with sound of any length, and get embeddings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PacketStream:
         self._waiting = np.zeros(0, np.float32)
 
     def _steps(self, pcm: np.ndarray) -> Iterator[Arrays]:
-        """Take sound; give the outputs for every packet that it completes, as it is iterated."""
+        """Take sound and yield the outputs for every packet that it completes."""
         more = as_waveform(pcm, "[samples]", pcm16=True, may_be_empty=True)
         self._waiting = np.concatenate([self._waiting, more])
         return self._packets()

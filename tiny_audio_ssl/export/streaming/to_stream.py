@@ -111,7 +111,7 @@ def stream_parity(
 def _both(
     stream: Stream, model: WaveformEncoder, shape: StreamShape, waveforms: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the embeddings [B', D] that the stream gives, and those expected."""
+    """Return the embeddings [B', D] of the stream, and the expected ones."""
     stream.reset()
     sound = waveforms.flatten()
     found = [torch.from_numpy(e.embedding) for e in stream.push(sound.numpy())]

@@ -1,6 +1,6 @@
 """WindowReadout: the embedding of a window from summaries of its packets, pooled online.
 
-Equals the encoder's own pooling and `Readout` on the whole window, up to float rounding.
+Equal to the encoder's own pooling and `Readout` on the whole window, up to float rounding.
 """
 
 from __future__ import annotations

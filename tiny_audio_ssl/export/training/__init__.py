@@ -1,7 +1,8 @@
-"""Training inside ExecuTorch, on the device. Apart, since it rests on private parts of PyTorch.
+"""Training inside ExecuTorch, on the device. Separate, because it relies on private parts of
+PyTorch.
 
 - `to_training`: export a run's pretext task with its gradients
-- `frozen_norm`: batch norm that trains with its statistics as they are
+- `frozen_norm`: batch norm with frozen statistics
 - `joint_graph`: one graph for loss and gradients
 - `decompositions`: operators that the runtime can differentiate
 - `places`: where each value of an output comes from

@@ -1,4 +1,4 @@
-"""Batch norm that trains with its statistics as they are.
+"""Batch norm that trains with frozen statistics.
 
 ExecuTorch can't train them, and a phone's few clips would make poor ones.
 """
@@ -16,7 +16,7 @@ from tiny_audio_ssl.errors import UserError
 
 
 class FrozenNorm(nn.Sequential):
-    """Convolution, batch norm and what follows, with the norm's statistics as they are.
+    """Convolution, batch norm and the following layers, with frozen statistics.
 
     The norm is a factor and an offset of the convolution; its weight and bias still train.
     """

@@ -1,4 +1,4 @@
-"""One graph for loss and gradients, of operators that ExecuTorch has fast and right kernels for.
+"""One graph for loss and gradients, of operators for which ExecuTorch has fast and correct kernels.
 
 PyTorch differentiates the step. Then the forms in `decompositions` replace convolutions and their
 like, transpositions that undo each other are dropped, and products of a transposed matrix become

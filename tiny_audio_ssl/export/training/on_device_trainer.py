@@ -1,4 +1,4 @@
-"""OnDeviceTrainer: train a training artifact in the runtime that a phone has."""
+"""OnDeviceTrainer: train a training artifact in ExecuTorch, as on a phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places in maps: which value of the input each value of an output takes, worked out at export."""
+"""Places in maps: the input value that each output value takes, computed at export."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ VERIFIED = frozenset(
 
 
 class UnverifiedOperatorsError(UserError):
-    """A training step has operators that are not in VERIFIED."""
+    """Raised for a training step with operators that are not in VERIFIED."""
 
     def __init__(self, operators: Sequence[str]) -> None:
         super().__init__(
@@ -120,12 +120,12 @@ class UnverifiedOperatorsError(UserError):
 
 
 class StepDependsOnValuesError(UserError):
-    """A training step has other operators for other values of its inputs."""
+    """Raised for a training step whose operators depend on the values of its inputs."""
 
     def __init__(self) -> None:
         super().__init__(
-            "can't be trained in ExecuTorch: the step chooses its operators by the values of its "
-            "inputs, and a program always has the same; choose another --task"
+            "can't be trained in ExecuTorch: the operators of its step depend on the values of its "
+            "inputs, and a program has fixed ones; choose another --task"
         )
 
 

@@ -20,11 +20,11 @@ class PretextConfig:
     """Default front-end of the task's runs."""
 
     def clip_frames(self, frontend: FrontendConfig) -> int:
-        """Return the log-mel frames that one clip must have."""
+        """Return the number of log-mel frames that a clip must have."""
         raise NotImplementedError
 
     def slice_frames(self, frontend: FrontendConfig) -> int:
-        """Return the log-mel frames that the encoder is given at a time."""
+        """Return the number of log-mel frames that the encoder takes at a time."""
         raise NotImplementedError
 
     def length_option(self) -> str:
@@ -32,7 +32,7 @@ class PretextConfig:
         raise NotImplementedError
 
     def class_lists(self) -> dict[str, tuple[str, ...]]:
-        """Return the manifest columns that `draw` is given, each with its classes.
+        """Return the manifest columns that are passed to `draw`, each with its classes.
 
         `draw` gets the number of a recording's class in the list, or -1 for an empty cell and for a
         class that is not in it. The list is a setting, so that all devices number alike.
@@ -40,7 +40,7 @@ class PretextConfig:
         return {}
 
     def word_columns(self) -> tuple[str, ...]:
-        """Return the manifest columns with the times of words that `draw` is given.
+        """Return the manifest columns with the times of words, which are passed to `draw`.
 
         A cell such as "0.31-0.62 0.62-1.1" has onset and offset of each word, in seconds from the
         beginning of the recording. `draw` gets the words that lie in the clip.

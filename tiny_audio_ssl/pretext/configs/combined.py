@@ -39,8 +39,8 @@ class CombinedConfig(PretextConfig):
         return max(config.clip_frames(frontend) for config in self.configs().values())
 
     def slice_frames(self, frontend: FrontendConfig) -> int:
-        """Return the shortest: the encoder then takes longer slices in pieces of that length, so
-        that it is given inputs of one length in every task, and later too."""
+        """Return the shortest slice of the tasks. The encoder takes longer slices in pieces of that
+        length, so that its inputs have one length in every task, and at inference."""
         return min(config.slice_frames(frontend) for config in self.configs().values())
 
     def length_option(self) -> str:

@@ -17,8 +17,8 @@ class MaskConfig(SliceConfig):
     """Lengths of clips and slices. The slices of a clip are masked independently."""
 
     slice_ms: float = 335.0
-    """Length of a slice, which is masked independently of the others; also the length of a stream's
-    packets."""
+    """Length of a slice, which is masked independently of the others, and of a packet in a
+    stream."""
     slices: int = 3
     """Slices per clip."""
 

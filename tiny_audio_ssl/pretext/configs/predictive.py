@@ -32,7 +32,8 @@ class PredictiveConfig(StepsConfig):
             raise UserError(f"negatives_from {self.negatives_from!r}; expected clip or batch")
 
     def predicted(self, frontend: FrontendConfig) -> range:
-        """Return the distances, in steps. Raises `UserError` if no step of a clip is so far."""
+        """Return the distances, in steps. Raises `UserError` if they exceed the length of a
+        clip."""
         first = self.first_distance(frontend)
         distances = range(first, first + self.distances)
         if distances[-1] >= self.steps:

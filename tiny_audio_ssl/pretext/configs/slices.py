@@ -1,4 +1,4 @@
-"""The settings of tasks that look at one slice of a clip, or at several, each on its own."""
+"""The settings of tasks that encode one slice of a clip, or several, each independently."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ BANDS, BANDS_PER_OCTAVE, LOWEST_HZ = 128, 24, 41.2  # E1, the lowest note of a d
 
 
 def _edge_hz(bands: int) -> float:
-    """Return the frequency so many bands above the lowest one."""
+    """Return the frequency that lies this number of bands above the lowest one."""
     return round(LOWEST_HZ * 2 ** (bands / BANDS_PER_OCTAVE), 3)
 
 

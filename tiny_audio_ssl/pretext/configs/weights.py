@@ -1,4 +1,4 @@
-"""Weights by name, as pairs on the command line: of tasks, or of a task's workers."""
+"""Weights of tasks, or of the workers of a task, given as pairs on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Weights = dict[str, float]
 
 
 def parse_weights(words: Sequence[str], name: str, example: str) -> Weights:
-    """Read pairs of a name and a number. Raises `UserError` when they are none."""
+    """Parse pairs of a name and a number. Raises `UserError` if they are not pairs."""
     try:
         return {key: float(w) for key, w in zip(words[::2], words[1::2], strict=True)}
     except ValueError:
@@ -23,12 +23,12 @@ def parse_weights(words: Sequence[str], name: str, example: str) -> Weights:
 
 
 def format_weights(weights: Mapping[str, float]) -> list[str]:
-    """Return the words to type for these weights."""
+    """Return the command-line arguments for these weights."""
     return [word for name, weight in weights.items() for word in (name, f"{weight:g}")]
 
 
 def pairs(name: str, example: str) -> PrimitiveConstructorSpec[Weights]:
-    """Return how a command line reads and shows weights of what is called `name`, in capitals."""
+    """Return the way in which the command line parses and prints weights; `name` is in capitals."""
     return PrimitiveConstructorSpec(
         nargs="*",
         metavar=f"{name} WEIGHT [{name} WEIGHT ...]",

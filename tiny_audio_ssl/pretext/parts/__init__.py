@@ -1,4 +1,4 @@
-"""Pieces that several tasks are made of.
+"""Building blocks that several tasks share.
 
 Random parts and changes of clips:
 - `sampling`: random cuts
@@ -19,8 +19,8 @@ Networks behind the encoder:
 Sequences of short slices:
 - `steps`: a clip as a sequence of steps
 - `predictive`: the base of tasks that predict later steps
-- `masked_steps`: the base of tasks that predict steps which they mask
-- `interpolation`: what a reconstruction of masked parts is compared with
+- `masked_steps`: the base of tasks that predict masked steps
+- `interpolation`: the baseline for reconstructions of masked parts
 
 Sounds in mixtures:
 - `mixing`: pairs of sounds to mix
@@ -32,20 +32,20 @@ Sounds in mixtures:
 
 Targets and losses:
 - `contrast`: losses of pairs against other clips
-- `codebooks`: vectors as numbers of entries that are learned with a task
+- `codebooks`: vector quantization that is learned with a task
 - `kmeans`: clusters that are fitted before training
 - `acoustic_targets`: MFCC and deltas of waveforms
 - `prosody`: pitch, voicing, zero crossings and energy of waveforms
-- `signal_targets`: these and other targets of waveforms, by name
-- `step_targets`: those of each step of a clip, standardized
+- `signal_targets`: all targets that are computed from waveforms, by name
+- `step_targets`: standardized targets of each step of a clip
 - `spoken_words`: words of a clip as slices of one length, and their decoder
-- `discriminator`: a discriminator of sequences, and gradients of two signs
+- `discriminator`: a discriminator of sequences, and the reversal of gradients
 - `segments`: runs of steps with the same number
-- `phone_text`: text as numbers of phones, and how probable phones are in it
-- `units`: the product of tasks that give steps numbers
+- `phone_text`: text as phone ids, and the probabilities of phones in it
+- `units`: the product of tasks that assign ids to steps
 - `pitch`: pitch and confidence from an embedding, and their scale in Hz
 - `distance`: a distance between the embeddings of two sounds
-- `vocal_tract`: sounds of a vocal tract from nine numbers
+- `vocal_tract`: sounds of a vocal tract with nine parameters
 - `teachers`: the models that an encoder is distilled from
-- `targets`: their embeddings, computed once and kept
+- `targets`: embeddings of the teachers, computed once and stored
 """

@@ -20,7 +20,7 @@ class Mfcc(nn.Module):
 
     The log-mel is that of the front-end, frames and bands alike, before normalization (HuBERT's
     own script takes Kaldi's, of 23 bands), followed by an orthonormal DCT-II, of which the first
-    13 coefficients are kept. It has no state, so that a task's state does not grow by it.
+    13 coefficients are kept. It has no state, so a checkpoint of the task does not grow.
     """
 
     cosines: Tensor
@@ -30,7 +30,7 @@ class Mfcc(nn.Module):
         self.dim = 3 * coefficients
         self.log_mel = LogMel(frontend)
         self.register_buffer("cosines", dct(frontend.bands)[:coefficients], persistent=False)
-        for name in ("mean", "inverse_std"):  # of nothing: the log-mel is not normalized here
+        for name in ("mean", "inverse_std"):  # no statistics: the log-mel is not normalized here
             self.log_mel.register_buffer(name, self.log_mel.get_buffer(name), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from tiny_audio_ssl.pretext.parts.mixing import sounds_and_noise
 
 
 class AddedNoise(Masking):
-    """The part that tasks share which add noise to a recording and estimate it."""
+    """The base of tasks that add noise to a recording and estimate the clean sound."""
 
     def draw(self, clips: Tensor, rng: torch.Generator, kind: Tensor | None = None) -> Inputs:
         """Add noise at a drawn level: "mixture" and "target" [B, samples], and for the log-mel
@@ -38,7 +38,7 @@ class AddedNoise(Masking):
         return uniform(self.config.min_snr_db, self.config.max_snr_db, count, rng)
 
     def measured(self, found: Tensor, mixture: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return by how many dB the estimates are better than the mixtures, and those of the ideal
+        """Return the improvement over the mixtures in dB, of the estimates and of the ideal
         mask."""
         ideal = self.oracle(mixture, torch.stack([target, mixture - target], dim=1))[:, 0]
         return {

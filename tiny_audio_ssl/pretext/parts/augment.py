@@ -39,7 +39,7 @@ def random_resize_crop(
     largest: float = 1.5,
     boundary: tuple[float, float] = (1.0, 1.5),
 ) -> Tensor:
-    """Cut a random rectangle and resize it to the size of the input, to shift and stretch pitch and
+    """Resize a random rectangle to the size of the input, which shifts and stretches pitch and
     time.
 
     Bands and frames of the rectangle are the input's times factors uniform in `smallest`..
@@ -59,8 +59,8 @@ def random_area_crop(
     """Cut a random rectangle out of the input and resize it to the size of the input.
 
     Its area is uniform in `smallest_area`..1 of the input's; the ratio of its width to its height,
-    relative to the input's, is log-uniform in 1 / `largest_ratio`..`largest_ratio`. It is no wider
-    or higher than the input, and lies anywhere within. Bicubic, corners aligned.
+    relative to the input's, is log-uniform in 1 / `largest_ratio`..`largest_ratio`. It lies
+    anywhere within the input. Bicubic, corners aligned.
     """
     count, _, bands, frames = logmel.shape
     area = uniform(smallest_area, 1, count, rng)
@@ -86,20 +86,20 @@ def normalize(logmel: Tensor) -> Tensor:
 
 
 def uniform(low: float, high: float, count: int, rng: torch.Generator) -> Tensor:
-    """Draw `count` numbers, uniform in low..high."""
+    """Draw `count` numbers uniformly from low..high."""
     return low + (high - low) * torch.rand(count, generator=rng)
 
 
 def _resize_crop(
     count: int, size: int, boundary: float, smallest: float, largest: float, rng: torch.Generator
 ) -> Tensor:
-    """Return for one axis a matrix of each clip, with lengths uniform in `smallest`..`largest`."""
+    """Return a resampling matrix for each clip along one axis, with random lengths."""
     share = uniform(smallest, largest, count, rng)
     return _crop_matrix(size, int(size * boundary), share, rng)
 
 
 def _crop_matrix(size: int, canvas: int, share: Tensor, rng: torch.Generator) -> Tensor:
-    """Return for one axis a matrix of each clip [count, size, size], output = matrix @ input.
+    """Return a resampling matrix for each clip along one axis, [count, size, size].
 
     The crop has `share` [count] of the input's length. Each output is interpolated from four places
     of it, clamped to its ends. Places of the canvas outside of the input are zeros and have no

@@ -1,4 +1,4 @@
-"""Codebooks that are learned with a task: vectors become numbers of entries.
+"""Codebooks that are learned with a task: each vector is replaced by an entry.
 
 `GumbelCodebook` and `KMeansCodebook` are product codebooks: a vector is described by one entry in
 each of several groups. With one group, training soon uses a handful of entries (arXiv 1910.05453,
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from tiny_audio_ssl.pretext.configs.codebooks import CodebookConfig
 from tiny_audio_ssl.pretext.parts.kmeans import squared_distances
 
-FEWEST_CODES = 2.0  # hard perplexity below which a codebook says nothing
+FEWEST_CODES = 2.0  # hard perplexity below which a codebook carries no information
 
 
 class Coded(NamedTuple):
@@ -194,7 +194,7 @@ Codebook = GumbelCodebook | KMeansCodebook | DistanceCodebook
 
 
 def build_codebook(config: CodebookConfig, size: int) -> GumbelCodebook | KMeansCodebook:
-    """Return the codebook that the settings ask for, of vectors of this size."""
+    """Return the codebook that the settings describe, for vectors of `size` numbers."""
     if config.codebook == "kmeans":
         return KMeansCodebook(size, size, config.groups, config.entries, config.commitment)
     tau = (config.tau_start, config.tau_end)
@@ -204,14 +204,14 @@ def build_codebook(config: CodebookConfig, size: int) -> GumbelCodebook | KMeans
 def perplexity(shares: Tensor) -> Tensor:
     """[n, groups, entries], each row a distribution -> exp of the entropy of their mean [groups].
 
-    From 1, where all rows choose one entry, to the number of entries, where they use all alike.
+    Between 1, if all rows choose one entry, and the number of entries, if all are used equally.
     """
     mean = shares.mean(dim=0)
     return torch.exp(-(mean * (mean + 1e-7).log()).sum(dim=-1))
 
 
 def collapse_reason(hard_perplexity: float) -> str | None:
-    """Return why training is of no use with such a codebook and what to change, or None."""
+    """Return why training with such a codebook is useless and what to change, or None."""
     if hard_perplexity >= FEWEST_CODES:
         return None
     return (

@@ -1,4 +1,4 @@
-"""Distortions that PASE+ hears, each on a random share of the clips (arXiv 2001.09239)."""
+"""The distortions of PASE+, each applied to a random share of the clips (arXiv 2001.09239)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Distortion = Callable[[Tensor, torch.Generator], Tensor]
 def contaminate(wav: Tensor, share: float, rng: torch.Generator) -> Tensor:
     """Return waveforms [B, samples], a share of which is distorted.
 
-    Each of these is given every distortion with the probability beside it in DISTORTIONS, which is
-    that of the authors' configuration.
+    Each of these clips gets each distortion with its probability in DISTORTIONS, which is that of
+    the authors' configuration.
     """
     is_distorted = torch.rand(len(wav), generator=rng) < share
     changed = wav
@@ -53,7 +53,7 @@ def _drop_band(wav: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _lower_rate(wav: Tensor, rng: torch.Generator) -> Tensor:
-    """Remove what a rate of 4 to 8 kHz does not hold."""
+    """Remove the frequencies that a sample rate of 4 to 8 kHz cannot represent."""
     limit_hz = uniform(2000, 4000, len(wav), rng)
     return distort.reject_band(wav, limit_hz, torch.full_like(limit_hz, NYQUIST_HZ))
 

@@ -1,7 +1,7 @@
 """Context networks over the steps of a clip, [B, steps, size] -> [B, steps, size].
 
-They belong to a task and are thrown away after training. None has dropout: a task draws everything
-random in `draw`.
+They belong to a task and are discarded after training. None has dropout, because a task draws all
+its randomness in `draw`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class CausalConvolutions(nn.Module):
     """Residual convolutions over the present and earlier steps, one layer for each kernel size.
 
     As in wav2vec (arXiv 1904.05862), sums are scaled by sqrt(0.5). Normalization is over the
-    channels of each step: wav2vec's group norm is over time too, which shows the future.
+    channels of each step; wav2vec's group norm is also over time and would leak the future.
     """
 
     def __init__(self, size: int, kernels: Sequence[int] = (2, 3, 4, 5)) -> None:

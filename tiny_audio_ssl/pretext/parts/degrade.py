@@ -1,7 +1,7 @@
-"""Degradations of waveforms with a strength from 0 to 1, to learn and to measure distances on.
+"""Degradations of waveforms with a strength from 0 to 1, for learning and evaluating distances.
 
-All take waveforms [n, samples] and a strength for each [n], 0 for next to no change and 1 for a
-strong one, and a generator on the CPU for what else is random; they return the same shape.
+All take waveforms [n, samples], strengths [n], from 0 (nearly no change) to 1 (a strong one), and a
+generator on the CPU for all other randomness. They return the same shape.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOWEST_HZ, HIGHEST_HZ = 100.0, 1000.0  # where a lost band begins
 
 
 def _noise(wav: Tensor, strength: Tensor, rng: torch.Generator) -> Tensor:
-    """Add white to brown noise, 50 to 0 dB below the clip."""
+    """Add noise, from white to brown, at 50 to 0 dB below the clip."""
     colored = distort.colored_noise(wav.shape[1], uniform(0, 2, len(wav), rng), rng)
     return distort.add_noise(wav, colored, 50 * (1 - strength))
 
@@ -55,9 +55,9 @@ DEGRADATIONS: dict[str, Degradation] = {
 def degrade(
     wav: Tensor, names: tuple[str, ...], kind: Tensor, strength: Tensor, seed: int
 ) -> Tensor:
-    """Degrade each clip by one of the degradations: `kind` [n] numbers them as `names` does.
+    """Degrade each clip by one degradation: `kind` [n] holds its places in `names`.
 
-    The same `kind`, `strength` and `seed` change other clips by the same noise and the same room.
+    With the same `kind`, `strength` and `seed`, other clips get the same noise and the same room.
     """
     for number, name in enumerate(names):
         rows = (kind == number).nonzero().squeeze(1)

@@ -1,4 +1,5 @@
-"""A discriminator of sequences, and the gradient that it and a generator share with two signs."""
+"""A discriminator of sequences, and the reversed gradient with which a generator trains against
+it."""
 
 from __future__ import annotations
 
@@ -44,12 +45,12 @@ class Discriminator(nn.Module):
 
 
 def padded(convolution: nn.Conv1d) -> nn.Sequential:
-    """Put zeros at both ends, so that a convolution gives as many places as it is given."""
+    """Pad both ends with zeros, so that a convolution keeps the length."""
     more = convolution.kernel_size[0] - 1
     return nn.Sequential(nn.ConstantPad1d((more // 2, more - more // 2), 0.0), convolution)
 
 
 def with_gradient(values: Tensor, scale: float) -> Tensor:
-    """Return the same values, with the gradient multiplied by `scale`; -1 turns it around."""
+    """Return the same values, and multiply the gradient by `scale`; -1 reverses it."""
     fixed = values.detach()
     return fixed + scale * (values - fixed)

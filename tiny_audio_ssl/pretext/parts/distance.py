@@ -1,4 +1,4 @@
-"""Distance: the head of CDPAM, and its product, which gives a number for two waveforms."""
+"""Distance: the head of CDPAM, and its product, which compares two waveforms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ LAYERS = (256, 64, 16, 4)
 
 
 class DistanceHead(nn.Module):
-    """Acoustics of two sounds, each [n, size] -> distance [n], 0 for the same.
+    """Map the acoustic embeddings of two sounds, each [n, size], to a distance [n], 0 if they are
+    equal.
 
     The sum over all layers F of a network, of the mean over their outputs of w |F(first) -
     F(second)|; the weights w are positive.
@@ -35,7 +36,8 @@ class DistanceHead(nn.Module):
         return self.weighted(first, second, self.shares()).squeeze(1)
 
     def shares(self) -> list[Tensor]:
-        """Return what each output of each layer counts: w over the number of outputs, [1, size]."""
+        """Return the weight of each output of each layer: w over the number of outputs, [1,
+        size]."""
         return [F.softplus(weights)[None] / len(weights) for weights in self.weights]
 
     def weighted(self, first: Tensor, second: Tensor, shares: list[Tensor]) -> Tensor:
@@ -71,7 +73,7 @@ class Distance(nn.Module):
 def distance_product(
     head: DistanceHead, acoustics: int, config: PretextConfig, frontend: LogMel, encoder: Encoder
 ) -> Product:
-    """Return the product of CDPAM: a number for two waveforms."""
+    """Return the product of CDPAM: the distance of two waveforms."""
     module = Distance(frontend, encoder, head, acoustics).eval()
     meaning = "[batch, 1]: how differently degraded both are, from 0 for the same sound up"
     return Product(DISTANCE, module, "waveform", (Output(DISTANCE, meaning),), config, sounds=2)

@@ -49,7 +49,7 @@ def drop_time(wav: Tensor, start: Tensor, length: Tensor) -> Tensor:
 
 
 def shift_time(wav: Tensor, samples: Tensor) -> Tensor:
-    """Move each clip later by so many samples, or earlier if negative; the end comes first then."""
+    """Shift each clip by `samples`, later or, if negative, earlier, with wrap-around."""
     place = torch.arange(wav.shape[1], device=wav.device) - _column(samples, wav).long()
     return wav.gather(1, place % wav.shape[1])
 
@@ -97,12 +97,13 @@ def colored_noise(samples: int, slope: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def other_clips(wav: Tensor, rng: torch.Generator) -> Tensor:
-    """Return another clip of the batch for each; a single clip gets itself."""
+    """Return another clip of the batch for each clip; a single clip is returned itself."""
     return wav[sampling.others(len(wav), rng).to(wav.device)]
 
 
 def add_noise(wav: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:
-    """Add `noise` [B, samples] at so many decibels below each clip. Silent clips stay silent."""
+    """Add `noise` [B, samples] at the given level below each clip, in dB. Silent clips stay
+    silent."""
     noise = noise.to(wav.device)
     wanted = _power(wav) * 10 ** (-_column(snr_db, wav) / 10)
     return wav + noise * (wanted / _power(noise).clamp_min(SILENCE)).sqrt()
@@ -128,7 +129,7 @@ def reverberate(
 
 
 def reject_band(wav: Tensor, low_hz: Tensor, high_hz: Tensor) -> Tensor:
-    """Remove all between two frequencies from each clip."""
+    """Remove a band between two frequencies from each clip."""
     hz = torch.fft.rfftfreq(wav.shape[1], 1 / SAMPLE_RATE_HZ, device=wav.device)
     within = (hz >= _column(low_hz, wav)) & (hz <= _column(high_hz, wav))
     kept: Tensor = torch.fft.irfft(torch.fft.rfft(wav).masked_fill(within, 0), wav.shape[1])

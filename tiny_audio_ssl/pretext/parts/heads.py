@@ -1,4 +1,4 @@
-"""Small networks behind the encoder, thrown away with the task."""
+"""Small networks behind the encoder, discarded with the task."""
 
 from __future__ import annotations
 

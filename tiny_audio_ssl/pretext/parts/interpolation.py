@@ -1,4 +1,4 @@
-"""Linear interpolation over hidden parts of a log-mel, which a reconstruction has to beat."""
+"""Linear interpolation over the masked parts of a log-mel, a baseline for reconstructions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lloyd's k-means, to fit codebooks before training; no centroid is one person's frame."""
+"""Lloyd's k-means, to fit codebooks before training; no centroid reproduces a single frame."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def fit_centroids(frames: Tensor, count: int, rng: torch.Generator, rounds: int 
     """Return `count` centroids of frames [n, d], by k-means: [count, d], float32.
 
     Starts from k-means++ (Arthur, Vassilvitskii 2007). A centroid with fewer than 5 members is
-    dropped, since it may be little else than one person's frame; its place is far away from all
-    frames, so that `nearest` never gives it.
+    dropped, since it could reproduce one person's frame: it is moved far away from all frames, so
+    that `nearest` never returns it.
 
     Raises `UserError` with fewer than 20 frames for each centroid.
     """

@@ -34,8 +34,8 @@ class Latent(nn.Module):
 
 
 class CleanGain(nn.Module):
-    """Log-mel of a mixture and the maps that the encoder made of it -> the logarithm of a gain,
-    [B, 1, bands, frames], that brings the mixture down to what its maps are decoded to."""
+    """Map the log-mel of a mixture and its latent maps to the logarithm of a gain, [B, 1, bands,
+    frames], which attenuates the mixture to the log-mel that the maps are decoded to."""
 
     unit: Tensor
 

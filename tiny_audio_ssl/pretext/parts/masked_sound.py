@@ -1,4 +1,4 @@
-"""The products of tasks that mask: cleaner sound, separated sounds, as a whole and as a stream."""
+"""The products of tasks that mask: enhanced or separated sound, as a whole and as a stream."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def enhanced(task: Masking, frontend: LogMel, encoder: Encoder) -> Product:
 
 
 def separated(task: Masking, frontend: LogMel, encoder: Encoder) -> Product:
-    """Return the product of a task that tells several sounds apart."""
+    """Return the product of a task that separates several sounds."""
     slice_ms = task.frontend.ms(task.masks.slice_frames)
     output = Output(
         SEPARATED,

@@ -1,4 +1,4 @@
-"""The base of tasks that mask steps of a clip, and predict something about the masked ones."""
+"""The base of tasks that mask steps of a clip and predict properties of the masked steps."""
 
 from __future__ import annotations
 

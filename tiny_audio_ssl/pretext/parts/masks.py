@@ -21,7 +21,7 @@ class MaskHead(nn.Module):
 
     The last maps are brought to the size of the middle ones and both are mixed, with a bias that is
     a linear map of the embedding; the result is brought to the size of the log-mel and filtered
-    with it. Of `mobile`, the head has 22 k parameters and 4 M multiply-adds for 96 frames.
+    with it. With `mobile`, the head has 22 k parameters.
     """
 
     def __init__(self, encoder: Encoder, outputs: int) -> None:
@@ -59,7 +59,7 @@ class MaskNet(nn.Module):
         self.bins = MelBins(frontend)
 
     def whole_samples(self, samples: int) -> int:
-        """Return the length of the whole slices that so many samples reach into."""
+        """Return the length of the whole slices that cover this number of samples."""
         config, size = self.frontend, self.slice_frames
         frames = max(1, -(-(samples - config.window) // config.hop) + 1)
         return config.samples(-(-frames // size) * size)
@@ -97,9 +97,9 @@ class MaskNet(nn.Module):
 
 
 class Masking(Pretext):
-    """The part that tasks share which mask the spectrogram of a mixture.
+    """The base of tasks that mask the spectrogram of a mixture.
 
-    What ships is the encoder, and as a product its maps with the head and the transforms.
+    The encoder ships; the product consists of the encoder, the head and the transforms.
     """
 
     takes = "wav"
@@ -112,12 +112,12 @@ class Masking(Pretext):
         self.masks = MaskNet(self.build_head(encoder, outputs), frontend, outputs, frames)
 
     def build_head(self, encoder: Encoder, outputs: int) -> nn.Module:
-        """Return what scores the bands and frames of a slice."""
+        """Return the head that scores the bands and frames of a slice."""
         return MaskHead(encoder, outputs)
 
     @classmethod
     def outputs_of(cls, config: Any) -> int:
-        """Return how many sounds are told apart."""
+        """Return the number of sounds that are estimated."""
         return cls.outputs
 
     @property

@@ -19,9 +19,9 @@ def sounds_and_noise(
     """Return a sound and a noise for each clip, both [B, samples].
 
     Args:
-        kind: the clips' places in KINDS, int64 [B], -1 for neither; None: not known. A clip of
-            speech is a sound, in place of the others stands speech that is drawn, and noise is
-            drawn from the clips of noise. Without speech in the batch all clips are sounds.
+        kind: places of the clips in KINDS, int64 [B], -1 for neither; None if unknown. Clips of
+        speech are the sounds; other clips are replaced by drawn clips of speech, and the noise is
+        drawn from the clips of noise. Without speech in the batch, all clips are sounds.
         made_share: share of the noise that is made where the kind is not known; the rest is other
             clips of the batch.
 

@@ -1,6 +1,6 @@
 """Colored noise that is added to log-mels, as mel power.
 
-It costs no Fourier transform in a step: the noise is made once, and each clip is given a random
+It needs no Fourier transform in a step: the noise is computed once, and each clip gets a random
 part of it.
 """
 

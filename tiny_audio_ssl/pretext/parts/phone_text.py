@@ -1,4 +1,4 @@
-"""Text as numbers of phones, and how probable a sequence of phones is in it."""
+"""Text as phone ids, and the probabilities of phone sequences in it."""
 
 from __future__ import annotations
 

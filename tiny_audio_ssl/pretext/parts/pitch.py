@@ -36,8 +36,8 @@ class PitchHead(nn.Module):
 class PitchTrack(nn.Module):
     """Normalized spectrum [B, 1, bands, frames] -> pitch in Hz and confidence, each [B, slices].
 
-    A slice begins at every frame, as long as one fits. The confidence is what the head says, faded
-    to 0 where no band holds more than -94 dB of full scale: silence has no pitch.
+    A slice begins at every frame, as long as one fits. The confidence is that of the head, faded to
+    0 where no band exceeds -94 dB of full scale: silence has no pitch.
     """
 
     scale: Tensor
@@ -81,7 +81,7 @@ class PitchPacket(nn.Module):
 def pitch_product(
     head: PitchHead, config: SpiceConfig, frontend: LogMel, encoder: Encoder
 ) -> Product:
-    """Return the product of SPICE, with a scale in Hz that is fitted on made tones.
+    """Return the product of SPICE, with a scale in Hz that is fitted to synthetic tones.
 
     The line from y to the logarithm of the pitch is fitted on harmonic tones whose pitches are
     known, as in the paper; its slope stays within a factor of four of that which one

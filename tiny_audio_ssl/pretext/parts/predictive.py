@@ -1,4 +1,4 @@
-"""The base of tasks that predict later steps of a clip, and tell them from other steps."""
+"""The base of tasks that predict later steps of a clip and distinguish them from other steps."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def pitch(wav: Tensor, frontend: FrontendConfig) -> tuple[Tensor, Tensor]:
     """Waveforms [B, N] -> pitch in Hz, within 60 to 500, and whether it is voiced, [B, frames].
 
     The pitch is the first large peak of the normalized correlation of a window with the samples a
-    lag later, between the lags by a parabola. Where a frame is not voiced, it means nothing.
+    lag later, between the lags by a parabola. In frames that are not voiced, it is meaningless.
     """
     size = frontend.window
     frames = _centered(wav, size + LAST_LAG, frontend)
@@ -62,7 +62,8 @@ def pitch(wav: Tensor, frontend: FrontendConfig) -> tuple[Tensor, Tensor]:
 def interpolated(values: Tensor, known: Tensor) -> Tensor:
     """Replace values [B, T] that are not known by a line between those around them.
 
-    Beyond the first and the last known one, they are as those; with none, the pitch is 120 Hz.
+    Beyond the first and the last known value, that value is repeated; without any, the pitch is 120
+    Hz.
     """
     count = values.shape[1]
     place = torch.arange(count, device=values.device)

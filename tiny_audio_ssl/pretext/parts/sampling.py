@@ -16,7 +16,8 @@ def integers(low: int, high: int, count: int, rng: torch.Generator) -> Tensor:
 
 
 def others(count: int, rng: torch.Generator) -> Tensor:
-    """Draw the index of another clip for each of `count`, [count]. One alone gets its own."""
+    """Draw the index of another clip for each of `count` clips, [count]. A single clip gets its
+    own."""
     return (torch.arange(count) + integers(1, max(1, count - 1), count, rng)) % count
 
 

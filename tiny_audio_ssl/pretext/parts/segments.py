@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def segment_numbers(ids: Tensor) -> Tensor:
-    """Number the runs of equal ids of each clip from 0 on: int64 [B, steps]."""
+    """Number the runs of equal ids in each clip, from 0: int64 [B, steps]."""
     changes = F.pad(ids[:, 1:] != ids[:, :-1], (1, 0))
     return changes.cumsum(dim=1)
 

@@ -1,4 +1,4 @@
-"""How far an estimated sound is from the true one, in decibels.
+"""The error of an estimated sound relative to the true one, in decibels.
 
 All take waveforms [..., samples]. Where the true sound is silent there is no ratio: the functions
 that return one give 0 there, without a gradient, and never NaN.
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 SILENCE = 1e-8  # energy below which a sound is silent
 SMALLEST = 1e-8  # ratio of energies, -80 dB; its inverse is the largest
-SOFT_DB = 30.0  # ratios above are hardly rewarded: loud clips that are easy would rule the rest
+SOFT_DB = 30.0  # higher ratios are hardly rewarded, or easy, loud clips would dominate
 SEGMENT, SEGMENT_HOP = 1024, 256  # samples
 
 
@@ -24,7 +24,7 @@ def si_sdr(estimate: Tensor, true: Tensor, soft_db: float | None = None) -> Tens
     cosine of e and s; so a silent estimate has the lowest ratio.
 
     Args:
-        soft_db: bend ratios that approach so many dB, which they don't exceed, by adding the
+        soft_db: soft upper limit of the ratios in dB, by adding the
             share 10^(-soft_db / 10) of the signal to the distortion.
     """
     energy = true.square().sum(dim=-1)
@@ -44,7 +44,7 @@ def si_sdr_loss(estimate: Tensor, true: Tensor) -> Tensor:
 
 
 def improvement(estimate: Tensor, mixture: Tensor, true: Tensor) -> Tensor:
-    """Return by how many dB the SI-SDR of the estimate is above that of the mixture, on average.
+    """Return the mean improvement of the SI-SDR of the estimate over that of the mixture, in dB.
 
     An estimate below -30 dB, such as a silent one, counts as -30 dB.
     """
@@ -69,7 +69,7 @@ def segmental_loss(estimate: Tensor, true: Tensor, weights: Tensor) -> Tensor:
 
 
 def at_segments(values: Tensor, count: int) -> Tensor:
-    """Interpolate values of frames [B, frames] to so many segments [B, count]."""
+    """Interpolate values of frames [B, frames] to `count` segments [B, count]."""
     return F.interpolate(values.unsqueeze(1), size=count, mode="linear").squeeze(1)
 
 

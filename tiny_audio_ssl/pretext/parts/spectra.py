@@ -48,9 +48,9 @@ class Stft(nn.Module):
 class InverseStft(nn.Module):
     """Spectrum [B, 2 bins, 1, frames] -> waveform [B, samples(frames)], by overlap and addition.
 
-    Each frame is windowed again, and divided by what the squared windows of all frames add up to,
-    so that an unchanged spectrum gives the sound that it was made of (Griffin, Lim 1984, equation
-    6). Frames that are missing before the first and after the last one are made up for at the ends.
+    Each frame is windowed again, and divided by the sum of the squared windows of all frames, so
+    that an unchanged spectrum reproduces its sound (Griffin, Lim 1984, equation 6). The ends, which
+    fewer frames cover, are compensated.
     """
 
     window: Tensor

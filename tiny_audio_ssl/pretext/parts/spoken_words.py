@@ -1,4 +1,4 @@
-"""Words of a clip as slices of one length, and a recurrent decoder that writes them."""
+"""Words of a clip as slices of one length, and a recurrent decoder that generates them."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def _at(logmel: Tensor, places: Tensor) -> Tensor:
 
 
 class SequenceDecoder(nn.Module):
-    """A GRU that writes frames from codes [n, code] and lengths [n]: [n, frames, bands].
+    """A GRU that generates frames [n, frames, bands] from codes [n, code] and lengths [n].
 
-    Code and length are its input at every step. It is not given the frame that it wrote last: that
-    is a linear function of its state.
+    Code and length are its input at every step. Its previous frame is not an input, because it is a
+    linear function of its state.
     """
 
     def __init__(self, code: int, hidden: int, bands: int) -> None:

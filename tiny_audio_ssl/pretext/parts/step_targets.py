@@ -11,7 +11,7 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.configs.steps import StepsConfig
 from tiny_audio_ssl.pretext.parts.signal_targets import TARGETS
 
-SMALLEST_STD = 1e-3  # of a number, so that one that hardly varies is not magnified
+SMALLEST_STD = 1e-3  # of a standard deviation, so that nearly constant targets are not magnified
 _BATCH = 64  # clips whose targets are computed at a time
 
 

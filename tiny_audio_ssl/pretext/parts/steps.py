@@ -23,8 +23,8 @@ class Steps(Pretext):
     or 320 ms. Short, overlapping slices give a vector every `hop_ms`, by the encoder as it is.
     Neighboring slices share samples: slices that share none are `first_distance` steps apart.
 
-    A context network on top of the steps is a part of the task, and is thrown away after training:
-    what ships is the encoder.
+    A context network on top of the steps is part of the task and is discarded after training; only
+    the encoder ships.
     """
 
     Config = StepsConfig
@@ -89,7 +89,8 @@ def spans(count: int, steps: int, share: float, length: int, rng: torch.Generato
 def negatives(
     positives: Tensor, steps: int, clips: int, count: int, rng: torch.Generator, where: Where
 ) -> Tensor:
-    """Draw `count` negatives for each positive, never the positive itself, uniform, perhaps twice.
+    """Draw `count` negatives for each positive, uniformly and with replacement, never the positive
+    itself.
 
     Args:
         positives: int64 of any shape: clip * steps + step, a place in a flattened [clips, steps].

@@ -1,4 +1,4 @@
-"""The targets of distillation: computed once for a fixed number of views, and kept on disk."""
+"""The targets of distillation: computed once for a fixed number of views, and stored on disk."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Targets:
     """Log-mels, not normalized, and each teacher's embeddings of views, in float16.
 
     The log-mels and the embeddings of each teacher lie in folders of their own, whose names are
-    hashes of all that they depend on: samples, settings, weights. So another corpus, or another
-    file of weights, never gets the targets of this one, and one more teacher costs only its own.
+    hashes of all that they depend on: samples, settings, weights. So targets are never mixed up
+    between corpora or weights, and a further teacher adds only its own embeddings.
     """
 
     views: Views
@@ -68,7 +68,7 @@ class Targets:
         return StoredRows(arrays)
 
     def _is_speech(self) -> Array:
-        """Return which recordings are speech; none if no teacher asks."""
+        """Return which recordings are speech; empty if no teacher is for speech only."""
         recordings = self.views.recordings
         if not any(self.teachers.speech_only):
             return np.zeros(len(recordings), bool)
@@ -84,7 +84,7 @@ class Targets:
 
 @torch.no_grad()
 def _embeddings(views: Views, model: HearModel, heard: Compute | None, rows: range) -> Array:
-    """Return a teacher's embeddings of the views; zeros for those that it is not asked about."""
+    """Return a teacher's embeddings of the views, and zeros for views that it does not apply to."""
     waves = views.draw(rows)
     chosen = torch.from_numpy(heard(rows)) if heard else torch.ones(len(waves), dtype=torch.bool)
     target = torch.zeros(len(waves), model.dim, dtype=torch.float16)

@@ -11,7 +11,7 @@ from torch import Tensor
 from tiny_audio_ssl.embedding.hear_model import HearModel
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 
-BATCH = 64  # clips that a teacher is given at a time
+BATCH = 64  # clips that a teacher embeds at a time
 
 
 class Teachers:
@@ -20,7 +20,7 @@ class Teachers:
     Attributes:
         dims: size of each teacher's embedding.
         shares: weight of each teacher's loss; they sum to 1.
-        speech_only: whether a teacher is asked about speech only.
+        speech_only: whether each teacher is used for speech only.
     """
 
     def __init__(self, config: DistillationConfig) -> None:

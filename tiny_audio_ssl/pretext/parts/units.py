@@ -1,4 +1,4 @@
-"""Unit ids: the product of tasks that give each step of a clip one or several numbers."""
+"""Unit ids: the product of tasks that assign one or several ids to each step of a clip."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Ids(nn.Module):
 
 
 def units(task: Steps, encoder: Encoder, ids: nn.Module, config: PretextConfig) -> Product:
-    """Return the product of a task that gives each step of a clip one or several numbers.
+    """Return the product of a task that assigns one or several ids to each step of a clip.
 
     Args:
         ids: features of steps [n, D] -> int64 [n, G].
@@ -71,7 +71,7 @@ def units(task: Steps, encoder: Encoder, ids: nn.Module, config: PretextConfig) 
 
 
 class CodedSteps(Steps):
-    """The part that tasks share which quantize their projected steps by a `codebook`."""
+    """The base of tasks that quantize their projected steps with a `codebook`."""
 
     codebook: Codebook
 
@@ -84,7 +84,8 @@ class CodedSteps(Steps):
         """Project features of steps [B, S, D], and normalize them over the batch, or for encoders
         without batch normalization each by itself: [B, S, size].
 
-        Over the batch is better: what all steps have in common makes them choose the same entries.
+        Normalizing over the batch is better: whatever all steps share makes them choose the same
+        entries.
         """
         steps: Tensor = self.norm(self.project(features.flatten(0, 1)))
         return steps.reshape(*features.shape[:2], -1)

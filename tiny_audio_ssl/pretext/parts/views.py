@@ -1,7 +1,7 @@
 """Views: crops of recordings at other levels, mixed and band-limited, drawn once for all epochs.
 
-A task that asks much of each clip, such as the targets of several teachers, computes it for a fixed
-number of views, and keeps the result. View k is a function of the seed and k alone.
+A task whose targets are expensive, such as the embeddings of several teachers, computes them for a
+fixed number of views and stores them. View k is a function of the seed and k alone.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""One file for each task, or for a few that differ in little; `registry` names them."""
+"""One file for each task, or for a few similar ones; `registry` names them."""

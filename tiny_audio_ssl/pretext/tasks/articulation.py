@@ -1,4 +1,4 @@
-"""Analysis by synthesis: how a vocal tract would have to move to sound like the recordings."""
+"""Analysis by synthesis: find the parameters of a vocal tract that sounds like the recordings."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ LEVELS_DB = (-45.0, -15.0)  # of made sound; the recordings' own level says noth
 
 class AnalysisBySynthesis(Pretext):
     """|q(F(p)) - p|^2, where F makes a sound from the parameters p of a vocal tract, and the
-    network q is to find them again; p is what q itself says of a recording, with noise added.
+    network q has to recover them; p is what q itself estimates for a recording, plus noise.
 
-    So the made sounds come to resemble the recordings, without any label, and F is not
+    So the synthetic sounds come to resemble the recordings, without any label, and F is not
     differentiated. A slowly moving copy of q makes the proposals; the noise falls from step to
     step. Nine parameters, in -1..1, describe a tube and its source (`parts/vocal_tract.py`), which
     stand still for a slice; the paper has an articulatory synthesizer that moves, and a network

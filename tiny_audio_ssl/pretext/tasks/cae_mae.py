@@ -1,4 +1,4 @@
-"""CAE and MAE: map mixtures to the latent maps of clean sound, without any pair of both."""
+"""CAE and MAE: map mixtures to the latent maps of clean sound, without parallel recordings."""
 
 from __future__ import annotations
 

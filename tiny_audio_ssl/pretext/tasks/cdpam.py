@@ -1,4 +1,4 @@
-"""CDPAM: a distance between two sounds, apart from what is said or played in them."""
+"""CDPAM: a distance between two sounds that ignores what is said or played in them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Cdpam(Pretext):
 
     In the paper people judged which differences are heard, and which of two recordings is nearer
     to a third. Nobody is asked here: strength stands for the second judgement and the first is left
-    out, so that d measures degradation. It must not be called perceptual. In a training of 120
-    steps it told weak degradations of other kinds from strong ones less surely than the plain
-    difference of two log-mels does.
+    out, so that d measures degradation. It must not be called perceptual. After 120 training steps,
+    it separated weak from strong degradations of unseen kinds less reliably than the plain
+    difference of two log-mels.
     """
 
     paper = "Manocha, Jin, Zhang, Finkelstein 2021, arXiv 2102.05109"

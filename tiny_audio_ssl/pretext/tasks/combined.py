@@ -46,7 +46,7 @@ class Combined(Pretext):
 
     @classmethod
     def clips_needed(cls, config: CombinedConfig) -> int:
-        """Return the largest number that one of the tasks needs."""
+        """Return the largest `min_clips` of the tasks."""
         return max(pretext_class(name).clips_needed(own) for name, own in config.configs().items())
 
     def inputs(self, frontend: LogMel, clips: Batch, rng: torch.Generator) -> Inputs:

@@ -1,4 +1,4 @@
-"""CPC and CPC2: tell later steps of a clip from others, by what came before."""
+"""CPC and CPC2: identify later steps of a clip among others, from the steps before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Cpc(Predictive):
 
     c_t is the output of a GRU over z_1 ... z_t, and W_k a matrix for each distance k. Scores are
     divided by the size of z, as in the code of Riviere et al. 2020 (arXiv 2002.02848). The paper
-    keeps c; here the GRU, larger than the encoder, is thrown away, and what ships gives z.
+    keeps c; here the GRU, which is larger than the encoder, is discarded, and the encoder gives z.
     """
 
     paper = "van den Oord, Li, Vinyals 2018, arXiv 1807.03748, equations 3 and 4"

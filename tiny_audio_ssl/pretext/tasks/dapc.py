@@ -1,4 +1,4 @@
-"""DAPC: steps whose future is told by their past, and that hold enough to fill in masked parts."""
+"""DAPC: codes whose past predicts their future, and from which masked parts can be filled in."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Dapc(Steps):
     I is the predictive information of the codes z: that of T steps about the T that follow, if both
     are Gaussian (see `predictive_information`). It does not change with a linear map of z, so the
     second term fixes the scale. The codes of masked log-mels are decoded by a transformer over all
-    steps, which is thrown away with z: what ships is the encoder below. Neighboring slices share no
-    sample, which I would count.
+    steps, which is discarded with z: only the encoder ships. Neighboring slices share no samples,
+    because I would count shared ones.
 
     Tried on speech: I rises from 0 to 8 nats within 200 steps, and masked parts come out with a
     quarter of the squared error of the mean, but 2.5 times that of linear interpolation.

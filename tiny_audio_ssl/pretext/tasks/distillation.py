@@ -24,7 +24,7 @@ from tiny_audio_ssl.pretext.parts.teachers import BATCH, Teachers
 from tiny_audio_ssl.pretext.parts.views import Views
 
 SMALLEST_STD = (
-    0.1  # relative to the mean over dimensions, so that one that hardly varies is not magnified
+    0.1  # relative to the mean over dimensions, so that a nearly constant one is not magnified
 )
 
 

@@ -1,4 +1,4 @@
-"""Enhancement: tell a sound from the noise that was added to it."""
+"""Enhancement: remove the noise that was added to a sound."""
 
 from __future__ import annotations
 

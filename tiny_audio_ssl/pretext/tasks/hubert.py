@@ -31,11 +31,11 @@ class Hubert(MaskedSteps):
     p(v | c) is proportional to exp(cos(A c, e_v) / temperature), with A and e of each codebook its
     own. The labels y are clusters, fitted before training and fixed, of the waveform as it is: of
     its MFCC in a first iteration, and in a second of the features that the first one's encoder
-    gives (`targets`). That encoder is no part of the state.
+    gives (`targets`). That encoder is not part of the state.
 
-    Besides, a linear layer learns to tell the label of a step, in the largest codebook, from its
-    features alone. It does not train the encoder: it is what gives unit ids on a phone, where there
-    is no transformer.
+    In addition, a linear layer learns to predict the label of a step, in the largest codebook, from
+    its features alone. It does not train the encoder. On a phone, where there is no transformer, it
+    computes the unit ids.
     """
 
     paper = "Hsu, Bolte, Tsai, Lakhotia, Salakhutdinov, Mohamed 2021, arXiv 2106.07447, section II"

@@ -1,4 +1,4 @@
-"""Local info max: tell chunks of one recording from chunks of two."""
+"""Local info max: distinguish pairs of chunks from one recording and from two."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ from tiny_audio_ssl.pretext.parts.steps import Steps, spans
 class Mockingjay(Steps):
     """Alter spans of frames, and reconstruct them from all steps by a transformer; L1 loss.
 
-    A span is zeroed (every band's mean), replaced by other frames, or kept, by one die a clip. The
-    log-mel is altered before it is cut into slices, which overlap. A step reconstructs the frames
-    in the middle of its slice, one hop of them. The paper keeps the transformer; what ships here is
-    the encoder. In the log, `hidden/...` are errors at zeroed places alone, the task's and those of
-    two guesses that learn nothing.
+    A span is zeroed (every band's mean), replaced by other frames, or kept, by one random number
+    per clip. The log-mel is altered before it is cut into slices, which overlap. A step
+    reconstructs the frames in the middle of its slice, one hop of them. The paper keeps the
+    transformer; what ships here is the encoder. In the log, `hidden/...` are errors at zeroed
+    places alone, the task's and those of two guesses that learn nothing.
 
     After 250 training steps, Mockingjay and TERA had smaller errors than the bands' means, but
     larger ones than linear interpolation.
@@ -97,7 +97,7 @@ class Mockingjay(Steps):
 class AudioAlbert(Mockingjay):
     """Mockingjay with one layer of the transformer, applied several times.
 
-    The paper's point is a smaller model to ship. Here the transformer is thrown away in any case.
+    The paper's point is a smaller model to ship. Here, the transformer is discarded in any case.
     """
 
     paper = "Chi, Chung, Wu, Hsieh, Chen, Li, Lee 2020 (Audio ALBERT), arXiv 2005.08575"

@@ -26,7 +26,7 @@ class MultiFormat(Pretext):
     """Half the sum of InfoNCE from waveforms to log-mels and back, the batch as negatives.
 
     The encoder hears the log-mel of one slice of each clip; a second network, of one-dimensional
-    convolutions, hears the waveform of another slice of it and is thrown away after training. An
+    convolutions, hears the waveform of another slice of it and is discarded after training. An
     encoder that learns its filters hears the waveform itself; then the second network hears the
     log-mel. Both are projected by a linear layer each and compared by cosine. Slices may overlap,
     and each is augmented on its own: another clip is mixed into it, and its level changes.
@@ -111,7 +111,7 @@ class LogMelNetwork(nn.Module):
         self.encoder = Encoder(EncoderConfig("mobile", norm=norm), frontend.bands)
         self.dim = self.encoder.feature_dim
         self.log_mel = LogMel(frontend)
-        for name in ("mean", "inverse_std"):  # of nothing: each clip is normalized on its own
+        for name in ("mean", "inverse_std"):  # no statistics: each clip is normalized by itself
             self.log_mel.register_buffer(name, self.log_mel.get_buffer(name), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""PASE and PASE+: many small workers, each with a task of its own, on the steps of one encoder."""
+"""PASE and PASE+: many small workers, each with its own task, on the steps of one encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segmental SNR: tell how noisy each part of a recording is, for data purification."""
+"""Segmental SNR: estimate how noisy each part of a recording is, for data purification."""
 
 from __future__ import annotations
 

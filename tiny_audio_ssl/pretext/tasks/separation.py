@@ -1,4 +1,4 @@
-"""Separation: take the mixture of two recordings apart."""
+"""Separation: split the mixture of two recordings into its sounds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tiny_audio_ssl.pretext.product import Product
 
 
 class TwoRecordings(Masking):
-    """The part that tasks share which mix two recordings."""
+    """The base of tasks that mix two recordings."""
 
     min_clips = 2
 
@@ -36,8 +36,8 @@ class TwoRecordings(Masking):
         return {"wav": mixture, "mixture": mixture, "parts": parts}
 
     def measured(self, found: Tensor, mixture: Tensor, parts: Tensor) -> dict[str, Tensor]:
-        """Return by how many dB the sounds found [B, 2, samples] are better than the mixtures, and
-        those of the ideal masks."""
+        """Return the improvement over the mixtures in dB, of the sounds found [B, 2, samples] and
+        of those of the ideal masks."""
         alone = mixture.unsqueeze(1).expand_as(parts)
         ideal = self.oracle(mixture, parts)
         return {

@@ -1,4 +1,4 @@
-"""Speech2Vec: the words around a spoken word from it, or the word from those around it."""
+"""Speech2Vec: predict the words around a spoken word from it, or vice versa."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Speech2VecSkipGram(Pretext):
 
     Vectors of Speech2Vec tell how words sound, not what they mean: Chen et al. 2022 (arXiv
     2209.10791) could not reproduce the semantics that the paper reports, and none is claimed here.
-    In short trainings on made speech, they told voices above all, which neighbors share: the same
-    word by two speakers was found less often than with random weights.
+    In short trainings on synthetic speech, they mostly distinguished voices, which neighbors share:
+    the same word by two speakers was found less often than with random weights.
 
     Words are cut where the column `words` says, and stretched or squeezed to one length. The
     decoder r is recurrent, writes frame by frame, and is given the true length of the word. The

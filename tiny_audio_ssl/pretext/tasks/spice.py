@@ -39,8 +39,8 @@ class Spice(Pretext):
 
     The paper has a constant-Q transform, with windows as long as each frequency needs; here all
     frequencies share a window of 128 ms, which blurs the harmonics of voices below 80 Hz. A
-    thousand steps are too few: y rises with the pitch then, but not in proportion to it, so that
-    YIN and CREPE are far more accurate. The paper trains on some fifteen times as many slices.
+    thousand steps are too few: y then rises with the pitch but not in proportion to it, and YIN and
+    CREPE are far more accurate. The paper trains on some fifteen times as many slices.
     """
 
     paper = "Gfeller, Frank, Roblek, Sharifi, Tagliasacchi, Velimirovic 2020, arXiv 1910.11664"

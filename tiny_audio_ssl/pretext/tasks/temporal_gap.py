@@ -1,4 +1,4 @@
-"""Temporal gap: estimate how far apart in time two slices of one recording are."""
+"""Temporal gap: estimate the distance in time between two slices of one recording."""
 
 from __future__ import annotations
 

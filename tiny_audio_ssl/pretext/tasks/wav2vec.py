@@ -1,4 +1,4 @@
-"""wav2vec: tell later steps of a clip from others, each by a decision of its own."""
+"""wav2vec: identify later steps of a clip among others, with an independent decision for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wav2vec-U: phones of speech that look like those of a text, which is not what is said."""
+"""wav2vec-U: phones of speech, learned from recordings and an unrelated text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Wav2vecU(Steps):
     """Experimental. It pushes the phones that it gives to be as frequent, and to follow each other,
     as those of a text; at this size it can't be expected to recognize what people say, and it is no
     task to learn features by. The paper's features come from 300 million frozen weights. In short
-    trainings on made speech it made more errors than the commonest phone alone.
+    trainings on synthetic speech, it made more errors than always guessing the most frequent phone.
 
     A generator G gives each step probabilities p of phones; neighbors with the same likeliest phone
     are joined, and a discriminator C tells these sequences from pieces of the text, one-hot:

@@ -1,4 +1,5 @@
 import * as ort from "onnxruntime-web/wasm";
+import { Comparison, comparisonOf } from "./comparison.js";
 import { Framer } from "./framer.js";
 import { type Artifact, forListening, hears, ManifestError, type Manifest, parseManifest } from "./manifest.js";
 
@@ -46,6 +47,8 @@ export class Encoder {
     readonly artifact: Artifact,
     private readonly session: ort.InferenceSession,
     hopSamples: number | undefined,
+    /** How the learned parts of embeddings are compared. */
+    readonly comparison: Comparison,
   ) {
     const size = artifact.inputShape.at(-1)!;
     this.hopSamples = artifact.kind === "stream" ? size : (hopSamples ?? Math.floor(artifact.windowSamples / 4));
@@ -63,15 +66,21 @@ export class Encoder {
     const manifest = await readManifest(folder);
     const artifact = find(manifest, options.file);
     const bytes = await readArtifact(folder, artifact);
-    return Encoder.of(artifact, bytes, options);
+    const comparison = comparisonOf(manifest.background, await readBackground(folder, manifest));
+    return Encoder.of(artifact, bytes, options, comparison);
   }
 
   /** An encoder of an artifact that was read already, and is as its manifest says. */
-  static async of(artifact: Artifact, bytes: Uint8Array, options: OpenOptions = {}): Promise<Encoder> {
+  static async of(
+    artifact: Artifact,
+    bytes: Uint8Array,
+    options: OpenOptions = {},
+    comparison = new Comparison(),
+  ): Promise<Encoder> {
     if (!hears(artifact)) {
       throw new ManifestError(`${artifact.file} takes ${artifact.kind}; expected a stream or waveform artifact`);
     }
-    return new Encoder(artifact, await openSession(bytes, options), options.hopSamples);
+    return new Encoder(artifact, await openSession(bytes, options), options.hopSamples, comparison);
   }
 
   /** Any number of samples; what fills no packet waits for the next call. */
@@ -126,8 +135,16 @@ export async function readManifest(folder: URL): Promise<Manifest> {
   return parseManifest(await response.text());
 }
 
+/** Reads the file of the background, if there is one. Throws `ManifestError` as `readArtifact` does. */
+export async function readBackground(folder: URL, manifest: Manifest): Promise<Uint8Array | null> {
+  return manifest.background ? readArtifact(folder, manifest.background) : null;
+}
+
 /** Reads an artifact. Throws `ManifestError`: not the file that the manifest describes. */
-export async function readArtifact(folder: URL, artifact: Artifact): Promise<Uint8Array> {
+export async function readArtifact(
+  folder: URL,
+  artifact: Pick<Artifact, "file" | "bytes" | "sha256">,
+): Promise<Uint8Array> {
   const response = await fetch(new URL(artifact.file, folder));
   if (!response.ok) throw new ManifestError(`${artifact.file}: not there (${response.status})`);
   const bytes = new Uint8Array(await response.arrayBuffer());

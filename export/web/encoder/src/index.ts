@@ -1,4 +1,13 @@
-export { Encoder, readArtifact, readManifest, runtimeVersion, type Embedding, type OpenOptions } from "./encoder.js";
+export { Background, Comparison, comparisonOf } from "./comparison.js";
+export {
+  Encoder,
+  readArtifact,
+  readBackground,
+  readManifest,
+  runtimeVersion,
+  type Embedding,
+  type OpenOptions,
+} from "./encoder.js";
 export { Framer, type Frame } from "./framer.js";
 export { LogMel } from "./logmel.js";
 export {
@@ -7,6 +16,7 @@ export {
   ManifestError,
   parseManifest,
   type Artifact,
+  type BackgroundFile,
   type FrontendSettings,
   type Head,
   type Manifest,
@@ -14,7 +24,7 @@ export {
 export { measure, type Timing, type TimingOptions } from "./measure.js";
 export { Prototypes, SoundsError, type Match } from "./prototypes.js";
 export { resample, Resampler } from "./resampler.js";
-export { median, percentile, type Interval } from "./statistics.js";
+export { median, percentile, slowdown, type Interval } from "./statistics.js";
 export { Present, Teaching } from "./teaching.js";
 export { rms } from "./vectors.js";
 export { isWav, readWav, WavError, type Recording } from "./wav.js";

@@ -35,6 +35,19 @@ export interface Artifact {
   readonly heads: readonly Head[];
 }
 
+/** The file of sounds that others are compared with; see `Background`. */
+export interface BackgroundFile {
+  readonly file: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly dim: number;
+  readonly directions: number;
+  readonly sounds: number;
+  readonly nearest: number;
+  readonly scale: number;
+  readonly mostOfSecond: number;
+}
+
 export interface FrontendSettings {
   readonly windowMs: number;
   readonly hopMs: number;
@@ -49,6 +62,7 @@ export interface Manifest {
   readonly sampleRateHz: number;
   readonly frontend: FrontendSettings;
   readonly artifacts: readonly Artifact[];
+  readonly background: BackgroundFile | null;
 }
 
 const VERSIONS = [2, 3]; // they differ in the spelling of `license`, not read here
@@ -109,6 +123,21 @@ function readManifest(content: Json): Manifest {
     artifacts: content.artifacts
       .filter((entry: Json) => entry.format === "onnx" && entry.input)
       .map((entry: Json) => readArtifact(entry, content)),
+    background: content.background ? readBackground(content.background) : null,
+  };
+}
+
+function readBackground(entry: Json): BackgroundFile {
+  return {
+    file: String(entry.file),
+    sha256: String(entry.sha256),
+    bytes: number(entry.bytes),
+    dim: number(entry.dim),
+    directions: number(entry.directions),
+    sounds: number(entry.sounds),
+    nearest: number(entry.nearest),
+    scale: number(entry.scale),
+    mostOfSecond: number(entry.most_of_second),
   };
 }
 
@@ -143,7 +172,8 @@ function readArtifact(entry: Json, content: Json): Artifact {
 function learnedDim(content: Json, dim: number): number {
   const readout: string[] = content.encoder.readout ?? [];
   const statistics = readout.includes("mel") ? MEL_STATISTICS * content.frontend.bands : 0;
-  return content.encoder.learned_dim ?? (dim > statistics ? dim - statistics : dim);
+  const learned: number = content.encoder.learned_dim ?? dim - statistics;
+  return learned > 0 ? learned : dim; // of the log-mel's statistics alone, all of it
 }
 
 /** The first length is the batch: 1, or "batch" where any will do. */

@@ -2,7 +2,7 @@ import type * as ort from "onnxruntime-web/wasm";
 import { Tensor } from "onnxruntime-web/wasm";
 import { openSession, silence, type OpenOptions } from "./encoder.js";
 import type { Artifact } from "./manifest.js";
-import { percentile } from "./statistics.js";
+import { percentile, slowdown } from "./statistics.js";
 
 export interface TimingOptions extends OpenOptions {
   readonly runs?: number; // timed runs of each artifact
@@ -88,14 +88,12 @@ class Opened {
   }
 
   timing(): Timing {
-    const all = this.roundsMs.flat();
-    const tenth = Math.max(1, Math.floor(all.length / 10));
     return {
       artifact: this.artifact,
       loadMs: this.loadMs,
       firstMs: this.firstMs,
       roundsMs: this.roundsMs,
-      slowdown: percentile(all.slice(-tenth), 50) / percentile(all.slice(0, tenth), 50),
+      slowdown: slowdown(this.roundsMs.flat()),
     };
   }
 }

@@ -1,9 +1,10 @@
+import { Comparison } from "./comparison.js";
 import { dot, unit } from "./vectors.js";
 
 /** The nearest taught sound. `known`: near enough, and not nearly as near to another one. */
 export interface Match {
   readonly name: string;
-  readonly distance: number; // cosine distance, 0..2
+  readonly distance: number; // that of the comparison, 0 for the same direction
   readonly known: boolean;
 }
 
@@ -24,25 +25,25 @@ type Examples = ReadonlyMap<string, readonly Float32Array[]>; // of unit length
 
 /**
  * Sounds taught by a few examples each: the nearest mean wins (Snell et al. 2017, arXiv 1703.05175,
- * equation 1), by cosine distance, 0..2. Embeddings are the learned parts of what one artifact
+ * equation 1), by the distance of a comparison. Embeddings are the learned parts of what one artifact
  * gives; the artifact is named by its SHA-256.
  *
  * The rule, its constants and the JSON are those of the Android app (`Prototypes.kt`) and of
  * tiny_audio_ssl/embedding/taught_sounds.py. Immutable.
  */
 export class Prototypes {
-  static readonly DEFAULT_THRESHOLD = 0.18; // measured: benchmarks/results/few_shot.csv
-  static readonly MOST_OF_SECOND = 0.8;
   static readonly MAX_NAME = 40;
   private static readonly FORMAT = 2; // 1 held whole embeddings
   private readonly means: ReadonlyMap<string, Float32Array>;
 
   constructor(
     readonly artifactSha256: string,
-    readonly threshold: number = Prototypes.DEFAULT_THRESHOLD,
+    readonly threshold: number = Comparison.LIMIT,
     private readonly examples: Examples = new Map(),
+    private readonly comparison: Comparison = new Comparison(),
   ) {
-    this.means = new Map([...examples].map(([name, vectors]) => [name, unit(sum(vectors))]));
+    const mean = (vectors: readonly Float32Array[]) => unit(sum(vectors.map((one) => comparison.cleaned(one))));
+    this.means = new Map([...examples].map(([name, vectors]) => [name, mean(vectors)]));
   }
 
   /** Names in the order in which they were taught, with the number of their examples. */
@@ -72,7 +73,7 @@ export class Prototypes {
   }
 
   withThreshold(threshold: number): Prototypes {
-    return new Prototypes(this.artifactSha256, Math.min(2, Math.max(0, threshold)), this.examples);
+    return this.with(this.examples, Math.min(2, Math.max(0, threshold)));
   }
 
   /** With the sounds of another list too; examples under the same name go together. */
@@ -84,13 +85,14 @@ export class Prototypes {
 
   /** Null as long as nothing was taught. */
   nearest(embedding: Float32Array): Match | null {
-    const there = unit(embedding);
+    const there = this.comparison.cleaned(embedding);
+    const crowding = this.comparison.crowding(there);
     const found = [...this.means]
-      .map(([name, mean]) => ({ name, distance: 1 - dot(there, mean) }))
+      .map(([name, mean]) => ({ name, distance: (1 - dot(there, mean)) / crowding }))
       .sort((a, b) => a.distance - b.distance);
     const [best, second] = found;
     if (!best) return null;
-    const clear = best.distance <= Prototypes.MOST_OF_SECOND * (second?.distance ?? Infinity);
+    const clear = best.distance <= this.comparison.mostOfSecond * (second?.distance ?? Infinity);
     return { ...best, known: best.distance <= this.threshold && clear };
   }
 
@@ -104,47 +106,57 @@ export class Prototypes {
     });
   }
 
-  /** What `toJson` or the Android app wrote. Throws `SoundsError`. */
-  static fromJson(text: string, artifactSha256: string): Prototypes {
-    let read: Prototypes;
+  /**
+   * What `toJson` or the Android app wrote, for an artifact whose embeddings have `learnedDim` learned
+   * numbers. Throws `SoundsError`.
+   */
+  static fromJson(
+    text: string,
+    artifactSha256: string,
+    learnedDim: number,
+    comparison = new Comparison(),
+  ): Prototypes {
     try {
-      read = parsed(text, Prototypes.FORMAT);
-    } catch {
-      throw new SoundsError("damaged");
+      const { sha256, threshold, examples } = parsed(JSON.parse(text), Prototypes.FORMAT);
+      if (sha256 !== artifactSha256) throw new SoundsError("other-encoder");
+      if ([...examples.values()].flat().some(({ length }) => length !== learnedDim)) throw new TypeError();
+      return new Prototypes(sha256, threshold, examples, comparison);
+    } catch (error) {
+      throw error instanceof SoundsError ? error : new SoundsError("damaged");
     }
-    if (read.artifactSha256 !== artifactSha256) throw new SoundsError("other-encoder");
-    return read;
   }
 
   private of(name: string): readonly Float32Array[] {
     return this.examples.get(name) ?? [];
   }
 
-  private with(examples: Examples): Prototypes {
-    return new Prototypes(this.artifactSha256, this.threshold, examples);
+  private with(examples: Examples, threshold = this.threshold): Prototypes {
+    return new Prototypes(this.artifactSha256, threshold, examples, this.comparison);
   }
 }
 
-function parsed(text: string, format: number): Prototypes {
-  const content = JSON.parse(text) as Record<string, unknown>;
+/** Throws anything: the content is not what `toJson` writes. */
+function parsed(content: Record<string, unknown>, format: number): { sha256: string; threshold: number; examples: Examples } {
   const { artifact_sha256: sha256, threshold, sounds } = content;
-  const whole = typeof sha256 === "string" && typeof threshold === "number" && typeof sounds === "object";
-  if (content.format !== format || !whole) throw new TypeError();
+  if (content.format !== format || typeof sha256 !== "string") throw new TypeError();
+  if (typeof sounds !== "object" || !sounds || Array.isArray(sounds)) throw new TypeError();
   const examples = new Map<string, Float32Array[]>();
-  let size: number | undefined;
-  for (const [name, rows] of Object.entries(sounds as Record<string, number[][]>)) {
-    const vectors = rows.map((row) => Float32Array.from(row));
-    for (const vector of vectors) {
-      size ??= vector.length;
-      if (vector.length !== size || !size || !vector.every(Number.isFinite)) throw new TypeError();
-    }
-    if (vectors.length) examples.set(clean(name), vectors.map(unit));
+  for (const [name, rows] of Object.entries(sounds)) {
+    const vectors = (rows as unknown[][]).map((row) => unit(Float32Array.from(row, finite)));
+    if (vectors.length) examples.set(clean(name), vectors);
   }
-  return new Prototypes(sha256, threshold, examples);
+  return { sha256, threshold: Math.min(2, Math.max(0, finite(threshold))), examples };
 }
 
+function finite(value: unknown): number {
+  if (typeof value !== "number" || !Number.isFinite(value)) throw new TypeError();
+  return value;
+}
+
+/** Spaces are single, and none at the ends; at most `MAX_NAME` characters, whatever their size. */
 function clean(name: string): string {
-  const key = [...name.trim().replace(/\s+/g, " ")].slice(0, Prototypes.MAX_NAME).join("");
+  const words = name.replace(/\s+/g, " ").trim();
+  const key = [...words].slice(0, Prototypes.MAX_NAME).join("").trim();
   if (!key) throw new RangeError("a sound needs a name");
   return key;
 }

@@ -1,5 +1,5 @@
 /// <reference lib="webworker" />
-import { Encoder, readArtifact, readManifest, runtimeVersion } from "../../encoder/src/encoder.js";
+import { Encoder, readArtifact, readBackground, readManifest, runtimeVersion } from "../../encoder/src/encoder.js";
 import { LogMel } from "../../encoder/src/logmel.js";
 import { forListening, hears } from "../../encoder/src/manifest.js";
 import { measure } from "../../encoder/src/measure.js";
@@ -29,8 +29,10 @@ const answers: Answers = {
     const artifact = forListening(manifest);
     const bytes = await readArtifact(url, artifact);
     const encoder = await Encoder.of(artifact, bytes, { runtime });
-    open = { manifest, artifact, bytes, runtime, hopSamples: encoder.hopSamples, moments: new Moments(encoder) };
-    return { manifest, artifact, hopSamples: encoder.hopSamples };
+    const background = await readBackground(url, manifest);
+    const found = { manifest, artifact, background, hopSamples: encoder.hopSamples };
+    open = { ...found, bytes, runtime, moments: new Moments(encoder) };
+    return found;
   },
 
   async listen({ port, sampleRateHz }) {

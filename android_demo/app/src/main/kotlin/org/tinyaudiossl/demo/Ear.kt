@@ -8,6 +8,7 @@ import org.tinyaudiossl.encoder.ClipStore
 import org.tinyaudiossl.encoder.Match
 import org.tinyaudiossl.encoder.Present
 import org.tinyaudiossl.encoder.Prototypes
+import org.tinyaudiossl.encoder.SoundsException
 import org.tinyaudiossl.encoder.Teaching
 import org.tinyaudiossl.encoder.TinyAudioEncoder
 import org.tinyaudiossl.encoder.rms
@@ -95,11 +96,23 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
         onHeard()
     }
 
-    private fun read(): Prototypes {
-        val hash = encoder.artifact.sha256
-        val stored = if (soundsFile.isFile) Prototypes.fromJson(soundsFile.readText(), hash) else null
-        return stored ?: Prototypes(hash)
+    /** Adds the sounds of a file that this app or the page for browsers wrote. Throws [SoundsException]. */
+    fun importSounds(text: String): Int {
+        val read = parse(text)
+        sounds = sounds.joined(read).withThreshold(read.threshold)
+        return read.counts.size
     }
+
+    private fun read(): Prototypes = try {
+        if (soundsFile.isFile) parse(soundsFile.readText()) else none()
+    } catch (_: SoundsException) {
+        none() // of an earlier version of the app, with another encoder
+    }
+
+    private fun parse(text: String) =
+        Prototypes.fromJson(text, encoder.artifact.sha256, encoder.artifact.learnedDim, encoder.comparison)
+
+    private fun none() = Prototypes(encoder.artifact.sha256, comparison = encoder.comparison)
 
     private fun write(sounds: Prototypes) {
         try {

@@ -3,6 +3,7 @@ package org.tinyaudiossl.demo
 import android.annotation.SuppressLint
 import android.app.Activity
 import android.content.Intent
+import android.net.Uri
 import android.os.Bundle
 import android.view.MotionEvent
 import android.view.View
@@ -14,6 +15,7 @@ import java.io.FileNotFoundException
 import java.io.IOException
 import org.tinyaudiossl.demo.drawing.Live
 import org.tinyaudiossl.encoder.EngineException
+import org.tinyaudiossl.encoder.SoundsException
 
 /** The one screen. The microphone is open only while it is seen. */
 class MainActivity : Activity() {
@@ -196,17 +198,35 @@ class MainActivity : Activity() {
         }
     }
 
-    // The sounds dialog writes an export through the system's file picker.
+    // The sounds dialog asks for a file through the system's picker.
     @Deprecated("The framework has nothing else without AndroidX")
     override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
-        val target = data?.data ?: return
-        val sounds = ear?.sounds ?: return
+        val file = data?.data ?: return
+        val ear = ear ?: return
+        if (requestCode == SoundsDialog.EXPORT) exportSounds(ear, file) else importSounds(ear, file)
+    }
+
+    private fun exportSounds(ear: Ear, file: Uri) {
         try {
-            contentResolver.openOutputStream(target)!!.use { it.write(sounds.toJson().toByteArray()) }
+            contentResolver.openOutputStream(file)!!.use { it.write(ear.sounds.toJson().toByteArray()) }
             status.setText(R.string.exported)
         } catch (error: IOException) {
             status.text = getString(R.string.not_exported, error.message)
         }
+    }
+
+    private fun importSounds(ear: Ear, file: Uri) {
+        try {
+            val text = contentResolver.openInputStream(file)!!.use { it.readBytes().decodeToString() }
+            status.text = getString(R.string.imported, ear.importSounds(text))
+            findViewById<SeekBar>(R.id.threshold).progress = Math.round(ear.sounds.threshold * 100)
+        } catch (error: IOException) {
+            status.text = getString(R.string.not_imported, error.message)
+        } catch (error: SoundsException) {
+            val damaged = error.reason == SoundsException.Reason.DAMAGED
+            status.setText(if (damaged) R.string.import_damaged else R.string.import_other)
+        }
+        show()
     }
 
     private companion object {

@@ -68,7 +68,7 @@ class Microphone(
     }
 
     private fun open(): AudioRecord =
-        listOf(rateHz, 48_000, 44_100).firstNotNullOfOrNull(::open) ?: error("no rate is accepted")
+        listOf(rateHz, 48_000, 44_100).firstNotNullOfOrNull(::open) ?: error("the microphone accepts no sample rate")
 
     @SuppressLint("MissingPermission")
     private fun open(rate: Int): AudioRecord? {

@@ -7,20 +7,22 @@ import android.text.InputType
 import android.widget.EditText
 import org.tinyaudiossl.encoder.Prototypes
 
-/** To name, rename, delete and export what was taught. */
+/** To name, rename, delete, export and import what was taught. */
 class SoundsDialog(private val activity: Activity, private val ear: Ear, private val onChange: () -> Unit) {
 
-    /** All sounds; one of them opens its own dialog. */
+    /** All sounds, each of which opens its own dialog, and a last row that imports others. */
     fun show() {
         val counts = ear.sounds.counts.toList()
         val items = counts.map { (name, count) ->
             activity.getString(R.string.sound_examples, name, count)
-        }
+        } + activity.getString(R.string.import_sounds)
         AlertDialog.Builder(activity)
             .setTitle(activity.getString(R.string.sounds, counts.size))
-            .setItems(items.toTypedArray<CharSequence>()) { _, which -> edit(counts[which].first) }
+            .setItems(items.toTypedArray<CharSequence>()) { _, which ->
+                counts.getOrNull(which)?.let { edit(it.first) } ?: pick(Intent.ACTION_OPEN_DOCUMENT, IMPORT)
+            }
             .setPositiveButton(R.string.cancel, null)
-            .setNeutralButton(R.string.export_sounds) { _, _ -> export() }
+            .setNeutralButton(R.string.export_sounds) { _, _ -> pick(Intent.ACTION_CREATE_DOCUMENT, EXPORT) }
             .setNegativeButton(R.string.delete_sounds) { _, _ ->
                 change { this.counts.keys.fold(this, Prototypes::without) }
             }
@@ -66,12 +68,18 @@ class SoundsDialog(private val activity: Activity, private val ear: Ear, private
         onChange()
     }
 
-    private fun export() {
-        val picker = Intent(Intent.ACTION_CREATE_DOCUMENT)
+    /** Asks for a file, which [MainActivity] then writes or reads. */
+    private fun pick(action: String, request: Int) {
+        val picker = Intent(action)
             .addCategory(Intent.CATEGORY_OPENABLE)
-            .setType("application/json")
+            .setType(if (request == EXPORT) "application/json" else "*/*") // other apps name it otherwise
             .putExtra(Intent.EXTRA_TITLE, "sounds.json")
         @Suppress("DEPRECATION")
-        activity.startActivityForResult(picker, 0)
+        activity.startActivityForResult(picker, request)
+    }
+
+    companion object {
+        const val EXPORT = 0
+        const val IMPORT = 1
     }
 }

@@ -13,6 +13,7 @@ import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
 import kotlin.test.assertNotNull
 import kotlin.test.assertNull
@@ -20,6 +21,8 @@ import kotlin.test.assertTrue
 import org.tinyaudiossl.encoder.Artifact
 import org.tinyaudiossl.encoder.ClipStore
 import org.tinyaudiossl.encoder.InferenceEngine
+import org.tinyaudiossl.encoder.Prototypes
+import org.tinyaudiossl.encoder.SoundsException
 import org.tinyaudiossl.encoder.Tensor
 import org.tinyaudiossl.encoder.TinyAudioEncoder
 import org.tinyaudiossl.encoder.rms
@@ -78,7 +81,7 @@ class EarTest {
     @Test
     fun `a device without any rate, or whose microphone is taken away, is told of`() {
         accept()
-        assertContains(record(1).second!!, "no rate")
+        assertContains(record(1).second!!, "no sample rate")
         accept(16_000, endS = 1)
         assertContains(record(99_999).second!!, "-6")
     }
@@ -123,6 +126,20 @@ class EarTest {
             ear.stop()
             assertNull(ear.match)
             assertFalse(ear.listening)
+        }
+    }
+
+    @Test
+    fun `sounds of a file are added, and those of another encoder are refused`() {
+        ear().use { ear ->
+            ear.sounds = ear.sounds.taught("tone", floatArrayOf(1f, 0f))
+            val file = Prototypes("hash").taught("tone", floatArrayOf(1f, 0f)).taught("bell", floatArrayOf(0f, 1f))
+            assertEquals(2, ear.importSounds(file.withThreshold(0.5f).toJson()))
+            assertEquals(mapOf("tone" to 2, "bell" to 1), ear.sounds.counts)
+            assertEquals(0.5f, ear.sounds.threshold)
+            val other = file.toJson().replace("hash", "other")
+            assertFailsWith<SoundsException> { ear.importSounds(other) }
+            assertEquals(mapOf("tone" to 2, "bell" to 1), ear.sounds.counts)
         }
     }
 

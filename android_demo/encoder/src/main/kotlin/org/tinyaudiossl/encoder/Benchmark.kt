@@ -104,7 +104,7 @@ private fun described(artifact: File): Artifact? {
 private fun shapes(engine: InferenceEngine, described: Artifact?): List<List<Long>> {
     if (described != null) return listOf(described.inputShape) + described.state.map { it.shape }
     val found = engine.inputShapes ?: throw EngineException(
-        "${engine.runtime} does not tell what the artifact takes; put its ${Manifest.FILE} beside it",
+        "${engine.runtime} does not report the inputs of an artifact; put its ${Manifest.FILE} beside it",
     )
     return found.map { listOf(1L) + it.drop(1) }
 }

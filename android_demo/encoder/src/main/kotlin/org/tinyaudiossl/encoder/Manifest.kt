@@ -31,19 +31,28 @@ data class Artifact(
     val learnedDim: Int = embeddingDim, // the first numbers, behind which are the log-mel's statistics
 ) {
     /** @throws ManifestException [found] is not the artifact: absent, cut short or altered. */
-    fun check(found: File) {
-        if (!found.isFile) throw ManifestException("${found.name}: not there, but in the manifest")
-        if (found.length() != bytes || sha256(found) != sha256) {
-            throw ManifestException(
-                "${found.name}: not the file that the manifest describes (${found.length()} bytes, " +
-                    "expected $bytes and SHA-256 ${sha256.take(12)}…); export again",
-            )
-        }
-    }
+    fun check(found: File) = checkFile(found, bytes, sha256)
 }
 
+/** What the manifest says of the sounds that others are compared with; see [Background]. */
+data class BackgroundFile(
+    val file: String,
+    val sha256: String,
+    val bytes: Long,
+    val dim: Int,
+    val directions: Int,
+    val sounds: Int,
+    val nearest: Int,
+    val scale: Float,
+    val mostOfSecond: Float,
+)
+
 /** `manifest.json`, which `tiny-audio-ssl export` writes beside its artifacts. */
-data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
+data class Manifest(
+    val sampleRateHz: Int,
+    val artifacts: List<Artifact>,
+    val background: BackgroundFile? = null,
+) {
 
     /** @throws ManifestException the manifest has no such artifact. */
     fun artifact(file: String): Artifact = artifacts.firstOrNull { it.file == file }
@@ -83,6 +92,7 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
             Manifest(
                 content.getInt("sample_rate_hz"),
                 content.getJSONArray("artifacts").objects().map { artifact(it, window, statistics) },
+                content.optJSONObject("background")?.let(::background),
             )
         } catch (error: JSONException) {
             throw ManifestException("not a manifest: ${error.message}", error)
@@ -91,7 +101,7 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
         /** @throws ManifestException none in [folder], or one that can't be read. */
         fun open(folder: File): Manifest {
             val file = File(folder, FILE)
-            if (!file.isFile) throw ManifestException("$file: not there; expected an export folder")
+            if (!file.isFile) throw ManifestException("$file: not found; expected an export folder")
             return parse(file.readText())
         }
 
@@ -126,6 +136,18 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
             )
         }
 
+        private fun background(entry: JSONObject) = BackgroundFile(
+            file = entry.getString("file"),
+            sha256 = entry.getString("sha256"),
+            bytes = entry.getLong("bytes"),
+            dim = entry.getInt("dim"),
+            directions = entry.getInt("directions"),
+            sounds = entry.getInt("sounds"),
+            nearest = entry.getInt("nearest"),
+            scale = entry.getDouble("scale").toFloat(),
+            mostOfSecond = entry.getDouble("most_of_second").toFloat(),
+        )
+
         /** The first length is the batch: 1, or "batch" where any will do. */
         private fun shape(of: JSONObject): List<Long> {
             val lengths = of.getJSONArray("shape")
@@ -133,6 +155,17 @@ data class Manifest(val sampleRateHz: Int, val artifacts: List<Artifact>) {
         }
 
         private fun JSONArray.objects(): List<JSONObject> = List(length()) { getJSONObject(it) }
+    }
+}
+
+/** @throws ManifestException [found] is absent, cut short or altered. */
+internal fun checkFile(found: File, bytes: Long, sha256: String) {
+    if (!found.isFile) throw ManifestException("${found.name}: not found, but listed in the manifest")
+    if (found.length() != bytes || sha256(found) != sha256) {
+        throw ManifestException(
+            "${found.name}: not the file that the manifest describes (${found.length()} bytes, " +
+                "expected $bytes and SHA-256 ${sha256.take(12)}…); export again",
+        )
     }
 }
 

@@ -1,63 +1,51 @@
 package org.tinyaudiossl.encoder
 
-import kotlin.math.PI
 import kotlin.math.ceil
-import kotlin.math.cos
-import kotlin.math.sin
 
 /**
- * From [fromHz] to [toHz], for microphones that have no 16 kHz: a polyphase filter, a sinc under a
- * Hann window over [ZERO_CROSSINGS] on either side. Packets of any size; the delay of its half
- * width is taken off, so that the n-th sample is of the time n / [toHz].
+ * From [fromHz] to [toHz], for microphones that don't have 16 kHz, as Python does it (soxr's quality
+ * "HQ"): samples are within 1e-5 of Python's for rates from 4 kHz, from the first one on. Packets may
+ * have any size; the filters' delay is taken off, so that the n-th sample is of the time n / [toHz].
  */
 class Resampler(val fromHz: Int, val toHz: Int) {
-    private val divisor = gcd(fromHz, toHz)
-    private val up = toHz / divisor
-    private val down = fromHz / divisor
-    private val cutoff = minOf(1.0, toHz.toDouble() / fromHz) * ROLL_OFF // of the input's Nyquist
-    private val half = ceil(ZERO_CROSSINGS / cutoff).toInt()
-    private val kernels = Array(up) { phase -> kernel(phase.toDouble() / up) }
+    private val stages = filtersBetween(fromHz, toHz).map(::Stage)
 
+    /** The first [count] samples of [pcm]; returns those of the new rate that are certain by now. */
+    fun push(pcm: FloatArray, count: Int = pcm.size): FloatArray =
+        stages.fold(pcm.copyOf(count)) { sound, stage -> stage.push(sound) }
+}
+
+/** Applies a filter to a sound that comes in packets of any size. */
+private class Stage(private val filter: Filter) {
+    private val half = ceil(filter.reach).toInt() // taps on either side of the middle one
+    private val kernels = HashMap<Int, FloatArray>() // by phase
     private var waiting = FloatArray(half) // begins with silence, as before the first sample
     private var phase = 0
 
-    /** The first [count] samples of [pcm]; gives what can be told by now. */
-    fun push(pcm: FloatArray, count: Int = pcm.size): FloatArray {
-        val input = waiting + pcm.copyOf(count)
-        val found = ArrayList<Float>(count * up / down + 1)
+    fun push(pcm: FloatArray): FloatArray {
+        val input = waiting + pcm
+        val found = FloatArray((input.size.toLong() * filter.up / filter.down).toInt() + 2)
         var first = 0
+        var count = 0
         while (first + 2 * half < input.size) {
-            found += product(input, first, kernels[phase])
-            phase += down
-            first += phase / up
-            phase %= up
+            found[count++] = product(input, first, kernels.getOrPut(phase, ::kernel))
+            phase += filter.down
+            first += phase / filter.up
+            phase %= filter.up
         }
         waiting = input.copyOfRange(first, input.size)
-        return found.toFloatArray()
+        return found.copyOf(count)
+    }
+
+    /** The weights of the samples from `first` on, for an output `phase / up` behind the middle one. */
+    private fun kernel(): FloatArray {
+        val place = half + phase.toDouble() / filter.up
+        return FloatArray(2 * half + 1) { filter.response(it - place).toFloat() }
     }
 
     private fun product(input: FloatArray, first: Int, kernel: FloatArray): Float {
-        var sum = 0f
+        var sum = 0.0
         for (i in kernel.indices) sum += input[first + i] * kernel[i]
-        return sum
-    }
-
-    /** For a time that lies [fraction] of a sample behind the middle tap; sums to one. */
-    private fun kernel(fraction: Double): FloatArray {
-        val taps = DoubleArray(2 * half + 1) { tap ->
-            val t = tap - half - fraction
-            val x = PI * t * cutoff
-            val window = 0.5 + 0.5 * cos(PI * (t / (half + 1)).coerceIn(-1.0, 1.0))
-            window * if (x == 0.0) 1.0 else sin(x) / x
-        }
-        val sum = taps.sum()
-        return FloatArray(taps.size) { (taps[it] / sum).toFloat() }
-    }
-
-    private companion object {
-        const val ZERO_CROSSINGS = 16
-        const val ROLL_OFF = 0.94
-
-        tailrec fun gcd(a: Int, b: Int): Int = if (b == 0) a else gcd(b, a % b)
+        return sum.toFloat()
     }
 }

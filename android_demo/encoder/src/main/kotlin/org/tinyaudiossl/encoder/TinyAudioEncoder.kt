@@ -33,6 +33,8 @@ class TinyAudioEncoder(
     val artifact: Artifact,
     private val engine: InferenceEngine,
     hopSamples: Int = artifact.windowSamples / 4,
+    /** How the learned parts of embeddings are compared. */
+    val comparison: Comparison = Comparison(),
 ) : AutoCloseable {
     private val streams = artifact.inputKind == "stream"
     private val samplesAtATime = artifact.inputShape.last().toInt()
@@ -96,7 +98,9 @@ class TinyAudioEncoder(
             val artifact = if (file == null) manifest.forListening(runtime) else manifest.artifact(file)
             val found = File(folder, artifact.file)
             artifact.check(found)
-            return TinyAudioEncoder(artifact, InferenceEngine.open(artifact.runtime, found, threads))
+            val comparison = manifest.background?.let { Background.open(folder, it) } ?: Comparison()
+            val engine = InferenceEngine.open(artifact.runtime, found, threads)
+            return TinyAudioEncoder(artifact, engine, comparison = comparison)
         }
     }
 }

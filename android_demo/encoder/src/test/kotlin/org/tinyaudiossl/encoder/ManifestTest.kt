@@ -58,7 +58,7 @@ class ManifestTest {
         assertContains(refusal { artifact.check(File(folder, "a.onnx")) }, "not the file")
         assertContains(refusal { TinyAudioEncoder.open(folder) }, "not the file")
         File(folder, "a.onnx").delete()
-        assertContains(refusal { artifact.check(File(folder, "a.onnx")) }, "not there")
+        assertContains(refusal { artifact.check(File(folder, "a.onnx")) }, "not found")
     }
 
     @Test
@@ -81,7 +81,7 @@ class ManifestTest {
         assertContains(refusal { write(version = 4) }, "version 4")
         assertContains(refusal { Manifest.parse("{") }, "not a manifest")
         assertContains(refusal { Manifest.parse("""{"format_version": 3}""") }, "not a manifest")
-        assertContains(refusal { Manifest.open(File(folder, "none")) }, "not there")
+        assertContains(refusal { Manifest.open(File(folder, "none")) }, "not found")
     }
 
     @Test

@@ -56,13 +56,36 @@ class PrototypesTest {
 
     @Test
     fun `what was stored is read back, for the same artifact only`() {
-        val back = assertNotNull(Prototypes.fromJson(two.withThreshold(0.5f).toJson(), "abc"))
+        val back = Prototypes.fromJson(two.withThreshold(0.5f).toJson(), "abc", 3)
         assertEquals(two.counts, back.counts)
         assertEquals(0.5f, back.threshold)
         assertEquals(two.nearest(bell)!!.distance, back.nearest(bell)!!.distance, 1e-6f)
-        assertNull(Prototypes.fromJson(two.toJson(), "def"))
-        assertNull(Prototypes.fromJson(two.toJson().dropLast(5), "abc"))
-        assertNull(Prototypes.fromJson(two.toJson().replace("\"format\":2", "\"format\":1"), "abc"))
+        assertEquals(emptyMap(), Prototypes.fromJson(empty.toJson(), "abc", 3).counts)
+        assertEquals(SoundsException.Reason.OTHER_ENCODER, refusal(two.toJson(), "def"))
+    }
+
+    @Test
+    fun `a file that is not of taught sounds is refused`() {
+        val good = two.toJson()
+        val altered = listOf(
+            "", "[]", good.dropLast(5),
+            good.replace("\"format\":2", "\"format\":1"),
+            good.replace("[[0,1,0]]", "[[0,1]]"), // not as long as the other's
+            good.replace("[[0,1,0]]", "[[0,\"x\",0]]"),
+            good.replace("\"dog\"", "\" \""),
+            good.replace("[1,0,0]", "[1,0]").replace("[0,1,0]", "[0,1]"), // not as long as the artifact's
+        )
+        assertEquals(altered.size, (altered + good).toSet().size - 1) // each is another one
+        for (text in altered) assertEquals(SoundsException.Reason.DAMAGED, refusal(text, "abc"), text)
+    }
+
+    private fun refusal(text: String, sha256: String) =
+        assertFailsWith<SoundsException> { Prototypes.fromJson(text, sha256, 3) }.reason
+
+    @Test
+    fun `lists are joined`() {
+        val joined = two.joined(Prototypes("abc").taught("dog", bell).taught("cat", dog))
+        assertEquals(mapOf("bell" to 1, "dog" to 2, "cat" to 1), joined.counts)
     }
 
     @Test
@@ -71,6 +94,8 @@ class PrototypesTest {
         assertFailsWith<IllegalArgumentException> { empty.taught("x", floatArrayOf(Float.NaN)) }
         assertFailsWith<IllegalArgumentException> { two.nearest(floatArrayOf(1f)) }
         assertEquals(setOf("a b", "x".repeat(40)), empty.taught("a\n b", bell).taught("x".repeat(99), bell).counts.keys)
+        val crowd = "\uD83D\uDC36".repeat(41) // a dog's face, which takes two characters of UTF-16
+        assertEquals(setOf("\uD83D\uDC36".repeat(40), "a b"), empty.taught(crowd, bell).taught("a\u00A0 b", bell).counts.keys)
         assertFalse(two.taught("silence", FloatArray(3)).nearest(FloatArray(3))!!.distance.isNaN())
     }
 }

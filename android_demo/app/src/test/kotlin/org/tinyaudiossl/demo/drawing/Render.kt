@@ -41,7 +41,7 @@ private class Heard(val artifact: File, sound: FloatArray, name: String) {
             }
         }
         encoder.close()
-        sounds = Prototypes(encoder.artifact.sha256).taught(name, teaching.example()!!)
+        sounds = Prototypes(encoder.artifact.sha256, comparison = encoder.comparison).taught(name, teaching.example()!!)
         match = sounds.nearest(last)!!
     }
 }

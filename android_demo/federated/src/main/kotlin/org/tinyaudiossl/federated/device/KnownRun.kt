@@ -57,7 +57,7 @@ data class KnownRun(
             throw RunRefusedException("the run's norm is local; a training artifact needs frozen or group")
         }
         if (settings.text("train-only").isNotEmpty()) {
-            throw RunRefusedException("the run trains only a part (train-only), which this device can't")
+            throw RunRefusedException("the run trains a part of the model (train-only); this device trains all")
         }
     }
 }

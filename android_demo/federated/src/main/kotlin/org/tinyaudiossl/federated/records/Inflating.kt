@@ -23,7 +23,7 @@ class Inflating(private val maxArrayBytes: Long, private val pull: (String) -> B
     } catch (error: JSONException) {
         throw RecordException("an object's JSON: ${error.message}", error)
     } catch (error: IndexOutOfBoundsException) {
-        throw RecordException("an object has other children than its body names", error)
+        throw RecordException("the children of an object differ from those in its body", error)
     }
 
     private fun recordDict(id: String): RecordDict {

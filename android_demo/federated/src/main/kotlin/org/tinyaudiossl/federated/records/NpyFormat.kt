@@ -25,7 +25,7 @@ internal object NpyFormat {
     fun numbers(dtype: DType, shape: List<Int>, npy: ByteArray): ByteBuffer {
         val file = ByteBuffer.wrap(npy).order(ByteOrder.LITTLE_ENDIAN)
         if (npy.size < PREFIX || !npy.copyOf(MAGIC.size).contentEquals(MAGIC)) {
-            throw RecordException("an array that is no .npy file of version 1.0")
+            throw RecordException("an array that is not an .npy file of version 1.0")
         }
         val start = PREFIX + (file.getShort(MAGIC.size).toInt() and 0xffff)
         val text = String(npy, PREFIX, maxOf(minOf(start, npy.size) - PREFIX, 0), Charsets.ISO_8859_1)
@@ -46,7 +46,7 @@ internal object NpyFormat {
      */
     fun array(npy: ByteArray): NumericArray {
         val head = HEAD.find(String(npy, 0, minOf(npy.size, LONGEST_HEAD), Charsets.ISO_8859_1))
-            ?: throw RecordException("an array that is no .npy file of version 1.0 in row order")
+            ?: throw RecordException("an array that is not an .npy file of version 1.0 in row order")
         val (code, lengths) = head.destructured
         val dtype = DType.values().firstOrNull { it.code == code } ?: throw RecordException("an array of format $code")
         val shape = lengths.split(',').map(String::trim).filter(String::isNotEmpty).map {

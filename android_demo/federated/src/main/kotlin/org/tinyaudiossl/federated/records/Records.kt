@@ -22,7 +22,7 @@ class ConfigRecord(val values: Map<String, Any>) : Record {
 
     /** @throws RecordException there is no list of byte strings of that name. */
     fun blobs(name: String): List<ByteArray> = list(name).map {
-        it as? ByteArray ?: throw RecordException("config $name holds other than byte strings")
+        it as? ByteArray ?: throw RecordException("config $name holds values other than byte strings")
     }
 
     /** Whole numbers without sign, whose upper half is negative here, such as ids of nodes. */
@@ -30,7 +30,7 @@ class ConfigRecord(val values: Map<String, Any>) : Record {
         when (it) {
             is Long -> it
             is ULong -> it.toLong()
-            else -> throw RecordException("config $name holds other than whole numbers")
+            else -> throw RecordException("config $name holds values other than whole numbers")
         }
     }
 

@@ -29,9 +29,9 @@ internal class AgreementKey private constructor(private val privateKey: PrivateK
         agreement.doPhase(publicKey(otherPem), true)
         Base64.UrlSafe.encode(hkdf(agreement.generateSecret())).toByteArray()
     } catch (error: GeneralSecurityException) {
-        throw refusal("a public key that is none of the curve P-384")
+        throw refusal("a public key that is not on the curve P-384")
     } catch (error: IllegalArgumentException) {
-        throw refusal("a public key that is no PEM file")
+        throw refusal("a public key that is not a PEM file")
     }
 
     companion object {

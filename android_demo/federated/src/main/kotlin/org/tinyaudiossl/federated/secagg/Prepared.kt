@@ -41,7 +41,7 @@ internal class Prepared private constructor(
     }
 
     private fun nodeId(name: String): Long =
-        name.toULongOrNull()?.toLong() ?: throw refusal("$name is no node's id")
+        name.toULongOrNull()?.toLong() ?: throw refusal("$name is not the id of a node")
 
     private fun check(publicKeys: Map<Long, List<ByteArray>>) {
         if (publicKeys.size !in parameters.threshold..parameters.shares) {

@@ -48,10 +48,12 @@ class DeviceFolder private constructor(
         private const val FILE = "device.json"
         private const val FORMAT_VERSION = 1
 
-        /** @throws DeviceFolderException it is not there, of another version, cut short or altered. */
+        /** @throws DeviceFolderException it is missing, of another version, cut short or altered. */
         fun open(folder: File): DeviceFolder {
             val file = File(folder, FILE)
-            if (!file.isFile) throw DeviceFolderException("$file: not there; tiny-audio-ssl federate device-folder makes it")
+            if (!file.isFile) {
+                throw DeviceFolderException("$file: not found; make it with tiny-audio-ssl federate device-folder")
+            }
             return try {
                 read(folder, JSONObject(file.readText()))
             } catch (error: JSONException) {

@@ -110,7 +110,7 @@ class SecureAggregationTest {
         assertTrue("1 neighbors; expected 2 to 3" in refusal(5, shareKeys(mapOf(own to keys.getValue(own)))))
         val broken = listOf("no key".toByteArray(), "none either".toByteArray())
         assertTrue("no PEM file" in refusal(5, shareKeys(keys + (second to broken))))
-        assertTrue("no node's id" in refusal(5, shareKeys(keys + ("-6" to broken))))
+        assertTrue("is not the id of a node" in refusal(5, shareKeys(keys + ("-6" to broken))))
     }
 
     @Test
