@@ -46,9 +46,9 @@ class ExportConfig:
     """Length of the sound that a stream takes at a time, a whole number of hops. Default: the
     checkpoint's slice, at most 320."""
     slice_ms: float | None = None
-    """Length of the slices that the encoder reads a packet in: several packets of a shorter stream
-    in one step. Default: the checkpoint's slice where a packet holds a whole number of them, else
-    the packet."""
+    """Length of the slices in which the encoder reads a packet, e.g. 80 to process four packets of
+    80 ms in one step of 320. Default: the checkpoint's slice if a packet is a whole number of them,
+    otherwise the packet."""
     readout: tuple[str, ...] = ()
     """Parts of the embedding: last, middle, mel. Default: those of the checkpoint."""
     head: tuple[Path, ...] = ()

@@ -1,4 +1,4 @@
-"""Convolutions of a packet's few frames, without what only ever meets padding.
+"""Convolutions for short packets, without the columns of their kernels that only see padding.
 
 Where a map has one column left, two thirds of a 3x3 kernel are multiplied by zeros, and the kernel
 is most of what such a layer reads from memory.
