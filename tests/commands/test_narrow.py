@@ -49,3 +49,6 @@ def test_a_description_has_no_brackets_and_no_noise(printed):
     assert "│ encoder: readout" in shown and "last, middle" in shown
     assert "│ encoder: projection_dim    │ none " in shown
     assert "[" not in shown and "(" not in shown
+    outputs = [{"name": "embedding", "shape": ["batch", 768], "exact": True}, {"name": "scores"}]
+    ((_, text),) = inspect._flat({"outputs": outputs})
+    assert text == "name embedding, shape batch, 768, exact yes; name scores"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from support.browser import chromium, requests
+from support.scores import score
 
 from tiny_audio_ssl import UserError, cli
 from tiny_audio_ssl.commands.report import Report
@@ -292,3 +293,14 @@ def test_nothing_is_wider_than_the_window(opened, width):
         assert opened.execute_script("return document.documentElement.scrollWidth") <= width
     finally:
         opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_headline_names_the_best_or_all_that_are_equally_good():
+    given = [score("a", 7), score("random weights", 6), score("log-mel statistics", 7)]
+    assert "a and log-mel statistics are best, each with a mean accuracy of" in headline(given)
+    assert "best is a with a mean accuracy of" in headline(given[:2])
+    assert "; random weights reach" in headline(given[:2])
+
+
+def headline(given: list[Score]) -> str:
+    return render(Content(scores=given))

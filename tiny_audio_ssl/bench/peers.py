@@ -12,7 +12,7 @@ from tiny_audio_ssl.audio.constants import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.runtimes import prepare_runtime
 from tiny_audio_ssl.utils.extras import require
-from tiny_audio_ssl.utils.quiet import native_stderr_hidden
+from tiny_audio_ssl.utils.quiet import executorch_hushed
 
 Sizes = Mapping[str, Sequence[int]]  # shapes, by the names of the graph's values
 
@@ -45,7 +45,7 @@ def _executorch(path: Path) -> Peer:
     prepare_runtime("executorch")
     from executorch.runtime import Runtime
 
-    with native_stderr_hidden():
+    with executorch_hushed():
         try:
             given = Runtime.get().load_program(path).load_method("forward").metadata
             inputs = [given.input_tensor_meta(i) for i in range(given.num_inputs())]

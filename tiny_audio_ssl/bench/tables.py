@@ -14,11 +14,14 @@ from tiny_audio_ssl.bench.settings import HOST, HOST_NATIVE
 
 THROTTLED = 1.2  # times as slow at the end of a measurement as at its start
 WIDTH = 200  # characters a table may take where the output has no width, as in a pipe
+NARROWEST = 100  # characters that all columns need
+COLUMNS = ("kB", "load", "first", "p50", "p90", "faster", "95 %", "of peak")
+MAIN_COLUMNS = ("kB", "p50", "p90", "faster")
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
-    """Return a table for each device, target and model."""
-    return [_table(list(group)) for _, group in groupby(rows, key=_place)]
+def tables(rows: Sequence[Row], narrow: bool = False) -> list[Table]:
+    """Return a table for each device, target and model; if `narrow`, with the main columns only."""
+    return [_table(list(group), narrow) for _, group in groupby(rows, key=_place)]
 
 
 def _place(row: Row) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ def _place(row: Row) -> tuple[str, ...]:
     return (row.target, row.device, *through, row.model)
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[Row], narrow: bool) -> Table:
     made = Table(
         title=_title(rows[0]),
         caption=_caption(rows),
@@ -36,19 +39,27 @@ def _table(rows: Sequence[Row]) -> Table:
         pad_edge=False,
     )
     made.add_column("artifact", no_wrap=True)
-    for name in ("kB", "load", "first", "p50", "p90", "faster", "95 %", "of peak"):
+    names = MAIN_COLUMNS if narrow else COLUMNS
+    for name in names:
         made.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        made.add_row(
-            row.artifact,
-            f"{row.bytes / 1000:.0f}" if row.bytes else "",
-            f"{row.load_ms:.2f}" if row.load_ms else "",
-            *(f"{ms:.3f}" for ms in (row.first_run_ms, row.p50_ms, row.p90_ms)),
-            f"{row.speedup:.2f}" if row.speedup else "",
-            f"{row.speedup_low:.1f} - {row.speedup_high:.1f}" if row.speedup else "",
-            f"{100 * row.of_peak:.0f} %" if row.of_peak else "",
-        )
+        cells = _cells(row)
+        made.add_row(row.artifact, *(cells[name] for name in names))
     return made
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """Return the text of each of `COLUMNS`."""
+    return {
+        "kB": f"{row.bytes / 1000:.0f}" if row.bytes else "",
+        "load": f"{row.load_ms:.2f}" if row.load_ms else "",
+        "first": f"{row.first_run_ms:.3f}",
+        "p50": f"{row.p50_ms:.3f}",
+        "p90": f"{row.p90_ms:.3f}",
+        "faster": f"{row.speedup:.2f}" if row.speedup else "",
+        "95 %": f"{row.speedup_low:.1f} - {row.speedup_high:.1f}" if row.speedup else "",
+        "of peak": f"{100 * row.of_peak:.0f} %" if row.of_peak else "",
+    }
 
 
 def _title(row: Row) -> str:

@@ -167,13 +167,14 @@ class Bench(Command):
             )
 
     def _show(self, rows: Sequence[Row], found: Comparison | None) -> None:
-        from tiny_audio_ssl.bench.tables import WIDTH, change_table, tables
+        from tiny_audio_ssl.bench.tables import NARROWEST, WIDTH, change_table, tables
 
         if self.json:
             print(json.dumps(_with_changes(rows, found), default=str))
             return
         wide = PlainConsole(width=max(out.width, WIDTH))
-        for table in tables(rows):
+        narrow = out.is_terminal and out.width < NARROWEST
+        for table in tables(rows, narrow):
             wide.print(table)
         if found:
             wide.print(change_table(found, self.tolerance))

@@ -148,6 +148,9 @@ def _shown(value: Any) -> str:
             return f"{value:,}"
         case float():
             return f"{value:.6g}"
+        case dict():
+            return ", ".join(f"{name} {_shown(item)}" for name, item in value.items())
         case list() | tuple():
-            return ", ".join(map(_shown, value)) or "none"
+            apart = "; " if any(isinstance(item, dict) for item in value) else ", "
+            return apart.join(map(_shown, value)) or "none"
     return str(value)

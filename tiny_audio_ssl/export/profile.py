@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from torch import Tensor
 
 from tiny_audio_ssl.utils.extras import require
-from tiny_audio_ssl.utils.quiet import native_stderr_hidden
+from tiny_audio_ssl.utils.quiet import executorch_hushed
 
 WARM_UP, RUNS = 3, 20
 PORTABLE = "native_call_"  # how the runtime's trace calls what no delegate took
@@ -24,7 +24,7 @@ def time_shares(path: Path, *example: Tensor) -> dict[str, float]:
     """
     lib = require("executorch.extension.pybindings.portable_lib", "executorch")
     devtools = require("executorch.devtools", "executorch")
-    with TemporaryDirectory() as folder, native_stderr_hidden():
+    with TemporaryDirectory() as folder, executorch_hushed():
         trace = Path(folder) / "trace.etdump"
         module = lib._load_for_executorch(str(path), enable_etdump=True)
         for _ in range(WARM_UP + RUNS):

@@ -18,7 +18,7 @@ from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.forms import FORMATS
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.light_imports import not_run
-from tiny_audio_ssl.utils.quiet import native_stderr_hidden
+from tiny_audio_ssl.utils.quiet import executorch_hushed
 
 Run = Callable[[np.ndarray], np.ndarray]
 RunAll = Callable[..., list[np.ndarray]]
@@ -72,7 +72,7 @@ def prepare_runtime(name: FormatName) -> None:
     """
     # ExecuTorch's C++ reports every CPU file that it looks for. Its runtime takes a class of
     # warnings from its exporter, whose import would take four seconds more.
-    with native_stderr_hidden(), not_run("executorch.exir"):
+    with executorch_hushed(), not_run("executorch.exir"):
         require(FORMATS[name].modules[0], FORMATS[name].extra)
     if name == "executorch":
         _check_not_forked("ExecuTorch", _executorch_process.setdefault("id", os.getpid()))
@@ -101,7 +101,7 @@ def set_executorch_threads(threads: int) -> int:
 
     before = int(portable_lib._threadpool_get_thread_count())
     if before != threads:
-        with native_stderr_hidden():
+        with executorch_hushed():
             portable_lib._unsafe_reset_threadpool(threads)
     return before
 
@@ -119,7 +119,7 @@ def _check_not_forked(what: str, process: int) -> None:
 def _open_executorch(path: Path) -> RunAll:
     from executorch.runtime import Runtime
 
-    with native_stderr_hidden():
+    with executorch_hushed():
         program = Runtime.get().load_program(path)
         method = program.load_method("forward")
     if method is None:

@@ -122,6 +122,10 @@ def _headline(results: ResultTable) -> str:
         return ""
     value, best = max(there, key=lambda pair: pair[0])
     where = results.tasks[0].name if len(results.tasks) == 1 else f"{len(results.tasks)} tasks"
+    equal = [method.model for found, method in there if f"{found:.3f}" == f"{value:.3f}"]
+    if len(equal) > 1:
+        names = f"{', '.join(equal[:-1])} and {equal[-1]}"
+        return f"{where}, {protocol}: {names} are best, each with a mean accuracy of {value:.3f}."
     text = f"{where}, {protocol}: best is {best.model} with a mean accuracy of {value:.3f}"
     random = [found for found, method in there if method.is_random]
     logmel = [found for found, method in there if method.model == "log-mel statistics"]
@@ -151,11 +155,12 @@ def _mistakes(score: Score) -> dict[str, Any]:
 def _sounds_note(sounds: Sounds) -> str:
     if not sounds.encoded:
         return "This page has no sounds."
-    whole = len(sounds.encoded) - sounds.cut
+    parts = f"{len(sounds.encoded) - sounds.cut} whole recordings"
+    if sounds.cut:
+        parts += f", and the loudest {sounds.seconds:.1f} s of {sounds.cut} longer ones"
     note = (
         f"This page has {len(sounds.encoded)} sounds, {size_in_words(sounds.bytes)} as MP3 of "
-        f"{KILOBITS_PER_S} kbit/s at 16 kHz: {whole} whole recordings, and the loudest "
-        f"{sounds.seconds:.1f} s of {sounds.cut} longer ones. Embeddings are of whole recordings."
+        f"{KILOBITS_PER_S} kbit/s at 16 kHz: {parts}. Embeddings are of whole recordings."
     )
     if sounds.left_out:
         limit = sounds.limit_bytes / 1e6

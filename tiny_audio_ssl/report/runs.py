@@ -135,7 +135,9 @@ def read_curves(path: Path) -> dict[str, Points]:
 
 
 def _listed(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    """Return names and values on one line, those of a list separated by spaces."""
+    texts = (" ".join(map(str, v)) if isinstance(v, list | tuple) else v for v in values.values())
+    return ", ".join(f"{name} {text}" for name, text in zip(values, texts, strict=True))
 
 
 def _recordings(corpus: dict[str, Any]) -> str:

@@ -55,6 +55,20 @@ def native_stderr_hidden() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def executorch_hushed() -> Iterator[None]:
+    """Discard what ExecuTorch prints, also through `sys.stderr`.
+
+    That may lead elsewhere than to file descriptor 2: in a terminal, a progress bar replaces it.
+    Does nothing beside threads of another program, whose output would be lost too.
+    """
+    if not _alone():
+        yield
+        return
+    with native_stderr_hidden(), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
 def exporters_hushed() -> Iterator[None]:
     """Discard what exporters print and warn about, which a user can't change.
 

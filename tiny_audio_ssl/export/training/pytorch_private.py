@@ -50,7 +50,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import _disable_current_modes
 
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.utils.quiet import exporters_hushed, native_stderr_hidden
+from tiny_audio_ssl.utils.quiet import executorch_hushed, exporters_hushed
 
 __all__ = ["FakeTensorMode", "GuardOnDataDependentSymNode"]
 
@@ -177,7 +177,7 @@ def load_training_module(path: Path) -> Any:
     from executorch.extension.training import _load_for_executorch_for_training
 
     try:
-        with native_stderr_hidden(), exporters_hushed():
+        with executorch_hushed(), exporters_hushed():
             return _load_for_executorch_for_training(str(path))
     except RuntimeError as error:
         raise UserError(f"{path}: its runtime can't load it ({error}); export it again") from error
