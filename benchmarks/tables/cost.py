@@ -92,6 +92,27 @@ def encoder_artifact_table() -> str:
     return markdown(["encoder", *(" ".join(kind) for kind in kinds)], lines)
 
 
+def body_table() -> str:
+    """Bodies x formats and precisions: milliseconds from waveform to embedding, and the ratio."""
+    whole = where("bodies", part="whole")
+    kinds = list(dict.fromkeys((row["format"], row["precision"]) for row in whole))
+    lines = []
+    for body in dict.fromkeys(row["body"] for row in whole):
+        own = [row for row in whole if row["body"] == body]
+        times = {(r["format"], r["precision"]): r for r in own}
+        costs = [
+            f"{float(own[0][name]) / 10**digits:.{places}f}"
+            for name, digits, places in (("parameters", 3, 0), ("multiply_adds", 6, 1))
+        ]
+        cells = [
+            f"{decimals(times[kind]['fastest_ms'], 3)} ({decimals(times[kind]['times_faster'], 2)})"
+            for kind in kinds
+        ]
+        lines.append([body, *costs, *cells])
+    header = ["body", "parameters, k", "multiply-adds, M"]
+    return markdown([*header, *(" ".join(kind) for kind in kinds)], lines)
+
+
 def frontend_kilobytes() -> str:
     """Return by how much artifacts that take a waveform are larger than those that take log-mel."""
     sizes = {(r["model"], r["artifact"]): r["bytes"] for r in rows("artifacts") if r["bytes"]}

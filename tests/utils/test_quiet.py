@@ -1,4 +1,4 @@
-"""What libraries print is discarded in the program, and nothing else is."""
+"""Output of libraries is discarded in the program, and nothing else is."""
 
 from __future__ import annotations
 
