@@ -242,7 +242,7 @@ def test_kotlin_gives_pythons_embeddings_of_a_stream(java, exported, sound, pack
         np.testing.assert_allclose(one["embedding"], other.embedding, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 44_100, 48_000, 192_000])
+@pytest.mark.parametrize("rate_hz", [11_025, 44_100, 192_000])
 def test_kotlin_resamples_as_python_does(java, tmp_path, rate_hz):
     given, out = tmp_path / "given.f32", tmp_path / "out.f32"
     noise = np.random.default_rng(0).uniform(-1, 1, rate_hz // 4).astype("<f4")

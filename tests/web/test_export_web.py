@@ -6,8 +6,11 @@ import gzip
 import json
 import re
 import shutil
+import subprocess
+import tomllib
 
 import pytest
+from support.paths import ROOT
 
 from tiny_audio_ssl import UserError, cli, load, verify
 from tiny_audio_ssl.commands.export import Export
@@ -27,6 +30,37 @@ def test_the_page_has_its_artifacts_and_names_its_files(site, exported):
     own = [name for name in names if not name.startswith("runtime/")]
     assert sum((site / n).stat().st_size for n in own if "/" not in n) < 200_000  # ours, raw
     assert sum(len(gzip.compress((site / n).read_bytes(), 4)) for n in names) < 6_000_000
+
+
+def test_installed_packages_include_the_page(built):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["tiny_audio_ssl"]
+    package = ROOT / "tiny_audio_ssl"
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    assert {path for path in built.rglob("*") if path.is_file()} <= packed
+
+
+def test_all_packages_of_the_page_are_pinned_by_their_hashes():
+    lock = json.loads((ROOT / "export" / "web" / "package-lock.json").read_text())
+    fetched = {
+        name: entry
+        for name, entry in lock["packages"].items()
+        if name.startswith("node_modules/") and not entry.get("link")
+    }
+    assert "node_modules/onnxruntime-web" in fetched
+    assert all(entry["integrity"].startswith("sha512-") for entry in fetched.values())
+
+
+def test_the_library_can_be_packed(built):
+    if not shutil.which("npm"):
+        pytest.skip("no npm")
+    command = ["npm", "pack", "--dry-run", "--json"]
+    encoder = ROOT / "export" / "web" / "encoder"
+    done = subprocess.run(command, cwd=encoder, capture_output=True, text=True, check=True)
+    (packed,) = json.loads(done.stdout)
+    names = {file["path"] for file in packed["files"]}
+    assert packed["name"] == "@tiny-audio-ssl/encoder"
+    assert {"README.md", "package.json", "dist/index.js", "dist/index.d.ts"} <= names
 
 
 def test_an_altered_background_is_found(exported, tmp_path):

@@ -9,6 +9,7 @@ import base64
 import functools
 import http.server
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,11 @@ from tiny_audio_ssl.utils.files import read_rows
 INT8, FP32 = "encoder.stream.int8.onnx", "encoder.stream.fp32.onnx"
 HEARD_HZ = 44_100  # of the recording that stands for a microphone
 PATIENCE_S = 60  # on a busy machine
+COLORS = """
+const canvas = document.getElementById(arguments[0]);
+const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+return new Set(new Uint32Array(pixels.data.buffer)).size;
+"""
 TAUGHT, EXAMPLES, ASKED = 4, 3, 6  # kinds of sound, recordings of each to teach and to ask about
 
 
@@ -174,9 +180,12 @@ def name_it(browser: Any, name: str) -> None:
     click(browser, "#naming .strong")
 
 
-@pytest.mark.parametrize("rate_hz", [11_025, 16_000, 44_100, 96_000])
+# Above the highest frequency of 11.025 kHz there is only rounding, whose logarithms are compared.
+@pytest.mark.parametrize(
+    ("rate_hz", "most"), [(11_025, 3e-4), (16_000, 1e-4), (44_100, 1e-4), (96_000, 1e-4)]
+)
 def test_embeddings_of_a_file_are_those_of_the_desktop(
-    browser, server, exported, downloads, tmp_path, rate_hz
+    browser, server, exported, downloads, tmp_path, rate_hz, most
 ):
     path = tmp_path / f"{rate_hz}.wav"
     soundfile.write(path, noise_and_tone(rate_hz), rate_hz, subtype="FLOAT")
@@ -190,7 +199,7 @@ def test_embeddings_of_a_file_are_those_of_the_desktop(
         found = np.load(saved)
         saved.unlink()
         if file == FP32:
-            np.testing.assert_allclose(found, exact, atol=1e-4)
+            np.testing.assert_allclose(found, exact, atol=most)
         else:
             desktop = snr_db(on_desktop(exported, INT8, sound), exact)
             assert snr_db(found, exact) == pytest.approx(desktop, abs=0.5)
@@ -244,6 +253,8 @@ def test_a_sound_is_taught_by_holding_a_button_and_recognized(page, downloads):
     wait(page, lambda b: "<b>second</b>" in text_of(b, "list"))
     wait(page, lambda b: text_of(b, "title") in ("Any noise", "<b>second</b>", "Unknown"))
     wait(page, lambda b: "Distance" in text_of(b, "detail"))
+    for canvas in ("level", "logmel", "embedding"):
+        assert page.execute_script(COLORS, canvas) > 3, canvas
     click(page, "#export")
     content = json.loads(downloaded(page, downloads, "sounds.json").read_text())
     (downloads / "sounds.json").unlink()
@@ -266,7 +277,8 @@ def kinds(real_audio: Path) -> dict[str, list[Path]]:
     return {label: found[label][: EXAMPLES + ASKED] for label in enough[:TAUGHT]}
 
 
-def test_taught_sounds_are_recognized_as_on_the_desktop(page, exported, kinds, tmp_path):
+def test_taught_sounds_are_recognized_as_on_the_desktop(page, server, exported, kinds, tmp_path):
+    open_page(page, server.url + "fp32/")  # int8 differs between processors
     content = manifest.trusted(exported)
     learned, hop = content["encoder"]["learned_dim"], 2_560
 
@@ -277,7 +289,7 @@ def test_taught_sounds_are_recognized_as_on_the_desktop(page, exported, kinds, t
 
     def example_of(path: Path) -> np.ndarray:
         sound = audio.read(path)
-        vectors = on_desktop(exported, INT8, sound)[:, :learned]
+        vectors = on_desktop(exported, FP32, sound)[:, :learned]
         cut = sound[: len(vectors) * hop].reshape(-1, hop)
         return example(vectors.astype(np.float64), np.sqrt(np.square(cut).mean(axis=1)))
 
@@ -294,7 +306,9 @@ def test_taught_sounds_are_recognized_as_on_the_desktop(page, exported, kinds, t
     for (label, path), row in zip(files, said, strict=True):
         match = sounds.nearest(example_of(path))
         expected = match.name if match.known else "Unknown"
-        assert f"{expected}, distance {match.distance:.2f}" in row, (row, match)
+        shown = re.search(r"(\w+), distance ([\d.]+)", row.removeprefix(f"{path.stem}.wav"))
+        assert shown and shown[1] == expected, (row, match)
+        assert float(shown[2]) == pytest.approx(match.distance, abs=0.006)  # it has two digits
         right.append(expected == label)
     assert np.mean(right) > 2 / TAUGHT  # as the desktop, and better than a guess
 
@@ -463,6 +477,9 @@ def test_the_speed_is_measured_and_saved_as_bench_does(page, downloads, capsys):
     )
     click(page, "#measure")
     wait(page, lambda b: b.find_elements("id", "save-result"))
+    several = "return crossOriginIsolated && navigator.hardwareConcurrency > 1"
+    counts = 2 if page.execute_script(several) else 1  # of threads
+    assert len(page.find_elements("css selector", "#times .p50")) == 4 * counts
     click(page, "#save-result")
     saved = downloaded(page, downloads, "bench.json")
     click(page, "#times button.strong")

@@ -42,8 +42,9 @@ class Serve(Command):
             out.print(url)
             if host != LOCALHOST:
                 err.print(
-                    "Scan or open it on a phone in the same network. The browser warns once, as "
-                    "the certificate was made here: go on to the page. Ctrl-C ends this."
+                    "Scan or open this on a phone in the same network. The browser warns once, "
+                    "because the certificate was created here; continue to the page. Ctrl-C stops "
+                    "the server."
                 )
             sys.stdout.flush()
             try:

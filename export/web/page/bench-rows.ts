@@ -10,14 +10,14 @@ export interface Measured {
   readonly timings: readonly ArtifactTiming[];
 }
 
-/** Columns of browsers alone. */
+/** Columns that only browsers have. */
 interface WebColumns {
   readonly browser: string;
   readonly processor: string;
   readonly cores: number;
   readonly isolated: boolean; // which threads need
   readonly p99_ms: number;
-  readonly slowdown: number; // the last tenth of the runs / the first
+  readonly slowdown: number; // median of the last tenth of the runs / of the first
 }
 
 /** A row of `tiny-audio-ssl bench --json` (tiny_audio_ssl/bench/rows.py). */
@@ -52,7 +52,8 @@ function rowOf(
   const windowMs = (1000 * artifact.inputShape.at(-1)!) / manifest.sampleRateHz;
   return {
     target: "web",
-    device: `${facts.device} in ${facts.browser.replace(/ [\d.]+$/, "")}`, // versions may differ when compared
+    // Without the browser's version, so that rows of two versions can be compared.
+    device: `${facts.device} in ${facts.browser.replace(/ [\d.]+$/, "")}`,
     system: `${facts.browser}, ${facts.system}`,
     model,
     artifact: artifact.file,

@@ -1,4 +1,4 @@
-/** The browser and the device, as far as a browser tells them to a page. */
+/** The browser and the device, as far as browsers reveal them to a page. */
 export interface BrowserFacts {
   readonly browser: string; // "Chromium 156"
   readonly device: string; // "Pixel 8" or "Linux x86 64-bit"
@@ -39,7 +39,7 @@ export async function browserFacts(): Promise<BrowserFacts> {
   };
 }
 
-/** Of browsers that have no other word for it: Safari and Firefox. */
+/** Reads the user agent of browsers that have nothing better: Safari and Firefox. */
 export function fromUserAgent(agent: string): Omit<BrowserFacts, "cores"> {
   const first = (pattern: RegExp) => pattern.exec(agent)?.slice(1).join(" ");
   const safari = first(/Version\/(\d+)\S* .*Safari/);

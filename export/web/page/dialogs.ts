@@ -1,7 +1,7 @@
 import { byId, make } from "./elements.js";
 import { text, type TextKey } from "./texts/index.js";
 
-/** Asks for a name, with the known ones to choose from; null if there is none. */
+/** Asks for a name, with the known ones to choose from. Returns null if none was given. */
 export function askName(title: TextKey, before: string, known: Iterable<string>): Promise<string | null> {
   const dialog = byId("naming", HTMLDialogElement);
   const field = byId("name", HTMLInputElement);

@@ -27,7 +27,7 @@ const DARK: Palette = {
 };
 const [QUIET, LOUD] = [-9, 6]; // natural logarithms of the power in a band
 
-/** Draws level, log-mel and embedding, each scrolling to the left, no more often than is shown. */
+/** Draws level, log-mel and embedding, which scroll to the left, at most once per displayed frame. */
 export class Scene {
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
   private asked = false;
@@ -82,7 +82,7 @@ function drawLevels(canvas: HTMLCanvasElement, levels: readonly number[], size: 
   }
 }
 
-/** Columns of numbers as colors, one pixel each, which the browser stretches over the canvas. */
+/** Shows columns of numbers as colors, one pixel each; the browser stretches them over the canvas. */
 class Picture {
   private readonly pixels: ImageData;
 

@@ -6,7 +6,7 @@ import { Microphone } from "./microphone.js";
 import type { Heard, Moment, Opened } from "./protocol.js";
 import type { WorkerClient } from "./worker-client.js";
 
-/** Microphone, encoder and taught sounds. It knows no element of the page. */
+/** Microphone, encoder and taught sounds, independent of the elements of the page. */
 export class Ear {
   readonly history: History;
   match: Match | null = null;
@@ -79,7 +79,7 @@ export class Ear {
     this.match = null;
     this.scores = {};
     this.level = 0;
-    this.teaching = null; // who held the button can't let go of it any more
+    this.teaching = null; // the button may still be held, but there is nothing more to hear
     await microphone?.close();
   }
 
@@ -87,7 +87,7 @@ export class Ear {
     this.teaching = new Teaching();
   }
 
-  /** What was heard since, or null. */
+  /** Returns an example of what was heard since `beginTeaching`, or null. */
   endTeaching(): Float32Array | null {
     const example = this.teaching?.example() ?? null;
     this.teaching = null;
@@ -109,7 +109,7 @@ export class Ear {
   }
 }
 
-/** One example of a recording: the mean of its loud moments; null if there are none. */
+/** Returns an example of a recording, the mean of its loud moments, or null if it has none. */
 export function exampleOf(moments: readonly Moment[]): Float32Array | null {
   const teaching = new Teaching();
   for (const { learned, level } of moments) teaching.add(learned, level);

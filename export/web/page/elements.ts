@@ -1,4 +1,4 @@
-/** The element of the page with this id, which is of this kind. */
+/** Returns the element with this id. Throws if it is missing or of another kind. */
 export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new Error(`#${id} is not there`);
@@ -7,7 +7,7 @@ export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind)
 
 type Attributes = Readonly<Record<string, string>>;
 
-/** A new element with attributes and children; text is never read as markup. */
+/** Makes an element with attributes and children; text is never read as markup. */
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
@@ -19,7 +19,7 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A small button with a picture, which its label explains. */
+/** Makes a small button with a picture that its label explains. */
 export function iconButton(label: string, path: string, onClick: () => void): HTMLButtonElement {
   const picture = svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: path }));
   const button = make("button", { type: "button", class: "icon", "aria-label": label, title: label }, picture);
@@ -37,7 +37,7 @@ export function svg(name: string, attributes: Attributes, ...children: Node[]): 
 const MESSAGE_MS = 6_000;
 let ends = 0;
 
-/** Show a message for a while; screen readers read it. */
+/** Shows a message for a while; screen readers read it. */
 export function say(message: string): void {
   const place = byId("message", HTMLDivElement);
   place.textContent = message;
@@ -47,21 +47,21 @@ export function say(message: string): void {
 
 let problem: (() => string) | null = null;
 
-/** Show a problem, in the language of the moment, that stays until it is solved; null removes it. */
+/** Shows a problem in the current language until another call replaces it; null removes it. */
 export function showProblem(message: (() => string) | null): void {
   problem = message;
   translateProblem();
 }
 
-/** Show the problem in a language that was just chosen. */
+/** Shows the problem in a language that was just chosen. */
 export function translateProblem(): void {
   const place = byId("problem", HTMLParagraphElement);
   const message = problem?.() ?? "";
-  if (place.textContent !== message) place.textContent = message; // screen readers would read it again
+  if (place.textContent !== message) place.textContent = message; // else screen readers read it again
   place.hidden = !message;
 }
 
-/** Let the user save a file. */
+/** Lets the user save a file. */
 export function download(name: string, content: BlobPart, type: string): void {
   const url = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: url, download: name }).click();

@@ -2,8 +2,8 @@ import { PIECE_S } from "./protocol.js";
 
 /**
  * The last levels, log-mel columns and embeddings, as they are shown. An embedding is a column of
- * `BINS` numbers, means of neighboring dimensions, each against its own mean and deviation so far,
- * -1..1: as in the Android app.
+ * `BINS` numbers in -1..1: means of neighboring dimensions, each scaled by its own mean and deviation so
+ * far, as in the Android app.
  */
 export class History {
   static readonly BINS = 48;
@@ -14,13 +14,13 @@ export class History {
   private readonly deviation = new Float32Array(History.BINS);
   private count = 0;
 
-  /** Seconds from one column of the log-mel, and from one embedding, to the next. */
+  /** Takes the seconds from one column of the log-mel, and from one embedding, to the next. */
   constructor(frameS: number, hopS: number) {
     this.logmel = new Ring(Math.round(SECONDS / frameS));
     this.embeddings = new Ring(Math.max(2, Math.round(SECONDS / hopS)));
   }
 
-  /** Root mean square, 0..1; shown from -60 dB of full scale up. */
+  /** Takes a root mean square, 0..1; levels below -60 dB are shown as silence. */
   addLevel(rms: number): void {
     const db = 20 * Math.log10(Math.max(rms, 1e-6));
     this.levels.add(Math.min(1, Math.max(0, 1 + db / 60)));

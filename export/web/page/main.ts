@@ -36,13 +36,13 @@ function start(): void {
   });
 }
 
-/** There is no encoder: the page only says why. */
+/** Shows why there is no encoder, and nothing else of the page. */
 function refuse(why: () => string): void {
   document.body.classList.add("refused");
   showProblem(why);
 }
 
-/** Works without an encoder too: a stored copy of the page may be what is wrong. */
+/** Also works without an encoder, because the stored copy of the page may be the problem. */
 async function deleteEverything(): Promise<void> {
   if (!(await askDeleteAll())) return;
   sounds?.clear();
@@ -98,7 +98,7 @@ function connectTabs(): void {
   choose(tabs[0]!);
 }
 
-/** Where the browser lets the page do so: on secure pages whose certificate it trusts. */
+/** Keeps the page on the device. Browsers allow it on secure pages whose certificate they trust. */
 async function keepOffline(): Promise<void> {
   if (!navigator.serviceWorker) return;
   try {
@@ -108,7 +108,7 @@ async function keepOffline(): Promise<void> {
     place.dataset.text = "offline";
     place.textContent = text("offline");
   } catch {
-    // The page works all the same, as long as there is a network.
+    // Without it, the page works as long as there is a network.
   }
 }
 

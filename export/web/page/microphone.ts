@@ -1,4 +1,4 @@
-/** Why there is no sound; each has a text of its own. */
+/** Why there is no sound; each reason has a text of its own. */
 export type MicrophoneProblem = "insecure" | "refused" | "none" | "busy" | "unplugged";
 
 export class MicrophoneError extends Error {
@@ -9,7 +9,7 @@ export class MicrophoneError extends Error {
   }
 }
 
-/** A microphone that is open, and sends its sound to `port`, mono, at `sampleRateHz`. */
+/** An open microphone, which sends mono sound at `sampleRateHz` to `port`. */
 export class Microphone {
   private constructor(
     readonly port: MessagePort,
@@ -21,12 +21,12 @@ export class Microphone {
     return this.context.sampleRate;
   }
 
-  /** Asks the user. Throws `MicrophoneError`. `onUnplugged`: it is gone while in use. */
+  /** Asks the user for permission. Throws `MicrophoneError`. `onUnplugged`: called if it disappears. */
   static async open(onUnplugged: () => void): Promise<Microphone> {
     if (!navigator.mediaDevices || typeof AudioWorkletNode === "undefined") throw new MicrophoneError("insecure");
     const stream = await ask();
     const track = stream.getAudioTracks()[0]!;
-    const { sampleRate } = track.getSettings(); // at another rate, the browser would resample
+    const { sampleRate } = track.getSettings(); // at another rate, the browser would resample, in its own way
     const context = new AudioContext(sampleRate ? { sampleRate } : {});
     try {
       track.addEventListener("ended", onUnplugged);

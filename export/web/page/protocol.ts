@@ -1,9 +1,9 @@
 import type { Artifact, Manifest } from "../encoder/src/manifest.js";
 
-/** Seconds of sound that the microphone's thread hands over at a time. */
+/** Seconds of sound that the audio thread hands over at a time. */
 export const PIECE_S = 0.04;
 
-/** An embedding with the level, a root mean square, of the sound that was new in it. */
+/** An embedding, and the level (root mean square) of the sound that is new in it. */
 export interface Moment {
   readonly vector: Float32Array;
   readonly learned: Float32Array;
@@ -25,7 +25,7 @@ export interface Opened {
   readonly hopSamples: number;
 }
 
-/** `Timing` of the library, without what does not travel. */
+/** `Timing` of the library, without what can't be sent between threads. */
 export interface ArtifactTiming {
   readonly file: string;
   readonly loadMs: number;
@@ -34,7 +34,7 @@ export interface ArtifactTiming {
   readonly slowdown: number;
 }
 
-/** Questions to the worker, and the answer to each. */
+/** The questions to the worker, and the answer to each. */
 export interface Calls {
   open: { ask: { folder: string; runtime: string }; answer: Opened };
   listen: { ask: { port: MessagePort; sampleRateHz: number }; answer: null };

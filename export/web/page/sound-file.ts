@@ -3,7 +3,7 @@ import { isWav, readWav, type Recording } from "../encoder/src/wav.js";
 /** Files in other formats are decoded at this rate, that of Opus and of most microphones. */
 const DECODE_HZ = 48_000;
 
-/** Reads any audio file that the browser knows; WAV files as they are. Throws what says why not. */
+/** Reads any audio file that the browser can decode, and WAV files as they are. Throws an error that says why not. */
 export async function readSound(file: Blob): Promise<Recording> {
   const bytes = await file.arrayBuffer();
   if (isWav(bytes)) return readWav(bytes);

@@ -2,13 +2,13 @@ import { isLanguage, type Language } from "./texts/index.js";
 
 const KEY = "tiny-audio";
 
-/** What stays on the device, if the user asked for it. */
+/** What is kept on the device if the user asks for it. */
 export interface Remembered {
   readonly sounds: string; // as `Prototypes.toJson` writes it
   readonly language: Language;
 }
 
-/** Null if nothing was remembered, or the browser tells nothing. */
+/** Returns null if nothing was remembered, or if the browser forbids storage. */
 export function recall(): Remembered | null {
   try {
     const content = JSON.parse(localStorage.getItem(KEY) ?? "null") as Partial<Remembered> | null;
@@ -20,7 +20,7 @@ export function recall(): Remembered | null {
   }
 }
 
-/** Returns whether the browser keeps it. */
+/** Returns whether the browser stored it. */
 export function remember(content: Remembered): boolean {
   try {
     localStorage.setItem(KEY, JSON.stringify(content));
@@ -34,7 +34,7 @@ export function forget(): void {
   try {
     localStorage.removeItem(KEY);
   } catch {
-    // Forbidden: then there is nothing.
+    // Storage is forbidden, so nothing is stored.
   }
 }
 

@@ -12,7 +12,7 @@ export class ListenView {
   private readonly button = byId("microphone", HTMLButtonElement);
   private readonly teach = byId("teach", HTMLButtonElement);
   private readonly scene: Scene;
-  private wanted = false; // by the user, also while the page is hidden
+  private wanted = false; // whether the user wants to listen, also while the page is hidden
 
   constructor(private readonly ear: Ear) {
     const canvas = (id: string) => byId(id, HTMLCanvasElement);
@@ -26,7 +26,7 @@ export class ListenView {
     this.button.disabled = this.teach.disabled = false;
   }
 
-  /** Everything, in the language chosen. */
+  /** Shows everything in the chosen language. */
   show(): void {
     const { listening, match, sounds, level } = this.ear;
     this.button.setAttribute("aria-pressed", String(listening));
@@ -40,14 +40,14 @@ export class ListenView {
     setText("detail", match ? text("distance", decimal(match.distance, 2), limit) : text("private"));
     const bar = byId("bar", HTMLDivElement);
     bar.parentElement!.classList.toggle("unknown", Boolean(match && !match.known));
-    // A sound becomes known in the middle of the bar.
+    // The limit is in the middle of the bar.
     const closeness = match ? Math.min(1, Math.max(0.02, 1 - match.distance / (2 * sounds.threshold + 1e-6))) : 0;
     bar.querySelector("span")!.style.width = `${100 * closeness}%`;
     this.showScores();
     this.scene.show();
   }
 
-  /** The microphone is gone, or failed. */
+  /** Shows why listening has stopped by itself. */
   stopped(problem: () => string): void {
     this.wanted = false;
     showProblem(problem);
@@ -84,7 +84,7 @@ export class ListenView {
     showProblem(null);
     try {
       await this.ear.start();
-      if (document.hidden) await this.ear.stop(); // while the user was asked
+      if (document.hidden) await this.ear.stop(); // hidden while the user was being asked
     } catch (error) {
       this.wanted = false;
       if (!(error instanceof MicrophoneError)) throw error;
@@ -92,7 +92,7 @@ export class ListenView {
     }
   }
 
-  /** What is not seen does not listen. */
+  /** A hidden page does not listen. */
   private async visibilityChanged(): Promise<void> {
     if (document.hidden) await this.ear.stop();
     else if (this.wanted) await this.start();
@@ -117,8 +117,8 @@ export class ListenView {
     });
     teach.addEventListener("blur", () => this.cancel());
     teach.addEventListener("click", (event) => {
-      if (event.detail) return; // a pointer, which has held the button
-      this.begin(); // a screen reader, which can't
+      if (event.detail) return; // by a pointer, which has held the button
+      this.begin(); // by a screen reader, which can't hold it
       setTimeout(() => void this.end(), TEACH_MS);
     });
   }
@@ -151,7 +151,7 @@ function scoreRow({ score, label }: { score: number; label: string }): HTMLEleme
   return [make("dt", {}, label), make("dd", { class: "score" }, bar), make("dd", {}, decimal(score, 2))];
 }
 
-/** Only if it is another one, which screen readers would read again. */
+/** Sets a text only if it changes, because screen readers read it again. */
 function setText(id: string, value: string): void {
   const place = byId(id, HTMLParagraphElement);
   if (place.textContent !== value) place.textContent = value;

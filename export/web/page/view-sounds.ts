@@ -41,7 +41,7 @@ export class SoundsView {
     this.exporting.disabled = !sounds.counts.size;
   }
 
-  /** After a change of the language, too. */
+  /** Stores the sounds and the language, if the user wants them remembered. */
   store(): void {
     if (!this.keep.checked) return;
     const kept = remember({ sounds: this.ear.sounds.toJson(), language: currentLanguage() });

@@ -15,13 +15,13 @@ export interface Places {
   readonly runtime: string; // folder of ONNX Runtime's files
 }
 
-/** Times the artifacts, and shows and saves what came out. */
+/** Times the artifacts, and shows, saves and sends the result. */
 export class SpeedView {
   private readonly button = byId("measure", HTMLButtonElement);
   private readonly progress = byId("progress", HTMLProgressElement);
   private rows: readonly Row[] = [];
-  private problem: (() => string) | null = null; // in the language of the moment
-  private share: number | null = null; // of a measurement that is going on
+  private problem: (() => string) | null = null; // in the current language
+  private share: number | null = null; // of the measurement that is running
 
   constructor(
     private readonly opened: Opened,
@@ -70,7 +70,7 @@ export class SpeedView {
     this.show();
   }
 
-  /** The number of threads is that of a worker's whole life. */
+  /** Uses a worker of its own, because a worker keeps its number of threads for life. */
   private async withThreads(threads: number, onProgress: (share: number) => void): Promise<Row[]> {
     const worker = new WorkerClient();
     worker.onProgress = onProgress;
@@ -92,7 +92,7 @@ export class SpeedView {
     return [
       this.chart(),
       ...notes.map((note) => make("p", { class: "faint" }, note)),
-      ...(this.share === null ? [make("div", { class: "row" }, ...this.buttons())] : []), // when it is whole
+      ...(this.share === null ? [make("div", { class: "row" }, ...this.buttons())] : []), // once it is complete
     ];
   }
 
@@ -118,7 +118,7 @@ export class SpeedView {
   }
 }
 
-/** One thread, and more where the browser allows shared memory. */
+/** One thread, and more if the browser allows shared memory. */
 function threadCounts(): number[] {
   const most = Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1);
   return crossOriginIsolated && most > 1 ? [1, most] : [1];

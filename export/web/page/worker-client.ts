@@ -1,6 +1,6 @@
 import type { Calls, CallName, FromWorker, Heard } from "./protocol.js";
 
-/** Asks the worker, which computes so that the page stays smooth. */
+/** Sends questions to the worker, which computes beside the page so that the page stays smooth. */
 export class WorkerClient {
   onHeard: (heard: Heard) => void = () => undefined;
   onBehind: () => void = () => undefined;
@@ -15,7 +15,7 @@ export class WorkerClient {
     this.worker.onerror = (event) => this.fail(event.message || "the worker could not start");
   }
 
-  /** Throws what the worker threw. */
+  /** Throws an error with the message of what the worker threw. */
   ask<Name extends CallName>(
     name: Name,
     ask: Calls[Name]["ask"],

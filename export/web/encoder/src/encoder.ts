@@ -3,10 +3,10 @@ import { Comparison, comparisonOf } from "./comparison.js";
 import { Framer } from "./framer.js";
 import { type Artifact, forListening, hears, ManifestError, type Manifest, parseManifest } from "./manifest.js";
 
-/** What was heard from `startSample` to before `endSample`, counted from the last reset. */
+/** The embedding of the sound from `startSample` up to `endSample`, counted since the last reset. */
 export interface Embedding {
   readonly vector: Float32Array;
-  /** The first part of `vector`, which the weights decide: what taught sounds are compared by. */
+  /** The first part of `vector`, which depends on the weights; taught sounds are compared by it. */
   readonly learned: Float32Array;
   readonly startSample: number;
   readonly endSample: number;
@@ -15,14 +15,14 @@ export interface Embedding {
 }
 
 export interface OpenOptions {
-  /** The artifact's name; the best for listening if left out. */
+  /** The artifact's file name. Default: the one that suits listening best. */
   readonly file?: string;
-  /** Samples from one embedding to the next, for a waveform artifact; a quarter of its window. */
+  /** Samples from one embedding to the next, for a waveform artifact. Default: a quarter of its window. */
   readonly hopSamples?: number;
-  /** Threads of WebAssembly, of the first encoder that a page opens; more than one where the page
-   *  is cross-origin isolated. */
+  /** Threads of WebAssembly, set by the first encoder that a page opens. More than one needs a page
+   *  that is cross-origin isolated. Default: 1. */
   readonly threads?: number;
-  /** The folder with ONNX Runtime's .wasm and .mjs files, if they are not beside the script. */
+  /** The folder with ONNX Runtime's .wasm and .mjs files. Default: the script's own folder. */
   readonly runtime?: string;
 }
 
@@ -35,13 +35,13 @@ export interface OpenOptions {
  * ```
  *
  * Sound is mono, at 16 kHz, -1..1. A stream artifact gives an embedding for every packet, from the
- * first on; a waveform artifact gives one every hop, when the first window is full.
+ * first one on; a waveform artifact gives one every hop, once the first window is full.
  */
 export class Encoder {
   readonly hopSamples: number;
   private readonly framer: Framer;
   private state: Record<string, ort.Tensor>;
-  private turn: Promise<unknown> = Promise.resolve(); // calls wait for each other
+  private turn: Promise<unknown> = Promise.resolve(); // calls run one after the other
 
   private constructor(
     readonly artifact: Artifact,
@@ -59,7 +59,7 @@ export class Encoder {
   /**
    * Opens an artifact of the folder `url` that `tiny-audio-ssl export` wrote.
    *
-   * Throws `ManifestError`: the folder is not whole, or not as its manifest says.
+   * Throws `ManifestError` if a file is missing, or differs from what the manifest says.
    */
   static async open(url: string | URL, options: OpenOptions = {}): Promise<Encoder> {
     const folder = new URL(url, globalThis.location?.href);
@@ -70,7 +70,7 @@ export class Encoder {
     return Encoder.of(artifact, bytes, options, comparison);
   }
 
-  /** An encoder of an artifact that was read already, and is as its manifest says. */
+  /** Opens an artifact whose file has been read and checked. */
   static async of(
     artifact: Artifact,
     bytes: Uint8Array,
@@ -83,14 +83,14 @@ export class Encoder {
     return new Encoder(artifact, await openSession(bytes, options), options.hopSamples, comparison);
   }
 
-  /** Any number of samples; what fills no packet waits for the next call. */
+  /** Takes any number of samples; those that do not fill a packet wait for the next call. */
   push(pcm: Float32Array): Promise<Embedding[]> {
     const found = this.turn.then(() => this.embed(pcm));
     this.turn = found.catch(() => undefined);
     return found;
   }
 
-  /** Forget all: what comes next is another sound. */
+  /** Forgets what was heard: another sound follows. */
   reset(): Promise<void> {
     const done = this.turn.then(() => {
       this.framer.reset();
@@ -128,7 +128,7 @@ export class Encoder {
   }
 }
 
-/** Reads `manifest.json` of an export folder. Throws `ManifestError`: none there, or damaged. */
+/** Reads `manifest.json` of an export folder. Throws `ManifestError` if it is missing or damaged. */
 export async function readManifest(folder: URL): Promise<Manifest> {
   const response = await fetch(new URL("manifest.json", folder));
   if (!response.ok) throw new ManifestError(`${response.url}: not there (${response.status})`);
@@ -140,7 +140,7 @@ export async function readBackground(folder: URL, manifest: Manifest): Promise<U
   return manifest.background ? readArtifact(folder, manifest.background) : null;
 }
 
-/** Reads an artifact. Throws `ManifestError`: not the file that the manifest describes. */
+/** Reads an artifact. Throws `ManifestError` if it is not the file that the manifest describes. */
 export async function readArtifact(
   folder: URL,
   artifact: Pick<Artifact, "file" | "bytes" | "sha256">,
@@ -148,7 +148,7 @@ export async function readArtifact(
   const response = await fetch(new URL(artifact.file, folder));
   if (!response.ok) throw new ManifestError(`${artifact.file}: not there (${response.status})`);
   const bytes = new Uint8Array(await response.arrayBuffer());
-  // Browsers hash on secure pages alone, which are those that may use a microphone.
+  // Browsers compute hashes only on secure pages, which are also the ones that may use a microphone.
   const digest = globalThis.crypto?.subtle ? await sha256(bytes) : artifact.sha256;
   if (bytes.length !== artifact.bytes || digest !== artifact.sha256) {
     throw new ManifestError(
@@ -159,19 +159,19 @@ export async function readArtifact(
   return bytes;
 }
 
-/** A session of ONNX Runtime Web that computes with WebAssembly. */
+/** Opens a session of ONNX Runtime Web that computes with WebAssembly. */
 export async function openSession(bytes: Uint8Array, options: OpenOptions = {}): Promise<ort.InferenceSession> {
   if (options.runtime) ort.env.wasm.wasmPaths = options.runtime;
   ort.env.wasm.numThreads = options.threads ?? 1;
   return ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], logSeverityLevel: 3 });
 }
 
-/** The version of ONNX Runtime Web. */
+/** Returns the version of ONNX Runtime Web. */
 export function runtimeVersion(): string {
   return ort.env.versions.web ?? ort.env.versions.common;
 }
 
-/** The tensors that a stream starts with. */
+/** Returns the state that a stream starts with. */
 export function silence(artifact: Artifact): Record<string, ort.Tensor> {
   return Object.fromEntries(artifact.state.map((one) => [one.input, zeros(one.shape)]));
 }

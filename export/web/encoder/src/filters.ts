@@ -20,7 +20,7 @@ export function filtersBetween(fromHz: number, toHz: number): Filter[] {
   const halvings = Math.max(0, Math.floor(Math.log2(fromHz / toHz / 2)));
   const [up, down] = reduced(toHz * 2 ** halvings, fromHz);
   const simple = Math.max(up, down) < 5 || up * down < 6;
-  const errors = (halvings + 1) * (simple ? 1 : 2); // that add up: each filter is better by as much
+  const errors = (halvings + 1) * (simple ? 1 : 2); // that add up, so that each must be as much smaller
   const halving = halvingFilter(errors > 3 ? HALVING_152_DB : HALVING_136_DB);
   const rest = simple ? [lowPass(up, down, Math.max(up, down), errors)] : interpolating(up, down, errors);
   return [...Array.from({ length: halvings }, () => halving), ...rest];
@@ -46,17 +46,20 @@ function halvingFilter(odd: readonly number[]): Filter {
   return { up: 1, down: 2, reach: 2 * odd.length - 1, response };
 }
 
-/** `narrowing`: `up` times the rate of the samples / the rate whose Nyquist frequency is kept. */
+/**
+ * A filter that stops what is above the Nyquist frequency of the lower rate, by 126.4 dB and more if
+ * several `errors` add up. `narrowing`: `up` times the rate of the samples, divided by the lower rate.
+ */
 function lowPass(up: number, down: number, narrowing: number, errors: number): Filter {
-  const better = 20 * Math.log10(errors); // dB
+  const more = 20 * Math.log10(errors); // dB
   const transition = (1 - PASSED) / 2 / narrowing;
   const multiple = up === 4 ? 8 : 4;
-  const taps = multiple * Math.ceil((8.3025 + 0.071 * better) / transition / multiple) + 1;
+  const taps = multiple * Math.ceil((8.3025 + 0.071 * more) / transition / multiple) + 1;
   const cutoff = (up * (1 + PASSED)) / 4 / narrowing;
-  return { up, down, ...windowedSinc(cutoff, taps / 2 / up, 13.0403 + 0.1116 * better) };
+  return { up, down, ...windowedSinc(cutoff, taps / 2 / up, 13.0403 + 0.1116 * more) };
 }
 
-/** A low-pass filter, and one that interpolates behind it, or before it where twice the rate is near. */
+/** A low-pass filter, and one that interpolates: behind it, or before it for ratios from 1.5 to 2. */
 function interpolating(up: number, down: number, errors: number): Filter[] {
   const ratio = down / up;
   if (ratio > 1.5 && ratio < 2) {
@@ -70,7 +73,10 @@ function interpolating(up: number, down: number, errors: number): Filter[] {
   return [lowPass(doubling, 1, narrowing, errors), behind];
 }
 
-/** `pass` and `stop`: edges of its bands, where 1 is the Nyquist frequency of the samples. */
+/**
+ * A filter that interpolates between samples. `pass` and `stop`: the edges of its bands, where 1 is the
+ * Nyquist frequency of the samples. `even`: whether its number of taps must be even.
+ */
 function interpolation(up: number, down: number, pass: number, stop: number, even: boolean): Filter {
   const transition = (stop - pass) / 2 / (1 - BEGIN_OF_ROLL_OFF);
   const phases = Math.max(up, 19);

@@ -1,13 +1,13 @@
-/** A stretch of sound, and where it ends, in samples since the last reset. */
+/** A window of sound, and where it ends, in samples since the last reset. */
 export interface Frame {
   readonly samples: Float32Array;
   readonly end: number;
 }
 
-/** Cuts sound in packets of any size into windows, one every hop, the first when one is full. */
+/** Cuts sound that comes in pieces of any size into windows, one every hop. */
 export class Framer {
   private waiting = new Float32Array(0);
-  private skip = 0; // samples to leave out, where a hop is longer than a window
+  private skip = 0; // samples to leave out before the next window, if a hop is longer than a window
   private start = 0; // of `waiting`
 
   constructor(

@@ -3,8 +3,8 @@ import type { FrontendSettings } from "./manifest.js";
 const LOG_OFFSET = 1e-6;
 
 /**
- * The log-mel of tiny_audio_ssl/models/frontend.py before its normalization, to look at: artifacts
- * have one of their own inside. Samples in, columns of `bands` natural logarithms out.
+ * The log-mel of tiny_audio_ssl/models/frontend.py, before its normalization, to be shown. (Artifacts
+ * contain their own.) Samples in, columns of `bands` natural logarithms out.
  */
 export class LogMel {
   private readonly window: number;
@@ -27,7 +27,7 @@ export class LogMel {
     this.rotations = rotationsOf(this.size);
   }
 
-  /** Any number of samples; returns a column for every frame that they complete. */
+  /** Takes any number of samples; returns a column for every frame that they complete. */
   push(pcm: Float32Array): Float32Array[] {
     const input = new Float32Array(this.waiting.length + pcm.length);
     input.set(this.waiting);

@@ -29,8 +29,8 @@ export interface Artifact {
   readonly inputShape: readonly number[]; // with a batch of one
   readonly outputs: readonly string[];
   readonly embeddingDim: number;
-  readonly learnedDim: number; // the first numbers, behind which are the log-mel's statistics
-  readonly windowSamples: number; // that an embedding has heard
+  readonly learnedDim: number; // of the first part of an embedding, which the log-mel's statistics follow
+  readonly windowSamples: number; // of sound behind an embedding
   readonly state: readonly State[]; // of a stream
   readonly heads: readonly Head[];
 }
@@ -56,7 +56,7 @@ export interface FrontendSettings {
   readonly maxHz: number;
 }
 
-/** What `tiny-audio-ssl export` writes beside its artifacts, of which only ONNX's are listed. */
+/** The manifest that `tiny-audio-ssl export` writes; only its ONNX artifacts are listed. */
 export interface Manifest {
   readonly version: string; // of tiny-audio-ssl
   readonly sampleRateHz: number;
@@ -70,11 +70,11 @@ const LISTENING: readonly InputKind[] = ["stream", "waveform"];
 const PRECISIONS: readonly Precision[] = ["int8", "fp16", "int8-weights", "fp32"];
 const MEL_STATISTICS = 4; // for each band: mean, deviation, maximum and change
 
-// JSON of a file that anyone may have edited.
+// Content of a file that anyone may have edited.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Json = any;
 
-/** Throws `ManifestError`: not a manifest, or one of another version. */
+/** Throws `ManifestError` if the text is not a manifest, or one of another version. */
 export function parseManifest(text: string): Manifest {
   let content: Json;
   try {
@@ -95,7 +95,7 @@ export function parseManifest(text: string): Manifest {
   }
 }
 
-/** The artifact to listen with: a stream before a waveform, int8 before the others. */
+/** The artifact to listen with: preferably a stream, preferably int8. */
 export function forListening(manifest: Manifest): Artifact {
   const rank = (one: Artifact) => 10 * LISTENING.indexOf(one.kind) + PRECISIONS.indexOf(one.precision);
   const [best] = manifest.artifacts.filter(hears).sort((a, b) => rank(a) - rank(b));
@@ -103,7 +103,7 @@ export function forListening(manifest: Manifest): Artifact {
   return best;
 }
 
-/** Whether an artifact takes sound, and not the log-mel. */
+/** Whether an artifact takes sound rather than the log-mel. */
 export function hears(artifact: Artifact): boolean {
   return LISTENING.includes(artifact.kind);
 }
@@ -173,10 +173,10 @@ function learnedDim(content: Json, dim: number): number {
   const readout: string[] = content.encoder.readout ?? [];
   const statistics = readout.includes("mel") ? MEL_STATISTICS * content.frontend.bands : 0;
   const learned: number = content.encoder.learned_dim ?? dim - statistics;
-  return learned > 0 ? learned : dim; // of the log-mel's statistics alone, all of it
+  return learned > 0 ? learned : dim; // an embedding that consists of statistics alone is compared whole
 }
 
-/** The first length is the batch: 1, or "batch" where any will do. */
+/** The first length is that of the batch: 1, or "batch" if it may have any size. */
 function shape(lengths: Json[]): number[] {
   return [1, ...lengths.slice(1).map(number)];
 }

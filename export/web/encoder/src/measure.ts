@@ -11,19 +11,19 @@ export interface TimingOptions extends OpenOptions {
   readonly onProgress?: (share: number) => void; // 0..1
 }
 
-/** The times of one artifact in milliseconds, of one window or packet. */
+/** The times of one artifact in milliseconds, for one window or packet. */
 export interface Timing {
   readonly artifact: Artifact;
-  readonly loadMs: number; // median, with the runtime loaded and used before
+  readonly loadMs: number; // median of several, with the runtime already loaded
   readonly firstMs: number;
   readonly roundsMs: readonly (readonly number[])[];
-  /** Median of the last tenth of the runs / that of the first: above 1, the device slows down. */
+  /** The median of the last tenth of the runs divided by that of the first. */
   readonly slowdown: number;
 }
 
 const LOADS = 5;
 
-/** Times artifacts, each with its file's bytes, by the method of `tiny-audio-ssl bench`. */
+/** Times artifacts, each given with the bytes of its file, by the method of `tiny-audio-ssl bench`. */
 export async function measure(
   artifacts: readonly (readonly [Artifact, Uint8Array])[],
   { runs = 200, rounds = 10, warmUp = 20, onProgress = () => undefined, ...options }: TimingOptions = {},
@@ -41,7 +41,7 @@ export async function measure(
       }
     }
     onProgress((round + 1) / rounds);
-    await new Promise((resolve) => setTimeout(resolve)); // messages come in between
+    await new Promise((resolve) => setTimeout(resolve)); // lets messages through
   }
   for (const one of opened) await one.session.release();
   return opened.map((one) => one.timing());
@@ -62,7 +62,7 @@ class Opened {
   }
 
   static async open(artifact: Artifact, bytes: Uint8Array, options: OpenOptions): Promise<Opened> {
-    const before = await openSession(bytes, options); // costs that a page has only once
+    const before = await openSession(bytes, options); // the first one pays what a page pays only once
     await new Opened(artifact, before, 0).step();
     await before.release();
     const loadsMs = [];

@@ -1,7 +1,7 @@
 import { Comparison } from "./comparison.js";
 import { dot, unit } from "./vectors.js";
 
-/** The nearest taught sound. `known`: near enough, and not nearly as near to another one. */
+/** The nearest taught sound. `known`: it is near enough, and no other one is almost as near. */
 export interface Match {
   readonly name: string;
   readonly distance: number; // that of the comparison, 0 for the same direction
@@ -28,8 +28,8 @@ type Examples = ReadonlyMap<string, readonly Float32Array[]>; // of unit length
  * equation 1), by the distance of a comparison. Embeddings are the learned parts of what one artifact
  * gives; the artifact is named by its SHA-256.
  *
- * The rule, its constants and the JSON are those of the Android app (`Prototypes.kt`) and of
- * tiny_audio_ssl/embedding/taught_sounds.py. Immutable.
+ * The rule and its constants are those of tiny_audio_ssl/embedding/taught_sounds.py and of the Android
+ * app (`Prototypes.kt`), which also reads and writes the same JSON. Immutable.
  */
 export class Prototypes {
   static readonly MAX_NAME = 40;
@@ -51,7 +51,7 @@ export class Prototypes {
     return new Map([...this.examples].map(([name, vectors]) => [name, vectors.length]));
   }
 
-  /** With one more example of `name`. Throws `RangeError`: no name, NaN or infinity, another size. */
+  /** Adds an example of `name`. Throws `RangeError`: no name, NaN or infinity, another size. */
   taught(name: string, embedding: Float32Array): Prototypes {
     if (!embedding.every(Number.isFinite)) throw new RangeError("an embedding with NaN or infinity");
     const size = [...this.means.values()][0]?.length ?? embedding.length;
@@ -60,7 +60,7 @@ export class Prototypes {
     return this.with(new Map([...this.examples, [key, [...this.of(key), unit(embedding)]]]));
   }
 
-  /** Under another name; where that is taken, the examples of both go together. */
+  /** Renames a sound; if the new name is taken, the examples of both are joined. */
   renamed(before: string, after: string): Prototypes {
     const key = clean(after);
     if (key === before) return this;
@@ -76,14 +76,14 @@ export class Prototypes {
     return this.with(this.examples, Math.min(2, Math.max(0, threshold)));
   }
 
-  /** With the sounds of another list too; examples under the same name go together. */
+  /** Adds the sounds of another list; examples under the same name are joined. */
   joined(other: Prototypes): Prototypes {
     const all = new Map(this.examples);
     for (const [name, vectors] of other.examples) all.set(name, [...this.of(name), ...vectors]);
     return this.with(all);
   }
 
-  /** Null as long as nothing was taught. */
+  /** Returns null as long as nothing was taught. */
   nearest(embedding: Float32Array): Match | null {
     const there = this.comparison.cleaned(embedding);
     const crowding = this.comparison.crowding(there);
@@ -107,8 +107,8 @@ export class Prototypes {
   }
 
   /**
-   * What `toJson` or the Android app wrote, for an artifact whose embeddings have `learnedDim` learned
-   * numbers. Throws `SoundsError`.
+   * Reads what `toJson` or the Android app wrote, for an artifact whose embeddings have `learnedDim`
+   * learned numbers. Throws `SoundsError`.
    */
   static fromJson(
     text: string,
@@ -135,7 +135,7 @@ export class Prototypes {
   }
 }
 
-/** Throws anything: the content is not what `toJson` writes. */
+/** Throws an error of any kind if the content is not what `toJson` writes. */
 function parsed(content: Record<string, unknown>, format: number): { sha256: string; threshold: number; examples: Examples } {
   const { artifact_sha256: sha256, threshold, sounds } = content;
   if (content.format !== format || typeof sha256 !== "string") throw new TypeError();
@@ -153,7 +153,7 @@ function finite(value: unknown): number {
   return value;
 }
 
-/** Spaces are single, and none at the ends; at most `MAX_NAME` characters, whatever their size. */
+/** Removes superfluous spaces, and cuts to `MAX_NAME` characters, of any number of bytes. */
 function clean(name: string): string {
   const words = name.replace(/\s+/g, " ").trim();
   const key = [...words].slice(0, Prototypes.MAX_NAME).join("").trim();
@@ -167,7 +167,7 @@ function sum(vectors: readonly Float32Array[]): Float32Array {
   return Float32Array.from(total);
 }
 
-/** As few digits as float32 needs. */
+/** Keeps as many digits as float32 needs. */
 function rounded(vector: Float32Array): number[] {
   return Array.from(vector, (value) => Number(value.toPrecision(9)));
 }

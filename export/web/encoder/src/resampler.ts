@@ -5,7 +5,7 @@ const MAX_HZ = 384_000;
 const MOST_KERNELS = 1_000;
 
 /**
- * From any rate to any other, as the desktop does it (soxr's quality "HQ"): to 16 kHz, samples are
+ * Converts any rate to any other, as the desktop does (soxr's quality "HQ"): at 16 kHz, samples are
  * within 1e-5 of the desktop's for rates from 4 to 384 kHz, from the first one on.
  */
 export class Resampler {
@@ -33,7 +33,7 @@ export class Resampler {
     this.reach = Math.ceil(reach);
   }
 
-  /** Any number of samples; returns those of the new rate that are certain by now. */
+  /** Takes any number of samples; returns those of the new rate that later ones can't change. */
   push(pcm: Float32Array): Float32Array {
     const found = this.stages.reduce((sound, stage) => stage.push(sound), pcm);
     this.taken += pcm.length;
@@ -41,7 +41,7 @@ export class Resampler {
     return found === pcm ? pcm.slice() : found;
   }
 
-  /** The rest, as if silence followed. Another sound may be pushed afterwards. */
+  /** Returns the rest, as if silence followed. Another sound may be pushed afterwards. */
   flush(): Float32Array {
     const rest = Math.round((this.taken * this.toHz) / this.fromHz) - this.given;
     const found = this.push(new Float32Array(this.reach)).subarray(0, rest);
@@ -49,14 +49,14 @@ export class Resampler {
     return found;
   }
 
-  /** Forget all: what comes next is another sound. */
+  /** Forgets what was pushed: another sound follows. */
   reset(): void {
     for (const stage of this.stages) stage.reset();
     this.taken = this.given = 0;
   }
 }
 
-/** A whole recording, [samples], at another rate. */
+/** Resamples a whole recording. */
 export function resample(pcm: Float32Array, fromHz: number, toHz = 16_000): Float32Array {
   const resampler = new Resampler(fromHz, toHz);
   const [begin, end] = [resampler.push(pcm), resampler.flush()];

@@ -34,13 +34,13 @@ export function percentile(values: readonly number[], percent: number): number {
   return low + (high - low) * (place - below);
 }
 
-/** Median of the last tenth of the runs / that of the first: above 1, the device slows down. */
+/** The median of the last tenth of the runs divided by that of the first: above 1, the device slowed down. */
 export function slowdown(runs: readonly number[]): number {
   const tenth = Math.max(1, Math.floor(runs.length / 10));
   return percentile(runs.slice(-tenth), 50) / percentile(runs.slice(0, tenth), 50);
 }
 
-/** The same numbers in 0..count - 1 each time: a linear congruential generator. */
+/** Numbers from 0 to count - 1, the same on every call: a linear congruential generator. */
 function randomIntegers(count: number): () => number {
   let state = 1;
   return () => {

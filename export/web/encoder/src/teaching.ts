@@ -4,8 +4,8 @@ interface Moment {
 }
 
 /**
- * One example of a sound: the mean of the embeddings heard meanwhile, of which those at less than
- * half the loudest level are left out, since they are of what was around.
+ * One example of a sound: the mean of the embeddings that were heard during it. Those at less than half
+ * the loudest level are left out, because they are of the surroundings.
  */
 export class Teaching {
   static readonly LOUD = 0.5;
@@ -16,7 +16,7 @@ export class Teaching {
     this.heard.push({ embedding, level });
   }
 
-  /** Null if nothing was heard. */
+  /** Returns null if nothing was heard. */
   example(): Float32Array | null {
     if (!this.heard.length) return null;
     const loudest = Math.max(...this.heard.map(({ level }) => level));
@@ -26,8 +26,8 @@ export class Teaching {
 }
 
 /**
- * What is heard now: the mean of the embeddings of the last moments, each weighted by its level,
- * since quiet ones are of what is around. A single embedding changes from one moment to the next.
+ * What is heard now: the mean of the embeddings of the last moments, because a single one changes from
+ * moment to moment. Each is weighted by its level, because quiet ones are of the surroundings.
  */
 export class Present {
   static readonly SECONDS = 2;
@@ -35,13 +35,13 @@ export class Present {
 
   constructor(private readonly moments: number) {}
 
-  /** The mean, with `embedding` as its newest moment. */
+  /** Returns the mean, with `embedding` as its newest moment. */
   add(embedding: Float32Array, level: number): Float32Array {
     this.heard = [...this.heard, { embedding, level: Math.max(level, SILENCE) }].slice(-this.moments);
     return mean(this.heard);
   }
 
-  /** Forget all: what comes next is another sound. */
+  /** Forgets what was heard: another sound follows. */
   reset(): void {
     this.heard = [];
   }

@@ -9,12 +9,12 @@ export type Language = keyof typeof LANGUAGES;
 const ALL: Record<Language, Texts> = { en, de, es };
 let language: Language = preferred();
 
-/** A text in the user's language, its {0} and {1} filled in. */
+/** Returns a text in the user's language, with {0} and {1} filled in. */
 export function text(key: TextKey, ...values: (string | number)[]): string {
   return values.reduce<string>((filled, value, i) => filled.replaceAll(`{${i}}`, String(value)), ALL[language][key]);
 }
 
-/** A number with so many digits behind the language's decimal mark. */
+/** Formats a number with this many digits behind the decimal mark of the user's language. */
 export function decimal(value: number, digits: number): string {
   return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
@@ -23,7 +23,7 @@ export function currentLanguage(): Language {
   return language;
 }
 
-/** Choose a language, and write all fixed texts of the page in it. */
+/** Chooses a language, and writes all fixed texts of the page in it. */
 export function speak(chosen: Language): void {
   language = chosen;
   document.documentElement.lang = chosen;

@@ -1,4 +1,4 @@
-/** The microphone's thread: channels are averaged, and sound goes to a port in larger pieces. */
+/** Runs in the audio thread: averages channels, and sends sound to a port in larger pieces. */
 
 import { PIECE_S } from "../protocol.js";
 

@@ -6,7 +6,7 @@ import type { Moments } from "./moments.js";
 
 const LONGEST_BACKLOG_S = 3;
 
-/** Takes the microphone's sound from a port, until it is closed, and tells what was heard. */
+/** Listens to the sound that arrives at a port until it is closed, and posts what was heard. */
 export class Listening {
   private readonly resampler: Resampler;
   private waiting: Float32Array[] = [];
@@ -59,7 +59,7 @@ export class Listening {
     return samples > LONGEST_BACKLOG_S * this.sampleRateHz;
   }
 
-  /** Leave out what is too old: what comes next is another sound. */
+  /** Skips what is too old, and starts anew with the latest piece. */
   private async catchUp(): Promise<void> {
     this.waiting = this.waiting.slice(-1);
     this.resampler.reset();

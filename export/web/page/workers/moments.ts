@@ -3,7 +3,7 @@ import { Framer } from "../../encoder/src/framer.js";
 import { rms } from "../../encoder/src/vectors.js";
 import type { Moment } from "../protocol.js";
 
-/** Embeddings with the level of what is new in each. */
+/** Turns sound into embeddings, each with the level of what is new in it. */
 export class Moments {
   private readonly hops: Framer;
 

@@ -1,14 +1,14 @@
 /// <reference lib="webworker" />
 /**
- * The page without a network: every file is kept on the device when the page is opened first, and no
- * other host is ever asked. Answers also say what a plain file server does not: the policy that
- * keeps the page to itself, and the isolation that threads need.
+ * Makes the page work without a network: stores every file on the device on the first visit, and refuses
+ * requests to other hosts. Adds the headers that a plain file server lacks: the policy that keeps the
+ * page to its own server, and the isolation that threads need.
  */
 declare const self: ServiceWorkerGlobalScope & { PAGE: { version: string; files: string[] } };
 
 importScripts("files.js");
 
-export {}; // a module, so that its names are its own
+export {}; // makes this a module, with a scope of its own
 
 const NAME = `tiny-audio ${self.registration.scope}`;
 const CACHE = `${NAME} ${self.PAGE.version}`;

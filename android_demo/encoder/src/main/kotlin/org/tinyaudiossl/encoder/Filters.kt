@@ -28,10 +28,10 @@ internal fun filtersBetween(fromHz: Int, toHz: Int): List<Filter> {
     val halvings = maxOf(0, log2(fromHz / 2.0 / toHz).toInt())
     val (up, down) = reduced(toHz shl halvings, fromHz)
     val simple = maxOf(up, down) < 5 || up * down < 6
-    val errors = (halvings + 1) * if (simple) 1 else 2 // that add up: each filter is better by as much
+    val errors = (halvings + 1) * if (simple) 1 else 2 // that add up, so that each must be as much smaller
     val halving = halvingFilter(if (errors > 3) HALVING_152_DB else HALVING_136_DB)
-    val rest = if (simple) listOf(lowPass(up, down, maxOf(up, down).toDouble(), errors)) else interpolating(up, down, errors)
-    return List(halvings) { halving } + rest
+    return List(halvings) { halving } +
+        if (simple) listOf(lowPass(up, down, maxOf(up, down).toDouble(), errors)) else interpolating(up, down, errors)
 }
 
 private const val PASSED = 0.9137437
@@ -51,17 +51,20 @@ private fun halvingFilter(odd: DoubleArray) = Filter(1, 2, reach = 2.0 * odd.siz
     if (place == 0) 0.5 else if (place % 2 == 1) odd[place / 2] else 0.0
 }
 
-/** [narrowing]: [up] times the rate of the samples / the rate whose Nyquist frequency is kept. */
+/**
+ * A filter that stops what is above the Nyquist frequency of the lower rate, by 126.4 dB and more if
+ * several [errors] add up. [narrowing]: [up] times the rate of the samples, divided by the lower rate.
+ */
 private fun lowPass(up: Int, down: Int, narrowing: Double, errors: Int): Filter {
-    val better = 20 * log10(errors.toDouble()) // dB
+    val more = 20 * log10(errors.toDouble()) // dB
     val transition = (1 - PASSED) / 2 / narrowing
     val multiple = if (up == 4) 8 else 4
-    val taps = multiple * ceil((8.3025 + 0.071 * better) / transition / multiple) + 1
+    val taps = multiple * ceil((8.3025 + 0.071 * more) / transition / multiple) + 1
     val cutoff = up * (1 + PASSED) / 4 / narrowing
-    return windowedSinc(up, down, cutoff, reach = taps / 2 / up, beta = 13.0403 + 0.1116 * better)
+    return windowedSinc(up, down, cutoff, reach = taps / 2 / up, beta = 13.0403 + 0.1116 * more)
 }
 
-/** A low-pass filter, and one that interpolates behind it, or before it where twice the rate is near. */
+/** A low-pass filter, and one that interpolates: behind it, or before it for ratios from 1.5 to 2. */
 private fun interpolating(up: Int, down: Int, errors: Int): List<Filter> {
     val ratio = down.toDouble() / up
     if (ratio > 1.5 && ratio < 2) {
@@ -76,7 +79,10 @@ private fun interpolating(up: Int, down: Int, errors: Int): List<Filter> {
     return listOf(lowPass(doubling, 1, narrowing, errors), behind)
 }
 
-/** [pass] and [stop]: edges of its bands, where 1 is the Nyquist frequency of the samples. */
+/**
+ * A filter that interpolates between samples. [pass] and [stop]: the edges of its bands, where 1 is the
+ * Nyquist frequency of the samples. [even]: whether its number of taps must be even.
+ */
 private fun interpolation(up: Int, down: Int, pass: Double, stop: Double, even: Boolean): Filter {
     val transition = (stop - pass) / 2 / (1 - BEGIN_OF_ROLL_OFF)
     val phases = maxOf(up, 19)
