@@ -87,11 +87,11 @@ class StoredWeights(FactoredMel):
 
     def __init__(self, config: FrontendConfig, strands: int = 16) -> None:
         super().__init__(config, strands)
-        self.register_buffer("first", super()._first(), persistent=False)
+        self.register_buffer("first", super().inner_weights(), persistent=False)
         for name in self._inner_tables():
             delattr(self, name)
 
-    def _first(self) -> Tensor:
+    def inner_weights(self) -> Tensor:
         return self.first
 
 

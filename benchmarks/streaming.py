@@ -1,11 +1,13 @@
-"""Time a live embedding: a stream, beside recomputing the whole window at every hop.
+"""Time one packet of a live embedding, beside the whole window and the same packet before.
 
-python benchmarks/streaming.py runs/quality/cola-augmented-mobile runs/quality/...
+python benchmarks/streaming.py small --before ba319a7
+
+Everything is timed by the C++ runner. All forms of a model, of both versions, take turns.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,140 +19,160 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
+from versions import ROOT, checked_out, cpu_s
 
 from tiny_audio_ssl.bench.machine import device_name
+from tiny_audio_ssl.bench.native.options import RunnerOptions
+from tiny_audio_ssl.bench.native.run import run_native
+from tiny_audio_ssl.bench.statistics import Interval, Rounds, median, ratio
 from tiny_audio_ssl.export import manifest
-from tiny_audio_ssl.export.artifact_builder import ExportedArtifact
-from tiny_audio_ssl.export.config import ExportConfig
-from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.export.forms import FORMATS
-from tiny_audio_ssl.export.runtimes import RunAll, open_outputs
 from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds
-from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.models.names import folder_of
+from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 RESULTS = Path(__file__).parent / "results" / "streaming.csv"
 HOP_MS = 80.0  # at which the window is recomputed, beside at the packet's own
+Entry = dict[str, Any]  # of a manifest
 
 
 @dataclass(frozen=True)
 class StreamingBenchmark:
-    """One row for each run, runtime, precision and packet. All forms of a run take turns."""
+    """One row for each model, packet, runtime and precision. Rows of other models are kept."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Runs to export, to a folder that is removed."""
-    packet_ms: tuple[float, ...] = (80.0, 160.0, 320.0)
+    models: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Runs, or models that come with the package, to export to a temporary folder."""
+    before: str | None = None
+    """Commit whose packets are timed too."""
+    packets: tuple[str, ...] = ("80", "320", "320/80")
+    """Packets in milliseconds; 320/80 is one of 320 that the encoder reads in slices of 80."""
     format: tuple[Literal["executorch", "onnx"], ...] = ("executorch", "onnx")
     precision: tuple[Literal["fp32", "int8"], ...] = ("fp32", "int8")
+    rounds: int = 15
+    timed_packets: int = 300
+    """Timed runs of each form in each round."""
+    core_w: float = 1.0
+    """Watts of a busy core, an assumption, to estimate energy from time; `bench --target adb
+    --energy-s` measures it."""
     csv: Path = RESULTS
-    timed_packets: int = 400
-    warm_up: int = 20
-
-
-@dataclass(frozen=True)
-class TimedStream:
-    """An artifact while it is timed: its inputs, and how long every run took."""
-
-    run: RunAll
-    inputs: list[np.ndarray]
-    states: int
-    took_ms: list[float]
-
-    def turn(self, count: bool) -> None:
-        begin = time.perf_counter()
-        outputs = self.run(*self.inputs)
-        took_ms = 1000 * (time.perf_counter() - begin)
-        if self.states:
-            self.inputs[1:] = outputs[-self.states :]
-        if count:
-            self.took_ms.append(took_ms)
 
 
 def main(wanted: StreamingBenchmark) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    rows = [row for run in wanted.runs for row in rows_of(run, wanted)]
-    torch.set_num_threads(before)
-    write_rows(wanted.csv, rows)
+    known = read_rows(wanted.csv) if wanted.csv.exists() else []
+    kept = [row for row in known if row.get("model") and row["model"] not in wanted.models]
+    rows = [row for model in wanted.models for row in rows_of(model, wanted)]
+    write_rows(wanted.csv, [*rows, *kept])
     show(rows)
 
 
-def rows_of(run: Path, wanted: StreamingBenchmark) -> list[dict[str, Any]]:
-    with TemporaryDirectory() as folder:
-        config = ExportConfig(wanted.format, wanted.precision)
-        whole = export(run, Path(folder) / "window", config, input="waveform", parity=False)
-        streams = [
-            export(run, Path(folder) / f"{ms:g}", config, input="stream", packet_ms=ms)
-            for ms in wanted.packet_ms
-        ]
-        timed = {
-            (i, a.form.format, a.form.precision): opened(result, a)
-            for i, result in enumerate([whole, *streams])
-            for a in result.artifacts
+def rows_of(model: str, wanted: StreamingBenchmark) -> list[dict[str, Any]]:
+    with TemporaryDirectory(prefix="streaming-") as name:
+        folder = Path(name)
+        trees = {"now": ROOT}
+        if wanted.before:
+            trees["before"] = checked_out(wanted.before, folder / "tree")
+        files = {
+            (version, packet, *form): path
+            for version, tree in trees.items()
+            for packet in ("window", *wanted.packets)
+            if version == "now" or "/" not in packet  # which no earlier version has
+            for form, path in exported(model, packet, tree, folder / version, wanted)
         }
-        for turn in range(wanted.warm_up + wanted.timed_packets):
-            for one in timed.values():
-                one.turn(count=turn >= wanted.warm_up)
-        found = checkpoint.load(run)
+        times = timed(files, wanted)
+        found = checkpoint.load(folder_of(model))
         return [
             {
-                "task": found.run["task"],
+                "model": model,
                 "encoder": found.model.encoder.config.name,
-                **row(
-                    artifact,
-                    manifest_entry(result, artifact)["stream"],
-                    timed[i, artifact.form.format, artifact.form.precision].took_ms,
-                    timed[0, artifact.form.format, artifact.form.precision].took_ms,
-                ),
-                **counted(found, manifest_entry(result, artifact)["stream"]),
+                **row(path, key, times, wanted),
+                **counted(found, entry_of(path)["stream"]),
             }
-            for i, result in enumerate(streams, start=1)
-            for artifact in result.artifacts
+            for key, path in files.items()
+            if key[0] == "now" and key[1] != "window"
         ]
 
 
-def opened(result: ExportResult, artifact: ExportedArtifact) -> TimedStream:
-    entry = manifest_entry(result, artifact)
-    noise = np.random.default_rng(0).uniform(-0.1, 0.1, (1, entry["input"]["shape"][1]))
-    state = [
-        np.zeros((1, *tensor["shape"][1:]), np.float32)
-        for tensor in entry.get("stream", {}).get("state", [])
-    ]
-    run = open_outputs(artifact.path, threads=1)
-    return TimedStream(run, [noise.astype(np.float32), *state], len(state), [])
+def exported(
+    model: str, packet: str, tree: Path, folder: Path, wanted: StreamingBenchmark
+) -> Iterator[tuple[tuple[str, str], Path]]:
+    """Export a model with a version; yield each artifact with its format and precision."""
+    out = folder / packet.replace("/", "-")
+    options = ["--input", "waveform", "--no-parity"]
+    if packet != "window":
+        packet_ms, _, slice_ms = packet.partition("/")
+        options = ["--input", "stream", "--packet-ms", packet_ms]
+        options += ["--slice-ms", slice_ms] if slice_ms else []
+        options += [] if tree == ROOT else ["--no-parity"]
+    source = str(Path(model).resolve()) if Path(model).exists() else model
+    forms = ["--format", *wanted.format, "--precision", *wanted.precision]
+    cpu_s(["export", source, "--out", str(out), *forms, *options], tree)
+    for entry in manifest.read(out)["artifacts"]:
+        yield (entry["format"], entry["precision"]), out / entry["file"]
 
 
-def manifest_entry(result: ExportResult, artifact: ExportedArtifact) -> dict[str, Any]:
-    entries = manifest.read(result.folder)["artifacts"]
-    return next(entry for entry in entries if entry["file"] == artifact.path.name)
+def timed(files: dict[Any, Path], wanted: StreamingBenchmark) -> dict[Any, Rounds]:
+    """Return the time of each run, in rounds in which the files take turns."""
+    found: dict[Any, list[tuple[float, ...]]] = {key: [] for key in files}
+    for _ in range(wanted.rounds):
+        for key, path in files.items():
+            stream = key[1] != "window"
+            options = RunnerOptions(runs=wanted.timed_packets, stream=stream, samples=True)
+            found[key].append(run_native(path, options=options).samples_ms or ())
+    return {key: np.array(rounds) for key, rounds in found.items()}
 
 
 def row(
-    artifact: ExportedArtifact, stream: dict[str, Any], packet: list[float], window: list[float]
+    path: Path, key: tuple[str, ...], times: dict[Any, Rounds], wanted: StreamingBenchmark
 ) -> dict[str, Any]:
-    package = FORMATS[artifact.form.format].packages[0]
-    packet_ms, p50, window_p50 = stream["packet_ms"], np.median(packet), np.median(window)
-    per_second = p50 * 1000 / packet_ms
+    _, packet, *form = key
+    entry = entry_of(path)
+    stream, parity = entry["stream"], entry.get("parity") or {}
+    package = FORMATS[entry["format"]].packages[0]
+    window = times["now", "window", *form]
+    p50, share = median(times[key]), ratio(times[key], window)
+    busy_s = 3600 / stream["packet_ms"] * p50.value
+    before = times.get(("before", packet, *form))
     return {
         "runtime": package,
         "version": metadata.version(package),
-        "precision": artifact.form.precision,
+        "precision": entry["precision"],
         "device": device_name(),
         "threads": 1,
-        "packet_ms": packet_ms,
+        "packet_ms": stream["packet_ms"],
         "slice_ms": 10 * stream["slice_frames"],
-        "bytes": artifact.bytes,
-        "snr_db": round(artifact.parity.snr_db, 2) if artifact.parity else "",
-        "windows": artifact.parity.windows if artifact.parity else "",
-        "packet_p50_ms": round(p50, 4),
-        "packet_worst_ms": round(max(packet), 4),
-        "runs": len(packet),
-        "ms_per_second": round(per_second, 4),
-        "window_p50_ms": round(window_p50, 4),
-        "times_less_than_window_each_packet": round(window_p50 / p50, 2),
-        "times_less_than_window_each_80_ms": round(window_p50 * 1000 / HOP_MS / per_second, 2),
+        "bytes": path.stat().st_size,
+        "snr_db": round(parity["snr_db"], 2) if parity else "",
+        **interval("packet_p50_ms", p50),
+        "runs": times[key].size,
+        "window_p50_ms": round(median(window).value, 4),
+        **interval("share_of_window", share),
+        "ms_per_second": round(1000 / stream["packet_ms"] * p50.value, 4),
+        "busy_s_per_hour": round(busy_s, 2),
+        "estimated_mwh_per_hour": round(busy_s / 3.6 * wanted.core_w, 3),
+        "times_less_than_window_each_packet": round(1 / share.value, 2),
+        "times_less_than_window_each_80_ms": round(
+            stream["packet_ms"] / HOP_MS / share.value, 2
+        ),
+        "before": wanted.before if before is not None else "",
+        "before_packet_p50_ms": "" if before is None else round(median(before).value, 4),
+        **interval("times_as_fast", None if before is None else ratio(before, times[key])),
+    }  # fmt: skip
+
+
+def interval(name: str, found: Interval | None) -> dict[str, Any]:
+    """Return a figure and the ends of its interval as columns."""
+    parts = {"": "value", "_low": "low", "_high": "high"}
+    return {
+        f"{name}{end}": "" if found is None else round(getattr(found, part), 4)
+        for end, part in parts.items()
     }
+
+
+def entry_of(path: Path) -> Entry:
+    entries = manifest.read(path.parent)["artifacts"]
+    return next(entry for entry in entries if entry["file"] == path.name)
 
 
 def counted(found: checkpoint.Checkpoint, stream: dict[str, Any]) -> dict[str, Any]:
@@ -169,12 +191,11 @@ def counted(found: checkpoint.Checkpoint, stream: dict[str, Any]) -> dict[str, A
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    table = Table(title="Streams; how many times less than recomputing the window every 80 ms")
-    columns = ("task", "encoder", "runtime", "precision", "packet_ms", "snr_db", "packet_p50_ms",
-               "ms_per_second", "times_less_than_window_each_80_ms",
-               "times_fewer_than_window_each_80_ms")  # fmt: skip
+    table = Table(title="Streams, one packet")
+    columns = ("model", "runtime", "precision", "packet_ms", "slice_ms", "snr_db", "packet_p50_ms",
+               "share_of_window", "times_as_fast", "estimated_mwh_per_hour")  # fmt: skip
     for name in columns:
-        table.add_column(name.replace("_than_window_each_80_ms", ""))
+        table.add_column(name)
     for found in rows:
         table.add_row(*(str(found[name]) for name in columns))
     Console(width=140).print(table)

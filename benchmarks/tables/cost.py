@@ -199,24 +199,29 @@ def frontend_share(runtime: str) -> str:
 
 
 def streaming_table() -> str:
-    """Streams by length of packet, beside the whole window."""
+    """Streams by length of packet, beside the whole window and the same packet before."""
     lines = [
         [
-            f"`{row['encoder']}`",
+            f"`{row['model']}`",
             row["runtime"],
             row["precision"],
-            f"{float(row['packet_ms']):.0f}",
-            decimals(row["packet_p50_ms"], 2),
-            decimals(row["window_p50_ms"], 2),
-            decimals(row["times_less_than_window_each_packet"], 1),
-            decimals(row["times_less_than_window_each_80_ms"], 1),
+            _packet(row),
+            decimals(row["packet_p50_ms"], 3),
+            decimals(row["share_of_window"], 2),
+            decimals(row["times_as_fast"], 2),
             decimals(row["times_fewer_than_window_each_packet"], 1),
+            decimals(row["estimated_mwh_per_hour"], 2),
         ]
         for row in rows("streaming")
     ]
-    header = ["encoder", "runtime", "precision", "packet, ms", "time per packet, ms"]
-    header += ["time per window, ms", "x less time, window each packet"]
-    return markdown([*header, "x less time, window each 80 ms", "x fewer multiply-adds"], lines)
+    header = ["model", "runtime", "precision", "packet, ms", "ms a packet"]
+    header += ["share of the window's time", "x as fast", "x fewer multiply-adds"]
+    return markdown([*header, "mWh an hour"], lines)
+
+
+def _packet(row: Row) -> str:
+    packet_ms, slice_ms = (f"{float(row[name]):.0f}" for name in ("packet_ms", "slice_ms"))
+    return packet_ms if packet_ms == slice_ms else f"{packet_ms} / {slice_ms}"
 
 
 def streaming(column: str, digits: int, **conditions: str) -> str:

@@ -15,6 +15,12 @@ def test_speed_follows_from_the_times(monkeypatch):
     found = matrix_product.speed_of([matrix_product.time_products() for _ in range(2)])
     assert found.peak_gflops == pytest.approx(2 * 512**3 / 1e6)
     assert found.typical_gflops == pytest.approx(2 * 256**3 / 1e6)
+    assert found.drift == pytest.approx(1.0)
+
+
+def test_drift_is_the_slowest_round_beside_the_fastest():
+    rounds = [{256: [ms, 9.0, ms], 512: [8.0]} for ms in (1.0, 1.3, 1.1)]
+    assert matrix_product.speed_of(rounds).drift == pytest.approx(1.3)
 
 
 def test_the_exported_product_computes_what_its_subject_says(tmp_path):

@@ -36,7 +36,7 @@ def saved(tmp_path: Path) -> Path:
 
 def test_a_row_is_read_as_it_was_saved(saved):
     (row,) = read_json(saved)
-    expected = ROW | {"cpus": (), "samples_ms": ()}
+    expected = ROW | {"cpus": (), "samples_ms": (), "machine_drift": None, "is_clean": None}
     assert as_dict(row) == expected
     slow = {**ROW, "p50_ms": 15.0, "p50_low_ms": 14.0, "p50_high_ms": 16.0}
     saved.write_text(json.dumps([slow]))

@@ -72,12 +72,30 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
         "device,measure,value\npython,most_mb,617.2\nnative,most_mb,99.7\nnative,core_s_to_start,0.3\n"
     )
     (tmp_path / "training_tasks.csv").write_text("task,refused_by\ncola,\n")
+    (tmp_path / "operators.csv").write_text(
+        "model,input,runtime,precision,part,kind,us,sum_us\n"
+        "small,waveform,executorch,fp32,front-end,Log,30.0,90.0\n"
+        "small,waveform,executorch,fp32,encoder,Convolution,60.0,90.0\n"
+        "small,waveform,executorch,int8,front-end,Log,30.0,60.0\n"
+        "small,waveform,executorch,int8,encoder,Convolution,30.0,60.0\n"
+    )
+    (tmp_path / "packet_forms.csv").write_text(
+        "form,runtime,p50_ms,times_as_shipped,low_95,high_95\n"
+        "whole kernels,executorch,0.05,1.25,1.2,1.3\nwhole kernels,onnxruntime,0.06,1.1,1.0,1.2\n"
+    )
+    (tmp_path / "training_profile.csv").write_text(
+        "task,encoder,step_ms,data share,forward share\ncola,mobile,38.0,0.05,0.4\n"
+    )
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     request.addfinalizer(rows.rows.cache_clear)
     rows.rows.cache_clear()
     text = results_table.page()
     assert "| way to learn | 9 labels | 780 labels |" in text
     assert "| CLAR | 0.700 [0.600, 0.800] | 0.900 |" in text
+    assert "33 % of fp32 and 50 % of int8" in text
+    assert "| executorch | encoder | Convolution | 60.0 | 30.0 | 2.00 |" in text
+    assert "| whole kernels | 0.050 | 1.25 [1.20, 1.30] | 0.060 | 1.10 [1.00, 1.20] |" in text
+    assert "| `cola` | `mobile` | 38.0 | 5 | 40 |" in text
     assert "| words | -1.00 | `mfcc` | `lps` |" in text
     assert "| largest memory, MB | 617 | 100 |" in text
     assert "| seconds of one core to start |  | 0.30 |" in text

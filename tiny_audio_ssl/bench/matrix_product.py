@@ -31,9 +31,11 @@ def speed_of(rounds: Sequence[Mapping[int, Sequence[float]]]) -> MatrixProductSp
     """Summarize the results of `time_products` from all rounds."""
     taken = {size: [ms for found in rounds for ms in found[size]] for size in SIZES}
     small = SIZES[0]
+    medians = [statistics.median(found[small]) for found in rounds]
     return MatrixProductSpeed(
         peak_gflops=max(gflops(size**3, min(ms)) for size, ms in taken.items()),
         typical_gflops=gflops(small**3, statistics.median(taken[small])),
+        drift=max(medians) / min(medians),
     )
 
 

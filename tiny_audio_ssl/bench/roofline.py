@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CLEAN_DRIFT = 1.15  # times as long in the slowest round as in the fastest
+
 
 @dataclass(frozen=True)
 class MatrixProductSpeed:
@@ -15,6 +17,7 @@ class MatrixProductSpeed:
 
     peak_gflops: float  # the fastest of all
     typical_gflops: float  # the median of small ones, which falls on a busy or hot machine
+    drift: float | None = None  # time of small ones, median of the slowest round / of the fastest
 
 
 def gflops(multiply_adds: int, ms: float) -> float:

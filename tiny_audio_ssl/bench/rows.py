@@ -13,7 +13,7 @@ from tiny_audio_ssl.bench import statistics
 from tiny_audio_ssl.bench.baseline import baseline_of
 from tiny_audio_ssl.bench.measurement import Measurement
 from tiny_audio_ssl.bench.phone.rounds import PhoneRun
-from tiny_audio_ssl.bench.roofline import gflops
+from tiny_audio_ssl.bench.roofline import CLEAN_DRIFT, gflops
 from tiny_audio_ssl.utils.files import write_rows
 from tiny_audio_ssl.utils.ownership import check_target, has_columns
 from tiny_audio_ssl.version import __version__
@@ -97,7 +97,13 @@ class Row:
     runs: int
     phone: PhoneColumns | None = None
     web: WebColumns | None = None
+    machine_drift: float | None = None  # matrix product: slowest round's time / fastest round's
     samples_ms: tuple[float, ...] = field(default=(), repr=False)  # with `keep_samples`
+
+    @property
+    def is_clean(self) -> bool | None:
+        """Whether the machine was equally fast in all rounds; None if that is not known."""
+        return None if self.machine_drift is None else self.machine_drift <= CLEAN_DRIFT
 
     @property
     def of_peak(self) -> float | None:
@@ -157,6 +163,7 @@ def _row(measured: Measurement, baseline: Measurement | None, keep_samples: bool
         rounds=len(times),
         runs=times.size,
         phone=_phone_columns(measured.phone_run, factor) if measured.phone_run else None,
+        machine_drift=products.drift if products else None,
         samples_ms=tuple(times.flatten().tolist()) if keep_samples else (),
     )
 
@@ -222,7 +229,7 @@ def write_csv(target: Path, rows: Sequence[Row]) -> None:
 
 def as_dict(row: Row) -> dict[str, Any]:
     """Return the row for JSON, columns of phones and browsers nested under `phone` and `web`."""
-    return asdict(row) | {"of_peak": row.of_peak}
+    return asdict(row) | {"of_peak": row.of_peak, "is_clean": row.is_clean}
 
 
 def flat(row: Row) -> dict[str, str]:

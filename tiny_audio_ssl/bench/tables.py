@@ -78,6 +78,11 @@ def _caption(rows: Sequence[Row]) -> str:
         lines.append(
             f"peak: {peak:.3g} GFLOP/s, of a float32 matrix product, threads: {rows[0].threads}"
         )
+    if rows[0].is_clean is False:
+        lines.append(
+            f"not clean: this machine's matrix product took {rows[0].machine_drift:.2f} times as "
+            "long in the slowest round as in the fastest; measure again when it is quiet"
+        )
     slowdowns = [(row.artifact, row.web.slowdown) for row in rows if row.web]
     if slower := [f"{name} ({by:.2f})" for name, by in slowdowns if by > THROTTLED]:
         lines.append(f"the device slowed down, last runs / first: {', '.join(slower)}")

@@ -45,6 +45,10 @@ class ExportConfig:
     packet_ms: float | None = None
     """Length of the sound that a stream takes at a time, a whole number of hops. Default: the
     checkpoint's slice, at most 320."""
+    slice_ms: float | None = None
+    """Length of the slices in which the encoder reads a packet, e.g. 80 to process four packets of
+    80 ms in one step of 320. Default: the checkpoint's slice if a packet is a whole number of them,
+    otherwise the packet."""
     readout: tuple[str, ...] = ()
     """Parts of the embedding: last, middle, mel. Default: those of the checkpoint."""
     head: tuple[Path, ...] = ()
@@ -91,6 +95,7 @@ class ExportConfig:
             max_window_ms=DURATION_MS,
             max_batch=COUNT,
             packet_ms=DURATION_MS,
+            slice_ms=DURATION_MS,
             calibration_clips=COUNT_OR_0,
             parity_clips=COUNT_OR_0,
             min_snr_db=ANY,
@@ -139,6 +144,9 @@ class ExportConfig:
              "inputs by a command of their own"),
             (self.packet_ms is not None and not stream,
              f"--packet-ms {self.packet_ms or 0:g} is for streams; add --input stream"),
+            (self.slice_ms is not None and not (stream and self.of_embedding),
+             f"--slice-ms {self.slice_ms or 0:g} is for streams of embeddings; add --input stream "
+             "and leave out --product"),
             (self.has_target and not compared,
              "a target needs the comparison with the model; leave out --no-parity"),
             (self.min_snr_db is not None and not compared,

@@ -177,7 +177,9 @@ def _plan(
     )
     samples = shapes.samples(shapes.frames)
     streamed = product is None and any(form.input == "stream" for form in forms)
-    stream = stream_shape(loaded.model, config.packet_ms, samples) if streamed else None
+    stream = None
+    if streamed:
+        stream = stream_shape(loaded.model, config.packet_ms, samples, config.slice_ms)
     int8 = any(form.precision == "int8" for form in forms)
     if config.min_snr_db is not None and not int8:
         raise UserError(f"--min-snr-db {config.min_snr_db:g} is for int8; add --precision int8")

@@ -83,10 +83,13 @@ def _halved(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., object
     def reduce(x: Tensor, dim: list[int], keepdim: bool = False, dtype: None = None) -> object:
         if x.dim() != 3 or dim != [1] or keepdim:
             return NotImplemented  # which leaves the operator as it is
-        while x.shape[1] > 1:
-            half = x.shape[1] // 2
-            halved = combine(x[:, :half], x[:, half : 2 * half])
-            x = torch.cat([halved, x[:, 2 * half :]], dim=1) if x.shape[1] % 2 else halved
+        odd: list[Tensor] = []
+        while (half := x.shape[1] // 2) > 0:
+            if x.shape[1] % 2:
+                odd.append(x[:, 2 * half :])
+            x = combine(x[:, :half], x[:, half : 2 * half])
+        for row in odd:
+            x = combine(x, row)
         return x.view(x.shape[0], x.shape[2])
 
     return reduce

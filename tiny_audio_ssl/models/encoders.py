@@ -89,7 +89,7 @@ class Encoder(nn.Module):
         slicing, probes lost a quarter of their accuracy.
         """
         size, frames = self.config.slice_frames, logmel.shape[3]
-        if size is None or frames < size:
+        if size is None or frames < size or (isinstance(frames, int) and frames == size):
             return self._stages(logmel)
         if frames % size == 0:  # an exported graph takes any number of slices
             slices = logmel.reshape(*logmel.shape[:3], -1, size).permute(0, 3, 1, 2, 4)

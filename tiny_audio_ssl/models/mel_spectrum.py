@@ -131,7 +131,7 @@ class FactoredMel(nn.Module):
 
     def _of_frames(self, framed: Tensor, frames: int, learned: Tensor | None = None) -> Tensor:
         """[strands, length, B * frames] -> [bands, B, frames]"""
-        inner = torch.bmm(self._first(), framed)
+        inner = torch.bmm(self.inner_weights(), framed)
         spectrum = torch.bmm(self.second, inner.reshape(1, 2 * self.strands, -1))
         real, imaginary = (spectrum * spectrum).chunk(2, dim=1)
         power = (real + imaginary).reshape(1, -1, inner.shape[2])
@@ -160,13 +160,13 @@ class FactoredMel(nn.Module):
         ]
         return torch.cat(windows, dim=1).flatten(2)
 
-    def _first(self) -> Tensor:
-        """[r, (real or imaginary, a), i]"""
+    def inner_weights(self) -> Tensor:
+        """Return the weights of the inner sums: [strands, (real or imaginary, a), length]."""
         turns = self.twiddle * self.real + self.turned_twiddle * self.imaginary
         return (turns * self.window).flatten(1, 2)
 
     def _inner_tables(self) -> dict[str, Tensor]:
-        """Return the factors of `_first`, each [r, real or imaginary, a, i] or 1 in a dimension."""
+        """Return the factors of `inner_weights`: [r, part, a, i], or 1 in a dimension."""
         a, i, r = (torch.arange(n) for n in (self.points // 2 + 1, self.length, self.strands))
         inner = rotations(a[:, None] * i, self.points)[None, None]
         twiddle = rotations(r[:, None] * a, self.config.fft_size)

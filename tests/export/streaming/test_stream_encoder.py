@@ -12,12 +12,16 @@ from support.streams import eager, expected, joined, pushed, small, sound
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
+from tiny_audio_ssl.export.streaming.packet_frontend import packet_frontend
 from tiny_audio_ssl.export.streaming.stream_encoder import (
     StreamEncoder,
     StreamShape,
     stream_shape,
 )
+from tiny_audio_ssl.models.bodies import is_conv
 from tiny_audio_ssl.models.encoder_config import Pooling
+from tiny_audio_ssl.models.frontend import LogMel
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 
 @pytest.mark.parametrize("pooling", get_args(Pooling))
@@ -87,6 +91,38 @@ def test_one_packet_may_be_the_window():
     )
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"window_ms": 32, "hop_ms": 8, "bands": 40}, {"window_ms": 20, "hop_ms": 12.5}],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_front_end_of_a_packet_gives_the_same(settings, batch, rng):
+    frontend = LogMel(FrontendConfig(**settings))
+    frontend.mean.normal_(generator=rng)
+    frontend.inverse_std.uniform_(0.5, 2, generator=rng)
+    waveform = 0.1 * torch.randn(batch, frontend.config.samples(8), generator=rng)
+    made = packet_frontend(frontend, 8)
+    assert made is not frontend
+    torch.testing.assert_close(made(waveform), frontend(waveform), atol=1e-5, rtol=1e-5)
+
+
+def test_a_step_of_several_slices_gives_what_shorter_packets_give():
+    model = small("dense")
+    shorter = stream_shape(model, 80, WINDOW_SAMPLES)
+    longer = stream_shape(model, 320, WINDOW_SAMPLES, slice_ms=80)
+    assert longer == StreamShape(32, 8, 3)
+    each = joined(list(eager(model, shorter).push(sound())))
+    torch.testing.assert_close(
+        joined(list(eager(model, longer).push(sound()))), each[3::4], atol=2e-5, rtol=1e-4
+    )
+
+
+def test_kernels_have_no_columns_that_meet_only_padding():
+    network = StreamEncoder(small("dense"), StreamShape(8, 8, 12))
+    kernels = [layer.kernel_size for layer in network.maps.modules() if is_conv(layer)]
+    assert kernels == [(7, 7), (3, 2), (3, 1), (3, 1)]
+
+
 def test_batch_items_are_streams_of_their_own():
     network = StreamEncoder(small(), StreamShape(8, 8, 12))
     packets = [torch.from_numpy(chord(i, 0.08)[None]).float() for i in range(2)]
@@ -116,6 +152,12 @@ def test_packets_are_whole_slices(own, packet_ms, shape):
 def test_packets_that_cannot_be(packet_ms):
     with pytest.raises(UserError, match="--packet-ms"):
         stream_shape(small(), packet_ms, WINDOW_SAMPLES)
+
+
+@pytest.mark.parametrize("slice_ms", [85.0, 10.0, 240.0])
+def test_slices_that_cannot_be(slice_ms):
+    with pytest.raises(UserError, match="--slice-ms"):
+        stream_shape(small(), 320, WINDOW_SAMPLES, slice_ms)
 
 
 @pytest.mark.parametrize(

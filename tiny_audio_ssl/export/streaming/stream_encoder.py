@@ -30,8 +30,11 @@ from torch import Tensor, nn
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.half import rounded
+from tiny_audio_ssl.export.streaming.packet_convolutions import drop_padded_columns
+from tiny_audio_ssl.export.streaming.packet_frontend import packet_frontend
 from tiny_audio_ssl.export.streaming.window_readout import WindowReadout
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder
+from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 LONGEST_DEFAULT_FRAMES = 32  # 320 ms: an answer any later is not live
 FEWEST_FRAMES = 2  # of a packet; a single one has no change within
@@ -47,7 +50,10 @@ class StreamShape:
 
 
 def stream_shape(
-    model: WaveformEncoder, packet_ms: float | None, window_samples: int
+    model: WaveformEncoder,
+    packet_ms: float | None,
+    window_samples: int,
+    slice_ms: float | None = None,
 ) -> StreamShape:
     """Return the sizes of a stream of this model.
 
@@ -55,26 +61,27 @@ def stream_shape(
         packet_ms: the checkpoint's slice, at most 320 ms, if None.
         window_samples: of the offline artifacts; the stream's is the nearest whole number of
             packets, at least one.
+        slice_ms: of which a packet is a whole number. If None, the encoder's slices stay what the
+            checkpoint says where a packet is a whole number of them; otherwise a packet is one
+            slice.
 
-    The encoder's slices stay what the checkpoint says where a packet is a whole number of them;
-    otherwise a packet is one slice.
-
-    Raises `UserError`: a packet that is not a whole number of hops, shorter than two hops, or
-    longer than the window.
+    Raises `UserError`: a packet or slice that is not a whole number of hops, or shorter than two
+    hops; a packet that is not a whole number of slices, or longer than the window.
     """
     frontend, own = model.frontend.config, model.encoder.config.slice_frames
     if packet_ms is None:
         packet = min(own or LONGEST_DEFAULT_FRAMES, LONGEST_DEFAULT_FRAMES)
     else:
-        hops = packet_ms * SAMPLE_RATE_HZ / 1000 / frontend.hop
-        packet = round(hops) if math.isfinite(hops) else 0
-        if packet < FEWEST_FRAMES or not math.isclose(packet, hops):
-            raise UserError(
-                f"--packet-ms {packet_ms:g}: expected a whole number of hops of "
-                f"{frontend.hop_ms:g} ms, at least {FEWEST_FRAMES}, e.g. 80 or 160"
-            )
-    whole = own is not None and packet % own == 0
-    slices = own if own is not None and whole else packet
+        packet = _whole_frames("--packet-ms", packet_ms, frontend)
+    if slice_ms is not None:
+        slices = _whole_frames("--slice-ms", slice_ms, frontend)
+    else:
+        slices = own if own is not None and packet % own == 0 else packet
+    if packet % slices:
+        raise UserError(
+            f"--slice-ms {slice_ms:g}: expected a whole number of slices in a packet of "
+            f"{packet * frontend.hop_ms:g} ms"
+        )
     frames = frontend.frames(window_samples)
     if packet > frames:
         raise UserError(
@@ -82,6 +89,17 @@ def stream_shape(
             f"{frames} frames; expected a shorter --packet-ms or a longer --window-ms"
         )
     return StreamShape(packet, slices, round(frames / packet))
+
+
+def _whole_frames(option: str, duration_ms: float, frontend: FrontendConfig) -> int:
+    hops = duration_ms * SAMPLE_RATE_HZ / 1000 / frontend.hop
+    frames = round(hops) if math.isfinite(hops) else 0
+    if frames < FEWEST_FRAMES or not math.isclose(frames, hops):
+        raise UserError(
+            f"{option} {duration_ms:g}: expected a whole number of hops of "
+            f"{frontend.hop_ms:g} ms, at least {FEWEST_FRAMES}, e.g. 80 or 160"
+        )
+    return frames
 
 
 def offline(model: WaveformEncoder, shape: StreamShape) -> WaveformEncoder:
@@ -134,7 +152,8 @@ class StreamEncoder(nn.Module):
         super().__init__()
         model = offline(model, shape)
         self.shape = shape
-        self.frontend = model.frontend
+        drop_padded_columns(model.encoder, shape.packet_frames)
+        self.frontend = packet_frontend(model.frontend.constant(), shape.packet_frames)
         self.maps: nn.Module = PacketMaps(model.encoder)
         self.readout = WindowReadout(
             model.encoder, model.frontend.config.bands, shape.packet_frames

@@ -21,8 +21,9 @@ _ABSENT = 1e9  # more than any log-mel or feature
 class WindowReadout(nn.Module):
     """The embedding of a window from summaries of its packets: `Readout`, pooled online.
 
-    A summary holds what is averaged over a window's packets, then what is the largest of them. Its
-    first entry is 1, to tell a packet from the zeros that a stream starts with.
+    A summary begins with 1, to tell a packet from the zeros that a stream starts with. What is
+    averaged over a window's packets follows, then what is the largest of them. Where a packet has a
+    single column, its last map is both, and is there once: the last of what is averaged.
     """
 
     def __init__(self, encoder: Encoder, bands: int, packet_frames: int) -> None:
@@ -37,17 +38,22 @@ class WindowReadout(nn.Module):
             middle, last = encoder.maps(logmel)
             averaged, largest = self._of_maps(middle, last)
         if "mel" in self.parts:
-            averaged |= dict.fromkeys(MEL_AVERAGED, logmel[:, 0, :, 0])
-            largest["mel"] = logmel[:, 0, :, 0]
+            band_values = logmel[:, 0, :, 0]
+            averaged = dict.fromkeys(MEL_AVERAGED, band_values) | averaged
+            largest["mel"] = band_values
         self.averaged = {name: part.shape[1] for name, part in averaged.items()}
         self.largest = {name: part.shape[1] for name, part in largest.items()}
         self.size = 1 + sum(self.averaged.values()) + sum(self.largest.values())
+        if "last" in self.averaged and last.shape[3] == 1 and self.attention is None:
+            self.largest = {"last": self.averaged["last"]} | self.largest
+        # The zeros of a packet that is not there are no larger than what is never negative.
+        self.masks_absent = bool(set(self.largest) - {"last"}) or not _never_negative(encoder.body)
 
     def summary(self, logmel: Tensor, middle: Tensor, last: Tensor, before: Tensor) -> Tensor:
         """Summarize a packet for its window: [B, 1, size]; `before`: the summary before it."""
         averaged, largest = self._of_maps(middle, last)
         if "mel" in self.parts:
-            averaged |= self._of_logmel(logmel, before)
+            averaged = self._of_logmel(logmel, before) | averaged
             largest["mel"] = logmel.amax(dim=3).flatten(1)
         known = _joined([*averaged.values(), *largest.values()])
         return F.pad(known, (1, 0), value=1.0).unsqueeze(1)
@@ -56,16 +62,18 @@ class WindowReadout(nn.Module):
         """Return, by name, values [B, n] that a window averages, and those that it maximizes."""
         averaged: dict[str, Tensor] = {}
         largest: dict[str, Tensor] = {}
+        if "middle" in self.parts:
+            averaged["middle"] = middle.mean(dim=3).flatten(1)
         if "last" in self.parts and self.global_max:
             largest["last"] = last.amax(dim=(2, 3))
         elif "last" in self.parts and self.attention is not None:
             averaged["last"], averaged["last variance"], scores = self.attention.moments(last)
             largest["weight"] = _log_sum_exp(scores.unsqueeze(2))
+        elif "last" in self.parts and last.shape[3] == 1:
+            averaged["last"] = last.flatten(1)
         elif "last" in self.parts:
             averaged["last"] = last.mean(dim=3).flatten(1)
             largest["last"] = last.amax(dim=3).flatten(1)
-        if "middle" in self.parts:
-            averaged["middle"] = middle.mean(dim=3).flatten(1)
         return averaged, largest
 
     def _of_logmel(self, logmel: Tensor, before: Tensor) -> dict[str, Tensor]:
@@ -85,13 +93,13 @@ class WindowReadout(nn.Module):
 
     def forward(self, summaries: Tensor) -> tuple[Tensor, Tensor]:
         """[B, packets, size] -> embedding [B, D], and of how many packets it is [B, 1]."""
-        averaged = 1 + sum(self.averaged.values())
         present = summaries[..., :1]
-        sums = summaries[..., :averaged].sum(dim=1)
+        sums = self.sums(summaries, present)
         heard = sums[:, :1]
-        mean = _named(self.averaged, sums[:, 1:] / heard)
-        known = summaries[..., averaged:] + (present * _ABSENT - _ABSENT)
-        largest = _named(self.largest, known.amax(dim=1))
+        means = sums / heard
+        mean = {name: self._part(means, name) for name in self.averaged}
+        known = self._maximized(summaries, present)
+        largest = _named(self.largest, known.amax(dim=1)) if self.largest else {}
         found: list[Tensor] = []
         for part in self.parts:
             if part == "last" and self.attention is not None:
@@ -99,7 +107,8 @@ class WindowReadout(nn.Module):
                 found.append(self.project(self._attended(summaries, weights)))
             elif part == "last":
                 pooled = [group["last"] for group in (mean, largest) if "last" in group]
-                found.append(self.project(_joined(pooled)))
+                plain = isinstance(self.project, nn.Identity)
+                found += pooled if plain else [self.project(_joined(pooled))]
             elif part == "middle":
                 found.append(mean["middle"])
             else:
@@ -113,6 +122,11 @@ class WindowReadout(nn.Module):
                 found += [mean["mel"], variance.sqrt(), largest["mel"], change]
         return _joined(found), heard
 
+    def sums(self, summaries: Tensor, present: Tensor) -> Tensor:
+        """[B, packets, size] -> sums over the packets [B, size], as one product."""
+        summed = torch.bmm(present.reshape(-1, 1, summaries.shape[1]), summaries)
+        return summed.reshape(-1, self.size)
+
     def _attended(self, summaries: Tensor, weights: Tensor) -> Tensor:
         """Pool the packets' weighted means and variances: softmax in softmax, so that each column
         has the weight that it has in one over the window."""
@@ -120,9 +134,31 @@ class WindowReadout(nn.Module):
         mean, variance = moments(means, weights, variances)
         return torch.cat([mean, deviation(variance)], dim=1)
 
+    def _maximized(self, summaries: Tensor, present: Tensor) -> Tensor:
+        """Return what is maximized over the packets of summaries [B, packets, size]."""
+        known = summaries[..., self.size - sum(self.largest.values()) :]
+        return known + (present * _ABSENT - _ABSENT) if self.masks_absent else known
+
     def _part(self, summaries: Tensor, name: str) -> Tensor:
-        """Return the values [..., n] of this name in summaries [..., size]."""
-        return _named(self.averaged, summaries[..., 1:])[name]
+        """Return the averaged values [..., n] of this name in summaries [..., size]."""
+        begin = 1
+        for other, size in self.averaged.items():
+            if other == name:
+                break
+            begin += size
+        return summaries[..., begin : begin + self.averaged[name]]
+
+
+def _never_negative(body: nn.Sequential) -> bool:
+    """Return whether every block ends in a ReLU, perhaps pooled: no map has negative values then,
+    nor do the sums of residual blocks."""
+    for block in body:
+        layers = [m for m in block.modules() if not list(m.children())]
+        while layers and isinstance(layers[-1], nn.MaxPool2d):
+            layers.pop()
+        if not layers or not isinstance(layers[-1], nn.ReLU):
+            return False
+    return True
 
 
 def _log_sum_exp(scores: Tensor) -> Tensor:
@@ -137,7 +173,13 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 
 def _named(sizes: dict[str, int], joined: Tensor) -> dict[str, Tensor]:
-    """Split the last dimension into named parts of these sizes."""
+    """Split the last dimension into named parts of these sizes.
+
+    A single part is the whole: the exporter would keep a slice that changes nothing as an operator
+    that no delegate takes.
+    """
+    if len(sizes) == 1:
+        return dict.fromkeys(sizes, joined)
     ends = accumulate(sizes.values())
     spans = zip(sizes.items(), ends, strict=True)
     return {name: joined[..., end - size : end] for (name, size), end in spans}
