@@ -53,17 +53,6 @@ def test_federation(tables):
     assert [part for part in sentences_on_federation(federation) if part not in page] == []
 
 
-def test_streams(tables):
-    rows, *_ = tables
-    page = shown("docs/streaming.md")
-    for encoder in ("mobile", "separable"):
-        (fewer,) = {
-            row["times_fewer_than_window_each_packet"]
-            for row in rows.where("streaming", encoder=encoder, packet_ms="80.0")
-        }
-        assert f"{float(fewer):.1f} times (`{encoder}`)" in page
-
-
 def test_training_steps_on_a_device(tables):
     *_, cost, _ = tables
     page = shown("docs/training-on-device.md")
