@@ -38,7 +38,7 @@ def test_unknown_key_is_named_and_the_known_are_listed():
         ({"rounds": 0}, "at least 1"),
         ({"clients_per_round": 20}, r"min_clients \(2\) up to clients \(10\)"),
         ({"dropout": 1.0}, "less than 1"),
-        ({"pretext": '{"slice": 1}'}, "no settings of temporal-gap"),
+        ({"pretext": '{"slice": 1}'}, "does not fit temporal-gap"),
         ({"pretext": "nonsense"}, "expected JSON"),
         ({"task": "speech"}, "choose from temporal-gap"),
         ({"backend": "executorch", "norm": "local"}, "choose norm frozen or group"),
