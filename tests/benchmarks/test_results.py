@@ -52,6 +52,7 @@ def test_every_file_of_results_is_on_the_page(results_table):
             "corpus": "python benchmarks/corpus",
             "comparison_tasks": "benchmarks/comparison.py",
             "browser_sizes": "benchmarks/browser.py",
+            "encoder_artifacts": "results/encoder_artifacts.csv",
             "pretext_tasks": "results/pretext_tasks.csv",
             "pretext_tasks_speech": "results/pretext_tasks.csv",
         }
