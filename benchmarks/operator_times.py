@@ -50,7 +50,7 @@ def of_pte(path: Path) -> Times:
 
 def of_onnx(path: Path) -> Times:
     """Return times in nanoseconds, of which about 2,000 are the trace's own."""
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -11,19 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import torch
 import tyro
 from frontend_forms import StoredWeights
+from native_turns import timed
 from torch import Tensor
 
 from tiny_audio_ssl.audio.io import WINDOW_SAMPLES
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.bench.native.options import RUNTIMES, RunnerOptions
-from tiny_audio_ssl.bench.native.run import run_native
 from tiny_audio_ssl.bench.statistics import median, ratio
 from tiny_audio_ssl.export.config import FormatName
 from tiny_audio_ssl.export.streaming import stream_encoder
@@ -127,13 +125,9 @@ FORMS = {
 def main(wanted: PacketFormsBenchmark) -> None:
     with TemporaryDirectory(prefix="packet-forms-") as folder:
         files, differences = written(wanted, Path(folder))
-        found: dict[Any, list[tuple[float, ...]]] = {key: [] for key in files}
         options = RunnerOptions(runs=wanted.timed_packets, stream=True, samples=True)
-        for _ in range(wanted.rounds):
-            for key, path in files.items():
-                found[key].append(run_native(path, options=options).samples_ms or ())
+        times = timed(files, lambda _: options, wanted.rounds)
         sizes = {key: path.stat().st_size for key, path in files.items()}
-    times = {key: np.array(rounds) for key, rounds in found.items()}
     rows = []
     for form, suffix in times:
         gain = ratio(times[form, suffix], times[SHIPPED, suffix])

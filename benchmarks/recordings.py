@@ -178,10 +178,14 @@ def _damaged(path: str | Path, reason: object) -> UserError:
     return UserError(f"{path}: {reason}; delete what is damaged and download it again")
 
 
+def _opened(read: Callable[[], bytes]) -> BinaryIO:
+    return io.BytesIO(read())
+
+
 def _zipped(path: Path) -> Iterator[File]:
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            yield f"{path}/{name}", lambda name=name: io.BytesIO(archive.read(name))  # type: ignore[misc]
+            yield f"{path}/{name}", partial(_opened, partial(archive.read, name))
 
 
 def _tarred(path: Path) -> Iterator[File]:
@@ -189,4 +193,4 @@ def _tarred(path: Path) -> Iterator[File]:
     with tarfile.open(path) as archive:
         for member in archive:
             if file := archive.extractfile(member):
-                yield f"{path}/{member.name}", lambda file=file: io.BytesIO(file.read())  # type: ignore[misc]
+                yield f"{path}/{member.name}", partial(_opened, file.read)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
-import numpy as np
+import native_turns
 import torch
 import tyro
 from rich.console import Console
@@ -23,7 +23,6 @@ from versions import ROOT, checked_out, cpu_s
 
 from tiny_audio_ssl.bench.machine import device_name
 from tiny_audio_ssl.bench.native.options import RunnerOptions
-from tiny_audio_ssl.bench.native.run import run_native
 from tiny_audio_ssl.bench.statistics import Interval, Rounds, median, ratio
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.forms import FORMATS
@@ -114,13 +113,12 @@ def exported(
 
 def timed(files: dict[Any, Path], wanted: StreamingBenchmark) -> dict[Any, Rounds]:
     """Return the time of each run, in rounds in which the files take turns."""
-    found: dict[Any, list[tuple[float, ...]]] = {key: [] for key in files}
-    for _ in range(wanted.rounds):
-        for key, path in files.items():
-            stream = key[1] != "window"
-            options = RunnerOptions(runs=wanted.timed_packets, stream=stream, samples=True)
-            found[key].append(run_native(path, options=options).samples_ms or ())
-    return {key: np.array(rounds) for key, rounds in found.items()}
+
+    def options_of(key: tuple[str, ...]) -> RunnerOptions:
+        stream = key[1] != "window"
+        return RunnerOptions(runs=wanted.timed_packets, stream=stream, samples=True)
+
+    return native_turns.timed(files, options_of, wanted.rounds)
 
 
 def row(

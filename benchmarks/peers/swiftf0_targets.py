@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # it has no stubs
+import onnxruntime
 import torch
 from torch import Tensor, nn
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tables.rows import ENCODERS, RESULTS, Row, between, decimals, listed, markdown, rows, where
+from tables.rows import (
+    ENCODERS,
+    RESULTS,
+    Row,
+    between,
+    decimals,
+    kilobytes,
+    listed,
+    markdown,
+    rows,
+    where,
+)
 
 # Reasons in the column refused_by of training_tasks.csv; all others are names of operators.
 CHANGES, DEPENDS = "changes after each step", "depends on values"
@@ -31,11 +42,6 @@ def devices() -> str:
 def percent(share: str | float) -> str:
     """Return a share as a percentage."""
     return f"{100 * float(share):.0f} %"
-
-
-def kilobytes(size: str) -> str:
-    """Return a size in kB; nothing for a model that has no file."""
-    return f"{float(size) / 1000:.0f}" if size else ""
 
 
 def encoder_table() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tables.rows import Row, accuracy, decimals, markdown, only, rows, where
+from tables.rows import Row, accuracy, decimals, kilobytes, markdown, only, rows, where
 
 OWN_RUNTIME = {"YAMNet": "LiteRT, 8-bit"}  # of others; all but these run in eager PyTorch
 OPENWAKEWORD = "openWakeWord embedding"  # two models, one after the other
@@ -60,7 +60,3 @@ def points_lost(model: str, artifact: str) -> str:
     row = only("artifacts", model=model, artifact=artifact)
     lost = [row[name] for name in row if name.endswith(" points lost")]
     return decimals(sum(map(float, lost)) / len(lost), 1) if all(lost) else ""
-
-
-def kilobytes(size: str) -> str:
-    return f"{float(size) / 1000:.0f}" if float(size or 0) else ""

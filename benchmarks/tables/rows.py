@@ -39,6 +39,11 @@ def only(name: str, **conditions: str) -> Row:
     return row
 
 
+def kilobytes(size: str) -> str:
+    """Return a size in kB; nothing for a model that has no file."""
+    return f"{float(size) / 1000:.0f}" if float(size or 0) else ""
+
+
 def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Return a table in Markdown."""
     every = [header, ["---"] * len(header), *lines]

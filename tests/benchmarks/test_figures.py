@@ -53,6 +53,15 @@ def test_federation(tables):
     assert [part for part in sentences_on_federation(federation) if part not in page] == []
 
 
+def test_the_size_of_a_packets_front_end(tables):
+    rows, *_ = tables
+    sizes = [
+        int(rows.only("packet_forms", runtime="executorch", form=f"frames cut out, {how}")["bytes"])
+        for how in ("weights stored", "weights made of tables")
+    ]
+    assert f"to save {(sizes[0] - sizes[1]) / 1000:.0f} kB" in shown("docs/streaming.md")
+
+
 def test_training_steps_on_a_device(tables):
     *_, cost, _ = tables
     page = shown("docs/training-on-device.md")

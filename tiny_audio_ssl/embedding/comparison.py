@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.hub import BACKGROUND
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import sha256
 
-FILE = "background.bin"
+FILE = BACKGROUND
 DIRECTIONS, SOUNDS, NEAREST = 16, 64, 4
 KNOWN_BY_CHANCE = 0.036  # share of recordings
 STRENGTH = 1.5  # how much a direction is weakened for its variance within recordings
@@ -98,8 +99,7 @@ class Background(Comparison):
 
     def cleaned(self, embeddings: Floats) -> Floats:
         """Weaken what changes within recordings: [..., D] -> [..., D] of unit length."""
-        removed = self._rows[: self.directions]
-        return unit(embeddings - (embeddings @ removed.T) @ removed)
+        return _without(embeddings, self._rows[: self.directions])
 
     def crowding(self, cleaned: Floats) -> Floats:
         """Return how far the nearest sounds of the background are from [n, D], over `scale`: [n].
@@ -142,7 +142,7 @@ class Background(Comparison):
         return cls(rows=rows, scales=scales, **{name: about[name] for name in names})
 
 
-def fitted(recordings: Iterable[Floats], seed: int = 0) -> Background:
+def fitted(recordings: Iterable[NDArray[np.floating[Any]]], seed: int = 0) -> Background:
     """Learn a background from the embeddings [windows, D] of each recording, windows in any number.
 
     Needs scikit-learn. Raises `UserError` for fewer recordings than sounds of a background, or if
@@ -152,14 +152,14 @@ def fitted(recordings: Iterable[Floats], seed: int = 0) -> Background:
     changing = [one for one in listed if len(one) > 1]
     if len(listed) < SOUNDS or not changing:
         raise UserError(
-            f"{len(listed)} recordings, {len(changing)} of them with two windows or more; expected "
-            f"at least {SOUNDS}, and some with two windows"
+            f"{len(listed)} recordings, {len(changing)} of them with two windows or more, and "
+            f"{SOUNDS} are needed, some with two windows"
         )
     removed = _nuisance(changing)
     means = np.stack([unit(one).mean(axis=0) for one in listed])
-    cleaned = unit(means - (means @ removed.T) @ removed)
     kmeans = require("sklearn.cluster", "eval").KMeans(SOUNDS, n_init=1, random_state=seed)
-    rows = np.concatenate([removed, unit(kmeans.fit(cleaned).cluster_centers_)])
+    centers = kmeans.fit(_without(means, removed)).cluster_centers_
+    rows = np.concatenate([removed, unit(centers)])
     scales = (np.maximum(np.abs(rows).max(axis=1), 1e-6) / 127).astype(np.float32)
     steps = np.round(rows / scales[:, None]).astype(np.int8)
     made = Background(rows=steps, scales=scales, directions=len(removed), scale=1.0)
@@ -195,6 +195,11 @@ def _nuisance(recordings: Sequence[Floats]) -> Floats:
     strongest = slice(-1, -DIRECTIONS - 1, -1)
     kept = (1 + STRENGTH * variance[strongest] / variance.mean()) ** -0.5
     return np.asarray(np.sqrt(1 - kept)[:, None] * vectors[:, strongest].T)
+
+
+def _without(embeddings: Floats, removed: Floats) -> Floats:
+    """Weaken directions [n, D], as much as they are long, in embeddings [..., D]."""
+    return unit(embeddings - (embeddings @ removed.T) @ removed)
 
 
 def unit(vectors: Floats) -> Floats:

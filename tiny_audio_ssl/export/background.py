@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tiny_audio_ssl.embedding.comparison import SOUNDS, Background, fitted
+from tiny_audio_ssl.embedding.comparison import Background, fitted
 from tiny_audio_ssl.embedding.embedder import Embedder, comparison_of
+from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export.config import ExportConfig
 from tiny_audio_ssl.export.recordings import recordings_of
 from tiny_audio_ssl.export.windows import draw
@@ -37,22 +38,12 @@ def background_of(
     rng = np.random.default_rng(config.seed)
     chosen = [train[index] for index in rng.permutation(len(train))[:RECORDINGS]]
     windows = draw(chosen, samples, WINDOWS * len(chosen), rng)
-    if not windows:
-        return None, [too_few(0)]
-    model, of_recording = Embedder(loaded.model), defaultdict(list)
-    embedded = model.embed(np.stack([window.waveform for window in windows]))
-    learned = embedded[:, : loaded.model.encoder.learned_dim].astype(np.float64)
-    for window, vector in zip(windows, learned, strict=True):
-        of_recording[window.path].append(vector)
-    recordings = [np.stack(vectors) for vectors in of_recording.values()]
-    if len(recordings) < SOUNDS or all(len(one) < 2 for one in recordings):
-        return None, [too_few(len(recordings))]
-    return fitted(recordings, config.seed), []
-
-
-def too_few(recordings: int) -> str:
-    """Return the note for the user that a background was not learned."""
-    return (
-        f"no background: {recordings} recordings have a window, and {SOUNDS} are needed, some of "
-        "them longer than a window; taught sounds are compared by the cosine distance"
-    )
+    of_recording = defaultdict(list)
+    for window in windows:
+        of_recording[window.path].append(window.waveform)
+    model, size = Embedder(loaded.model), loaded.model.encoder.learned_dim
+    vectors = (model.embed(np.stack(waves))[:, :size] for waves in of_recording.values())
+    try:
+        return fitted(vectors, config.seed), []
+    except UserError as error:  # too few recordings
+        return None, [f"no background: {error}; taught sounds are compared by cosine distance"]

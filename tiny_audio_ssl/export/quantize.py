@@ -159,12 +159,12 @@ def quantize_onnx(
     """
     require("onnxruntime", "onnx")
     import onnx
-    from onnxruntime.quantization import (  # type: ignore[import-untyped]
+    from onnxruntime.quantization import (
         QuantFormat,
         QuantType,
         quantize_static,
     )
-    from onnxruntime.quantization.shape_inference import (  # type: ignore[import-untyped]
+    from onnxruntime.quantization.shape_inference import (
         quant_pre_process,
     )
 

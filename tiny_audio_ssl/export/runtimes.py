@@ -138,7 +138,7 @@ def _open_executorch(path: Path) -> RunAll:
 
 
 def _open_onnx(path: Path, threads: int | None) -> RunAll:
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
