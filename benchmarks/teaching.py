@@ -51,6 +51,7 @@ class Moments:
     recordings: Sequence[Recording]
     vectors: Sequence[Floats]  # of each recording [moments, D]
     levels: Sequence[Floats]  # root mean squares [moments]
+    hop_s: float = HOP_S  # from moment to moment
 
     def changed(self, change: Callable[[Floats], Floats]) -> Moments:
         """Return the same moments with other embeddings."""
@@ -154,7 +155,7 @@ def answers(
     heard: Moments, how: Comparison, present_s: float, taught: int, examples: int, draws: int
 ) -> list[Answers]:
     """Teach some sounds and test all others; recordings of a taught group are not tested."""
-    length = max(1, round(present_s / HOP_S))
+    length = max(1, int(present_s / heard.hop_s))
     tested = [
         how.cleaned(present(vectors, levels, length)[loud(levels)])
         for vectors, levels in zip(heard.vectors, heard.levels, strict=True)

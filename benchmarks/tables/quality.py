@@ -162,6 +162,19 @@ def few_shot_table() -> str:
     return markdown([*header, "others unknown", *at_80], lines)
 
 
+def page_few_shot_table() -> str:
+    """Kinds of sound x precisions x places: shares with three examples."""
+    lines = [
+        [
+            *(row[name] for name in ("task", "precision", "where")),
+            *(percent(row, name) for name in ("correct", "wrong", "others_unknown")),
+        ]
+        for row in where("page_few_shot", examples="3")
+    ]
+    header = ["taught", "artifact", "where", "named rightly", "wrongly", "others unknown"]
+    return markdown(header, lines)
+
+
 def percent(row: Row, share: str) -> str:
     """Return a share in percent, with its range over the draws where that is known."""
     text = f"{100 * float(row[share]):.0f} %"

@@ -1,6 +1,6 @@
 import { rowsOf, type Row } from "./bench-rows.js";
 import { browserFacts } from "./browser.js";
-import { byId, download, make, svg } from "./elements.js";
+import { byId, make, svg } from "./elements.js";
 import type { Opened } from "./protocol.js";
 import { decimal, text } from "./texts/index.js";
 import { WorkerClient } from "./worker-client.js";
@@ -22,6 +22,7 @@ export class SpeedView {
   private rows: readonly Row[] = [];
   private problem: (() => string) | null = null; // in the current language
   private share: number | null = null; // of the measurement that is running
+  private saved = ""; // address of the result as a file
 
   constructor(
     private readonly opened: Opened,
@@ -92,7 +93,7 @@ export class SpeedView {
     return [
       this.chart(),
       ...notes.map((note) => make("p", { class: "faint" }, note)),
-      ...(this.share === null ? [make("div", { class: "row" }, ...this.buttons())] : []), // once it is complete
+      ...(this.share === null ? [make("div", { class: "row" }, ...this.links())] : []), // once it is complete
     ];
   }
 
@@ -106,11 +107,16 @@ export class SpeedView {
     return make("figure", {}, make("figcaption", {}, text("milliseconds")), ...groups);
   }
 
-  private buttons(): HTMLButtonElement[] {
-    const content = JSON.stringify(this.rows, null, 1);
-    const file = new File([content], "bench.json", { type: "application/json" });
-    const save = make("button", { id: "save-result" }, text("save_result"));
-    save.addEventListener("click", () => download(file.name, content, file.type));
+  /** A link to the result as a file, and a button that hands it to another app where the browser can. */
+  private links(): HTMLElement[] {
+    const file = new File([JSON.stringify(this.rows, null, 1)], "bench.json", { type: "application/json" });
+    URL.revokeObjectURL(this.saved);
+    this.saved = URL.createObjectURL(file);
+    const save = make(
+      "a",
+      { id: "save-result", class: "button", href: this.saved, download: file.name },
+      text("save_result"),
+    );
     if (!navigator.canShare?.({ files: [file] })) return [save];
     const send = make("button", { class: "strong" }, text("send_result"));
     send.addEventListener("click", () => void navigator.share({ files: [file] }).catch(() => undefined));

@@ -1,0 +1,41 @@
+"""Sounds taught by three clips each are recognized on the page as often as on the desktop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.browser import chromium
+from support.scripts import imported
+
+from tiny_audio_ssl.embedding.embedder import load
+from tiny_audio_ssl.utils.files import read_rows
+
+KINDS, EACH = 8, 6  # kinds of sound, recordings of each
+
+
+@pytest.fixture(scope="module")
+def sounds(real_audio: Path) -> list[tuple[Path, str, str]]:
+    folder = real_audio / "esc50"
+    rows = read_rows(folder / "meta.csv")
+    kinds = [kind for kind, n in sorted(Counter(r["category"] for r in rows).items()) if n >= EACH]
+    chosen = [row for kind in kinds[:KINDS] for row in rows if row["category"] == kind]
+    return [(folder / row["filename"], row["category"], row["src_file"]) for row in chosen]
+
+
+def test_the_page_names_taught_sounds_as_often_as_the_desktop(exported, site, sounds):
+    with imported("page_few_shot", "teaching", "few_shot") as (page_few_shot, teaching, few_shot):
+        recordings = [teaching.Recording(*sound) for sound in sounds]
+        with page_few_shot.served(site) as address, chromium() as page:
+            page_few_shot.start(page, address)
+            found = page_few_shot.on_page(page, recordings)
+        desktop = page_few_shot.on_desktop(exported / "encoder.stream.int8.onnx", recordings)
+        how = load("tiny").comparison
+        shares = [
+            few_shot.rates(teaching.answers(heard, how, 2.0, 4, 3, draws=20), how.limit)
+            for heard in (found, desktop)
+        ]
+    for name, share in shares[1].items():
+        assert shares[0][name] == pytest.approx(share, abs=0.03), name
+    assert shares[0]["correct"] > 0.3 > 0.2 > shares[0]["wrong"]
