@@ -3,7 +3,7 @@
 python benchmarks/page_few_shot.py DATA
 
 The page in headless Chromium embeds every recording as it does a file that is dropped on it, and so
-does ONNX Runtime on the desktop with the same artifacts. Both are then asked as in `few_shot.py`,
+does ONNX Runtime on the desktop with the same artifact. Both are then asked as in `few_shot.py`,
 with the same sounds taught. Needs what `browser.py` needs.
 """
 
@@ -20,20 +20,21 @@ import few_shot
 import numpy as np
 import soundfile
 import tyro
+from artifact_moments import moments_of
 from browser import PATIENCE_S, chromium, served
+from numpy.typing import NDArray
 from teaching import DRAWS, LONGEST_S, PRETRAINING, Moments, Recording, answers, tasks_of
 
-from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.embedding.embedder import load
 from tiny_audio_ssl.embedding.taught_sounds import PRESENT_S
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import manifest, web
 from tiny_audio_ssl.export.exporter import export
-from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "page_few_shot.csv"
+FORMS = (("waveform", "int8"), ("waveform", "fp32"), ("stream", "int8"))  # the page's choice first
 PACKET_MS = 160.0  # as in the recipe `web`
 OPEN = """
 const [folder, done] = arguments;
@@ -60,7 +61,7 @@ window.ask("embed", {pcm: new Float32Array(bytes.buffer), sampleRateHz}, ({answe
 
 @dataclass(frozen=True)
 class PageFewShot:
-    """One row for each kind of sound, number of examples, precision, and place."""
+    """Write a row for each artifact, kind of sound, number of examples, and place."""
 
     data: Annotated[Path, tyro.conf.Positional]
     """Folder with esc50 and keywords."""
@@ -78,39 +79,33 @@ def main(wanted: PageFewShot) -> None:
     tasks = {task: all_ for task, all_ in tasks_of(wanted.data).items() if task != PRETRAINING}
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory(prefix="page-") as temporary:
-        for precision in ("int8", "fp32"):
-            folder, site = Path(temporary) / precision, Path(temporary) / f"{precision}-page"
-            artifact = exported(wanted.model, folder, precision)
-            web.install(folder, site, wanted.model)
+        for input, precision in FORMS:
+            folder = Path(temporary) / f"{input}.{precision}"
+            artifact = exported(wanted.model, folder, input, precision)
+            site = web.install(folder, Path(temporary) / f"{folder.name}-page", wanted.model).parent
             with served(site) as address, chromium(site.parent) as page:
-                start(page, address)
+                hop_s = start(page, address)
                 for task, recordings in tasks.items():
                     places = {
-                        "page": on_page(page, recordings),
-                        "desktop": on_desktop(artifact, recordings),
+                        "page": on_page(page, recordings, hop_s),
+                        "desktop": moments_of(artifact, recordings),
                     }
-                    rows += compared(wanted, task, precision, places)
+                    rows += compared(wanted, task, folder.name, places)
     write_rows(wanted.csv, rows)
 
 
-def exported(model: str, folder: Path, precision: str) -> Path:
-    """Export a stream with the model's background, and return its file."""
-    export(
-        model,
-        folder,
-        format="onnx",
-        input="stream",
-        precision=precision,
-        packet_ms=PACKET_MS,
-        background=True,
-        parity=False,
-    )
+def exported(model: str, folder: Path, input: str, precision: str) -> Path:
+    """Export one artifact with the model's background, and return its file."""
+    options: dict[str, Any] = {"input": input, "precision": precision, "background": True}
+    if input == "stream":
+        options["packet_ms"] = PACKET_MS
+    export(model, folder, format="onnx", parity=False, **options)
     (entry,) = manifest.read(folder)["artifacts"]
     return folder / str(entry["file"])
 
 
 def compared(
-    wanted: PageFewShot, task: str, precision: str, places: dict[str, Moments]
+    wanted: PageFewShot, task: str, artifact: str, places: dict[str, Moments]
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each place and number of examples."""
     how = load(wanted.model).comparison
@@ -118,23 +113,24 @@ def compared(
         for place, heard in places.items():
             said = answers(heard, how, PRESENT_S, wanted.taught, examples, wanted.draws)
             row = {
-                **{"model": wanted.model, "task": task, "examples": examples},
-                **{"precision": precision, "where": place, "limit": how.limit},
+                **{"model": wanted.model, "artifact": artifact, "task": task},
+                **{"examples": examples, "where": place, "limit": how.limit},
                 **few_shot.rates(said, how.limit),
                 "draws": wanted.draws,
             }
-            print({key: row[key] for key in ("task", "examples", "precision", "where", "correct")})
+            print(*(row[name] for name in ("artifact", "task", "examples", "where", "correct")))
             yield row
 
 
-def start(page: Any, address: str) -> None:
-    """Open the page, with its worker ready to embed."""
+def start(page: Any, address: str) -> float:
+    """Open the page with a worker of our own, and return the seconds between its embeddings."""
     page.set_script_timeout(PATIENCE_S)
     page.get(address)
-    _checked(page.execute_async_script(OPEN, f"{web.ARTIFACTS}/"))
+    found = _checked(page.execute_async_script(OPEN, f"{web.ARTIFACTS}/"))
+    return float(found["answer"]["hopSamples"]) / SAMPLE_RATE_HZ
 
 
-def on_page(page: Any, recordings: Sequence[Recording]) -> Moments:
+def on_page(page: Any, recordings: Sequence[Recording], hop_s: float) -> Moments:
     """Embed recordings on the page, which resamples them itself."""
     found = [_checked(page.execute_async_script(EMBED, *_as_text(one))) for one in recordings]
     levels = [_floats(one["levels"]) for one in found]
@@ -142,23 +138,7 @@ def on_page(page: Any, recordings: Sequence[Recording]) -> Moments:
         _floats(one["learned"]).reshape(len(level), -1)
         for one, level in zip(found, levels, strict=True)
     ]
-    return Moments(recordings, vectors, levels, PACKET_MS / 1000)
-
-
-def on_desktop(artifact: Path, recordings: Sequence[Recording]) -> Moments:
-    """Embed recordings with ONNX Runtime, in the same packets."""
-    learned = manifest.read(artifact.parent)["encoder"]["learned_dim"]
-    vectors, levels = [], []
-    stream = Stream.open(artifact, threads=1)
-    for one in recordings:
-        sound = audio.read(one.path)[: round(LONGEST_S * SAMPLE_RATE_HZ)]
-        stream.reset()
-        found = np.array([moment.embedding for moment in stream.push(sound)])
-        hop = round(PACKET_MS * SAMPLE_RATE_HZ / 1000)
-        packets = sound[: len(found) * hop].reshape(-1, hop).astype(np.float64)
-        vectors.append(found[:, :learned].astype(np.float64))
-        levels.append(np.sqrt(np.square(packets).mean(axis=1)))
-    return Moments(recordings, vectors, levels, PACKET_MS / 1000)
+    return Moments(recordings, vectors, levels, hop_s)
 
 
 def _as_text(one: Recording) -> tuple[str, int]:
@@ -167,7 +147,7 @@ def _as_text(one: Recording) -> tuple[str, int]:
     return base64.b64encode(wave.tobytes()).decode(), rate_hz
 
 
-def _floats(text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _floats(text: str) -> NDArray[np.float64]:
     return np.frombuffer(base64.b64decode(text), np.float32).astype(np.float64)
 
 

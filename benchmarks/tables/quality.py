@@ -163,15 +163,15 @@ def few_shot_table() -> str:
 
 
 def page_few_shot_table() -> str:
-    """Kinds of sound x precisions x places: shares with three examples."""
+    """Artifacts x kinds of sound x places: shares with three examples."""
     lines = [
         [
-            *(row[name] for name in ("task", "precision", "where")),
+            *(row[name] for name in ("artifact", "task", "where")),
             *(percent(row, name) for name in ("correct", "wrong", "others_unknown")),
         ]
         for row in where("page_few_shot", examples="3")
     ]
-    header = ["taught", "artifact", "where", "named rightly", "wrongly", "others unknown"]
+    header = ["artifact", "taught", "where", "named rightly", "wrongly", "others unknown"]
     return markdown(header, lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tiny_audio_ssl.utils.files import atomic_folder
 
 ASSETS = Path("app/src/main/assets")
 FOLDER = "encoder"  # within the assets; the app looks there
-INPUTS = ("stream", "waveform")  # an app can listen with these, the better first
+INPUTS = ("stream", "waveform")  # an app can listen with these, the cheaper first
 PRECISIONS = ("int8", "fp16", "int8-weights", "fp32")
 
 
@@ -40,7 +41,7 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
     """
     assets = assets_of(project)
     content = manifest.read(export)
-    chosen = [min(entries, key=_rank) for entries in _by_format(content)]
+    chosen = [min(entries, key=partial(_rank, content)) for entries in _by_format(content)]
     if not any(entry["format"] == "onnx" for entry in chosen):
         raise UserError(
             f"{export}: no ONNX artifact that takes a stream or a waveform, which the app needs "
@@ -63,8 +64,10 @@ def _by_format(content: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     return [[entry for entry in entries if entry["format"] == name] for name in formats]
 
 
-def _rank(entry: Mapping[str, Any]) -> tuple[int, int]:
-    return INPUTS.index(entry["input"]["kind"]), PRECISIONS.index(entry["precision"])
+def _rank(content: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[bool, int, int]:
+    kind, precision = entry["input"]["kind"], entry["precision"]
+    untrained = "stream" in entry and not manifest.reads_as_trained(content, entry["stream"])
+    return untrained, INPUTS.index(kind), PRECISIONS.index(precision)
 
 
 if __name__ == "__main__":  # the build checks what it packs

@@ -27,7 +27,7 @@ from tiny_audio_ssl.export.products import forms_of, named_product
 from tiny_audio_ssl.export.recordings import other_sound, windows_of
 from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.shapes import shapes_of
-from tiny_audio_ssl.export.streaming.stream_encoder import stream_shape
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamShape, stream_shape
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.names import home_of
@@ -37,6 +37,14 @@ from tiny_audio_ssl.utils.files import atomic_folder
 from tiny_audio_ssl.utils.quiet import exporters_hushed
 
 SCORES = "scores.json"
+OTHER_SLICES = (
+    "the stream reads slices of {stream_ms:g} ms, but the encoder was trained on slices of "
+    "{own_ms:g} ms, so the stream's embeddings are worse than those of windows; {advice}"
+)
+ADVICE = {
+    True: "the app and the page listen with the waveform artifact instead",
+    False: "to listen, export with --input waveform as well",
+}
 MADE_UP_SOUND = (
     "{run} comes without recordings, so int8 is calibrated on the built-in sounds, and artifacts "
     "are compared on them; name recordings like those they will hear with --calibration"
@@ -175,11 +183,12 @@ def _plan(
     shapes = shapes_of(
         loaded.model, _window_samples(loaded, config), config.max_window_ms, config.max_batch
     )
-    samples = shapes.samples(shapes.frames)
+    samples, notes = shapes.samples(shapes.frames), list[str]()
     streamed = product is None and any(form.input == "stream" for form in forms)
     stream = None
     if streamed:
         stream = stream_shape(loaded.model, config.packet_ms, samples, config.slice_ms)
+        notes += _other_slices(loaded, stream, any(form.input == "waveform" for form in forms))
     int8 = any(form.precision == "int8" for form in forms)
     if config.min_snr_db is not None and not int8:
         raise UserError(f"--min-snr-db {config.min_snr_db:g} is for int8; add --precision int8")
@@ -196,7 +205,20 @@ def _plan(
         loaded, forms, samples, shapes, windows.calibration, windows.comparison,
         other_sound(windows.comparison) if int8 else {}, limits, heads, stream, product,
     )  # fmt: skip
-    return plan, windows.notes
+    return plan, notes + windows.notes
+
+
+def _other_slices(loaded: Checkpoint, stream: StreamShape, waveform: bool) -> list[str]:
+    """Return a note if the stream reads other slices than the encoder was trained on.
+
+    `waveform`: whether the export has an artifact that takes windows too.
+    """
+    hop_ms = loaded.model.frontend.config.hop_ms
+    own = loaded.model.encoder.config.slice_frames
+    if own in (None, stream.slice_frames):
+        return []
+    stream_ms, own_ms = stream.slice_frames * hop_ms, own * hop_ms
+    return [OTHER_SLICES.format(stream_ms=stream_ms, own_ms=own_ms, advice=ADVICE[waveform])]
 
 
 def _window_samples(loaded: Checkpoint, config: ExportConfig) -> int:

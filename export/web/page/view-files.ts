@@ -64,14 +64,15 @@ export class FilesView {
 
   /** Seconds of the shortest sound that has an embedding. */
   private shortest(): number {
-    const { artifact, manifest } = this.ear.opened;
-    return artifact.inputShape.at(-1)! / manifest.sampleRateHz;
+    const { hopSamples, manifest } = this.ear.opened;
+    return hopSamples / manifest.sampleRateHz;
   }
 
   private row({ name, seconds, moments, example }: Found): HTMLLIElement {
     const match = this.ear.sounds.nearest(example);
     const nearest = match && text("nearest", match.known ? match.name : text("unknown"), decimal(match.distance, 2));
-    const summary = text("file_summary", decimal(seconds, 1), moments.length);
+    const said = moments.length === 1 ? "file_summary_one" : "file_summary";
+    const summary = text(said, decimal(seconds, 1), moments.length);
     return make(
       "li",
       {},

@@ -31,6 +31,7 @@ export interface Artifact {
   readonly embeddingDim: number;
   readonly learnedDim: number; // of the first part of an embedding, which the log-mel's statistics follow
   readonly windowSamples: number; // of sound behind an embedding
+  readonly asTrained: boolean; // false for a stream of other slices than the encoder was trained on
   readonly state: readonly State[]; // of a stream
   readonly heads: readonly Head[];
 }
@@ -95,9 +96,13 @@ export function parseManifest(text: string): Manifest {
   }
 }
 
-/** The artifact to listen with: preferably a stream, preferably int8. */
+/**
+ * The artifact to listen with: preferably one that reads sound as the encoder was trained, then a stream,
+ * then int8.
+ */
 export function forListening(manifest: Manifest): Artifact {
-  const rank = (one: Artifact) => 10 * LISTENING.indexOf(one.kind) + PRECISIONS.indexOf(one.precision);
+  const rank = (one: Artifact) =>
+    100 * Number(!one.asTrained) + 10 * LISTENING.indexOf(one.kind) + PRECISIONS.indexOf(one.precision);
   const [best] = manifest.artifacts.filter(hears).sort((a, b) => rank(a) - rank(b));
   if (!best) throw new ManifestError("the manifest has no ONNX artifact that takes a stream or a waveform");
   return best;
@@ -158,6 +163,7 @@ function readArtifact(entry: Json, content: Json): Artifact {
     embeddingDim: dim,
     learnedDim: learnedDim(content, dim),
     windowSamples: number(entry.stream?.window_samples ?? content.window_samples),
+    asTrained: !entry.stream || [undefined, null, entry.stream.slice_frames].includes(content.encoder.slice_frames),
     state: (entry.stream?.state ?? []).map((one: Json) => ({
       input: String(one.input),
       output: String(one.output),

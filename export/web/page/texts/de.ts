@@ -56,6 +56,7 @@ export const de: Texts = {
   file_refused: "{0}: keine lesbare Audiodatei ({1})",
   file_short: "{0}: zu kurz, {1} s; mindestens {2} s sind nötig",
   file_summary: "{0} s, {1} Einbettungen",
+  file_summary_one: "{0} s, 1 Einbettung",
   nearest: "{0}, Abstand {1}",
   teach_file: "{0} beibringen",
   save_embeddings: "Einbettungen von {0} speichern",

@@ -54,6 +54,7 @@ export const en = {
   file_refused: "{0}: not a readable audio file ({1})",
   file_short: "{0}: too short, {1} s; at least {2} s are needed",
   file_summary: "{0} s, {1} embeddings",
+  file_summary_one: "{0} s, 1 embedding",
   nearest: "{0}, distance {1}",
   teach_file: "Teach {0}",
   save_embeddings: "Save embeddings of {0}",

@@ -56,6 +56,7 @@ export const es: Texts = {
   file_refused: "{0}: no es un archivo de audio legible ({1})",
   file_short: "{0}: demasiado corto, {1} s; hacen falta al menos {2} s",
   file_summary: "{0} s, {1} vectores",
+  file_summary_one: "{0} s, 1 vector",
   nearest: "{0}, distancia {1}",
   teach_file: "Enseñar {0}",
   save_embeddings: "Guardar los vectores de {0}",

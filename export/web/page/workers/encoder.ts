@@ -1,7 +1,7 @@
 /// <reference lib="webworker" />
 import { Encoder, readArtifact, readBackground, readManifest, runtimeVersion } from "../../encoder/src/encoder.js";
 import { LogMel } from "../../encoder/src/logmel.js";
-import { forListening, hears } from "../../encoder/src/manifest.js";
+import { type Artifact, forListening, hears } from "../../encoder/src/manifest.js";
 import { measure } from "../../encoder/src/measure.js";
 import { resample } from "../../encoder/src/resampler.js";
 import type { Calls, CallName, FromWorker, Moment, Opened, ToWorker } from "../protocol.js";
@@ -44,10 +44,10 @@ const answers: Answers = {
   },
 
   async embed({ pcm, sampleRateHz }) {
-    const { artifact, bytes, runtime, manifest } = opened();
+    const { artifact, bytes, runtime, manifest, hopSamples } = opened();
     files ??= new Moments(await Encoder.of(artifact, bytes, { runtime }));
-    const found = await whole(files, resample(pcm, sampleRateHz, manifest.sampleRateHz));
-    return found;
+    const sound = resample(pcm, sampleRateHz, manifest.sampleRateHz);
+    return whole(files, sound.length < hopSamples ? sound : padded(sound, artifact));
   },
 
   async measure({ folder, runtime, threads, runs }) {
@@ -65,6 +65,15 @@ const answers: Answers = {
 async function whole(moments: Moments, pcm: Float32Array): Promise<Moment[]> {
   await moments.reset();
   return moments.push(pcm);
+}
+
+/** Puts silence before a sound that is shorter than a window, as a microphone would hear it. */
+function padded(pcm: Float32Array, artifact: Artifact): Float32Array {
+  const missing = artifact.kind === "stream" ? 0 : artifact.windowSamples - pcm.length;
+  if (missing <= 0) return pcm;
+  const longer = new Float32Array(artifact.windowSamples);
+  longer.set(pcm, missing);
+  return longer;
 }
 
 function opened(): Open {

@@ -29,6 +29,7 @@ data class Artifact(
     val windowSamples: Int, // that an embedding has heard
     val state: List<State>, // of a stream
     val learnedDim: Int = embeddingDim, // the first numbers, behind which are the log-mel's statistics
+    val asTrained: Boolean = true, // false for a stream of other slices than the encoder was trained on
 ) {
     /** @throws ManifestException [found] is not the artifact: absent, cut short or altered. */
     fun check(found: File) = checkFile(found, bytes, sha256)
@@ -61,12 +62,13 @@ data class Manifest(
         )
 
     /**
-     * The artifact to listen with: of [runtime], a stream before a waveform, int8 before fp32.
+     * The artifact to listen with: of [runtime], preferably one that reads sound as the encoder was
+     * trained, then a stream, then int8.
      * @throws ManifestException there is none.
      */
     fun forListening(runtime: String): Artifact = artifacts
         .filter { it.runtime == runtime && it.inputKind in LISTENING }
-        .minByOrNull { 2 * LISTENING.indexOf(it.inputKind) + if (it.precision == "int8") 0 else 1 }
+        .minWithOrNull(compareBy({ !it.asTrained }, { LISTENING.indexOf(it.inputKind) }, { it.precision != "int8" }))
         ?: throw ManifestException("the manifest has no stream or waveform artifact for $runtime")
 
     companion object {
@@ -89,9 +91,10 @@ data class Manifest(
             }
             val window = content.getInt("window_samples")
             val statistics = statistics(content)
+            val slice = content.optJSONObject("encoder")?.opt("slice_frames").takeIf { it != JSONObject.NULL }
             Manifest(
                 content.getInt("sample_rate_hz"),
-                content.getJSONArray("artifacts").objects().map { artifact(it, window, statistics) },
+                content.getJSONArray("artifacts").objects().map { artifact(it, window, statistics, slice) },
                 content.optJSONObject("background")?.let(::background),
             )
         } catch (error: JSONException) {
@@ -112,7 +115,7 @@ data class Manifest(
             return if ((0 until parts.length()).any { parts.getString(it) == "mel" }) MEL_STATISTICS * bands else 0
         }
 
-        private fun artifact(entry: JSONObject, window: Int, statistics: Int): Artifact {
+        private fun artifact(entry: JSONObject, window: Int, statistics: Int, slice: Any?): Artifact {
             val input = entry.getJSONObject("input")
             val outputs = entry.getJSONArray("outputs").objects()
             val stream = entry.optJSONObject("stream")
@@ -133,6 +136,7 @@ data class Manifest(
                     State(it.getString("input"), it.getString("output"), shape(it))
                 },
                 learnedDim = (dim - statistics).takeIf { it > 0 } ?: dim,
+                asTrained = stream == null || slice in listOf(null, stream.opt("slice_frames")),
             )
         }
 

@@ -85,7 +85,7 @@ class ManifestTest {
     }
 
     @Test
-    fun `streams before waveforms, int8 before fp32, mel never`() {
+    fun `sound as trained first, streams before waveforms, int8 before fp32, mel never`() {
         val one = write().artifacts.single()
         val all = Manifest(
             16_000,
@@ -94,6 +94,8 @@ class ManifestTest {
             },
         )
         assertEquals("stream.int8", all.forListening("onnxruntime").file)
+        val sliced = all.artifacts.map { it.copy(asTrained = it.inputKind != "stream") }
+        assertEquals("waveform.int8", all.copy(artifacts = sliced).forListening("onnxruntime").file)
         val windows = all.copy(artifacts = all.artifacts.filter { it.inputKind != "stream" })
         assertEquals("waveform.int8", windows.forListening("onnxruntime").file)
         val mel = all.copy(artifacts = all.artifacts.filter { it.inputKind == "mel" })
