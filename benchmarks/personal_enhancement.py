@@ -44,9 +44,9 @@ PSEUDO_SE = PseudoSeConfig(kinds=True)
 def of_one_speaker(wanted: ByProducts) -> Iterator[Row]:
     """Yield the mean over speakers for each way to train."""
     found: dict[str, list[Row]] = {}
-    federated = federated_runs(wanted)
+    together = {"pseudo-se, federated, started from speech-enhancement": federated(wanted)}
     for speaker in all_speakers(wanted)[: wanted.speakers]:
-        runs = personal_runs(wanted, speaker) | federated
+        runs = personal_runs(wanted, speaker) | together
         runs = {"speech-enhancement of others": enhancing_run(wanted), **runs}
         clips = speech_of(wanted.data, speaker)[TRAINED_CLIPS:]
         mixtures = mixed(clips, noises(wanted.data), SNR_DB, wanted.seed)
@@ -80,34 +80,25 @@ def personal_runs(wanted: ByProducts, speaker: str) -> dict[str, Path]:
     }
 
 
-def federated_runs(wanted: ByProducts) -> dict[str, Path]:
-    """Return runs of federations in which each speaker is a client."""
+def federated(wanted: ByProducts) -> Path:
+    """Train by federated averaging, each speaker a client, from the enhancement of others.
+
+    A client takes as many steps as the other runs have in all.
+    """
     sources = [recorded_by(wanted, speaker) for speaker in all_speakers(wanted)]
-    rows = [row for source in sources for row in read_rows(source)]
     together = wanted.out / "users" / "all.csv"
-    write_rows(together, rows)
-    started = federated(wanted, together, len(sources), "federated-started", enhancing_run(wanted))
-    return {
-        "pseudo-se, federated": federated(wanted, together, len(sources), "federated"),
-        "pseudo-se, federated, started from speech-enhancement": started,
-    }
-
-
-def federated(
-    wanted: ByProducts, source: Path, clients: int, name: str, start: Path | None = None
-) -> Path:
-    """Train by federated averaging, as many steps a client as the other runs have in all."""
-    run = wanted.out / f"pseudo-se-{name}-{wanted.steps}-{wanted.seed}"
+    write_rows(together, [row for source in sources for row in read_rows(source)])
+    run = wanted.out / f"pseudo-se-federated-started-{wanted.steps}-{wanted.seed}"
     rounds = wanted.steps // LOCAL_STEPS
     config = FederatedConfig(
         task="pseudo-se",
         pretext=json.dumps(asdict(PSEUDO_SE)),
-        source=str(source),
+        source=str(together),
         group_column="speaker",
-        clients=clients,
+        clients=len(sources),
         rounds=rounds,
         local_steps=LOCAL_STEPS,
-        start=str(start or ""),
+        start=str(enhancing_run(wanted)),
         seed=wanted.seed,
         out=str(run),
         server_data=str(manifest(wanted)),
