@@ -159,7 +159,8 @@ def written(
     outputs: dict[str, Tensor] = {}
     for form, make in FORMS.items():
         model = checkpoint.load(folder_of(wanted.model)).model
-        network = make(model, stream_shape(model, wanted.packet_ms, WINDOW_SAMPLES))
+        shape = stream_shape(model, wanted.packet_ms, WINDOW_SAMPLES, slice_ms=wanted.packet_ms)
+        network = make(model, shape)
         packet, *state = network.start()
         noise = torch.randn(packet.shape, generator=torch.Generator().manual_seed(0))
         outputs[form] = network(0.1 * noise, *state)[0]

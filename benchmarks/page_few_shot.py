@@ -34,8 +34,13 @@ from tiny_audio_ssl.export.exporter import export
 from tiny_audio_ssl.utils.files import write_rows
 
 RESULTS = Path(__file__).parent / "results" / "page_few_shot.csv"
-FORMS = (("waveform", "int8"), ("waveform", "fp32"), ("stream", "int8"))  # the page's choice first
-PACKET_MS = 160.0  # as in the recipe `web`
+PACKETS = {"input": "stream", "packet_ms": 160.0}  # as in the recipe `web`
+FORMS: dict[str, dict[str, Any]] = {
+    "stream.int8": PACKETS | {"precision": "int8"},  # which the page listens with
+    "stream.fp32": PACKETS | {"precision": "fp32"},
+    "waveform.int8": {"input": "waveform", "precision": "int8"},
+    "stream.int8, slices of 160 ms": PACKETS | {"precision": "int8", "slice_ms": 160.0},
+}
 OPEN = """
 const [folder, done] = arguments;
 window.encoder = new Worker("encoder-worker.js", {type: "module"});
@@ -79,10 +84,10 @@ def main(wanted: PageFewShot) -> None:
     tasks = {task: all_ for task, all_ in tasks_of(wanted.data).items() if task != PRETRAINING}
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory(prefix="page-") as temporary:
-        for input, precision in FORMS:
-            folder = Path(temporary) / f"{input}.{precision}"
-            artifact = exported(wanted.model, folder, input, precision)
-            site = web.install(folder, Path(temporary) / f"{folder.name}-page", wanted.model).parent
+        for number, (form, options) in enumerate(FORMS.items()):
+            folder = Path(temporary) / f"export-{number}"
+            artifact = exported(wanted.model, folder, options)
+            site = web.install(folder, Path(temporary) / f"page-{number}", wanted.model).parent
             with served(site) as address, chromium(site.parent) as page:
                 hop_s = start(page, address)
                 for task, recordings in tasks.items():
@@ -90,16 +95,13 @@ def main(wanted: PageFewShot) -> None:
                         "page": on_page(page, recordings, hop_s),
                         "desktop": moments_of(artifact, recordings),
                     }
-                    rows += compared(wanted, task, folder.name, places)
+                    rows += compared(wanted, task, form, places)
     write_rows(wanted.csv, rows)
 
 
-def exported(model: str, folder: Path, input: str, precision: str) -> Path:
+def exported(model: str, folder: Path, options: dict[str, Any]) -> Path:
     """Export one artifact with the model's background, and return its file."""
-    options: dict[str, Any] = {"input": input, "precision": precision, "background": True}
-    if input == "stream":
-        options["packet_ms"] = PACKET_MS
-    export(model, folder, format="onnx", parity=False, **options)
+    export(model, folder, format="onnx", background=True, parity=False, **options)
     (entry,) = manifest.read(folder)["artifacts"]
     return folder / str(entry["file"])
 

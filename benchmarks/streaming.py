@@ -26,7 +26,8 @@ from tiny_audio_ssl.bench.native.options import RunnerOptions
 from tiny_audio_ssl.bench.statistics import Interval, Rounds, median, ratio
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.forms import FORMATS
-from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
+from tiny_audio_ssl.export.streaming.sliding_encoder import stream_network
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamShape
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoders import multiply_adds
 from tiny_audio_ssl.models.names import folder_of
@@ -45,8 +46,9 @@ class StreamingBenchmark:
     """Runs, or models that come with the package, to export to a temporary folder."""
     before: str | None = None
     """Commit whose packets are timed too."""
-    packets: tuple[str, ...] = ("80", "320", "320/80")
-    """Packets in milliseconds; 320/80 is one of 320 that the encoder reads in slices of 80."""
+    packets: tuple[str, ...] = ("80", "160", "320", "80/80", "320/80")
+    """Packets in milliseconds; 320/80 is one of 320 that the encoder reads in slices of 80,
+    whatever slices it was trained on."""
     format: tuple[Literal["executorch", "onnx"], ...] = ("executorch", "onnx")
     precision: tuple[Literal["fp32", "int8"], ...] = ("fp32", "int8")
     rounds: int = 15
@@ -76,7 +78,7 @@ def rows_of(model: str, wanted: StreamingBenchmark) -> list[dict[str, Any]]:
             (version, packet, *form): path
             for version, tree in trees.items()
             for packet in ("window", *wanted.packets)
-            if version == "now" or "/" not in packet  # which no earlier version has
+            if version == "now" or packet in ("window", "80/80")  # an earlier packet is a slice
             for form, path in exported(model, packet, tree, folder / version, wanted)
         }
         times = timed(files, wanted)
@@ -102,7 +104,7 @@ def exported(
     if packet != "window":
         packet_ms, _, slice_ms = packet.partition("/")
         options = ["--input", "stream", "--packet-ms", packet_ms]
-        options += ["--slice-ms", slice_ms] if slice_ms else []
+        options += ["--slice-ms", slice_ms] if slice_ms and tree == ROOT else []
         options += [] if tree == ROOT else ["--no-parity"]
     source = str(Path(model).resolve()) if Path(model).exists() else model
     forms = ["--format", *wanted.format, "--precision", *wanted.precision]
@@ -175,7 +177,7 @@ def entry_of(path: Path) -> Entry:
 
 def counted(found: checkpoint.Checkpoint, stream: dict[str, Any]) -> dict[str, Any]:
     shape = StreamShape(*(stream[name] for name in StreamShape.__dataclass_fields__))
-    step = StreamEncoder(found.model, shape)
+    step = stream_network(found.model, shape)
     packet = multiply_adds(step, *step.start())
     window = multiply_adds(found.model, torch.zeros(1, stream["window_samples"]))
     return {

@@ -205,7 +205,7 @@ def frontend_share(runtime: str) -> str:
 
 
 def streaming_table() -> str:
-    """Streams by length of packet, beside the whole window and the same packet before."""
+    """Streams by length of packet and slice, beside the whole window and the packet before."""
     lines = [
         [
             f"`{row['model']}`",
@@ -220,14 +220,13 @@ def streaming_table() -> str:
         ]
         for row in rows("streaming")
     ]
-    header = ["model", "runtime", "precision", "packet, ms", "ms a packet"]
+    header = ["model", "runtime", "precision", "packet / slice, ms", "ms a packet"]
     header += ["share of the window's time", "x as fast", "x fewer multiply-adds"]
     return markdown([*header, "mWh an hour"], lines)
 
 
 def _packet(row: Row) -> str:
-    packet_ms, slice_ms = (f"{float(row[name]):.0f}" for name in ("packet_ms", "slice_ms"))
-    return packet_ms if packet_ms == slice_ms else f"{packet_ms} / {slice_ms}"
+    return " / ".join(f"{float(row[name]):.0f}" for name in ("packet_ms", "slice_ms"))
 
 
 def streaming(column: str, digits: int, **conditions: str) -> str:

@@ -24,7 +24,6 @@ SAME = {
         "int8",
         "--input",
         "stream",
-        "waveform",
         "--packet-ms",
         "160",
         "--background",
@@ -73,7 +72,7 @@ def test_options_win_over_the_recipe():
     )
     assert before == after
     assert (before.precision, before.packet_ms) == (("fp32", "int8"), 80.0)
-    assert before.input == ("stream", "waveform")
+    assert before.input == ("stream",)
 
 
 def test_the_training_recipe_is_for_the_other_command():

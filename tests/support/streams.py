@@ -9,7 +9,8 @@ import torch
 from support.runs import chord
 from torch.nn import functional as F
 
-from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape, offline
+from tiny_audio_ssl.export.streaming.sliding_encoder import stream_network
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamShape, offline
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream, StreamEmbedding
 from tiny_audio_ssl.export.streaming.to_stream import describe
 from tiny_audio_ssl.models import checkpoint
@@ -27,7 +28,7 @@ def small(name: str = "mobile", slice_frames: int | None = None, **options) -> W
 
 def eager(model: WaveformEncoder, shape: StreamShape) -> Stream:
     """Return a stream of the eager module."""
-    network = StreamEncoder(model, shape)
+    network = stream_network(model, shape)
 
     def run(*inputs: np.ndarray) -> list[np.ndarray]:
         with torch.no_grad():
@@ -39,14 +40,18 @@ def eager(model: WaveformEncoder, shape: StreamShape) -> Stream:
 def expected(
     model: WaveformEncoder, shape: StreamShape, sound: np.ndarray, found: Iterable[StreamEmbedding]
 ) -> torch.Tensor:
-    """Return the offline model's embeddings of the very samples that each one has heard."""
+    """Return the offline model's embeddings of the very samples that each one has heard.
+
+    What reads a whole slice has heard silence before the sound.
+    """
     exact = offline(model, shape)
-    padded = F.pad(torch.from_numpy(sound), (PAST, 0))
     longest = 160 * shape.packet_frames * shape.packets
+    before = longest if shape.is_sliding else 0
+    padded = F.pad(torch.from_numpy(sound), (PAST + before, 0))
     with torch.no_grad():
         return torch.cat([
-            exact(padded[None, max(0, e.end_sample - longest) : e.end_sample + PAST])
-            for e in found
+            exact(padded[None, max(0, end - longest) : end + PAST])
+            for end in (e.end_sample + before for e in found)
         ])  # fmt: skip
 
 

@@ -20,7 +20,6 @@ from tiny_audio_ssl.export import manifest, web
 from tiny_audio_ssl.export.exporter import ExportResult, export
 from tiny_audio_ssl.models import checkpoint
 
-STREAM = "encoder.stream.fp32.onnx"
 LABELS = ("yes", "no", "perhaps")
 
 
@@ -56,18 +55,18 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(
     tmp_path_factory: pytest.TempPathFactory, exported: Path, scoring: Path, built: Path
 ) -> Path:
-    """A folder to serve: the page, which listens with windows in int8; in `stream/` the same page
-    with a stream in fp32 alone, and in `heads/` one whose artifact has a head."""
+    """A folder to serve: the page; in `fp32/` the same page that listens in fp32, and in `heads/`
+    one whose artifact takes windows and has a head."""
 
     def make(folder: Path) -> None:
         web.install(exported, folder / "site", "tiny")
-        alone = folder / "alone"
-        shutil.copytree(exported, alone)
+        exact = folder / "exact"
+        shutil.copytree(exported, exact)
         content = manifest.trusted(exported)
         del content[manifest.SEAL]
-        content["artifacts"] = [a for a in content["artifacts"] if a["file"] == STREAM]
-        manifest.write(alone, content)
-        web.install(alone, folder / "site" / "stream", "tiny")
+        content["artifacts"] = [a for a in content["artifacts"] if a["precision"] == "fp32"]
+        manifest.write(exact, content)
+        web.install(exact, folder / "site" / "fp32", "tiny")
         web.install(scoring, folder / "site" / "heads", "tiny")
 
     return made_once(tmp_path_factory, "web-site", make) / "site"

@@ -31,7 +31,7 @@ def test_the_page_names_taught_sounds_as_often_as_the_desktop(exported, site, so
         with page_few_shot.served(site) as address, chromium() as page:
             hop_s = page_few_shot.start(page, address)
             found = page_few_shot.on_page(page, recordings, hop_s)
-        file = exported / "encoder.waveform.int8.onnx"
+        file = exported / "encoder.stream.int8.onnx"
         desktop = artifact_moments.moments_of(file, recordings)
         how = load("tiny").comparison
         here, there = (

@@ -26,13 +26,10 @@ from tiny_audio_ssl.bench.saved_json import read_json
 from tiny_audio_ssl.embedding.embedder import load
 from tiny_audio_ssl.embedding.taught_sounds import TaughtSounds, example
 from tiny_audio_ssl.export import manifest, web
-from tiny_audio_ssl.export.runtimes import open_outputs
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.utils.files import read_rows
 
-STREAM = "encoder.stream.fp32.onnx"
-INT8, FP32 = "encoder.waveform.int8.onnx", "encoder.waveform.fp32.onnx"
-WINDOW = 15_600  # samples; windows begin every quarter of it
+INT8, FP32 = "encoder.stream.int8.onnx", "encoder.stream.fp32.onnx"
 HEARD_HZ = 44_100  # of the recording that stands for a microphone
 PATIENCE_S = 60  # on a busy machine
 COLORS = """
@@ -174,11 +171,7 @@ def snr_db(found: np.ndarray, exact: np.ndarray) -> float:
 
 
 def on_desktop(export: Path, file: str, sound: np.ndarray) -> np.ndarray:
-    if file == STREAM:
-        return np.array([one.embedding for one in Stream.open(export / file).push(sound)])
-    windows = np.lib.stride_tricks.sliding_window_view(sound, WINDOW)[:: WINDOW // 4]
-    run = open_outputs(export / file, threads=1)
-    return np.concatenate([run(window[None])[0] for window in windows])
+    return np.array([one.embedding for one in Stream.open(export / file).push(sound)])
 
 
 def name_it(browser: Any, name: str) -> None:
@@ -197,24 +190,24 @@ def test_embeddings_of_a_file_are_those_of_the_desktop(
     path = tmp_path / f"{rate_hz}.wav"
     soundfile.write(path, noise_and_tone(rate_hz), rate_hz, subtype="FLOAT")
     sound = audio.read(path)
-    for folder, file in (("stream/", STREAM), ("", INT8)):
+    exact = on_desktop(exported, FP32, sound)
+    for folder, file in (("fp32/", FP32), ("", INT8)):
         open_page(browser, server.url + folder)
         give(browser, path)
         click(browser, "#found li button:last-child")
         saved = downloaded(browser, downloads, f"{path.name}.npy")
         found = np.load(saved)
         saved.unlink()
-        if file == STREAM:
-            np.testing.assert_allclose(found, on_desktop(exported, STREAM, sound), atol=most)
+        if file == FP32:
+            np.testing.assert_allclose(found, exact, atol=most)
         else:
-            exact = on_desktop(exported, FP32, sound)
             desktop = snr_db(on_desktop(exported, INT8, sound), exact)
             assert snr_db(found, exact) == pytest.approx(desktop, abs=0.5)
 
 
 @pytest.mark.parametrize("rate_hz", [HEARD_HZ, 96_000])
 def test_the_microphone_is_heard_as_python_hears_it(browser, server, exported, rate_hz):
-    open_page(browser, server.url + "stream/")
+    open_page(browser, server.url + "fp32/")
     settings = "const sampleRate = arguments[0]; MediaStreamTrack.prototype.getSettings = "
     browser.execute_script(settings + "() => ({sampleRate})", rate_hz)
     click(browser, "#microphone")
@@ -225,7 +218,7 @@ def test_the_microphone_is_heard_as_python_hears_it(browser, server, exported, r
     pcm = np.array(spied["pcm"], np.float32)
     sound = audio.resample(pcm, spied["rate"])
     found = np.array(spied["moments"], np.float32)
-    desktop = on_desktop(exported, STREAM, sound)[: len(found)]
+    desktop = on_desktop(exported, FP32, sound)[: len(found)]
     np.testing.assert_allclose(found, desktop, atol=1e-4)
     # What came is the recording, once it began to play.
     played = audio.resample(noise_and_tone(HEARD_HZ).astype(np.float32), HEARD_HZ)
@@ -285,7 +278,7 @@ def kinds(real_audio: Path) -> dict[str, list[Path]]:
 
 
 def test_taught_sounds_are_recognized_as_on_the_desktop(page, server, exported, kinds, tmp_path):
-    open_page(page, server.url + "stream/")  # in fp32, because int8 differs between processors
+    open_page(page, server.url + "fp32/")  # int8 differs between processors
     content = manifest.trusted(exported)
     learned, hop = content["encoder"]["learned_dim"], 2_560
 
@@ -296,7 +289,7 @@ def test_taught_sounds_are_recognized_as_on_the_desktop(page, server, exported, 
 
     def example_of(path: Path) -> np.ndarray:
         sound = audio.read(path)
-        vectors = on_desktop(exported, STREAM, sound)[:, :learned]
+        vectors = on_desktop(exported, FP32, sound)[:, :learned]
         cut = sound[: len(vectors) * hop].reshape(-1, hop)
         return example(vectors.astype(np.float64), np.sqrt(np.square(cut).mean(axis=1)))
 
@@ -401,14 +394,12 @@ def test_files_that_are_no_sound(page, tmp_path):
     for name, said in (
         ("a.wav", "a.wav: not a readable audio file"),
         ("b.mp3", "b.mp3: not a readable audio file"),
-        ("c.wav", "too short, 0.01 s; at least 0.24 s are needed"),
+        ("c.wav", "too short, 0.01 s; at least 0.16 s are needed"),
     ):
         page.find_element("id", "choose").send_keys(str(tmp_path / name))
         wait(page, lambda b, said=said: said in text_of(b, "message"))
     soundfile.write(tmp_path / "d.ogg", noise_and_tone(48_000), 48_000)  # decoded by the browser
-    assert "4.0 s, 13 embeddings" in give(page, tmp_path / "d.ogg")[0]
-    soundfile.write(tmp_path / "e.wav", noise_and_tone(16_000)[:8_000], 16_000)
-    assert "0.5 s, 1 embedding" in give(page, tmp_path / "e.wav")[0]  # after silence
+    assert "4.0 s, 25 embeddings" in give(page, tmp_path / "d.ogg")[0]
 
 
 def test_files_are_dropped_on_the_page(page, tmp_path):
@@ -425,9 +416,19 @@ def test_files_are_dropped_on_the_page(page, tmp_path):
         content,
     )
     wait(page, lambda b: len(rows(b)) == 1)
-    assert "bell.wav" in rows(page)[0] and "13 embeddings" in rows(page)[0]
+    assert "bell.wav" in rows(page)[0] and "25 embeddings" in rows(page)[0]
     wait(page, lambda b: "not a file of taught sounds" in text_of(b, "message"))
     assert page.execute_script("return kept") == [False, False]  # the browser opens neither
+
+
+def test_a_sound_shorter_than_a_window_follows_silence(page, server, tmp_path):
+    open_page(page, server.url + "heads/")  # which listens with windows
+    sound = noise_and_tone(16_000)[:8_000]
+    soundfile.write(tmp_path / "short.wav", sound, 16_000)
+    assert "0.5 s, 1 embedding" in give(page, tmp_path / "short.wav")[0]
+    soundfile.write(tmp_path / "tiny.wav", sound[:1_000], 16_000)
+    page.find_element("id", "choose").send_keys(str(tmp_path / "tiny.wav"))
+    wait(page, lambda b: "0.06 s; at least 0.24 s are needed" in text_of(b, "message"))
 
 
 def test_classes_are_shown_where_the_artifact_has_a_head(page, server):

@@ -14,7 +14,8 @@ from torch import nn
 
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.export import forms, products
-from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
+from tiny_audio_ssl.export.streaming.sliding_encoder import stream_network
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamShape
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.encoders import multiply_adds
@@ -38,7 +39,7 @@ def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Mo
         return products.product_network(product, model.frontend, entry["input"]["kind"])
     if stream := entry.get("stream"):
         sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
-        return StreamEncoder(model, StreamShape(**sizes)).eval()
+        return stream_network(model, StreamShape(**sizes)).eval()
     return forms.network(model, entry["input"]["kind"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
     """
     assets = assets_of(project)
     content = manifest.read(export)
-    chosen = [min(entries, key=partial(_rank, content)) for entries in _by_format(content)]
+    chosen = [min(entries, key=_rank) for entries in _by_format(content)]
     if not any(entry["format"] == "onnx" for entry in chosen):
         raise UserError(
             f"{export}: no ONNX artifact that takes a stream or a waveform, which the app needs "
@@ -64,10 +63,10 @@ def _by_format(content: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     return [[entry for entry in entries if entry["format"] == name] for name in formats]
 
 
-def _rank(content: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[bool, int, int]:
+def _rank(entry: Mapping[str, Any]) -> tuple[bool, int, int]:
     kind, precision = entry["input"]["kind"], entry["precision"]
-    untrained = "stream" in entry and not manifest.reads_as_trained(content, entry["stream"])
-    return untrained, INPUTS.index(kind), PRECISIONS.index(precision)
+    as_trained = entry.get("stream", {}).get("as_trained", True)
+    return not as_trained, INPUTS.index(kind), PRECISIONS.index(precision)
 
 
 if __name__ == "__main__":  # the build checks what it packs

@@ -41,7 +41,8 @@ from tiny_audio_ssl.export.streaming.product_stream import (
     stream_of,
     to_product_stream,
 )
-from tiny_audio_ssl.export.streaming.stream_encoder import StreamEncoder, StreamShape
+from tiny_audio_ssl.export.streaming.sliding_encoder import stream_network
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamShape
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.export.streaming.to_stream import stream_entry, stream_parity, to_stream
 from tiny_audio_ssl.export.to_executorch import Operators, to_executorch
@@ -191,7 +192,7 @@ class ArtifactBuilder:
         plan = self.plan
         assert plan.stream is not None
         int8 = form.precision == "int8"
-        network = StreamEncoder(self._equalized if int8 else self.model, plan.stream)
+        network = stream_network(self._equalized if int8 else self.model, plan.stream)
         path, parity, shares = folder / form.file, None, {}
         data = self._calibration if int8 else None
         with exporters_hushed():

@@ -27,7 +27,11 @@ from tiny_audio_ssl.export.products import forms_of, named_product
 from tiny_audio_ssl.export.recordings import other_sound, windows_of
 from tiny_audio_ssl.export.replaceable import replaceable
 from tiny_audio_ssl.export.shapes import shapes_of
-from tiny_audio_ssl.export.streaming.stream_encoder import StreamShape, stream_shape
+from tiny_audio_ssl.export.streaming.stream_encoder import (
+    StreamShape,
+    reads_as_trained,
+    stream_shape,
+)
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.names import home_of
@@ -215,7 +219,7 @@ def _other_slices(loaded: Checkpoint, stream: StreamShape, waveform: bool) -> li
     """
     hop_ms = loaded.model.frontend.config.hop_ms
     own = loaded.model.encoder.config.slice_frames
-    if own in (None, stream.slice_frames):
+    if own is None or reads_as_trained(loaded.model, stream):
         return []
     stream_ms, own_ms = stream.slice_frames * hop_ms, own * hop_ms
     return [OTHER_SLICES.format(stream_ms=stream_ms, own_ms=own_ms, advice=ADVICE[waveform])]

@@ -37,11 +37,6 @@ def learned_dim(content: Mapping[str, Any]) -> int | None:
     return found
 
 
-def reads_as_trained(content: Mapping[str, Any], stream: Mapping[str, Any]) -> bool:
-    """Return whether a stream reads slices as long as those that the encoder was trained on."""
-    return content["encoder"].get("slice_frames") in (None, stream["slice_frames"])
-
-
 def write(folder: Path, content: dict[str, Any]) -> Path:
     """Write the manifest, which must fit the schema, with a hash of its own content."""
     content = json.loads(json.dumps(content))  # tuples become lists, as a reader finds them

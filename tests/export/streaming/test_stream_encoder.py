@@ -13,6 +13,7 @@ from support.streams import eager, expected, joined, pushed, small, sound
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.audio.constants import WINDOW_SAMPLES
 from tiny_audio_ssl.export.streaming.packet_frontend import packet_frontend
+from tiny_audio_ssl.export.streaming.sliding_encoder import stream_network
 from tiny_audio_ssl.export.streaming.stream_encoder import (
     StreamEncoder,
     StreamShape,
@@ -32,6 +33,18 @@ def test_every_embedding_is_the_offline_models(encoder_name, pooling, readout, p
     shape = stream_shape(model, packet_ms, WINDOW_SAMPLES)
     found = list(eager(model, shape).push(sound()))
     assert len(found) == 48_000 // (16 * packet_ms) > 2 * shape.packets
+    torch.testing.assert_close(
+        joined(found), expected(model, shape, sound(), found), atol=2e-5, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("pooling", get_args(Pooling))
+@pytest.mark.parametrize("packet_ms", [80, 160])
+def test_an_encoder_of_whole_windows_reads_the_last_slice(encoder_name, pooling, packet_ms):
+    model = small(encoder_name, 96, pooling=pooling, readout=("last", "middle", "mel"))
+    shape = stream_shape(model, packet_ms, WINDOW_SAMPLES)
+    assert shape.is_sliding and shape.slice_frames == 96
+    found = list(eager(model, shape).push(sound()))
     torch.testing.assert_close(
         joined(found), expected(model, shape, sound(), found), atol=2e-5, rtol=1e-4
     )
@@ -123,21 +136,26 @@ def test_kernels_have_no_columns_that_meet_only_padding():
     assert kernels == [(7, 7), (3, 2), (3, 1), (3, 1)]
 
 
-def test_batch_items_are_streams_of_their_own():
-    network = StreamEncoder(small(), StreamShape(8, 8, 12))
+@pytest.mark.parametrize("shape", [StreamShape(8, 8, 12), StreamShape(8, 96, 12)])
+def test_batch_items_are_streams_of_their_own(shape):
+    network = stream_network(small(), shape)
     packets = [torch.from_numpy(chord(i, 0.08)[None]).float() for i in range(2)]
     both = network(torch.cat(packets), *network.start(2)[1:])
     for i, packet in enumerate(packets):
         for one, two in zip(network(packet, *network.start()[1:]), both, strict=True):
             torch.testing.assert_close(one, two[i : i + 1], atol=1e-5, rtol=1e-5)
-    assert both[1].tolist() == [[1.0], [1.0]]
+    if not shape.is_sliding:
+        assert both[1].tolist() == [[1.0], [1.0]]  # packets that were heard
 
 
 @pytest.mark.parametrize(
     ("own", "packet_ms", "shape"),
     [
         (None, None, (32, 32, 3)),
-        (66, None, (32, 32, 3)),  # COLA's
+        (66, None, (32, 64, 2)),  # COLA's: most of the window, which is one slice then
+        (96, 80, (8, 96, 12)),
+        (96, None, (32, 96, 3)),
+        (32, 160, (16, 16, 6)),
         (16, None, (16, 16, 6)),
         (16, 80, (8, 8, 12)),
         (16, 320, (32, 16, 3)),  # whole slices: the checkpoint as it is

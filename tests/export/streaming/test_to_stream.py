@@ -35,11 +35,14 @@ PACKET_MS = 160.0
 MOBILE = EncoderConfig("mobile", width=0.5, slice_frames=16)
 SEPARABLE = EncoderConfig("separable", width=0.25, pooling="max", readout=("last", "middle", "mel"))
 DENSE = EncoderConfig("dense", width=0.5, readout=("last", "middle", "mel"))
+WHOLE = EncoderConfig("dense", width=0.5, slice_frames=96)  # as the shipped encoders read
 EXPORTS = {
     "dense.pte": (DENSE, {"format": "executorch", "precision": ("fp32", "int8")}),
     "mobile.onnx": (MOBILE, {"format": "onnx"}),
     "mobile.fp32.pte": (MOBILE, {"format": "executorch", "precision": "fp32"}),
     "separable.int8.onnx": (SEPARABLE, {"format": "onnx", "precision": "int8"}),
+    "whole.onnx": (WHOLE, {"format": "onnx"}),
+    "whole.pte": (WHOLE, {"format": "executorch"}),
     "separable.int8.pte": (SEPARABLE, {"format": "executorch", "precision": "int8"}),
 }
 
@@ -94,13 +97,16 @@ def test_manifest_says_how_to_drive_it(exported):
         batch = "batch" if entry["format"] == "onnx" else 1
         assert entry["input"]["shape"] == [batch, 2560] and entry["input"]["name"] == "packet"
         stream = entry["stream"]
-        assert (stream["packet_ms"], stream["packets"], stream["slice_frames"]) == (160.0, 6, 16)
+        whole = stream["slice_frames"] == 96
+        assert (stream["packet_ms"], stream["packets"]) == (160.0, 6)
+        assert stream["slice_frames"] in (16, 96) and stream["as_trained"]
         assert stream["window_samples"] == WINDOW_SAMPLES and stream["delay_samples"] == 0
-        assert [s["input"] for s in stream["state"]] == ["past", "summaries"]
+        states = ["past", "frames" if whole else "summaries"]
+        assert [s["input"] for s in stream["state"]] == states
         assert stream["state"][0]["shape"] == [batch, PAST]
 
 
-@pytest.mark.parametrize("exported", ["mobile.onnx"], indirect=True)
+@pytest.mark.parametrize("exported", ["mobile.onnx", "whole.pte"], indirect=True)
 def test_bench_times_a_packet(exported):
     rows = bench(exported.folder, runs=2, warm_up=0)
     assert rows[0].artifact == "eager stream" and len(rows) == 1 + len(exported.artifacts)

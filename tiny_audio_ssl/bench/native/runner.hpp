@@ -93,11 +93,11 @@ class Session {
   }
 
  private:
-  // Outputs: embedding, packets heard, then the next states in the order of the inputs.
+  // The last outputs are the next states, in the order of the inputs.
   void take_state(const std::vector<View>& outputs) {
-    bool fits = inputs_.size() > 1 && outputs.size() == inputs_.size() + 1;
+    bool fits = inputs_.size() > 1 && outputs.size() >= inputs_.size();
     for (std::size_t i = 1; fits && i < inputs_.size(); ++i) {
-      const View& next = outputs[i + 1];
+      const View& next = outputs[outputs.size() - inputs_.size() + i];
       fits = next.data != nullptr && next.size == inputs_[i].data.size();
       if (fits) std::copy_n(next.data, next.size, inputs_[i].data.begin());
     }

@@ -12,10 +12,7 @@ The result is that of the offline model with these slices (`offline`) on the win
 to float rounding. Per-layer convolution state is not needed, nor would it give the same network:
 convolutions pad with zeros at a slice's edges.
 
-A packet is never shorter than a slice: longer slices need longer packets. The alternative is a
-conditional inside the artifact, which today's tools handle badly: the branch with the encoder is
-not delegated to XNNPACK (100 times slower, and int8 does not lower), nor quantized for ONNX
-Runtime.
+An encoder whose slices are longer than a packet is streamed by `SlidingEncoder`.
 """
 
 from __future__ import annotations
@@ -29,6 +26,7 @@ from torch import Tensor, nn
 
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.export.config import EMBEDDING
 from tiny_audio_ssl.export.half import rounded
 from tiny_audio_ssl.export.streaming.packet_convolutions import drop_padded_columns
 from tiny_audio_ssl.export.streaming.packet_frontend import packet_frontend
@@ -38,6 +36,8 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 LONGEST_DEFAULT_FRAMES = 32  # 320 ms: an answer any later is not live
 FEWEST_FRAMES = 2  # of a packet; a single one has no change within
+ABOUT_AS_LONG = 0.1
+MOST_OF_WINDOW = 2 / 3  # a slice that is more of the window is streamed as if it were all of it
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,13 @@ class StreamShape:
     """Sizes of a stream, in frames (hops of 10 ms) except for `packets`."""
 
     packet_frames: int
-    slice_frames: int  # of the encoder; a whole number in a packet
-    packets: int  # in the window that is pooled over
+    slice_frames: int  # of the encoder; a whole number in a packet, or one slice is the window
+    packets: int  # in the window
+
+    @property
+    def is_sliding(self) -> bool:
+        """Whether the encoder reads the last slice anew with each packet."""
+        return self.slice_frames > self.packet_frames
 
 
 def stream_shape(
@@ -62,8 +67,8 @@ def stream_shape(
         window_samples: of the offline artifacts; the stream's is the nearest whole number of
             packets, at least one.
         slice_ms: of which a packet is a whole number. If None, the encoder's slices stay what the
-            checkpoint says where a packet is a whole number of them; otherwise a packet is one
-            slice.
+            checkpoint says where a packet is a whole number of them, or where one slice is most of
+            the window, which then is that slice; otherwise a packet is one slice.
 
     Raises `UserError`: a packet or slice that is not a whole number of hops, or shorter than two
     hops; a packet that is not a whole number of slices, or longer than the window.
@@ -73,11 +78,8 @@ def stream_shape(
         packet = min(own or LONGEST_DEFAULT_FRAMES, LONGEST_DEFAULT_FRAMES)
     else:
         packet = _whole_frames("--packet-ms", packet_ms, frontend)
-    if slice_ms is not None:
-        slices = _whole_frames("--slice-ms", slice_ms, frontend)
-    else:
-        slices = own if own is not None and packet % own == 0 else packet
-    if packet % slices:
+    slices = None if slice_ms is None else _whole_frames("--slice-ms", slice_ms, frontend)
+    if slices is not None and packet % slices:
         raise UserError(
             f"--slice-ms {slice_ms:g}: expected a whole number of slices in a packet of "
             f"{packet * frontend.hop_ms:g} ms"
@@ -88,7 +90,19 @@ def stream_shape(
             f"a packet of {packet * frontend.hop_ms:g} ms is longer than the window, which has "
             f"{frames} frames; expected a shorter --packet-ms or a longer --window-ms"
         )
-    return StreamShape(packet, slices, round(frames / packet))
+    if slices is None:
+        slices = _slices(own, packet, frames)
+    window = slices if slices > packet else frames
+    return StreamShape(packet, slices, round(window / packet))
+
+
+def _slices(own: int | None, packet: int, window: int) -> int:
+    """Return the frames that an encoder with slices of `own` frames reads at a time."""
+    if own is None:
+        return packet
+    if packet < own and MOST_OF_WINDOW * window < own:
+        return packet * round(own / packet)
+    return own if packet % own == 0 else packet
 
 
 def _whole_frames(option: str, duration_ms: float, frontend: FrontendConfig) -> int:
@@ -100,6 +114,12 @@ def _whole_frames(option: str, duration_ms: float, frontend: FrontendConfig) -> 
             f"{frontend.hop_ms:g} ms, at least {FEWEST_FRAMES}, e.g. 80 or 160"
         )
     return frames
+
+
+def reads_as_trained(model: WaveformEncoder, shape: StreamShape) -> bool:
+    """Return whether a stream reads slices about as long as those that the encoder learned from."""
+    own = model.encoder.config.slice_frames
+    return own is None or math.isclose(shape.slice_frames, own, rel_tol=ABOUT_AS_LONG)
 
 
 def offline(model: WaveformEncoder, shape: StreamShape) -> WaveformEncoder:
@@ -148,6 +168,9 @@ class StreamEncoder(nn.Module):
     stream begins as if `window - hop` samples (15 ms) of silence went before it.
     """
 
+    state = ("past", "summaries")
+    outputs = (EMBEDDING, "heard")
+
     def __init__(self, model: WaveformEncoder, shape: StreamShape) -> None:
         super().__init__()
         model = offline(model, shape)
@@ -170,6 +193,11 @@ class StreamEncoder(nn.Module):
         embedding, heard = self.readout(summaries)
         return embedding, heard, samples[:, packet.shape[1] :], summaries
 
+    def logmel(self, packet: Tensor, past: Tensor, *_: Tensor) -> Tensor:
+        """Return what the encoder reads in a step, [B, 1, bands, packet_frames]."""
+        logmel: Tensor = self.frontend(torch.cat([past, packet], dim=1))
+        return logmel
+
     def start(self, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
         """Return a silent packet and the state that a stream starts with."""
         config = self.frontend.config
@@ -178,3 +206,10 @@ class StreamEncoder(nn.Module):
             torch.zeros(batch, config.window - config.hop),
             torch.zeros(batch, self.shape.packets, self.readout.size),
         )
+
+    def steps_of(self, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Cut waveforms [B, N] into packets, each at the start of a stream: inputs of steps."""
+        packet, past, _ = (x.shape[1] for x in self.start())
+        samples = waveforms.unfold(1, past + packet, packet).flatten(0, 1)
+        before, packets = samples.tensor_split([past], dim=1)
+        return packets.contiguous(), before.contiguous(), self.start(len(samples))[2]

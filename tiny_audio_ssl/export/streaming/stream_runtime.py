@@ -110,7 +110,7 @@ class Stream(PacketStream):
         return self._found(self._steps(pcm))
 
     def _found(self, steps: Iterator[Arrays]) -> Iterator[StreamEmbedding]:
-        for embedding, _ in steps:
+        for embedding, *_ in steps:
             self._heard_samples += self.packet_samples
             start = max(0, self._heard_samples - self._window_samples)
             yield StreamEmbedding(embedding[0], start, self._heard_samples)

@@ -11,75 +11,84 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_audio_ssl.export import manifest_content
-from tiny_audio_ssl.export.config import EMBEDDING, FormatName, Precision
+from tiny_audio_ssl.export.config import FormatName, Precision
 from tiny_audio_ssl.export.forms import Form
 from tiny_audio_ssl.export.lowering import folded, program
 from tiny_audio_ssl.export.parity import Parity, compare_kinds
 from tiny_audio_ssl.export.quantize import quantized_graph
+from tiny_audio_ssl.export.streaming.sliding_encoder import SlidingEncoder
 from tiny_audio_ssl.export.streaming.stream_encoder import (
     HalfMaps,
     PacketMaps,
     StreamEncoder,
     StreamShape,
     offline,
+    reads_as_trained,
 )
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 from tiny_audio_ssl.export.to_executorch import Operators, write_pte
 from tiny_audio_ssl.export.to_onnx import write_onnx
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 
-STATE = ("past", "summaries")
-INPUTS = ("packet", *STATE)
-OUTPUTS = (EMBEDDING, "heard", *(f"next_{name}" for name in STATE))
+PACKET = "packet"
+StreamNetwork = StreamEncoder | SlidingEncoder
 
 
 def to_stream(
-    network: StreamEncoder,
+    network: StreamNetwork,
     format: FormatName,
     target: Path,
     precision: Precision = "fp32",
     calibration: Tensor | None = None,
 ) -> Operators | None:
-    """Write one step of a stream, `INPUTS` -> `OUTPUTS`; ExecuTorch has them in this order.
+    """Write one step of a stream: packet and state -> outputs and next state, in this order.
 
-    `calibration`: waveforms [B, N] to quantize by, N at least a packet and 15 ms; for int8.
+    `calibration`: waveforms [B, N] to quantize by, N at least a slice or packet and 15 ms; for
+    int8.
+
     Raises `UserError` without the format's extra.
     """
-    samples = None if calibration is None else _packets(network, calibration)
+    given = None if calibration is None else network.steps_of(calibration)
     network = folded(network)
     if precision == "fp16":
         assert isinstance(network.maps, PacketMaps)
         network.maps = HalfMaps(network.maps)
     if format == "onnx":
-        given = None if samples is None else _on_its_own(network, samples)
-        inputs = dict(zip(INPUTS, network.start(), strict=True))
-        # Calibrated without a past, so the linear layer, which comes after the state, stays float.
-        write_onnx(network, inputs, target, OUTPUTS, precision, given, float_linear=True)
+        inputs = dict(zip((PACKET, *network.state), network.start(), strict=True))
+        outputs = (*network.outputs, *_next(network))
+        # Pooled over packets, it is calibrated without a past, so the linear layer, which comes
+        # after the state, stays float.
+        write_onnx(network, inputs, target, outputs, precision, given, float_linear=True)
         return None
-    if samples is not None:
-        network.maps = quantized_graph(network.maps, network.frontend(samples).contiguous())
+    if given is not None:
+        network.maps = quantized_graph(network.maps, network.logmel(*given).contiguous())
     return write_pte(program(network, *network.start()), target)
 
 
+def _next(network: StreamNetwork) -> list[str]:
+    return [f"next_{name}" for name in network.state]
+
+
 def stream_entry(
-    form: Form, model: WaveformEncoder, network: StreamEncoder, file: Path
+    form: Form, model: WaveformEncoder, network: StreamNetwork, file: Path
 ) -> dict[str, Any]:
     """Return the manifest's entry for an artifact; its state is apart from the other outputs."""
     packet = network.start()[0].shape[1]
     entry = manifest_content.entry(form, model, packet, file)
-    heard = {**entry["outputs"][0], "name": OUTPUTS[1]}
-    heard["shape"] = [heard["shape"][0], 1]
-    entry["outputs"].append(heard)
-    entry["stream"] = describe(network, form.format)
+    first = entry["outputs"][0]
+    for name in network.outputs[1:]:
+        entry["outputs"].append({**first, "name": name, "shape": [first["shape"][0], 1]})
+    as_trained = reads_as_trained(model, network.shape)
+    entry["stream"] = describe(network, form.format) | {"as_trained": as_trained}
     return entry
 
 
-def describe(network: StreamEncoder, format: FormatName) -> dict[str, Any]:
+def describe(network: StreamNetwork, format: FormatName) -> dict[str, Any]:
     """Return the manifest's `stream`: everything an app needs to drive the artifact."""
     batch = 1 if format == "executorch" else "batch"
     packet, *state = network.start()
     hop, shape = network.frontend.config.hop, network.shape
-    shapes = {name: x.shape[1:] for name, x in zip(STATE, state, strict=True)}
+    shapes = {name: x.shape[1:] for name, x in zip(network.state, state, strict=True)}
     return {
         "packet_samples": packet.shape[1],
         "packet_ms": 1000 * packet.shape[1] / network.frontend.config.sample_rate_hz,
@@ -123,16 +132,3 @@ def _both(
         expected = torch.cat([exact(batch) for batch in torch.split(windows, 16)])
     ends = found[shape.packets - 1 :: shape.packets]
     return torch.stack(ends), expected
-
-
-def _packets(network: StreamEncoder, waveforms: Tensor) -> Tensor:
-    """Cut waveforms [B, N] into packets with the samples before them: [B', past + packet]."""
-    packet, past, _ = (x.shape[1] for x in network.start())
-    return waveforms.unfold(1, past + packet, packet).flatten(0, 1)
-
-
-def _on_its_own(network: StreamEncoder, samples: Tensor) -> tuple[Tensor, ...]:
-    """Return inputs for packets [B, past + packet] at the start of a stream: no summaries yet."""
-    _, past, summaries = network.start(len(samples))
-    before, packets = samples.tensor_split([past.shape[1]], dim=1)
-    return packets.contiguous(), before.contiguous(), summaries

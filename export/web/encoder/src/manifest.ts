@@ -163,7 +163,7 @@ function readArtifact(entry: Json, content: Json): Artifact {
     embeddingDim: dim,
     learnedDim: learnedDim(content, dim),
     windowSamples: number(entry.stream?.window_samples ?? content.window_samples),
-    asTrained: !entry.stream || [undefined, null, entry.stream.slice_frames].includes(content.encoder.slice_frames),
+    asTrained: entry.stream?.as_trained ?? true,
     state: (entry.stream?.state ?? []).map((one: Json) => ({
       input: String(one.input),
       output: String(one.output),

@@ -70,10 +70,11 @@ private class Session(private val engine: InferenceEngine, shapes: List<List<Lon
         val outputs = engine.run(inputs)
         output = outputs[0]
         if (stream) {
-            if (outputs.size != inputs.size + 1) { // embedding, packets heard, the next states
+            if (outputs.size < inputs.size) { // the last ones are the next states
                 throw EngineException("${inputs.size} inputs and ${outputs.size} outputs: no stream")
             }
-            inputs = inputs.take(1) + inputs.drop(1).zip(outputs.drop(2)) { it, state -> Tensor(it.shape, state) }
+            val next = outputs.takeLast(inputs.size - 1)
+            inputs = inputs.take(1) + inputs.drop(1).zip(next) { it, state -> Tensor(it.shape, state) }
             fill()
         }
         return ms(begin)

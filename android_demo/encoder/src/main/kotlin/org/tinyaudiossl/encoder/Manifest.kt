@@ -91,10 +91,9 @@ data class Manifest(
             }
             val window = content.getInt("window_samples")
             val statistics = statistics(content)
-            val slice = content.optJSONObject("encoder")?.opt("slice_frames").takeIf { it != JSONObject.NULL }
             Manifest(
                 content.getInt("sample_rate_hz"),
-                content.getJSONArray("artifacts").objects().map { artifact(it, window, statistics, slice) },
+                content.getJSONArray("artifacts").objects().map { artifact(it, window, statistics) },
                 content.optJSONObject("background")?.let(::background),
             )
         } catch (error: JSONException) {
@@ -115,7 +114,7 @@ data class Manifest(
             return if ((0 until parts.length()).any { parts.getString(it) == "mel" }) MEL_STATISTICS * bands else 0
         }
 
-        private fun artifact(entry: JSONObject, window: Int, statistics: Int, slice: Any?): Artifact {
+        private fun artifact(entry: JSONObject, window: Int, statistics: Int): Artifact {
             val input = entry.getJSONObject("input")
             val outputs = entry.getJSONArray("outputs").objects()
             val stream = entry.optJSONObject("stream")
@@ -136,7 +135,7 @@ data class Manifest(
                     State(it.getString("input"), it.getString("output"), shape(it))
                 },
                 learnedDim = (dim - statistics).takeIf { it > 0 } ?: dim,
-                asTrained = stream == null || slice in listOf(null, stream.opt("slice_frames")),
+                asTrained = stream?.optBoolean("as_trained", true) ?: true,
             )
         }
 
