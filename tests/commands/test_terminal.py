@@ -87,7 +87,17 @@ def test_a_terminal_has_styles_unless_no_color_is_set(run, monkeypatch):
     assert "\x1b" not in run("nothing").err
 
 
-def test_a_pipe_gets_whole_lines_and_no_bar(monkeypatch):
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_terminal_is_as_wide_as_it_is(monkeypatch, no_color):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("COLUMNS", "57")
+    assert PlainConsole(file=Stream(is_terminal=True)).width == 57
+    assert PlainConsole(file=Stream(is_terminal=True), width=40).width == 40
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_pipe_gets_whole_lines_and_no_bar(monkeypatch, no_color):
+    monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.delenv("COLUMNS", raising=False)
     pipe = Stream(is_terminal=False)
     console = PlainConsole(file=pipe)

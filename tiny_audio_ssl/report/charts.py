@@ -15,7 +15,7 @@ from tiny_audio_ssl.utils.extras import require
 
 COLORS = tuple(f"var(--curve-{i})" for i in range(7))  # of the page's style sheet
 STYLES: dict[str, dict[str, Any]] = {
-    "train": {"linewidth": 1, "alpha": 0.4},
+    "train": {"linewidth": 1, "alpha": 0.55},
     "validation": {"linewidth": 1.75, "marker": "o", "markersize": 4},
 }
 SIZE_PX = (460, 260)
@@ -99,7 +99,8 @@ def draw(curves: Sequence[Curve], label: str) -> Markup:
         figure = require("matplotlib.figure", "eval").Figure((width, height), layout="constrained")
         axes = figure.subplots()
         for kind, color, points in curves:
-            axes.plot(*zip(*points, strict=True), color=STAND_INS[color], clip_on=False, **STYLES[kind])
+            style = {"color": STAND_INS[color], **STYLES[kind]}
+            axes.plot(*zip(*points, strict=True), clip_on=False, **style)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))

@@ -39,8 +39,11 @@ class PlainConsole(Console):
         if self._is_without_codes:
             options["color_system"] = None
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+        columns, lines = shutil.get_terminal_size()
         if not (self.is_terminal or "width" in options or "COLUMNS" in os.environ):
-            self.width = UNLIMITED
+            columns = UNLIMITED
+        if not self.is_terminal or self.is_dumb_terminal:  # for which rich assumes 80 columns
+            self.size = options.get("width", columns), lines
 
     @property
     def is_dumb_terminal(self) -> bool:
