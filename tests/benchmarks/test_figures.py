@@ -10,6 +10,7 @@ from support.paths import ROOT
 from support.scripts import imported
 
 from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig
+from tiny_audio_ssl.pretext.registry import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,10 @@ def test_where_taught_sounds_lose(tables):
             )
             assert float(changed["correct_at_80_unknown"]) < float(row["correct_at_80_unknown"])
             assert float(changed["others_unknown"]) < float(row["others_unknown"])
+
+
+def test_the_number_of_pretext_tasks():
+    assert f"by one of [{len(TASKS)} tasks](docs/pretext-tasks.md)" in shown("README.md")
 
 
 def test_costs_of_encoders_are_what_they_are(tables):
