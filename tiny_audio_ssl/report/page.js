@@ -282,7 +282,7 @@ function drawConfusion(parent, { classes, counts }) {
     row.forEach((count, said) => {
       const share = count / total;
       const cell = made(line, "td", { title: `${classes[truth]} taken for ${classes[said]}: ${count}` }, count || "");
-      cell.style.backgroundColor = count ? `rgb(var(--heat) / ${0.08 + 0.92 * share})` : "var(--faint)";
+      cell.style.backgroundColor = count ? `rgb(var(--heat) / calc(var(--least) + (1 - var(--least)) * ${share}))` : "var(--faint)";
       cell.style.color = share > 0.65 ? "#fff" : "inherit";
       if (truth === said) cell.className = "right";
     });
