@@ -1,4 +1,4 @@
-"""What each command writes to a terminal, with `NO_COLOR`, in a narrow window and to a pipe."""
+"""Output of each command in a terminal, with `NO_COLOR`, in a narrow window and in a pipe."""
 
 from __future__ import annotations
 
