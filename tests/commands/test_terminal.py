@@ -65,10 +65,10 @@ def words(text: str) -> list[str]:
     return sorted(re.split(r"[\s,]+", BOX.sub(" ", text)))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, "federate simulate", "federate enroll"])
 def test_help(run, monkeypatch, command):
     monkeypatch.setenv("NO_COLOR", "1")
-    narrow, wide = (run(command, "--help", columns=columns) for columns in (60, 160))
+    narrow, wide = (run(*command.split(), "--help", columns=columns) for columns in (60, 160))
     assert (narrow.code, narrow.err) == (0, "") and "\x1b" not in narrow.out
     assert max(map(len, narrow.out.splitlines())) <= 60
     assert words(narrow.out) == words(wide.out)  # none is cut
