@@ -181,6 +181,18 @@ def test_what_is_no_project_or_several_runs_is_refused_before_the_export(tmp_pat
         Export((tmp_path, tmp_path), android=project).run()
 
 
+def test_the_app_prefers_a_stream_if_it_reads_as_the_encoder_was_trained():
+    def entry(kind: str, precision: str, **more: object) -> dict[str, object]:
+        return {"input": {"kind": kind}, "precision": precision, **more}
+
+    windows = entry("waveform", "int8")
+    stream = entry("stream", "int8", stream={"as_trained": True})
+    sliced = entry("stream", "int8", stream={"as_trained": False})
+    exact = entry("stream", "fp32", stream={})  # of an earlier version
+    order = sorted([sliced, windows, exact, stream], key=android.preference)
+    assert order == [stream, exact, windows, sliced]
+
+
 def test_an_export_without_sound_in_onnx_is_refused(tmp_path, project):
     (tmp_path / "a.pte").write_bytes(b"a")
     entry = {"file": "a.pte", "bytes": 1, "sha256": manifest.sha256(tmp_path / "a.pte")}

@@ -40,7 +40,7 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
     """
     assets = assets_of(project)
     content = manifest.read(export)
-    chosen = [min(entries, key=_rank) for entries in _by_format(content)]
+    chosen = [min(entries, key=preference) for entries in _by_format(content)]
     if not any(entry["format"] == "onnx" for entry in chosen):
         raise UserError(
             f"{export}: no ONNX artifact that takes a stream or a waveform, which the app needs "
@@ -52,6 +52,13 @@ def install(export: Path, project: Path) -> tuple[Path, ...]:
     return tuple(assets / FOLDER / entry["file"] for entry in chosen)
 
 
+def preference(entry: Mapping[str, Any]) -> tuple[bool, int, int]:
+    """Return the place of an artifact among those to listen with; the smallest is the best."""
+    kind, precision = entry["input"]["kind"], entry["precision"]
+    as_trained = entry.get("stream", {}).get("as_trained", True)
+    return not as_trained, INPUTS.index(kind), PRECISIONS.index(precision)
+
+
 def _by_format(content: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     # A training artifact has no "input".
     entries = [
@@ -61,12 +68,6 @@ def _by_format(content: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     ]
     formats = dict.fromkeys(entry["format"] for entry in entries)
     return [[entry for entry in entries if entry["format"] == name] for name in formats]
-
-
-def _rank(entry: Mapping[str, Any]) -> tuple[bool, int, int]:
-    kind, precision = entry["input"]["kind"], entry["precision"]
-    as_trained = entry.get("stream", {}).get("as_trained", True)
-    return not as_trained, INPUTS.index(kind), PRECISIONS.index(precision)
 
 
 if __name__ == "__main__":  # the build checks what it packs

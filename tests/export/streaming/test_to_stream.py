@@ -113,6 +113,15 @@ def test_bench_times_a_packet(exported):
     assert {(row.input, row.window_ms) for row in rows} == {("stream", PACKET_MS)}
 
 
+def test_slices_that_the_encoder_was_not_trained_on_are_pointed_out(tmp_path):
+    form = {"format": "onnx", "precision": "fp32", "input": "stream", "parity": False}
+    made = export(make_run(tmp_path, WHOLE), **form, packet_ms=PACKET_MS, slice_ms=PACKET_MS)
+    (note,) = made.notes
+    assert "slices of 160 ms" in note and "trained on slices of 960 ms" in note
+    assert "export with --input waveform as well" in note
+    assert not manifest.read(made.folder)["artifacts"][0]["stream"]["as_trained"]
+
+
 def test_only_stream_artifacts_are_opened(exported, tmp_path):
     with pytest.raises(UserError, match=r"encoder\.stream\.(fp32|int8)\."):
         Stream.open(exported.folder / "encoder.waveform.fp32.pte")
