@@ -51,7 +51,7 @@ def main(wanted: EstimateBenchmark) -> None:
     for task in read_suite(wanted.suite, wanted.data):
         found = estimate([open_task(task)], FrontendConfig())
         rows += rows_of(task.name, found.dependence, found.weights, measured)
-        print(f"{task.name}: correlation of ranks {rows[-1]['correlation']:.2f}", flush=True)
+        print(f"{task.name}: correlation of ranks {rows[-1]['correlation']}", flush=True)
     write_rows(wanted.csv, rows)
 
 
@@ -80,9 +80,15 @@ def rows_of(
     weights: Mapping[str, float],
     measured: Mapping[tuple[str, str], float],
 ) -> list[dict[str, Any]]:
-    """Return a row for each worker; the correlation is of low dependence with high accuracy."""
+    """Return a row for each worker.
+
+    The correlation is of low dependence with high accuracy; none if all are equally accurate.
+    """
     accuracy = [measured[task, name] for name in dependence]
-    correlation = spearmanr([-value for value in dependence.values()], accuracy).statistic
+    correlation: float | str = ""
+    if len(set(accuracy)) > 1:
+        found = spearmanr([-value for value in dependence.values()], accuracy).statistic
+        correlation = round(float(found), 4)
     return [
         {
             "task": task,
@@ -90,7 +96,7 @@ def rows_of(
             "dependence": f"{value:.4g}",
             "weight": weights.get(name, 0.0),
             "accuracy": round(reached, 4),
-            "correlation": round(float(correlation), 4),
+            "correlation": correlation,
         }
         for (name, value), reached in zip(dependence.items(), accuracy, strict=True)
     ]

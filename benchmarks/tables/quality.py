@@ -201,6 +201,21 @@ def few_labels_table() -> str:
     return markdown(["way to learn", *(f"{count} labels" for count in counts)], lines)
 
 
+def estimate_correlation() -> str:
+    """Return the mean over tasks of the correlation of estimated and measured ranks."""
+    firsts = {row["task"]: row["correlation"] for row in rows("estimate")}
+    return decimals(mean(float(found) for found in firsts.values() if found), 2)
+
+
+def estimate_spread() -> str:
+    """Return by how many points of accuracy the best worker of a task beats the worst."""
+    spreads = []
+    for task in dict.fromkeys(row["task"] for row in rows("estimate")):
+        own = [100 * float(row["accuracy"]) for row in where("estimate", task=task)]
+        spreads.append(max(own) - min(own))
+    return between(spreads, 0)
+
+
 def estimate_table() -> str:
     """Tasks: the correlation of estimated and measured ranks, and the workers that each names."""
     lines = []

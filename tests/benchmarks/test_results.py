@@ -68,6 +68,7 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     )
     (tmp_path / "estimate.csv").write_text(
         "task,worker,dependence,accuracy,correlation\nwords,mfcc,0.1,0.6,-1\nwords,lps,0.2,0.7,-1\n"
+        "voices,mfcc,0.1,0.9,\nvoices,lps,0.2,0.9,\n"
     )
     (tmp_path / "native_device.csv").write_text(
         "device,measure,value\npython,most_mb,617.2\nnative,most_mb,99.7\nnative,core_s_to_start,0.3\n"
@@ -100,6 +101,7 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     assert "| whole kernels | 0.050 | 1.25 [1.20, 1.30] | 0.060 | 1.10 [1.00, 1.20] |" in text
     assert "| `cola` | `mobile` | 38.0 | 5 | 40 |" in text
     assert "| words | -1.00 | `mfcc` | `lps` |" in text
+    assert "correlations is -1.00" in text and "differ by\n0 to 10 points" in text
     assert "| largest memory, MB | 617 | 100 |" in text
     assert "| seconds of one core to start |  | 0.30 |" in text
     assert "| `cola` | yes |  |" in results_table.tables_elsewhere()[results_table.TRAINING]

@@ -302,7 +302,7 @@ def test_taught_sounds_are_recognized_as_on_the_desktop(page, server, exported, 
             name_it(page, label)
         files += [(label, path) for path in paths[EXAMPLES:]]
     said = give(page, *(as_wav(path) for _, path in files))
-    right = []
+    right, wrong = [], []
     for (label, path), row in zip(files, said, strict=True):
         match = sounds.nearest(example_of(path))
         expected = match.name if match.known else "Unknown"
@@ -310,7 +310,8 @@ def test_taught_sounds_are_recognized_as_on_the_desktop(page, server, exported, 
         assert shown and shown[1] == expected, (row, match)
         assert float(shown[2]) == pytest.approx(match.distance, abs=0.006)  # it has two digits
         right.append(expected == label)
-    assert np.mean(right) > 2 / TAUGHT  # as the desktop, and better than a guess
+        wrong.append(match.known and expected != label)
+    assert np.mean(right) > 0.4 and np.mean(wrong) < 0.1  # as the desktop
 
 
 def test_nothing_stays_unless_it_is_asked_for(page, server, exported, tmp_path):

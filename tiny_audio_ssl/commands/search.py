@@ -32,8 +32,8 @@ class Search(Command):
     accuracy comes from recordings that did not influence it. Only the first split is used. If
     interrupted, run the same command again to continue.
 
-    With --estimate, nothing is trained: within seconds, the labels alone show which workers of the
-    task `pase` are useful for them, and with which weights.
+    With --estimate, nothing is trained: within seconds, it estimates from the labels alone which
+    workers of the task `pase` are useful for them, and with which weights.
     """
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
