@@ -15,7 +15,9 @@ pytest.importorskip("executorch")
 pytest.importorskip("flwr")
 
 from support.arm_java import arm_java
+from support.audio_files import noise, write
 from support.federated_grid import TINY
+from support.training_exports import BATCH, WHOLE, exported_training
 
 from tiny_audio_ssl.data.counter import TASK, CounterGenerator, hash_of, integer
 from tiny_audio_ssl.errors import UserError
@@ -102,17 +104,39 @@ def test_three_steps_are_those_of_python(
 ):
     settings = {"rounds": 3, "local_steps": 3, "strategy": strategy, "proximal_mu": 10.0}
     config = asked(device_start, tmp_path, **settings)
+    check_steps(config, device_start, tmp_path, device_java, device_program)
+
+
+def check_steps(
+    config: FederatedConfig, start: Path, folder: Path, java: list[str], program: Path
+) -> None:
+    """Check that a round's update is Python's to 1e-5 of its length, and that its loss is."""
     model = GlobalModel.open(config)
-    recordings = client_recordings(config, {"audio": str(device_start / "clips")}, 1)
+    recordings = client_recordings(config, {"audio": str(start / "clips")}, 1)
     expected = train(config, model.weights, model.fixed, recordings, 2, client_index=1)
-    place_for(config, model.weights, device_start, tmp_path)
-    engine = device_program.with_name("libtinyaudio_engine.so")
-    (loss,) = run_tool(device_java, "train", tmp_path, engine)
-    update = np.fromfile(tmp_path / "update.f32", "<f4")
+    place_for(config, model.weights, start, folder)
+    (loss,) = run_tool(java, "train", folder, program.with_name("libtinyaudio_engine.so"))
+    update = np.fromfile(folder / "update.f32", "<f4")
     assert float(loss) == pytest.approx(expected.loss, rel=1e-5)
     difference = np.linalg.norm(update - expected.update) / np.linalg.norm(expected.update)
-    print(f"{strategy}: {difference:.2e} of the update's length")
+    print(f"{difference:.2e} of the update's length")
     assert difference < 1e-5
+
+
+@pytest.mark.parametrize("kind", WHOLE[1:], ids=lambda kind: kind[0])
+def test_three_steps_of_each_task_are_those_of_python(
+    kind, device_java, device_program, tmp_path, tmp_path_factory
+):
+    """The first task's are above."""
+    _, artifact = exported_training(tmp_path_factory, kind)
+    make_device_folder(artifact, tmp_path / "start" / "device")
+    for number in range(4):
+        write(tmp_path / "start" / "clips" / f"{number}.wav", noise(6, seed=number))
+    settings = {"task": kind[0], "start": str(artifact / "start"), "artifact": str(artifact)}
+    settings |= {"pretext": "{}", "batch_size": BATCH, "rounds": 3, "local_steps": 3}
+    start = tmp_path / "start"
+    config = asked(start, tmp_path, **settings)
+    check_steps(config, start, tmp_path, device_java, device_program)
 
 
 def test_a_device_folder_is_made_once_and_for_known_tasks(device_start, tmp_path):

@@ -38,10 +38,8 @@ import org.tinyaudiossl.federated.training.NativeEngine
 import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.SliceLayout
 import org.tinyaudiossl.federated.training.Slices
-import org.tinyaudiossl.federated.training.TrainingEngine
 
-private const val KILLED = 137
-private const val PAUSE_MS = 200L
+internal const val PAUSE_MS = 200L
 
 /** What tests in Python compare with Flower, and run against its server. */
 fun main(arguments: Array<String>) {
@@ -53,7 +51,7 @@ fun main(arguments: Array<String>) {
         "train" -> train(folder, engine = File(arguments[2]))
         "secagg" -> secureAggregationPieces(folder)
         "node" -> node(folder, engine = File(arguments[2]), clips = File(arguments[3]))
-        "device" -> device(folder, address = arguments[2], arguments.slice(3..5).map(::File), phase = arguments[6])
+        "device" -> FaultyDevice(folder, address = arguments[2], arguments.slice(3..5).map(::File), arguments[6]).run()
         "draw" -> draw(folder, task = arguments[2], arguments.drop(3).map(String::toInt))
         else -> error("calls | echo | encode | train | secagg | node | device | draw FOLDER ...")
     }
@@ -110,7 +108,7 @@ private fun echo(folder: File, address: String, clockAheadS: Long, tries: Int) {
 }
 
 /** The key of a device that keeps it in [folder], once the test has registered it. */
-private fun registeredKey(folder: File): NodeKey = NodeKey.open(File(folder, "key")).also {
+internal fun registeredKey(folder: File): NodeKey = NodeKey.open(File(folder, "key")).also {
     File(folder, "key.pub").writeText(it.publicOpenSsh)
     println("key")
     readln()
@@ -190,43 +188,6 @@ private fun node(folder: File, engine: File, clips: File) {
         val device = Device(described, it, clips, state, LocalPrivacy(state, Long.MAX_VALUE), System.err::println)
         val session = FleetSession.open(client)
         while (true) device.answerNext(session)
-    }
-}
-
-/**
- * A device of a real server. After it has answered a round, it ends as a killed process does in a [phase]
- * of the next: as it makes that call, or in the step that is named `train`.
- */
-private fun device(state: File, address: String, files: List<File>, phase: String) {
-    val (folder, engine, clips) = files
-    var isArmed = false
-    var received = 0
-    fun reach(current: String) {
-        if (isArmed && current == phase) Runtime.getRuntime().halt(KILLED)
-    }
-    val key = registeredKey(state)
-    val transport = Transport(address, File(state, "ca.crt"), key)
-    val client = FleetClient(key.publicPem) { path, request ->
-        reach(path.substringAfterLast('/'))
-        transport.post(path, request).also { received += it.size }
-    }
-    val described = DeviceFolder.open(folder)
-    NativeEngine(engine, described).use {
-        val reaching = object : TrainingEngine by it {
-            override fun gradients(weights: FloatArray, inputs: List<FloatArray>, gradients: FloatArray): Float {
-                reach("train")
-                return it.gradients(weights, inputs, gradients)
-            }
-        }
-        val device = Device(described, reaching, clips, state, LocalPrivacy(state, Long.MAX_VALUE), ::println)
-        device.onAnswer = { answer ->
-            isArmed = answer.isUpdateSent
-            println("received $received bytes")
-        }
-        FleetSession.open(client).use { session ->
-            println("node ${session.nodeId.toULong()}")
-            while (true) if (!device.answerNext(session)) Thread.sleep(PAUSE_MS)
-        }
     }
 }
 

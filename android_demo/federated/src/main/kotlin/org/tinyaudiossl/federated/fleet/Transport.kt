@@ -72,6 +72,7 @@ class Transport(
             "content-type" to MEDIA_TYPE,
             "accept" to MEDIA_TYPE,
             "accept-encoding" to "identity",
+            "user-agent" to USER_AGENT,
             "flwr-package-name" to "flwr",
             "flwr-package-version" to PROTOCOL_VERSION,
             "flwr-component-name" to "SuperNode",
@@ -131,6 +132,7 @@ class Transport(
     companion object {
         /** The version of Flower whose protocol this is. */
         const val PROTOCOL_VERSION = "1.41.0"
+        private const val USER_AGENT = "tiny-audio-device" // Android's own names the model of the phone
         private const val MEDIA_TYPE = "application/protobuf"
         private const val MAX_RESPONSE_BYTES = 16 shl 20 // an object is a piece of 5 MiB by default
         private const val NO_STATUS = -1 // Java's, of an answer that was cut off in its first line

@@ -57,7 +57,7 @@ internal class WavFile private constructor(private val file: File, private val d
 
         private fun opened(file: File, input: RandomAccessFile): WavFile {
             val head = part(input, 12)
-            if (text(head, 0) != "RIFF" || text(head, 8) != "WAVE") throw IOException("no WAV file")
+            if (text(head, 0) != "RIFF" || text(head, 8) != "WAVE") throw IOException("not a WAV file")
             var isKnown = false
             while (true) {
                 val chunk = part(input, 8)
@@ -79,8 +79,8 @@ internal class WavFile private constructor(private val file: File, private val d
             format.getShort(2).toInt() == 1 && format.getInt(4) == 16_000 && format.getShort(14).toInt() == 16
 
         private fun part(input: RandomAccessFile, size: Int): ByteBuffer {
-            val bytes = ByteArray(size)
-            input.readFully(bytes)
+            if (size > input.length() - input.filePointer) throw IOException("cut short")
+            val bytes = ByteArray(size).also(input::readFully)
             return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
         }
 
