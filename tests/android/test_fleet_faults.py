@@ -263,7 +263,7 @@ def test_a_killed_device_goes_on_with_its_rounding_errors_and_counts(phase, outc
 
 @pytest.mark.parametrize("trouble", ANSWERING)
 def test_an_update_whose_answers_were_lost_counts_once(trouble, outcome):
-    """What the server has got in three rounds, and the error that is kept, are three updates."""
+    """The server's three updates and the error that is kept are what three rounds have learned."""
     rounds = [outcome.update(moment, trouble) for moment in ("first", "second", "third")]
     kept = outcome.devices[trouble].kept
     np.testing.assert_allclose(sum(rounds) + kept["end"], 3 * trained(outcome), atol=3e-7)

@@ -84,18 +84,35 @@ def test_the_engine_for_arm_makes_the_steps_of_this_computers(
     assert difference < 1e-5
 
 
-def asked(start: Path, out: Path, **settings: Any) -> FederatedConfig:
-    given: dict[str, Any] = {**TINY, "start": str(start / "run"), "norm": "frozen"}
-    given |= {"artifact": str(start / "run" / "export-training"), "backend": "executorch"}
+def asked(place: Path, out: Path, **settings: Any) -> FederatedConfig:
+    """Return the settings of a run that begins with `place`'s, which other settings may replace."""
+    given: dict[str, Any] = {**TINY, "start": str(place / "run"), "norm": "frozen"}
+    given |= {"artifact": str(place / "run" / "export-training"), "backend": "executorch"}
     return FederatedConfig(out=str(out / "run"), **{**given, "draws": "counter", **settings})
 
 
-def place_for(config: FederatedConfig, weights: np.ndarray, start: Path, folder: Path) -> None:
-    """Put what `run_tool` trains with into a folder."""
+def place_for(config: FederatedConfig, weights: np.ndarray, place: Path, folder: Path) -> None:
+    """Put what `run_tool` trains with into a folder: `place`'s device and clips, and the round."""
     for name in ("device", "clips"):
-        (folder / name).symlink_to(start / name)
+        (folder / name).symlink_to(place / name)
     weights.astype("<f4").tofile(folder / "weights.f32")
     (folder / "settings.json").write_text(json.dumps(config.run_config()))
+
+
+def check_steps(
+    config: FederatedConfig, place: Path, folder: Path, java: list[str], program: Path
+) -> None:
+    """Check that a round's update is Python's to 1e-5 of its length, and that its loss is."""
+    model = GlobalModel.open(config)
+    recordings = client_recordings(config, {"audio": str(place / "clips")}, 1)
+    expected = train(config, model.weights, model.fixed, recordings, 2, client_index=1)
+    place_for(config, model.weights, place, folder)
+    (loss,) = run_tool(java, "train", folder, program.with_name("libtinyaudio_engine.so"))
+    update = np.fromfile(folder / "update.f32", "<f4")
+    assert float(loss) == pytest.approx(expected.loss, rel=1e-5)
+    difference = np.linalg.norm(update - expected.update) / np.linalg.norm(expected.update)
+    print(f"{difference:.2e} of the update's length")
+    assert difference < 1e-5
 
 
 @pytest.mark.parametrize("strategy", ["fedavg", "fedprox"])
@@ -107,36 +124,20 @@ def test_three_steps_are_those_of_python(
     check_steps(config, device_start, tmp_path, device_java, device_program)
 
 
-def check_steps(
-    config: FederatedConfig, start: Path, folder: Path, java: list[str], program: Path
-) -> None:
-    """Check that a round's update is Python's to 1e-5 of its length, and that its loss is."""
-    model = GlobalModel.open(config)
-    recordings = client_recordings(config, {"audio": str(start / "clips")}, 1)
-    expected = train(config, model.weights, model.fixed, recordings, 2, client_index=1)
-    place_for(config, model.weights, start, folder)
-    (loss,) = run_tool(java, "train", folder, program.with_name("libtinyaudio_engine.so"))
-    update = np.fromfile(folder / "update.f32", "<f4")
-    assert float(loss) == pytest.approx(expected.loss, rel=1e-5)
-    difference = np.linalg.norm(update - expected.update) / np.linalg.norm(expected.update)
-    print(f"{difference:.2e} of the update's length")
-    assert difference < 1e-5
-
-
 @pytest.mark.parametrize("kind", WHOLE[1:], ids=lambda kind: kind[0])
 def test_three_steps_of_each_task_are_those_of_python(
     kind, device_java, device_program, tmp_path, tmp_path_factory
 ):
-    """The first task's are above."""
+    """The update of `temporal-gap` is compared above."""
     _, artifact = exported_training(tmp_path_factory, kind)
-    make_device_folder(artifact, tmp_path / "start" / "device")
+    place = tmp_path / "place"
+    make_device_folder(artifact, place / "device")
     for number in range(4):
-        write(tmp_path / "start" / "clips" / f"{number}.wav", noise(6, seed=number))
+        write(place / "clips" / f"{number}.wav", noise(6, seed=number))
     settings = {"task": kind[0], "start": str(artifact / "start"), "artifact": str(artifact)}
     settings |= {"pretext": "{}", "batch_size": BATCH, "rounds": 3, "local_steps": 3}
-    start = tmp_path / "start"
-    config = asked(start, tmp_path, **settings)
-    check_steps(config, start, tmp_path, device_java, device_program)
+    config = asked(place, tmp_path, **settings)
+    check_steps(config, place, tmp_path, device_java, device_program)
 
 
 def test_a_device_folder_is_made_once_and_for_known_tasks(device_start, tmp_path):

@@ -59,7 +59,7 @@ def make_run(folder: Path, task: str, encoder: EncoderConfig) -> Path:
 
 
 def sounds(count: int, samples: int) -> Tensor:
-    """Return made sounds, [count, samples]."""
+    """Return synthetic chords, `[count, samples]`."""
     waves = [torch.from_numpy(chord(i, samples / 16_000)[:samples]) for i in range(count)]
     return torch.stack(waves).float()
 

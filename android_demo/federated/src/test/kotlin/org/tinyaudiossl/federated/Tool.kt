@@ -4,8 +4,6 @@ import java.io.BufferedOutputStream
 import java.io.DataInputStream
 import java.io.DataOutputStream
 import java.io.File
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.nio.file.Files
 import org.json.JSONObject
 import org.tinyaudiossl.federated.device.Device
@@ -125,7 +123,7 @@ private fun negated(records: RecordDict): RecordDict {
 private fun encode(folder: File) {
     val updates = floats(File(folder, "updates.f32"))
     val size = updates.size / 3
-    for (encoding in Encoding.values()) {
+    for (encoding in Encoding.entries) {
         repeat(3) { round ->
             val update = updates.copyOfRange(round * size, (round + 1) * size)
             val encoded = ErrorFeedback(folder).encode(update, encoding, seriesId = encoding.ordinal.toLong())
@@ -144,16 +142,9 @@ private fun draw(folder: File, task: String, numbers: List<Int>) {
     }
 }
 
-private fun floats(file: File): FloatArray {
-    val numbers = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
-    return FloatArray(numbers.capacity()).also(numbers::get)
-}
+private fun floats(file: File): FloatArray = file.readBytes().littleEndianFloats()
 
-private fun write(values: FloatArray, file: File) {
-    val bytes = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
-    bytes.asFloatBuffer().put(values)
-    file.writeBytes(bytes.array())
-}
+private fun write(values: FloatArray, file: File) = file.writeBytes(values.toLittleEndian())
 
 /** Trains a round at `weights.f32`, as `settings.json` says; writes `update.f32`, prints the loss. */
 private fun train(folder: File, engine: File) {

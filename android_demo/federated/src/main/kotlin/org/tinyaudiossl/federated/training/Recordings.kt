@@ -26,7 +26,7 @@ class Recordings(folder: File, cropSamples: Int, onSkipped: (String) -> Unit) {
 
     fun samples(index: Int): Int = files[index].samples
 
-    /** Writes [samples] numbers in -1..1 into [target] from [offset] on. */
+    /** Write [samples] numbers in -1..1 into [target] from [offset] on. */
     fun read(index: Int, start: Int, samples: Int, target: FloatArray, offset: Int) =
         files[index].read(start, samples, target, offset)
 
@@ -52,7 +52,10 @@ internal class WavFile private constructor(private val file: File, private val d
     }
 
     companion object {
-        /** @throws IOException [file] is no WAV file of 16-bit, mono, 16 kHz. */
+        /**
+         * Open a file.
+         * @throws IOException [file] is not a WAV file of 16-bit, mono, 16 kHz.
+         */
         fun open(file: File): WavFile = RandomAccessFile(file, "r").use { opened(file, it) }
 
         private fun opened(file: File, input: RandomAccessFile): WavFile {
