@@ -228,9 +228,9 @@ def check_canary(canary: Canary, sent: list[bytes], start: Path) -> None:
         assert os.fsencode(canary.node_configs[1]["audio"]) not in blob
 
 
-@pytest.mark.parametrize("encoding", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("encoding", ["float16", "int8"])
 def test_no_encoding_lets_a_recording_out(encoding, native, canary, device_start, tmp_path):
-    """Every byte of the requests of a round, in which all updates count."""
+    """Every byte of the requests of a round, in which all updates count; float32 is above."""
     config = config_of(device_start, tmp_path / "run", encoding=encoding)
     before = len(native.sent)
     learned(config, native, canary)

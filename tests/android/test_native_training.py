@@ -129,12 +129,18 @@ def test_three_steps_of_each_task_are_those_of_python(
     kind, device_java, device_program, tmp_path, tmp_path_factory
 ):
     """The update of `temporal-gap` is compared above."""
+    task, encoder, *_ = kind
     _, artifact = exported_training(tmp_path_factory, kind)
     place = tmp_path / "place"
     make_device_folder(artifact, place / "device")
     for number in range(4):
         write(place / "clips" / f"{number}.wav", noise(6, seed=number))
-    settings = {"task": kind[0], "start": str(artifact / "start"), "artifact": str(artifact)}
+    settings = {
+        "task": task,
+        "encoder": encoder,
+        "start": str(artifact / "start"),
+        "artifact": str(artifact),
+    }
     settings |= {"pretext": "{}", "batch_size": BATCH, "rounds": 3, "local_steps": 3}
     config = asked(place, tmp_path, **settings)
     check_steps(config, place, tmp_path, device_java, device_program)

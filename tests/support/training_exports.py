@@ -19,11 +19,11 @@ from tiny_audio_ssl.training.config import PretrainConfig
 
 BATCH = 3
 Kind = tuple[str, str, str, str]  # task, encoder, norm, pooling
-GAP: Kind = ("temporal-gap", "mobile", "group", "mean_max")
+GAP: Kind = ("temporal-gap", "mobile", "group", "max")
 WHOLE: list[Kind] = [
     GAP,
-    ("audio2vec-cbow", "separable", "batch", "max"),
-    ("audio2vec-skipgram", "separable", "batch", "max"),
+    ("audio2vec-cbow", "separable", "batch", "mean_max"),
+    ("audio2vec-skipgram", "separable", "batch", "mean_max"),
     ("cola", "dense", "batch", "mean_max"),
 ]
 

@@ -46,7 +46,7 @@ internal class FaultyDevice(
             }
             FleetSession.open(client).use { session ->
                 println("node ${session.nodeId.toULong()}")
-                while (true) if (!device.answerNext(session)) Thread.sleep(PAUSE_MS)
+                while (true) if (!device.answerNext(session)) Thread.sleep(POLL_MS)
             }
         }
     }
@@ -73,6 +73,7 @@ internal class FaultyDevice(
 
     private companion object {
         const val KILLED = 137
+        const val POLL_MS = 800L // nine of these ask one server for more than a minute
         const val LOST_ANSWERS = "lost answers"
 
         /** All but `pull-messages`: the server hands out each message once. */

@@ -37,7 +37,7 @@ import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.SliceLayout
 import org.tinyaudiossl.federated.training.Slices
 
-internal const val PAUSE_MS = 200L
+private const val PAUSE_MS = 200L
 
 /** What tests in Python compare with Flower, and run against its server. */
 fun main(arguments: Array<String>) {

@@ -48,8 +48,7 @@ data class KnownRun(
     }
 
     private fun refuseUnsupported(settings: RunSettings) {
-        val isMaskable = settings.encoding == Encoding.FLOAT32 && settings.text("privacy") != "central-adaptive"
-        if (settings.isSecure && !isMaskable) {
+        if (settings.isSecure && !isMaskable(settings)) {
             throw RunRefusedException(
                 "the run uses secure-aggregation with encoding ${settings.text("encoding")} and privacy " +
                     "${settings.text("privacy")}; it takes float32, and none, central or local",
@@ -62,4 +61,7 @@ data class KnownRun(
             throw RunRefusedException("the run trains a part of the model (train-only); this device trains all")
         }
     }
+
+    private fun isMaskable(settings: RunSettings): Boolean =
+        settings.encoding == Encoding.FLOAT32 && settings.text("privacy") != "central-adaptive"
 }
