@@ -22,15 +22,13 @@ from support.training_exports import BATCH, WHOLE, exported_training
 
 from tiny_audio_ssl.data.counter import TASK, CounterGenerator, hash_of, integer
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.export.runtimes import open_artifact
 from tiny_audio_ssl.federated.config import COUNTER_TASKS, FederatedConfig
-from tiny_audio_ssl.federated.device_folder import FRONTEND, make_device_folder
+from tiny_audio_ssl.federated.device_folder import make_device_folder
 from tiny_audio_ssl.federated.global_model import GlobalModel
 from tiny_audio_ssl.federated.local_training import train
 from tiny_audio_ssl.federated.recordings import client_recordings
 from tiny_audio_ssl.models.checkpoint import untrained
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext import PRETEXTS
 
@@ -103,9 +101,14 @@ def place_for(config: FederatedConfig, weights: np.ndarray, place: Path, folder:
 
 
 def check_steps(
-    config: FederatedConfig, place: Path, folder: Path, java: list[str], program: Path
+    config: FederatedConfig,
+    place: Path,
+    folder: Path,
+    java: list[str],
+    program: Path,
+    limit: float = 1e-5,
 ) -> None:
-    """Check that a round's update is Python's to 1e-5 of its length, and that its loss is."""
+    """Check that a round's loss is Python's, and its update to `limit` of the update's length."""
     model = GlobalModel.open(config)
     recordings = client_recordings(config, {"audio": str(place / "clips")}, 1)
     expected = train(config, model.weights, model.fixed, recordings, 2, client_index=1)
@@ -115,7 +118,7 @@ def check_steps(
     assert float(loss) == pytest.approx(expected.loss, rel=1e-5)
     difference = np.linalg.norm(update - expected.update) / np.linalg.norm(expected.update)
     print(f"{difference:.2e} of the update's length")
-    assert difference < 1e-5
+    assert difference < limit
 
 
 @pytest.mark.parametrize("strategy", ["fedavg", "fedprox"])
@@ -129,10 +132,10 @@ def test_three_steps_are_those_of_python(
 
 @pytest.mark.parametrize("kind", WHOLE[1:], ids=lambda kind: kind[0])
 def test_three_steps_of_each_task_are_those_of_python(
-    kind, device_java, device_program, tmp_path, tmp_path_factory, monkeypatch
+    kind, device_java, device_program, tmp_path, tmp_path_factory
 ):
-    """`temporal-gap` is above. Both sides compute log-mels in ExecuTorch here: PyTorch's differ in
-    the last bit, which three steps of COLA turn into 3e-5 of the update's length."""
+    """`temporal-gap` is above. COLA turns the last bits, in which PyTorch's log-mels differ from
+    ExecuTorch's, into 3e-5 of the update's length; without that difference it is 1e-6."""
     task, encoder, *_ = kind
     _, artifact = exported_training(tmp_path_factory, kind)
     place = tmp_path / "place"
@@ -146,10 +149,9 @@ def test_three_steps_of_each_task_are_those_of_python(
         "artifact": str(artifact),
     }
     settings |= {"pretext": "{}", "batch_size": BATCH, "rounds": 3, "local_steps": 3}
-    log_mel = open_artifact(place / "device" / FRONTEND)
-    monkeypatch.setattr(LogMel, "forward", lambda _, wave: torch.from_numpy(log_mel(wave.numpy())))
     config = asked(place, tmp_path, **settings)
-    check_steps(config, place, tmp_path, device_java, device_program)
+    limit = 1e-4 if task == "cola" else 1e-5
+    check_steps(config, place, tmp_path, device_java, device_program, limit)
 
 
 def test_a_device_folder_is_made_once_and_for_known_tasks(device_start, tmp_path):
