@@ -99,7 +99,7 @@ def absent_packets_masked(model: WaveformEncoder, shape: StreamShape) -> StreamE
 
 
 def wider_products_of_bands(bands: int) -> Callable[[WaveformEncoder, StreamShape], StreamEncoder]:
-    """Fewer operators and larger weights: 17 kB more for 32 bands at once, 50 kB for 64."""
+    """Fewer operators, and larger weights."""
 
     def make(model: WaveformEncoder, shape: StreamShape) -> StreamEncoder:
         with patch.object(mel_spectrum, "BANDS_AT_ONCE", bands):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tables.rows import Row, decimals, markdown, rows, where
+from tables.rows import Row, between, decimals, markdown, rows, where
 
 SHOWN_SHARE = 0.02  # kinds of operators that take less are added up
 PRECISIONS = ("fp32", "int8")
@@ -52,6 +52,14 @@ def operator_parts(model: str, runtime: str, part: str) -> str:
         share = _sum_us([row for row in found if row["part"] == part], precision) / whole
         shares.append(f"{100 * share:.0f} % of {precision}")
     return " and ".join(shares)
+
+
+def trace_overhead_us(runtime: str) -> str:
+    """Return the range of the time that a runtime's trace adds to each operator."""
+    found = where("operators", runtime=runtime)
+    return between(
+        (float(row["sum_us"]) - float(row["untraced_us"])) / int(row["operators"]) for row in found
+    )
 
 
 def packet_form_table() -> str:

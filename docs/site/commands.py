@@ -25,7 +25,9 @@ SUBCOMMANDS = {
 INTRODUCTION = """# Commands
 
 `tiny-audio-ssl COMMAND --help` prints what this page says about a command. Commands with `--json`
-print the result in a format for other programs.
+print the result in a format for other programs. Results go to standard output, and progress,
+warnings and errors to standard error. With the environment variable `NO_COLOR`, nothing is colored.
+In a pipe, each row of a table is one line.
 
 Exit codes: 0: success; 1: finished, but a check failed (parity, verify); 2: wrong arguments or
 files, which the message explains; 130: interrupted, with a checkpoint to resume from.

@@ -10,6 +10,7 @@ from support.paths import ROOT
 from support.scripts import imported
 
 from tiny_audio_ssl.models.encoder_config import ENCODER_NAMES, EncoderConfig
+from tiny_audio_ssl.pretext.registry import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,29 @@ def test_federation(tables):
     assert [part for part in sentences_on_federation(federation) if part not in page] == []
 
 
+def test_the_strategy_to_start_with_is_the_nearest_to_centralized_training(tables):
+    _, federation, *_ = tables
+    values = {name: federation.value("quality", name, "accuracy") for name in federation.SETTINGS}
+    assert max(values, key=values.get) == "in one place"
+    del values["in one place"]
+    assert max(values, key=values.get) == "fedadam"
+    assert "`fedadam`, which came nearest to centralized training" in shown("docs/federated.md")
+
+
+def test_a_packet_of_several_slices(tables):
+    rows, *_ = tables
+    same = ("model", "runtime", "precision")
+    alone, together = (
+        {tuple(row[key] for key in same): float(row["packet_p50_ms"]) for row in found}
+        for found in (
+            rows.where("streaming", packet_ms="80.0"),
+            rows.where("streaming", packet_ms="320.0", slice_ms="80"),
+        )
+    )
+    ratio = rows.between(together[key] / alone[key] for key in alone)
+    assert f"A step takes {ratio} times as long as one of 80 ms" in shown("docs/streaming.md")
+
+
 def test_the_size_of_a_packets_front_end(tables):
     rows, *_ = tables
     sizes = [
@@ -68,6 +92,66 @@ def test_training_steps_on_a_device(tables):
     mobile, separable = map(cost.training_ratio, ("mobile", "separable"))
     assert f"takes {mobile} times as long" in page
     assert f"and {separable} times with `separable`" in page
+
+
+def test_gradients_on_a_device(tables):
+    rows, *_ = tables
+    mobile, separable = (
+        max(float(row["gradient_error"]) for row in rows.where("training_step", encoder=encoder))
+        for encoder in ("mobile", "separable")
+    )
+    expected = f"by at most {mobile:.0e} of eager PyTorch's largest, and with `separable` by up to"
+    assert f"{expected} {separable:.0e}" in shown("docs/training-on-device.md")
+
+
+def test_precisions_of_artifacts(tables):
+    rows, *_ = tables
+    page = shown("docs/export.md")
+    assert "an .onnx is little more than half the size, but a .pte is no smaller" in page
+    assert ".onnx only: the smallest download, but no faster" in page
+    for model in ("tiny", "small"):
+        pte, onnx = (
+            {
+                row["precision"]: row
+                for row in rows.where("artifacts", model=model, input="waveform", runtime=runtime)
+            }
+            for runtime in ("executorch", "onnxruntime")
+        )
+        sizes = {precision: int(row["bytes"]) for precision, row in onnx.items()}
+        assert 0.5 < sizes["fp16"] / sizes["fp32"] < 0.6
+        assert int(pte["fp16"]["bytes"]) >= int(pte["fp32"]["bytes"])
+        assert min(sizes, key=sizes.get) == "int8-weights"
+        times = [float(onnx[name]["p50_ms"]) for name in ("int8-weights", "fp32")]
+        assert times[0] / times[1] == pytest.approx(1, abs=0.1)
+
+
+def test_parameters_of_peers(tables):
+    rows, *_ = tables
+    page = shown("docs/hear.md")
+    words = {
+        "openWakeWord embedding": "(arXiv 2002.01322), {:.2f} M parameters",
+        "Resemblyzer": "(arXiv 1710.10467), {:.1f} M parameters",
+        "YAMNet": "(`pip install ai-edge-litert`), {:.1f} M parameters",
+        "mn04_as": "of which this embedding needs {:.2f} M",
+    }
+    for model, text in words.items():
+        parameters = int(rows.only("comparison", model=model)["parameters"])
+        assert text.format(parameters / 1e6) in page
+
+
+@pytest.mark.parametrize("model", ["small", "tiny"])
+def test_probes_on_the_cards_of_shipped_models(tables, model):
+    rows, *_ = tables
+    card = shown(f"tiny_audio_ssl/weights/{model}/MODEL_CARD.md")
+    names = (model, f"{model}, full readout")
+    first, second = (
+        {r["task"]: r for r in rows.where("comparison_tasks", embedding=n)} for n in names
+    )
+    lines = [
+        f"| {task} | {float(row['accuracy']):.3f} | {float(second[task]['accuracy']):.3f} |"
+        for task, row in first.items()
+    ]
+    assert len(lines) == 10 and [line for line in lines if line not in card] == []
 
 
 def test_a_native_device_takes_a_tenth_of_the_time(tables):
@@ -88,6 +172,31 @@ def test_taught_sounds(tables):
     )
     expected = f"`small` names {right} correctly and {wrong} wrongly; {unknown} of other sounds"
     assert expected in shown("README.md")
+
+
+def test_where_taught_sounds_lose(tables):
+    rows, *_ = tables
+    page = shown("docs/results.md")
+    assert "Words by voices that were not taught are recognized less than half of the time" in page
+    words = rows.where("few_shot", task="words", examples="3", way="as the app")
+    assert all(float(row["correct"]) < 0.5 for row in words)
+    assert "both recognize fewer sounds than without" in page
+    way = "learned part, over 2 s, clearly the nearest"
+    for row in rows.where("few_shot", task="sounds", examples="3", way=way):
+        for change in ("centered", "standardized"):
+            changed = rows.only(
+                "few_shot",
+                **{
+                    **{key: row[key] for key in ("model", "task", "examples")},
+                    "way": f"{way}, {change}",
+                },
+            )
+            assert float(changed["correct_at_80_unknown"]) < float(row["correct_at_80_unknown"])
+            assert float(changed["others_unknown"]) < float(row["others_unknown"])
+
+
+def test_the_number_of_pretext_tasks():
+    assert f"by one of [{len(TASKS)} tasks](docs/pretext-tasks.md)" in shown("README.md")
 
 
 def test_costs_of_encoders_are_what_they_are(tables):

@@ -74,11 +74,12 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     )
     (tmp_path / "training_tasks.csv").write_text("task,refused_by\ncola,\n")
     (tmp_path / "operators.csv").write_text(
-        "model,input,runtime,precision,part,kind,us,sum_us\n"
-        "small,waveform,executorch,fp32,front-end,Log,30.0,90.0\n"
-        "small,waveform,executorch,fp32,encoder,Convolution,60.0,90.0\n"
-        "small,waveform,executorch,int8,front-end,Log,30.0,60.0\n"
-        "small,waveform,executorch,int8,encoder,Convolution,30.0,60.0\n"
+        "model,input,runtime,precision,part,kind,us,sum_us,untraced_us,operators\n"
+        "small,waveform,executorch,fp32,front-end,Log,30.0,90.0,90.0,2\n"
+        "small,waveform,executorch,fp32,encoder,Convolution,60.0,90.0,90.0,2\n"
+        "small,waveform,executorch,int8,front-end,Log,30.0,60.0,60.0,2\n"
+        "small,waveform,executorch,int8,encoder,Convolution,30.0,60.0,60.0,2\n"
+        "small,waveform,onnxruntime,fp32,encoder,Conv,90.0,90.0,87.0,2\n"
     )
     (tmp_path / "packet_forms.csv").write_text(
         "form,runtime,p50_ms,times_as_shipped,low_95,high_95\n"
@@ -94,6 +95,7 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     assert "| way to learn | 9 labels | 780 labels |" in text
     assert "| CLAR | 0.700 [0.600, 0.800] | 0.900 |" in text
     assert "33 % of fp32 and 50 % of int8" in text
+    assert "trace adds 1.5 microseconds to every operator" in text
     assert "| executorch | encoder | Convolution | 60.0 | 30.0 | 2.00 |" in text
     assert "| whole kernels | 0.050 | 1.25 [1.20, 1.30] | 0.060 | 1.10 [1.00, 1.20] |" in text
     assert "| `cola` | `mobile` | 38.0 | 5 | 40 |" in text

@@ -6,10 +6,12 @@ import io
 from types import ModuleType
 
 import pytest
+from support.trials import trial
 
 from tiny_audio_ssl import cli
 from tiny_audio_ssl.commands import datasets, inspect, models
 from tiny_audio_ssl.evaluation.datasets import DATASETS
+from tiny_audio_ssl.evaluation.search.summary import trial_table
 from tiny_audio_ssl.models import names
 from tiny_audio_ssl.utils.console import PlainConsole
 
@@ -42,6 +44,14 @@ def test_models_fit(printed):
         facts = names.facts_of(name)
         (line,) = [line for line in shown.splitlines() if f" {name} " in line]
         assert f"{facts['embedding_dim']:,}" in line and facts["license"] in line
+
+
+def test_trials_fit():
+    trials = [trial(0, {"cola": 1.0}, 0.4), trial(1, {"cola": 1.0, "triplet": 0.25}, 0.5)]
+    file = io.StringIO()
+    PlainConsole(file=file, width=60).print(trial_table(trials, ("cola", "triplet"), narrow=True))
+    assert max(map(len, file.getvalue().splitlines())) <= 60
+    assert {"trial", "cola", "triplet", "validation", "test"} <= {*file.getvalue().split()}
 
 
 def test_a_description_has_no_brackets_and_no_noise(printed):

@@ -59,7 +59,7 @@ def test_one_held_out_recording_gives_no_loss_and_no_best(task, recordings, tmp_
     assert result.validation_loss is None and result.best_step is None
     assert not validations(run) and not (run / "best").exists()
     assert f"1 of 1 held-out recordings are left out of the validation loss: {task}" in caplog.text
-    assert "too little to choose the best checkpoint" in caplog.text
+    assert "too few to choose the best checkpoint" in caplog.text
 
 
 def test_last_held_out_recording_alone_is_left_out(recordings, tmp_path, caplog):

@@ -150,6 +150,7 @@ class Report(Command):
             print(json.dumps({"out": str(self.out), "bytes": size, "results": results}))
             return
         shown = size_in_words(size)
-        out.print(f"{self.out}: {shown}, {results} results; open it in any browser")
+        count = f"{results} result{'' if results == 1 else 's'}"
+        out.print(f"{self.out}: {shown}, {count}; open it in any browser")
         if self.projector:
             out.print(f"tensorboard --logdir {self.projector}, then PROJECTOR")

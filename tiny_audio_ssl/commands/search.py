@@ -20,6 +20,8 @@ from tiny_audio_ssl.utils.allocator import keep_freed_memory
 if TYPE_CHECKING:
     from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask
 
+NARROWEST_TABLE = 80  # characters, for all columns of two or three tasks
+
 
 @dataclass
 class Search(Command):
@@ -86,7 +88,8 @@ class Search(Command):
         if self.json:
             print(json.dumps([asdict(trial) for trial in trials]))
         else:
-            out.print(summary.trial_table(trials, config.tasks))
+            is_narrow = out.width < NARROWEST_TABLE
+            out.print(summary.trial_table(trials, config.tasks, is_narrow))
             out.print(summary.answer(trials, config, self.out))
         return 0
 

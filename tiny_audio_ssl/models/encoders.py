@@ -85,8 +85,7 @@ class Encoder(nn.Module):
         """[B, 1, bands, frames] -> middle and last maps [B, C, rows, T'], slice after slice.
 
         At the edges of a slice a convolution sees zeros, and short slices are nearly all edge. An
-        encoder that was trained on such slices does worse where frames have neighbors: without
-        slicing, probes lost a quarter of their accuracy.
+        encoder that was trained on such slices has not seen frames with neighbors.
         """
         size, frames = self.config.slice_frames, logmel.shape[3]
         if size is None or frames < size or (isinstance(frames, int) and frames == size):

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
-MOST_STRANDS = 16  # 512 = 32 x 16; as 16 x 32 it is a tenth slower
+MOST_STRANDS = 16  # 512 = 32 x 16; 16 x 32 is larger and slower (benchmarks/results/frontend.csv)
 FEWEST_STRANDS = 8
 MOST_HOPS = 8  # of a window; each is a slice of the signal
-SAMPLES_AT_ONCE = 1 << 18  # of a batch in memory: what fits a CPU's cache is twice as fast
+SAMPLES_AT_ONCE = 1 << 18  # of a batch in memory, so that it fits a CPU's cache
 FRAMES_AT_ONCE = 1000  # of a clip longer than that
 BANDS_AT_ONCE = 16  # neighbors see few bins; fewer at once: smaller weights, more operators
 
@@ -77,8 +77,8 @@ class FactoredMel(nn.Module):
         X[P b + a] = sum_r w_D^(b r)  sum_i w_PD^(a (D i + r)) hann[D i + r] x[D i + r]
 
     Window and twiddle factors are part of the weights of the inner sum, of which each strand has
-    its own. They are computed from small tables at run time: an artifact is 45 kB smaller, and this
-    part takes a tenth longer in ExecuTorch (ONNX Runtime computes them when it loads). The signal
+    its own. They are computed from small tables at run time: an artifact is 44 kB smaller, and this
+    part takes a little longer in ExecuTorch (ONNX Runtime computes them when it loads). The signal
     is real, so a = 0 .. P / 2 is enough, and one of the bins k and P D - k, equal in power, is
     used. Bins are sorted into groups of P neighbors, so that each band is a product with few.
 
@@ -148,7 +148,7 @@ class FactoredMel(nn.Module):
         hop, of_strand = self.config.hop, self.config.hop // self.strands
         in_window = -(-self.length // of_strand)
         hops = frames - 1 + in_window
-        # Two steps of two axes: ONNX Runtime turns all axes at once twice as slowly.
+        # Two steps of two axes: ONNX Runtime is slower to turn all axes at once.
         most_missing = in_window * hop - self.config.window
         whole = _of_length(waveform, hops * hop, most_missing)
         columns = whole.reshape(-1, hop).transpose(0, 1)

@@ -13,14 +13,15 @@ from markupsafe import Markup
 from tiny_audio_ssl.report.runs import Points, Run
 from tiny_audio_ssl.utils.extras import require
 
-# Okabe and Ito's colors, which all eyes can distinguish, without yellow, too pale for lines.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+COLORS = tuple(f"var(--curve-{i})" for i in range(7))  # of the page's style sheet
 STYLES: dict[str, dict[str, Any]] = {
-    "train": {"linewidth": 1, "alpha": 0.4},
+    "train": {"linewidth": 1, "alpha": 0.55},
     "validation": {"linewidth": 1.75, "marker": "o", "markersize": 4},
 }
 SIZE_PX = (460, 260)
-INK, GRID = "#010203", "#040506"  # stand for colors of the page's style sheet
+# Stand for colors of the page's style sheet.
+INK, GRID = "#010203", "#040506"
+STAND_INS = {color: f"#0708{i:02x}" for i, color in enumerate(COLORS)}
 SETTINGS = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "tiny-audio-ssl",  # the same curves give the same bytes
@@ -98,7 +99,8 @@ def draw(curves: Sequence[Curve], label: str) -> Markup:
         figure = require("matplotlib.figure", "eval").Figure((width, height), layout="constrained")
         axes = figure.subplots()
         for kind, color, points in curves:
-            axes.plot(*zip(*points, strict=True), color=color, clip_on=False, **STYLES[kind])
+            style = {"color": STAND_INS[color], **STYLES[kind]}
+            axes.plot(*zip(*points, strict=True), clip_on=False, **style)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
@@ -121,6 +123,8 @@ def _inline(svg: str, label: str) -> str:
     body = re.sub(r"font-family: [^;]*; ", "", body)
     body = re.sub(r"(\.\d\d)\d+", r"\1", body)
     body = body.replace(INK, "currentColor").replace(GRID, "var(--line)")
+    for color, stand_in in STAND_INS.items():
+        body = body.replace(stand_in, color)
     body = re.sub(r"\s*\n\s*", "\n", body)
     width, height = SIZE_PX
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{body}'

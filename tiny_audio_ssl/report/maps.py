@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import numpy as np
@@ -69,6 +70,8 @@ def layout(unit: Floats) -> tuple[Floats, str]:
 
 
 def _umap(unit: Floats) -> Floats:
+    # Otherwise, numba sets up colors of its own, and resets the terminal's at the program's end.
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
     umap = require("umap", "eval")
     nearest, cosines = neighbors(unit, FEWEST_FOR_UMAP - 1)
     itself = np.arange(len(unit))[:, None]

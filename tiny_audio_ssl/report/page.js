@@ -24,9 +24,9 @@ function selector(form, name, options, changed) {
 
 const unique = (values) => [...new Set(values)];
 
-// --- symbols: nine colors that all eyes tell apart (Paul Tol's "muted"), then other shapes -----
+// --- symbols: the colors of the style sheet, then other shapes ---------------------------------
 
-const COLORS = ["#332288", "#cc6677", "#117733", "#ddaa33", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499"];
+const COLORS = 9;
 const SHAPES = [
   "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0",
   "M-4.5 -4.5h9v9h-9z",
@@ -37,8 +37,8 @@ const SHAPES = [
   "M-6 -6L0 -2.4L6 -6L2.4 0L6 6L0 2.4L-6 6L-2.4 0z",
 ];
 const symbol = (index) => ({
-  d: SHAPES[Math.floor(index / COLORS.length) % SHAPES.length],
-  fill: COLORS[index % COLORS.length],
+  d: SHAPES[Math.floor(index / COLORS) % SHAPES.length],
+  style: `fill: var(--symbol-${index % COLORS})`,
 });
 
 // --- map -----------------------------------------------------------------------------------
@@ -282,8 +282,8 @@ function drawConfusion(parent, { classes, counts }) {
     row.forEach((count, said) => {
       const share = count / total;
       const cell = made(line, "td", { title: `${classes[truth]} taken for ${classes[said]}: ${count}` }, count || "");
-      cell.style.backgroundColor = count ? `rgb(0 72 120 / ${0.08 + 0.92 * share})` : "#f4f5f7";
-      cell.style.color = share > 0.4 ? "#fff" : "inherit";
+      cell.style.backgroundColor = count ? `rgb(var(--heat) / calc(var(--least) + (1 - var(--least)) * ${share}))` : "var(--faint)";
+      cell.style.color = share > 0.65 ? "#fff" : "inherit";
       if (truth === said) cell.className = "right";
     });
   });

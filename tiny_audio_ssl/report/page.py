@@ -155,16 +155,16 @@ def _mistakes(score: Score) -> dict[str, Any]:
 def _sounds_note(sounds: Sounds) -> str:
     if not sounds.encoded:
         return "This page has no sounds."
-    parts = f"{len(sounds.encoded) - sounds.cut} whole recordings"
+    parts = f"{len(sounds.encoded) - sounds.cut:,} whole recordings"
     if sounds.cut:
         parts += f", and the loudest {sounds.seconds:.1f} s of {sounds.cut} longer ones"
     note = (
-        f"This page has {len(sounds.encoded)} sounds, {size_in_words(sounds.bytes)} as MP3 of "
+        f"This page has {len(sounds.encoded):,} sounds, {size_in_words(sounds.bytes)} as MP3 of "
         f"{KILOBITS_PER_S} kbit/s at 16 kHz: {parts}. Embeddings are of whole recordings."
     )
     if sounds.left_out:
         limit = sounds.limit_bytes / 1e6
-        note += f" Left out to stay below {limit:g} MB: {sounds.left_out}."
+        note += f" Left out to stay below {limit:g} MB: {sounds.left_out:,}."
     return note
 
 

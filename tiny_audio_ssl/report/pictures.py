@@ -89,7 +89,7 @@ def _file(clip: Clip) -> str:
 
 
 def _note(shown: int, there: int, classes: int) -> str:
-    note = f"{shown} of {there} recordings" if shown < there else f"All {there} recordings"
+    note = f"{shown:,} of {there:,} recordings" if shown < there else f"All {there:,} recordings"
     if shown < there:
         note += ", drawn evenly from the labels"
     if classes > SYMBOLS:

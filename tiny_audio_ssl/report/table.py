@@ -138,7 +138,7 @@ def recoveries(
 def _column(name: str, scores: Sequence[Score | None], methods: Sequence[ResultRow]) -> Column:
     there = [score for score in scores if score is not None]
     sizes = sorted({(len(score.truth), len(score.classes)) for score in there})
-    about = [f"{clips} recordings, {classes} classes" for clips, classes in sizes]
+    about = [f"{clips:,} recordings, {classes} classes" for clips, classes in sizes]
     about += dict.fromkeys(score.interval_is for score in there)
     cells = [
         Cell(score.accuracy, *score.interval) if score else _missing("not measured")

@@ -73,8 +73,8 @@ class Learner:
         self.micro_batches = micro_batches
         self.min_clips = pretext.clips_needed(config.pretext)
         self.frontend = model.frontend.to(fabric.device)
-        # Convolutions take half the time. Not in 16 bits, where some CPUs give gradients that are
-        # not finite for maps of a few frames.
+        # Convolutions are faster (benchmarks/results/training_speed.csv). Not in 16 bits, where
+        # some CPUs give gradients that are not finite for maps of a few frames.
         if self.options.precision == "32":
             # PyTorch's stubs do not know this argument.
             model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

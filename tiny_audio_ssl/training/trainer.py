@@ -126,9 +126,9 @@ class Trainer:
             count -= left_out
         if count < FEWEST_HELD_OUT:
             logger.warning(
-                "the validation loss of %d held-out recordings says too little to choose the best "
-                "checkpoint by, so there will be none; hold out %d or more with --held-out, or "
-                "train on more recordings",
+                "the held-out recordings (%d) are too few to choose the best checkpoint by their "
+                "loss, so there will be none; hold out %d or more with --held-out, or train on "
+                "more recordings",
                 count,
                 FEWEST_HELD_OUT,
             )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import io
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -12,12 +19,36 @@ from rich.text import Text
 
 from tiny_audio_ssl.utils.text import visible
 
+UNLIMITED = 10_000  # characters in a line
+
+
+def takes_styles(*streams: TextIO) -> bool:
+    """Return whether all streams are terminals and the variable `NO_COLOR` is not set."""
+    return not os.environ.get("NO_COLOR") and all(stream.isatty() for stream in streams)
+
 
 class PlainConsole(Console):
-    """A console whose strings, those in tables included, are plain text; use `Text` for styles."""
+    """A console whose strings, those in tables included, are plain text; use `Text` for styles.
+
+    With the environment variable `NO_COLOR`, it writes no terminal codes at all. In a file or a
+    pipe, tables are as wide as they need to be, unless the width is given, also by `COLUMNS`.
+    """
 
     def __init__(self, **options: Any) -> None:
+        self._is_without_codes = bool(os.environ.get("NO_COLOR"))
+        if self._is_without_codes:
+            options["color_system"] = None
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+        columns, lines = shutil.get_terminal_size()
+        if not (self.is_terminal or "width" in options or "COLUMNS" in os.environ):
+            columns = UNLIMITED
+        if not self.is_terminal or self.is_dumb_terminal:  # for which rich assumes 80 columns
+            self.size = options.get("width", columns), lines
+
+    @property
+    def is_dumb_terminal(self) -> bool:
+        """Return whether what is on the screen can't be drawn again."""
+        return self._is_without_codes or super().is_dumb_terminal
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return `text`, with terminal codes and what the terminal can't show escaped."""
@@ -27,7 +58,7 @@ class PlainConsole(Console):
         """Print, and in a narrow terminal fold long words of tables instead of cutting them off."""
         for shown in objects:
             if isinstance(shown, Table):
-                unlimited = self.options.update(max_width=10_000)
+                unlimited = self.options.update(max_width=UNLIMITED)
                 is_too_wide = Measurement.get(self, unlimited, shown).minimum > self.width
                 for column in shown.columns:
                     column.overflow = "fold"
@@ -52,3 +83,33 @@ class _PlainStatus(Status):
 def _plain(text: Any) -> Any:
     """Return a string as `Text`, since rich takes a spinner's string for markup."""
     return Text(visible(text)) if isinstance(text, str) else text
+
+
+@contextlib.contextmanager
+def prose_wrapped() -> Iterator[None]:
+    """Break long lines on stdout between words, where a terminal would break them anywhere."""
+    if not sys.stdout.isatty():
+        yield
+        return
+    held = _Held(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(held):
+            yield
+    finally:
+        width = shutil.get_terminal_size().columns
+        for line in held.getvalue().splitlines():
+            is_prose = len(line) > width and "\x1b" not in line
+            print(textwrap.fill(line, width, break_on_hyphens=False) if is_prose else line)
+
+
+class _Held(io.StringIO):
+    """Text for a terminal, held back."""
+
+    encoding = ""
+
+    def __init__(self, terminal: TextIO) -> None:
+        super().__init__()
+        self.encoding = terminal.encoding
+
+    def isatty(self) -> bool:
+        return True

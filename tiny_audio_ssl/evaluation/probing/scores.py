@@ -101,7 +101,7 @@ class Score:
         """Description of the way `interval` was computed."""
         if self._has_folds:
             return f"t over {len(self.folds)} folds"
-        return f"bootstrap of {len(set(self._tested_groups()))} tested groups"
+        return f"bootstrap of {len(set(self._tested_groups())):,} tested groups"
 
     @property
     def _has_folds(self) -> bool:

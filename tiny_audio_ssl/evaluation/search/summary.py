@@ -21,17 +21,18 @@ def trial_line(trial: Trial) -> str:
     return f"trial {trial.number}: {weights}: {_formatted(trial.validation)} {trial.note}"
 
 
-def trial_table(trials: Sequence[Trial], tasks: Sequence[str]) -> Table:
-    """Return a row for each trial: weights, steps, seconds, validation and test accuracy."""
+def trial_table(trials: Sequence[Trial], tasks: Sequence[str], narrow: bool = False) -> Table:
+    """Return a row for each trial: weights, validation and test accuracy; unless `narrow`, also
+    steps and seconds."""
     table = Table(caption="accuracy of a linear probe, with its 95 % interval")
-    for name in ("trial", *tasks, "steps", "s", "validation", "test"):
+    costs = () if narrow else ("steps", "s")
+    for name in ("trial", *tasks, *costs, "validation", "test"):
         table.add_column(name, justify="right")
     for trial in trials:
         weights = (f"{trial.weights[task]:g}" if task in trial.weights else "" for task in tasks)
+        cost = () if narrow else (str(trial.steps), f"{trial.train_s:.0f}")
         figures = (_formatted(trial.validation), _formatted(trial.test))
-        table.add_row(
-            str(trial.number), *weights, str(trial.steps), f"{trial.train_s:.0f}", *figures
-        )
+        table.add_row(str(trial.number), *weights, *cost, *figures)
     return table
 
 

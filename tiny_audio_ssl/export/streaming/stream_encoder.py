@@ -14,7 +14,7 @@ convolutions pad with zeros at a slice's edges.
 
 A packet is never shorter than a slice: longer slices need longer packets. The alternative is a
 conditional inside the artifact, which today's tools handle badly: the branch with the encoder is
-not delegated to XNNPACK (100 times slower, and int8 does not lower), nor quantized for ONNX
+not delegated to XNNPACK (so it is much slower, and int8 does not lower), nor quantized for ONNX
 Runtime.
 """
 
