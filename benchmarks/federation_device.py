@@ -25,7 +25,8 @@ def client_cost(
     supernode: Sequence[str] = SUPERNODE,
 ) -> dict[str, float]:
     """Measure a client, `config.clients` being 1: megabytes of all its processes while waiting and
-    at most, and seconds of one core in the first round and in each later one.
+    at most, and seconds of one core until it waits for a message, in the first round and in each
+    later one.
 
     Args:
         native: program and folder of a native device, to measure instead of a Python client.
@@ -58,6 +59,7 @@ def client_cost(
     return {
         "waiting_mb": waiting_mb,
         "most_mb": most_mb,
+        "core_s_until_waiting": before_s,
         "first_core_s": first_s,
         "core_s_per_round": (spent_s - first_s) / (config.rounds - 1),
     }

@@ -117,6 +117,7 @@ def native_device_table() -> str:
         "core_s_per_round": ("seconds of one core in a round", 2),
         "core_s_per_step": ("seconds of one core in a training step", 3),
         "core_s_to_start": ("seconds of one core to start", 2),
+        "core_s_until_waiting": ("seconds of one core until it is connected and waits", 2),
         "waiting_mb": ("memory while it waits, MB", 0),
         "most_mb": ("largest memory, MB", 0),
         "up_bytes_per_round": ("bytes sent in a round", 0),
@@ -127,7 +128,8 @@ def native_device_table() -> str:
         for device, shown in (("python", digits), ("native", digits), ("native / python", 2)):
             found = where("native_device", device=device, measure=measure)
             cells.append(decimals(found[0]["value"], shown) if found else "")
-        lines.append([name, *cells])
+        if any(cells):
+            lines.append([name, *cells])
     return markdown(["", "Python", "native", "native / Python"], lines)
 
 

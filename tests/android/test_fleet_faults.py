@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from support.audio_files import noise, write
 from support.federated_grid import TINY
+from support.killing import kill_with_children
 from support.paths import ROOT
 from support.waiting import wait_for
 
@@ -34,11 +35,20 @@ from tiny_audio_ssl.federated.loopback import Deployment, deployment
 from tiny_audio_ssl.federated.processes import HOST, log_tail
 from tiny_audio_ssl.federated.run_files import superlink_log
 from tiny_audio_ssl.federated.update_encoding import decode
+from tiny_audio_ssl.utils.files import write_json
 
 TOOL = "org.tinyaudiossl.federated.ToolKt"
-# Where devices die: each of them in its second round, and once.
-PHASES = ("pull-object", "train", "push-messages", "push-object")
-UNSENT = PHASES[2:]  # an update was made, and had been counted, when the device died
+# Where devices die: each of them in its second round, and once. `sent`: the server has the whole
+# update, and the device does not know it yet.
+PHASES = (
+    *("pull-object", "confirm-message-received", "train"),
+    *("push-messages", "push-object", "sent"),
+)
+COUNTED = PHASES[3:]  # an update was made, and had been counted, when the device died
+ANNOUNCED = PHASES[4:]  # the server has been told of that update
+LOST_ANSWERS = "lost answers"
+ANSWERING = ("sent", LOST_ANSWERS)  # the server gets their updates of all three rounds
+TRAINING = (*PHASES, LOST_ANSWERS)
 NO_CLIPS, FULL_DISK = "no clips", "full disk"
 KILLED = 137
 
@@ -119,26 +129,31 @@ def outcome(device_java, device_program, device_start, tmp_path_factory) -> Outc
     place = tmp_path_factory.mktemp("faults")
     config = config_of(device_start, place)
     model = GlobalModel.open(config)
-    np.savez(place / "given.npz", weights=model.weights, fixed=model.fixed, devices=len(PHASES) + 2)
+    count = len(TRAINING) + 2
+    np.savez(place / "given.npz", weights=model.weights, fixed=model.fixed, devices=count)
     engine = device_program.with_name("libtinyaudio_engine.so")
     with deployment() as server:
         devices = {
             trouble: made_device(
                 [*device_java, TOOL, "device"], server, place, trouble, device_start, engine
             )
-            for trouble in (*PHASES, NO_CLIPS, FULL_DISK)
+            for trouble in (*TRAINING, NO_CLIPS, FULL_DISK)
         }
         try:
             for trouble, device in devices.items():
                 device.start(trouble)
                 server.register(device.folder / "key.pub")
                 device.go_on()
+            for device in devices.values():
+                device.connect()
+            kill_with_children(server.superlink)  # the devices wait for it
+            server.start_superlink()
             run_through(server, config, devices)
             log = superlink_log(server.logs).read_text(errors="replace")
         finally:
             for device in devices.values():
                 device.end()
-    for trouble in PHASES:
+    for trouble in TRAINING:
         devices[trouble].keep("end")
     return Outcome(json.loads((place / "found.json").read_text()), devices, log)
 
@@ -191,7 +206,8 @@ def run_through(server: Deployment, config: FederatedConfig, devices: dict[str, 
         device.go_on()
     for device in dying:
         device.connect()
-    (Path(config.out) / "back").touch()
+    answering = [int(devices[trouble].node) for trouble in ANSWERING]
+    write_json(Path(config.out) / "back.json", answering)
     wait_for((Path(config.out) / "found.json").is_file, lambda: log_tail(log))
 
 
@@ -224,7 +240,7 @@ def test_a_device_without_clips_says_so(outcome):
 def test_one_clip_is_enough_and_broken_ones_are_skipped(outcome):
     for trouble in PHASES:
         assert len(outcome.update("first", trouble)) > 1_000
-        assert "broken.wav: " in outcome.devices[trouble].printed
+        assert "broken.wav: cut short" in outcome.devices[trouble].printed
 
 
 def test_a_device_with_a_full_disk_sends_nothing(outcome):
@@ -238,18 +254,39 @@ def test_a_killed_device_goes_on_with_its_rounding_errors_and_counts(phase, outc
     """Each round trains the same update, so that what was sent and the error that is kept, less
     the error that was kept before, are the same."""
     kept = outcome.devices[phase].kept
-    trained = outcome.update("first", PHASES[0]) + outcome.devices[PHASES[0]].kept["death"]
     assert np.abs(kept["death"]).max() > 1e-7
     found = outcome.update("third", phase) + kept["end"] - kept["death"]
-    np.testing.assert_allclose(found, trained, atol=1e-7)
-    released = 2 if phase in UNSENT else 1
+    np.testing.assert_allclose(found, trained(outcome), atol=1e-7)
+    released = 2 if phase in COUNTED else 1
     assert (kept["death: releases"], kept["end: releases"]) == (released, released + 1)
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_a_killed_device_sends_nothing_twice(phase, outcome):
-    node = outcome.devices[phase].node
-    sent = outcome.superlink_log.count(f"Push replies from node_id={node}\n")
+@pytest.mark.parametrize("trouble", ANSWERING)
+def test_an_update_whose_answers_were_lost_counts_once(trouble, outcome):
+    """The server's three updates and the error that is kept are what three rounds have learned."""
+    rounds = [outcome.update(moment, trouble) for moment in ("first", "second", "third")]
+    kept = outcome.devices[trouble].kept
+    np.testing.assert_allclose(sum(rounds) + kept["end"], 3 * trained(outcome), atol=3e-7)
+    assert kept["end: releases"] == 3
+
+
+def trained(outcome: Outcome) -> np.ndarray:
+    """Return what a device learns in a round, [n]: what it sends first and does not send."""
+    first = outcome.update("first", PHASES[0])
+    return np.asarray(first + outcome.devices[PHASES[0]].kept["death"])
+
+
+def test_every_answer_was_lost_once(outcome):
+    lost = re.findall("^lost the answer to (.*)$", outcome.devices[LOST_ANSWERS].printed, re.M)
+    assert len(lost) == len(set(lost)) == 5
+
+
+@pytest.mark.parametrize("trouble", TRAINING)
+def test_no_device_sends_anything_twice(trouble, outcome):
+    """A device whose answers are lost repeats its announcement, which the server takes once."""
+    node = outcome.devices[trouble].node
+    announced = outcome.superlink_log.count(f"Push replies from node_id={node}\n")
     is_first = node == min(outcome.found["first"], key=int)  # it gets the odd messages
     odd = len(outcome.found["refused"]) if is_first else 0
-    assert sent - odd == (3 if phase == "push-object" else 2)
+    rounds = 4 if trouble == LOST_ANSWERS else 3 if trouble in ANNOUNCED else 2
+    assert announced - odd == rounds

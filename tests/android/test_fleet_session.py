@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import re
@@ -9,11 +10,13 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from support.cutting_proxy import cutting_proxy
+from support.tls import server_context
 from support.waiting import wait_for
 
 pytest.importorskip("flwr")
@@ -151,15 +154,43 @@ def test_a_real_server_takes_the_devices_answers(device_java, tmp_path):
 
 def test_an_expired_certificate_is_refused(device_java, tmp_path, monkeypatch):
     monkeypatch.setattr(credentials, "VALID_FOR", datetime.timedelta(minutes=-30))
-    made = server_credentials(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(made.certificate, made.key)
-    with socket.create_server((HOST, 0)) as listener:
-        address = f"{HOST}:{listener.getsockname()[1]}"
-        device = device_process(device_java, tmp_path, address)
-        with listener.accept()[0] as connection, pytest.raises(ssl.SSLError, match="expired"):
+    with asked_once(device_java, tmp_path) as (context, connection, device):
+        with pytest.raises(ssl.SSLError, match="expired"):
             context.wrap_socket(connection, server_side=True)
-        assert f"{address} is not trusted: its certificate has expired" in finished(device)
+        assert "is not trusted: its certificate has expired" in finished(device)
+
+
+def test_headers_say_nothing_about_the_device(device_java, tmp_path):
+    """Java on a phone would name its model and version of Android."""
+    with asked_once(device_java, tmp_path) as (context, connection, device):
+        with context.wrap_socket(connection, server_side=True) as server:
+            head = b"".join(iter(server.makefile("rb").readline, b"\r\n")).decode()
+        device.kill()
+        device.wait()
+    first, *lines = head.splitlines()
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    assert first == "POST /v1/fleet/activate-node HTTP/1.1"
+    signed = {"flwr-public-key", "flwr-timestamp", "flwr-signature"}
+    assert signed <= headers.keys()
+    assert {name: value for name, value in headers.items() if name not in signed} == {
+        **{"content-type": "application/protobuf", "accept": "application/protobuf"},
+        **{"accept-encoding": "identity", "user-agent": "tiny-audio-device"},
+        **{"flwr-package-name": "flwr", "flwr-package-version": metadata.version("flwr")},
+        **{"flwr-component-name": "SuperNode", "host": headers["host"]},
+        **{"connection": "keep-alive", "content-length": headers["content-length"]},
+    }
+
+
+@contextlib.contextmanager
+def asked_once(
+    java: list[str], folder: Path
+) -> Iterator[tuple[ssl.SSLContext, socket.socket, subprocess.Popen[str]]]:
+    """Accept a device's first connection: the server's TLS, the connection and the device."""
+    made = server_credentials(folder)
+    with socket.create_server((HOST, 0)) as listener:
+        device = device_process(java, folder, f"{HOST}:{listener.getsockname()[1]}")
+        with listener.accept()[0] as connection:
+            yield server_context(made.certificate, made.key), connection, device
 
 
 def device_process(

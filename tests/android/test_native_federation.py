@@ -15,6 +15,7 @@ from flwr.app import Message
 from support.audio_files import noise, write
 from support.federated_grid import FIRST_NODE_ID, TINY, federate, left_out, records
 
+from tiny_audio_ssl import cli
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.federated.config import FederatedConfig
 from tiny_audio_ssl.federated.loopback import deploy
@@ -48,6 +49,7 @@ def test_native_devices_and_a_python_one_reach_the_weights_of_three_python_ones(
     settings = {
         **TINY, "clients": 3, "rounds": 3, "evaluate_every": 0, "start": str(start),
         "norm": "frozen", "draws": "counter", "artifact": str(start / "export-training"),
+        "backend": "executorch",
     }  # fmt: skip
     config = FederatedConfig(out=str(tmp_path / "mixed"), **settings)
     deploy(config, [clips] * 3, native_devices=2, native_program=programs)
@@ -58,7 +60,7 @@ def test_native_devices_and_a_python_one_reach_the_weights_of_three_python_ones(
     began, mixed, python = map(weights, (start, tmp_path / "mixed", tmp_path / "python"))
     difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - began)
     print(f"{difference:.2e} of the length of three rounds' updates")
-    assert difference < 1e-3
+    assert difference < 2e-4
 
 
 def test_secure_aggregation_survives_a_device_that_drops_out(programs, device_start, tmp_path):
@@ -70,6 +72,7 @@ def test_secure_aggregation_survives_a_device_that_drops_out(programs, device_st
     settings = {
         **TINY, "clients": 4, "rounds": 1, "evaluate_every": 0, "start": str(start),
         "norm": "frozen", "draws": "counter", "artifact": str(start / "export-training"),
+        "backend": "executorch",
     }  # fmt: skip
     secure = {"secure_aggregation": True, "secagg_threshold": 0.7, "secagg_range": NARROW}
     config = FederatedConfig(out=str(tmp_path / "secure"), **settings, **secure)
@@ -87,7 +90,7 @@ def test_secure_aggregation_survives_a_device_that_drops_out(programs, device_st
     began, found, expected = map(weights, (start, tmp_path / "secure", tmp_path / "plain"))
     # A step of the quantizer, 2 x range / 2^22, over a client's share of the weight.
     step = 2 * NARROW / 2**22 * 1000 / len(list(clips.rglob("*.wav")))
-    assert np.abs(found - expected).max() < step + 2e-3 * np.abs(expected - began).max()
+    assert np.abs(found - expected).max() < step + 2e-4 * np.abs(expected - began).max()
 
 
 def history(folder: Path) -> list[tuple[int, str]]:
@@ -102,8 +105,11 @@ def weights(run: Path) -> np.ndarray:
     return torch.cat([one.detach().flatten() for one in encoder.parameters()]).numpy()
 
 
-def test_native_devices_need_a_program_and_an_artifact(tmp_path):
+def test_native_devices_need_a_program_and_an_artifact(tmp_path, capsys):
     config = FederatedConfig(out=str(tmp_path / "run"), **{**TINY, "clients": 2})
     for count, program in ((1, None), (1, tmp_path), (3, tmp_path)):
         with pytest.raises(UserError, match="expected no more native devices than clients, --nat"):
             deploy(config, [tmp_path] * 2, native_devices=count, native_program=program)
+    command = ["federate", "loopback", str(tmp_path), "--clients", "1", "--native-devices", "1"]
+    assert cli.run([*command, "--out", str(tmp_path / "run")]) == 2
+    assert "1 native devices of 1 clients, program not given" in capsys.readouterr().err

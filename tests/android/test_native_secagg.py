@@ -222,10 +222,20 @@ def check_canary(canary: Canary, sent: list[bytes], start: Path) -> None:
     if not hasattr(canary, "tables"):
         frontend = checkpoint.load(start / "run").model.frontend
         canary.add_log_mel(frontend(torch.from_numpy(canary.wave)[None]).detach().numpy())
-    assert len(sent) > 10
+    assert len(sent) > 10 and canary.is_in(b"..." + canary.wave.tobytes()[:256])
     for blob in sent:
         assert not canary.is_in(blob)
         assert os.fsencode(canary.node_configs[1]["audio"]) not in blob
+
+
+@pytest.mark.parametrize("encoding", ["float16", "int8"])
+def test_no_encoding_lets_a_recording_out(encoding, native, canary, device_start, tmp_path):
+    """Every byte of the requests of a round, in which all updates count; float32 is above."""
+    config = config_of(device_start, tmp_path / "run", encoding=encoding)
+    before = len(native.sent)
+    learned(config, native, canary)
+    assert not left_out(tmp_path / "run")
+    check_canary(canary, native.sent[before:], device_start)
 
 
 def test_private_updates_are_clipped_before_they_are_masked(native, canary, device_start, tmp_path):

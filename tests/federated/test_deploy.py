@@ -57,10 +57,7 @@ def test_scripts_explain_their_arguments(script):
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_flower_has_every_option_of_the_unit(unit):
-    parsed = configparser.ConfigParser(strict=False)
-    parsed.optionxform = str  # type: ignore[assignment,method-assign]
-    parsed.read_string(unit.read_text().replace("\\\n", ""))
-    command = parsed["Service"]["ExecStart"].split()
+    command = service_of(unit)["ExecStart"].split()
     program = command[: next(i for i, word in enumerate(command) if word.startswith("--"))]
     known = run(Path(sysconfig.get_path("scripts")) / Path(program[0]).name, *program[1:], "--help")
     assert unit.stem in known.stdout
@@ -69,8 +66,19 @@ def test_flower_has_every_option_of_the_unit(unit):
     assert [option for option in options if not re.search(rf"{option}\b", known.stdout)] == []
 
 
+def service_of(unit: Path) -> configparser.SectionProxy:
+    """Return the settings of a unit's service."""
+    parsed = configparser.ConfigParser(strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read_string(unit.read_text().replace("\\\n", ""))
+    return parsed["Service"]
+
+
 def test_the_native_device_has_every_option_of_its_unit():
-    options = re.findall(r"--(\w+)", NATIVE.read_text().partition("ExecStart=")[2])
+    service = service_of(NATIVE)
+    command = service["ExecStart"].split()
+    assert command[command.index("--state") + 1] == f"/var/lib/{service['StateDirectory']}"
+    options = re.findall(r"--(\w+)", service["ExecStart"])
     main = next((ROOT / "android_demo" / "federated").rglob("Main.kt")).read_text()
     assert len(options) == 5
     assert [option for option in options if f"  --{option} " not in main] == []

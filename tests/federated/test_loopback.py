@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from support.federated_grid import TINY, records
+from support.killing import kill_with_children
 from support.waiting import wait_for
 
 from tiny_audio_ssl.audio import synthetic
@@ -76,14 +75,6 @@ def test_deployment_survives_a_killed_server_and_a_hanging_client(folders, tmp_p
     first = run / "checkpoints" / "step-00000001" / checkpoint.MODEL
     assert first.read_bytes() == kept
     assert not home.exists()
-
-
-def kill_with_children(process: subprocess.Popen[bytes]) -> None:
-    """Kill a server and what it has started."""
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for one in family:
-        one.kill()
-    psutil.wait_procs(family[1:], timeout=30)
 
 
 def runs_started(log: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """A server app that sends one device what no device should take, and then trains three rounds.
 
-The devices that answer the first round die in the second. Everything that comes back is left in the
-folder that the run's setting `out` names.
+Most devices that answer the first round die in the second. Everything that comes back is left in
+the folder that the run's setting `out` names. There, `back.json` lists the nodes that answer the
+second round.
 """
 
 from __future__ import annotations
@@ -31,10 +32,18 @@ def main(grid: Grid, context: Context) -> None:
         found["refused"][name] = reply.error.reason if reply.has_error() else ""
     found["first"] = replies(grid, [asked(node, model) for node in nodes])
     taking_part = [node for node in nodes if "update" in found["first"][node]]
-    grid.push_messages([asked(node, model) for node in taking_part])
-    while not (folder / "back").exists():  # made once they have died and are connected again
+    second = dict(
+        zip(
+            taking_part,
+            grid.push_messages([asked(node, model) for node in taking_part]),
+            strict=True,
+        )
+    )
+    while not (folder / "back.json").exists():  # written once all are connected again
         time.sleep(0.2)
     awaited(grid, len(nodes))
+    answering = json.loads((folder / "back.json").read_text())
+    found["second"] = pulled(grid, [second[node] for node in answering])
     found["third"] = replies(grid, [asked(node, model) for node in taking_part])
     (folder / "found.json").write_text(json.dumps(found))
 
@@ -61,16 +70,29 @@ def asked(node: int, arrays: dict[str, np.ndarray], kind: str = "train") -> Mess
 
 
 def replies(grid: Grid, messages: list[Message]) -> dict[int, dict[str, Any]]:
-    """Return the update, as it was sent, or the error of each node."""
+    """Ask the nodes, and return what each has answered."""
+    return {
+        reply.metadata.src_node_id: contents(reply)
+        for reply in grid.send_and_receive(messages, timeout=600)
+    }
+
+
+def pulled(grid: Grid, message_ids: list[str]) -> dict[int, dict[str, Any]]:
+    """Return what the nodes have answered to these messages."""
     found: dict[int, dict[str, Any]] = {}
-    for reply in grid.send_and_receive(messages, timeout=600):
-        if reply.has_error():
-            answer: dict[str, Any] = {"error": reply.error.reason}
-        else:
-            arrays = reply.content["arrays"]
-            answer = {name: arrays[name].numpy().tolist() for name in ("update", "scales")}
-        found[reply.metadata.src_node_id] = answer
+    while len(found) < len(message_ids):
+        time.sleep(0.2)
+        for reply in grid.pull_messages(message_ids):
+            found[reply.metadata.src_node_id] = contents(reply)
     return found
+
+
+def contents(reply: Message) -> dict[str, Any]:
+    """Return the update of a reply, as it was sent, or its error."""
+    if reply.has_error():
+        return {"error": reply.error.reason}
+    arrays = reply.content["arrays"]
+    return {name: arrays[name].numpy().tolist() for name in ("update", "scales")}
 
 
 def awaited(grid: Grid, count: int) -> list[int]:

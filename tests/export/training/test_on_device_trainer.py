@@ -6,18 +6,26 @@ import functools
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from support.runs import chord, settle
-from torch import Tensor, nn
+from support.training_exports import (
+    BATCH,
+    GAP,
+    WHOLE,
+    Kind,
+    exported_training,
+    generator,
+    make_run,
+    sounds,
+)
+from torch import nn
 
-from tiny_audio_ssl import UserError, cli
+from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
-from tiny_audio_ssl.pretext import PRETEXTS
 from tiny_audio_ssl.training.config import PretrainConfig
 
 pytest.importorskip("executorch")
@@ -32,33 +40,6 @@ from tiny_audio_ssl.export.training.to_training import (
 )
 from tiny_audio_ssl.export.verify import verify
 
-BATCH = 3
-
-
-def make_run(folder: Path, task: str, encoder: EncoderConfig) -> Path:
-    """A checkpoint with heads, whose statistics are those of some sounds."""
-    config = PretrainConfig(task, PRETEXTS[task].Config(), encoder)
-    torch.manual_seed(0)
-    model = checkpoint.build_model(config.frontend, config.encoder)
-    pretext = PRETEXTS[task](config.pretext, model.encoder, config.frontend)
-    waves = sounds(16, config.crop_samples)
-    settle(model, waves)
-    with torch.no_grad():
-        pretext.train()(model.encoder, **pretext.inputs(model.frontend, waves, generator()))
-    heads = {f"pretext.{k}": v for k, v in pretext.state_dict().items()}
-    progress = {"step": 5, "best": {"step": None, "loss": None}}
-    checkpoint.save(folder, model, asdict(config), progress, heads)
-    return folder
-
-
-def sounds(count: int, samples: int) -> Tensor:
-    waves = [torch.from_numpy(chord(i, samples / 16_000)[:samples]) for i in range(count)]
-    return torch.stack(waves).float()
-
-
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
-
 
 def eager(run: Path, names: tuple[str, ...]) -> LossModule:
     """The same step in PyTorch, batch norm frozen by `eval`."""
@@ -67,30 +48,13 @@ def eager(run: Path, names: tuple[str, ...]) -> LossModule:
     return LossModule(loaded.model.encoder, pretext, names).eval()
 
 
-GAP = ("temporal-gap", "mobile", "group", "mean_max")
-WHOLE = [
-    GAP,
-    ("audio2vec-cbow", "separable", "batch", "max"),
-    ("cola", "dense", "batch", "mean_max"),
-]
-Exported = Callable[[tuple[str, str, str, str]], tuple[Path, Path]]
+Exported = Callable[[Kind], tuple[Path, Path]]
 
 
 @pytest.fixture(scope="module")
 def export_once(tmp_path_factory) -> Exported:
     """Run and artifact of a task, encoder, norm and pooling; exporting takes many seconds."""
-
-    @functools.cache
-    def exported(what: tuple[str, str, str, str]) -> tuple[Path, Path]:
-        task, name, norm, pooling = what
-        folder = tmp_path_factory.mktemp(task)
-        encoder = EncoderConfig(name, width=0.25, norm=norm, pooling=pooling)
-        run = make_run(folder / "last", task, encoder)
-        options = ["--batch-size", str(BATCH), "--out", str(folder / "training")]
-        assert cli.run(["export-training", str(run), *options]) == 0
-        return run, folder / "training"
-
-    return exported
+    return functools.partial(exported_training, tmp_path_factory)
 
 
 @pytest.fixture(params=WHOLE, ids=" ".join)

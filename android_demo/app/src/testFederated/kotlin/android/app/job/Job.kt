@@ -1,6 +1,7 @@
 package android.app.job
 
 import android.app.Service
+import android.content.ComponentName
 import android.content.res.AssetManager
 import java.io.File
 import java.util.concurrent.Semaphore
@@ -25,3 +26,17 @@ abstract class JobService : Service() {
 }
 
 class JobParameters
+
+/** What a job asks the system to wait for, by the name of the method. */
+class JobInfo private constructor(val asked: Map<String, Any>) {
+    class Builder(@Suppress("UNUSED_PARAMETER") id: Int, @Suppress("UNUSED_PARAMETER") service: ComponentName) {
+        private val asked = HashMap<String, Any>()
+
+        fun setPeriodic(intervalMs: Long) = apply { asked["setPeriodic"] = intervalMs }
+        fun setRequiresCharging(requires: Boolean) = apply { asked["setRequiresCharging"] = requires }
+        fun setRequiresDeviceIdle(requires: Boolean) = apply { asked["setRequiresDeviceIdle"] = requires }
+        fun setRequiredNetworkType(type: Int) = apply { asked["setRequiredNetworkType"] = type }
+        fun setPersisted(persisted: Boolean) = apply { asked["setPersisted"] = persisted }
+        fun build() = JobInfo(asked)
+    }
+}

@@ -4,7 +4,7 @@ import java.io.File
 import java.io.IOException
 
 /**
- * Writes [content] to this file, whole or not at all. The folder is not made.
+ * Write [content] to this file, whole or not at all. The folder is not made.
  * @throws IOException it can't be written; then the file is as it was.
  */
 fun File.writeAtomically(content: ByteArray) {

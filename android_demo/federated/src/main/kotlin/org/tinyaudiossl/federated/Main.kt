@@ -29,28 +29,27 @@ private const val USAGE = """usage: tiny-audio-device --state FOLDER --key
                no limit if left out"""
 private const val POLL_MS = 3_000L
 
-/** `tiny-audio-device`: takes part in federated training until it is ended. */
+/** Take part in federated training until the program is ended: `tiny-audio-device`. */
 fun main(arguments: Array<String>) {
-    val options = parsed(arguments) ?: usage("")
+    if ("--help" in arguments) return println(USAGE)
+    val options = parsed(arguments)
     try {
-        val state = File(options.getValue("state"))
+        val state = File(options.required("state"))
         if (!state.isDirectory && !state.mkdirs()) throw IOException("$state can't be made")
         val key = NodeKey.open(File(state, "node.key"))
         if ("key" in options) print(key.publicOpenSsh) else takePart(options, state, key)
     } catch (error: IOException) {
         System.err.println("tiny-audio-device: ${error.message}")
         exitProcess(1)
-    } catch (error: NoSuchElementException) {
-        usage("an option is missing")
     }
 }
 
 private fun takePart(options: Map<String, String>, state: File, key: NodeKey) {
-    val folder = DeviceFolder.open(File(options.getValue("folder")))
-    val clips = File(options.getValue("clips"))
-    val transport = Transport(options.getValue("server"), File(options.getValue("authority")), key)
+    val folder = DeviceFolder.open(File(options.required("folder")))
+    val clips = File(options.required("clips"))
+    val transport = Transport(options.required("server"), File(options.required("authority")), key)
     val onWait = { error: FleetException, waitS: Double -> log("${error.message}; again in %.0f s".format(waitS)) }
-    NativeEngine(File(options.getValue("engine")), folder).use { engine ->
+    NativeEngine(File(options.required("engine")), folder).use { engine ->
         val device = Device(folder, engine, clips, state, LocalPrivacy(state, releases(options)), ::log)
         val session = FleetSession.open(
             FleetClient(key.publicPem, transport::post),
@@ -58,7 +57,7 @@ private fun takePart(options: Map<String, String>, state: File, key: NodeKey) {
             FleetSession.untilAbsent(onWait),
         )
         Runtime.getRuntime().addShutdownHook(Thread(session::close))
-        log("connected to ${options.getValue("server")} as node ${session.nodeId.toULong()}")
+        log("connected to ${options.required("server")} as node ${session.nodeId.toULong()}")
         while (true) {
             if (!device.answerNext(session)) Thread.sleep(POLL_MS)
         }
@@ -70,22 +69,27 @@ private fun releases(options: Map<String, String>): Long {
     return given.toLongOrNull() ?: usage("--releases $given; expected a whole number")
 }
 
-/** The options by name, or null if they are not as [USAGE] says. */
-private fun parsed(arguments: Array<String>): Map<String, String>? {
+/** Return the options by name; end the program if they are not as [USAGE] says. */
+private fun parsed(arguments: Array<String>): Map<String, String> {
     val known = Regex("--(\\w+)").findAll(USAGE).map { it.groupValues[1] }.toSet()
     val options = HashMap<String, String>()
-    var at = 0
-    while (at < arguments.size) {
-        val name = arguments[at++].removePrefix("--")
-        if ("--$name" != arguments[at - 1] || name !in known) return null
-        options[name] = if (name == "key") "" else arguments.getOrNull(at++) ?: return null
+    val rest = arguments.iterator()
+    for (argument in rest) {
+        val name = argument.removePrefix("--")
+        if (argument != "--$name" || name !in known) usage("$argument is not an option")
+        options[name] = when {
+            name == "key" -> ""
+            rest.hasNext() -> rest.next()
+            else -> usage("$argument needs a value")
+        }
     }
     return options
 }
 
+private fun Map<String, String>.required(name: String): String = get(name) ?: usage("--$name is missing")
+
 private fun usage(problem: String): Nothing {
-    if (problem.isNotEmpty()) System.err.println("tiny-audio-device: $problem")
-    System.err.println(USAGE)
+    System.err.println("tiny-audio-device: $problem\n$USAGE")
     exitProcess(2)
 }
 

@@ -4,8 +4,6 @@ import java.io.BufferedOutputStream
 import java.io.DataInputStream
 import java.io.DataOutputStream
 import java.io.File
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.nio.file.Files
 import org.json.JSONObject
 import org.tinyaudiossl.federated.device.Device
@@ -38,9 +36,7 @@ import org.tinyaudiossl.federated.training.NativeEngine
 import org.tinyaudiossl.federated.training.Recordings
 import org.tinyaudiossl.federated.training.SliceLayout
 import org.tinyaudiossl.federated.training.Slices
-import org.tinyaudiossl.federated.training.TrainingEngine
 
-private const val KILLED = 137
 private const val PAUSE_MS = 200L
 
 /** What tests in Python compare with Flower, and run against its server. */
@@ -53,7 +49,7 @@ fun main(arguments: Array<String>) {
         "train" -> train(folder, engine = File(arguments[2]))
         "secagg" -> secureAggregationPieces(folder)
         "node" -> node(folder, engine = File(arguments[2]), clips = File(arguments[3]))
-        "device" -> device(folder, address = arguments[2], arguments.slice(3..5).map(::File), phase = arguments[6])
+        "device" -> FaultyDevice(folder, address = arguments[2], arguments.slice(3..5).map(::File), arguments[6]).run()
         "draw" -> draw(folder, task = arguments[2], arguments.drop(3).map(String::toInt))
         else -> error("calls | echo | encode | train | secagg | node | device | draw FOLDER ...")
     }
@@ -110,7 +106,7 @@ private fun echo(folder: File, address: String, clockAheadS: Long, tries: Int) {
 }
 
 /** The key of a device that keeps it in [folder], once the test has registered it. */
-private fun registeredKey(folder: File): NodeKey = NodeKey.open(File(folder, "key")).also {
+internal fun registeredKey(folder: File): NodeKey = NodeKey.open(File(folder, "key")).also {
     File(folder, "key.pub").writeText(it.publicOpenSsh)
     println("key")
     readln()
@@ -127,7 +123,7 @@ private fun negated(records: RecordDict): RecordDict {
 private fun encode(folder: File) {
     val updates = floats(File(folder, "updates.f32"))
     val size = updates.size / 3
-    for (encoding in Encoding.values()) {
+    for (encoding in Encoding.entries) {
         repeat(3) { round ->
             val update = updates.copyOfRange(round * size, (round + 1) * size)
             val encoded = ErrorFeedback(folder).encode(update, encoding, seriesId = encoding.ordinal.toLong())
@@ -146,16 +142,9 @@ private fun draw(folder: File, task: String, numbers: List<Int>) {
     }
 }
 
-private fun floats(file: File): FloatArray {
-    val numbers = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
-    return FloatArray(numbers.capacity()).also(numbers::get)
-}
+private fun floats(file: File): FloatArray = file.readBytes().littleEndianFloats()
 
-private fun write(values: FloatArray, file: File) {
-    val bytes = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
-    bytes.asFloatBuffer().put(values)
-    file.writeBytes(bytes.array())
-}
+private fun write(values: FloatArray, file: File) = file.writeBytes(values.toLittleEndian())
 
 /** Trains a round at `weights.f32`, as `settings.json` says; writes `update.f32`, prints the loss. */
 private fun train(folder: File, engine: File) {
@@ -190,43 +179,6 @@ private fun node(folder: File, engine: File, clips: File) {
         val device = Device(described, it, clips, state, LocalPrivacy(state, Long.MAX_VALUE), System.err::println)
         val session = FleetSession.open(client)
         while (true) device.answerNext(session)
-    }
-}
-
-/**
- * A device of a real server. After it has answered a round, it ends as a killed process does in a [phase]
- * of the next: as it makes that call, or in the step that is named `train`.
- */
-private fun device(state: File, address: String, files: List<File>, phase: String) {
-    val (folder, engine, clips) = files
-    var isArmed = false
-    var received = 0
-    fun reach(current: String) {
-        if (isArmed && current == phase) Runtime.getRuntime().halt(KILLED)
-    }
-    val key = registeredKey(state)
-    val transport = Transport(address, File(state, "ca.crt"), key)
-    val client = FleetClient(key.publicPem) { path, request ->
-        reach(path.substringAfterLast('/'))
-        transport.post(path, request).also { received += it.size }
-    }
-    val described = DeviceFolder.open(folder)
-    NativeEngine(engine, described).use {
-        val reaching = object : TrainingEngine by it {
-            override fun gradients(weights: FloatArray, inputs: List<FloatArray>, gradients: FloatArray): Float {
-                reach("train")
-                return it.gradients(weights, inputs, gradients)
-            }
-        }
-        val device = Device(described, reaching, clips, state, LocalPrivacy(state, Long.MAX_VALUE), ::println)
-        device.onAnswer = { answer ->
-            isArmed = answer.isUpdateSent
-            println("received $received bytes")
-        }
-        FleetSession.open(client).use { session ->
-            println("node ${session.nodeId.toULong()}")
-            while (true) if (!device.answerNext(session)) Thread.sleep(PAUSE_MS)
-        }
     }
 }
 

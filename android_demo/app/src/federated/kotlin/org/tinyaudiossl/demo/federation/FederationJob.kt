@@ -87,7 +87,7 @@ class FederationJob : JobService() {
             }
         }
 
-        private fun info(context: Context): JobInfo =
+        internal fun info(context: Context): JobInfo =
             JobInfo.Builder(ID, ComponentName(context, FederationJob::class.java))
                 .setPeriodic(PERIOD_MS)
                 .setRequiresCharging(true)

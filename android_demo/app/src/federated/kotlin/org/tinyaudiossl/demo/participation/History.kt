@@ -88,7 +88,7 @@ class History(private val file: File, private val most: Int = 500) {
             content.getLong("round"),
             content.getLong("bytes"),
             content.getDouble("seconds"),
-            content.getString("reason").let { code -> Reason.values().firstOrNull { it.name.lowercase() == code } },
+            content.getString("reason").let { code -> Reason.entries.firstOrNull { it.name.lowercase() == code } },
         )
     } catch (_: JSONException) {
         null

@@ -2,8 +2,7 @@ package org.tinyaudiossl.federated.device
 
 import java.io.File
 import java.io.IOException
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
+import kotlin.math.abs
 import org.tinyaudiossl.federated.fleet.FleetSession
 import org.tinyaudiossl.federated.fleet.Run
 import org.tinyaudiossl.federated.fleet.RunEndedException
@@ -16,6 +15,7 @@ import org.tinyaudiossl.federated.records.RecordException
 import org.tinyaudiossl.federated.records.sha256Hex
 import org.tinyaudiossl.federated.secagg.SecureAggregation
 import org.tinyaudiossl.federated.secagg.WeightedUpdate
+import org.tinyaudiossl.federated.toLittleEndian
 import org.tinyaudiossl.federated.training.DeviceFolder
 import org.tinyaudiossl.federated.training.LocalTraining
 import org.tinyaudiossl.federated.training.Recordings
@@ -30,7 +30,7 @@ import org.tinyaudiossl.federated.training.TrainingEngine
  */
 class Answer(val runId: Long, val round: Long, val seconds: Double, val refusal: Reason?, val isUpdateSent: Boolean)
 
-/** What a device is going to answer; [payload] takes the seconds of work. */
+/** An answer that is still to be sent; [payload] takes the seconds of work. */
 private class Reply(
     val refusal: Reason? = null,
     val isUpdateSent: Boolean = refusal == null,
@@ -38,7 +38,7 @@ private class Reply(
 )
 
 /**
- * Answers a server's messages: trains on the recordings below [clips], or says why not. Nothing of a
+ * Answer a server's messages: train on the recordings below [clips], or say why not. Nothing of a
  * recording, and no file's name, is in an answer.
  *
  * @param state a folder that exists; rounding errors are kept there. Secrets of a round of secure
@@ -57,10 +57,10 @@ class Device(
     private val feedback = ErrorFeedback(state)
     private val rounds = HashMap<Long, SecureAggregation>() // by run
 
-    /** Is told of each answer that the server has received. */
+    /** Called with each answer that the server has received. */
     var onAnswer: (Answer) -> Unit = {}
 
-    /** Answers the next message, if one waits; returns whether one did. */
+    /** Answer the next message, if one waits; return whether one did. */
     fun answerNext(session: FleetSession): Boolean {
         val message = session.next() ?: return false
         val began = System.nanoTime()
@@ -92,9 +92,11 @@ class Device(
 
     private fun trained(session: FleetSession, message: Metadata, run: Run, settings: RunSettings): Reply {
         if (message.messageType != TRAIN) {
-            throw RunRefusedException("a message of type ${message.messageType}; this device only trains: set evaluate-every=0")
+            throw RunRefusedException(
+                "a message of type ${message.messageType}; this device only trains: set evaluate-every=0",
+            )
         }
-        val bytes = BYTES * (folder.weightCount + folder.fixedCount).toLong()
+        val bytes = Float.SIZE_BYTES * (folder.weightCount + folder.fixedCount).toLong()
         val records = session.content(message, maxArrayBytes = bytes)
         if (settings.isSecure) return masked(message, records, settings)
         val (update, reply) = updated(records, RequestNames.OWN, settings)
@@ -102,7 +104,7 @@ class Device(
         return Reply { seconds -> reply.content(encoded, seconds) }
     }
 
-    /** A stage of secure aggregation, whose state is kept between the messages of a round. */
+    /** Answer a stage of secure aggregation, whose state is kept between the messages of a round. */
     private fun masked(message: Metadata, records: RecordDict, settings: RunSettings): Reply {
         val round = rounds.getOrPut(message.runId) { SecureAggregation(message.destinationNodeId) }
         var reply: TrainingReply? = null
@@ -118,7 +120,11 @@ class Device(
         }
     }
 
-    private fun updated(records: RecordDict, names: RequestNames, settings: RunSettings): Pair<FloatArray, TrainingReply> {
+    private fun updated(
+        records: RecordDict,
+        names: RequestNames,
+        settings: RunSettings,
+    ): Pair<FloatArray, TrainingReply> {
         val request = TrainingRequest.read(records, folder.weightCount, folder.fixedCount, names)
         checkFixed(request.fixed)
         val recordings = Recordings(clips, folder.cropSamples, onSkipped = log)
@@ -140,16 +146,14 @@ class Device(
     }
 
     private fun checkRange(update: FloatArray, range: Double) {
-        val largest = update.maxOf { Math.abs(it) }
+        val largest = update.maxOf { abs(it) }
         if (!largest.isFinite() || largest > range) {
             throw RunRefusedException("the update's largest value is $largest, beyond secagg-range $range; raise that")
         }
     }
 
     private fun checkFixed(fixed: FloatArray) {
-        val bytes = ByteBuffer.allocate(BYTES * fixed.size).order(ByteOrder.LITTLE_ENDIAN)
-        bytes.asFloatBuffer().put(fixed)
-        if (sha256Hex(bytes.array()) != folder.fixedSha256) {
+        if (sha256Hex(fixed.toLittleEndian()) != folder.fixedSha256) {
             throw RunRefusedException(
                 "the server's statistics are not those of this device's artifact; start the run from the " +
                     "checkpoint that the artifact was exported from, with norm frozen or group",
@@ -165,6 +169,5 @@ class Device(
 
     private companion object {
         const val TRAIN = "train"
-        const val BYTES = 4
     }
 }

@@ -2,12 +2,12 @@ package org.tinyaudiossl.federated.device
 
 import java.io.File
 import java.io.IOException
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
+import org.tinyaudiossl.federated.littleEndianFloats
+import org.tinyaudiossl.federated.toLittleEndian
 import org.tinyaudiossl.federated.writeAtomically
 
 /**
- * Encodes updates, and keeps the rounding errors: they are added to the next update, so that nothing
+ * Encode updates, and keep the rounding errors: they are added to the next update, so that nothing
  * is lost for good (Karimireddy et al. 2019, arXiv 1901.09847, algorithm 2). They are in a file for
  * each series of runs, and outlive this program.
  *
@@ -16,12 +16,16 @@ import org.tinyaudiossl.federated.writeAtomically
 class ErrorFeedback(private val folder: File) {
 
     /**
+     * Encode an update together with the errors of earlier ones.
      * @throws IOException the error can't be kept, so that the update must not be sent.
      * @throws RunRefusedException the update is not finite, or its encoding is not; no error is kept.
      */
     fun encode(update: FloatArray, encoding: Encoding, seriesId: Long): EncodedUpdate {
         if (update.any { !it.isFinite() }) {
-            throw RunRefusedException("the update is not finite: training diverged, or a clip is broken", Reason.DIVERGED)
+            throw RunRefusedException(
+                "the update is not finite: training diverged, or a clip is broken",
+                Reason.DIVERGED,
+            )
         }
         if (encoding == Encoding.FLOAT32) return UpdateEncoding.encode(update, encoding)
         val file = File(folder, "rounding-${seriesId.toULong()}.f32")
@@ -29,24 +33,19 @@ class ErrorFeedback(private val folder: File) {
         val wanted = FloatArray(update.size) { update[it] + kept[it] }
         val encoded = UpdateEncoding.encode(wanted, encoding)
         if (encoded.decoded.any { !it.isFinite() }) {
-            throw RunRefusedException("the update has values beyond the range of ${encoding.name.lowercase()}", Reason.DIVERGED)
+            throw RunRefusedException(
+                "the update has values beyond the range of ${encoding.name.lowercase()}",
+                Reason.DIVERGED,
+            )
         }
-        write(file, FloatArray(update.size) { wanted[it] - encoded.decoded[it] })
+        val errors = FloatArray(update.size) { wanted[it] - encoded.decoded[it] }
+        file.writeAtomically(errors.toLittleEndian())
         return encoded
     }
 
-    /** Zeros if there is no file, or one of another model. */
+    /** Return the kept errors: zeros if there is no file, or one of another model. */
     private fun read(file: File, size: Int): FloatArray {
-        val values = FloatArray(size)
-        if (file.length() == 4L * size) {
-            ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values)
-        }
-        return values
-    }
-
-    private fun write(file: File, values: FloatArray) {
-        val buffer = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
-        buffer.asFloatBuffer().put(values)
-        file.writeAtomically(buffer.array())
+        val isOfThisModel = file.length() == Float.SIZE_BYTES.toLong() * size
+        return if (isOfThisModel) file.readBytes().littleEndianFloats() else FloatArray(size)
     }
 }

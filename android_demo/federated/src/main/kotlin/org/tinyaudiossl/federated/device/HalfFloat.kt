@@ -35,7 +35,7 @@ internal object HalfFloat {
         return if (bits and SIGN != 0) -size else size
     }
 
-    /** [value] without its last [drop] bits, rounded to the nearest, ties to even. */
+    /** Return [value] without its last [drop] bits, rounded to the nearest, ties to even. */
     private fun rounded(value: Int, drop: Int): Int {
         val kept = value ushr drop
         val rest = value and ((1 shl drop) - 1)

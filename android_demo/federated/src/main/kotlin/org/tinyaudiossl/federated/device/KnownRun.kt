@@ -18,7 +18,7 @@ data class KnownRun(
     val defaults: Map<String, Any>,
 ) {
     /**
-     * The settings of a run.
+     * Return the settings of a run.
      * @throws RunRefusedException it is another app's or version's, has another task or artifact, or
      * asks for what this device can't do.
      */
@@ -48,7 +48,7 @@ data class KnownRun(
     }
 
     private fun refuseUnsupported(settings: RunSettings) {
-        if (settings.isSecure && (settings.encoding != Encoding.FLOAT32 || settings.text("privacy") == "central-adaptive")) {
+        if (settings.isSecure && !isMaskable(settings)) {
             throw RunRefusedException(
                 "the run uses secure-aggregation with encoding ${settings.text("encoding")} and privacy " +
                     "${settings.text("privacy")}; it takes float32, and none, central or local",
@@ -61,4 +61,7 @@ data class KnownRun(
             throw RunRefusedException("the run trains a part of the model (train-only); this device trains all")
         }
     }
+
+    private fun isMaskable(settings: RunSettings): Boolean =
+        settings.encoding == Encoding.FLOAT32 && settings.text("privacy") != "central-adaptive"
 }

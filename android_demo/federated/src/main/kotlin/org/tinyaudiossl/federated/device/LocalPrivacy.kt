@@ -17,11 +17,11 @@ import org.tinyaudiossl.federated.writeAtomically
 class LocalPrivacy(folder: File, private val maxReleases: Long, private val random: SecureRandom = SecureRandom()) {
     private val file = File(folder, "releases")
 
-    /** How many updates were released so far. */
+    /** Count of the updates that were released so far. */
     val releases: Long get() = if (file.isFile) file.readText().trim().toLong() else 0
 
     /**
-     * The update, scaled down to an L2 norm of [clippingNorm] if it is longer, with noise of
+     * Return the update, scaled down to an L2 norm of [clippingNorm] if it is longer, with noise of
      * [noiseMultiplier] clipping norms on every number. Counts as a release from here on.
      * @throws RunRefusedException the device's releases are used up, or no noise is asked for.
      * @throws IOException the count can't be kept, so that the update must not be sent.
@@ -56,7 +56,7 @@ class LocalPrivacy(folder: File, private val maxReleases: Long, private val rand
     }
 
     companion object {
-        /** The update, scaled down to an L2 norm of [clippingNorm] if it is longer. */
+        /** Return the update, scaled down to an L2 norm of [clippingNorm] if it is longer. */
         fun clipped(update: FloatArray, clippingNorm: Double): FloatArray {
             val norm = sqrt(update.sumOf { it.toDouble() * it })
             val scale = if (norm <= clippingNorm) 1f else (clippingNorm / norm).toFloat()

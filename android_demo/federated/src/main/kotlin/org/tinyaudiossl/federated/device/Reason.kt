@@ -9,8 +9,8 @@ import org.tinyaudiossl.federated.fleet.WrongClockException
 import org.tinyaudiossl.federated.records.RecordException
 
 /**
- * Why a device did not take part. An app says it in its user's language; the exception's own message,
- * in English, is for logs and for the server's operator.
+ * The reason why a device did not take part. An app says it in its user's language; the exception's own
+ * message, in English, is for logs and for the server's operator.
  */
 enum class Reason {
     /** The run has another app, or another version of it. */
@@ -53,7 +53,7 @@ enum class Reason {
     ;
 
     companion object {
-        /** The reason of whatever ends a round, or a device's part in a federation. */
+        /** Return the reason of whatever ends a round, or a device's part in a federation. */
         fun of(error: IOException): Reason = when (error) {
             is RunRefusedException -> error.reason
             is RecordException -> BAD_MESSAGE

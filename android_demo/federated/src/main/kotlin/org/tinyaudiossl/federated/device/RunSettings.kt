@@ -19,21 +19,33 @@ enum class Encoding {
 class RunSettings(private val given: Map<String, Any>, private val defaults: Map<String, Any>) {
     val task: String get() = text("task")
     val artifactSha256: String get() = text("artifact-sha256")
-    val encoding: Encoding get() = choice("encoding", Encoding.values()) { it.name.lowercase() }
+    val encoding: Encoding get() = choice("encoding", Encoding.entries) { it.name.lowercase() }
     val isPrivate: Boolean get() = text("privacy") != "none"
     val maxWeight: Long get() = whole("max-weight")
     val isSecure: Boolean get() = flag("secure-aggregation")
 
-    /** @throws RunRefusedException there is no such setting, or it is no text. */
+    /**
+     * Return a text.
+     * @throws RunRefusedException there is no such setting, or it is not a text.
+     */
     fun text(key: String): String = value(key)
 
-    /** @throws RunRefusedException there is no such setting, or it is no whole number. */
+    /**
+     * Return a whole number.
+     * @throws RunRefusedException there is no such setting, or it is not a whole number.
+     */
     fun whole(key: String): Long = value(key)
 
-    /** @throws RunRefusedException there is no such setting, or it is no truth value. */
+    /**
+     * Return a truth value.
+     * @throws RunRefusedException there is no such setting, or it is not a truth value.
+     */
     fun flag(key: String): Boolean = value(key)
 
-    /** @throws RunRefusedException there is no such setting, or it is no number. */
+    /**
+     * Return a number.
+     * @throws RunRefusedException there is no such setting, or it is not a number.
+     */
     fun number(key: String): Double = value<Number>(key).toDouble()
 
     private inline fun <reified T : Any> value(key: String): T {
@@ -43,7 +55,7 @@ class RunSettings(private val given: Map<String, Any>, private val defaults: Map
         )
     }
 
-    private fun <T> choice(key: String, all: Array<T>, name: (T) -> String): T = text(key).let { found ->
+    private fun <T> choice(key: String, all: List<T>, name: (T) -> String): T = text(key).let { found ->
         all.firstOrNull { name(it) == found }
             ?: throw RunRefusedException("the run's $key is $found; this device knows ${all.joinToString { name(it) }}")
     }

@@ -16,14 +16,20 @@ internal enum class RequestNames(val arrays: String, val config: String, val wei
     FIT("fitins.parameters", "fitins.config", "0", "1"),
 }
 
-/** What the server asks a device to do in a round; [weights] to train, [fixed] to compare. */
+/** A server's request for a round of training: [weights] to train, [fixed] to compare. */
 class TrainingRequest(val round: Long, val client: Long, val weights: FloatArray, val fixed: FloatArray) {
     companion object {
         /**
+         * Read a request.
          * @param weightCount of the model that this device trains; [fixedCount] likewise.
          * @throws RecordException records are missing, of another length, or not finite.
          */
-        internal fun read(records: RecordDict, weightCount: Int, fixedCount: Int, names: RequestNames): TrainingRequest {
+        internal fun read(
+            records: RecordDict,
+            weightCount: Int,
+            fixedCount: Int,
+            names: RequestNames,
+        ): TrainingRequest {
             val arrays = records.record<ArrayRecord>(names.arrays).arrays
             val config = records.record<ConfigRecord>(names.config)
             return TrainingRequest(
@@ -56,16 +62,16 @@ internal class TrainingReply(
     private val loss: Double,
     private val settings: RunSettings,
 ) {
-    /** By which the update counts in the mean. */
+    /** Weight of the update in the mean. */
     val weight = if (settings.isPrivate) 1L else minOf(recordings.toLong(), settings.maxWeight)
 
-    /** The message's content, after [seconds] of work. */
+    /** Return the message's content, after [seconds] of work. */
     fun content(update: EncodedUpdate, seconds: Double): Content {
         val metrics = metrics("num-examples" to weight, seconds)
         return Content(RecordDict(mapOf("arrays" to update.record, "metrics" to MetricRecord(metrics))))
     }
 
-    /** As [content], for the older interface: the update is masked, and in [answer]. */
+    /** Return the content for the older interface: the update is masked, and in [answer]. */
     fun maskedContent(answer: ConfigRecord, seconds: Double): Content = Content(
         RecordDict(
             mapOf(
@@ -78,9 +84,10 @@ internal class TrainingReply(
         ),
     )
 
-    private fun metrics(weight: Pair<String, Long>?, seconds: Double): Map<String, Any> =
-        listOfNotNull("round" to round, weight, "seconds" to seconds, ("loss" to loss).takeUnless { settings.isPrivate })
-            .toMap()
+    private fun metrics(weight: Pair<String, Long>?, seconds: Double): Map<String, Any> {
+        val shownLoss = ("loss" to loss).takeUnless { settings.isPrivate }
+        return listOfNotNull("round" to round, weight, "seconds" to seconds, shownLoss).toMap()
+    }
 
     companion object {
         /** The record of the protocol's own values in a message. */

@@ -1,5 +1,7 @@
 package org.tinyaudiossl.federated.device
 
+import kotlin.math.abs
+import kotlin.math.round
 import org.tinyaudiossl.federated.records.ArrayRecord
 import org.tinyaudiossl.federated.records.NumericArray
 
@@ -23,11 +25,11 @@ internal object UpdateEncoding {
     private fun int8(update: FloatArray): EncodedUpdate {
         val scales = FloatArray((update.size + BLOCK - 1) / BLOCK) { block ->
             val indices = block * BLOCK until minOf((block + 1) * BLOCK, update.size)
-            indices.maxOf { Math.abs(update[it]) } / 127
+            indices.maxOf { abs(update[it]) } / 127
         }
         val steps = ByteArray(update.size) { i ->
             val scale = scales[i / BLOCK]
-            Math.rint((update[i] / if (scale > 0) scale else 1f).toDouble()).toInt().toByte()
+            round(update[i] / if (scale > 0) scale else 1f).toInt().toByte()
         }
         val decoded = FloatArray(update.size) { steps[it] * scales[it / BLOCK] }
         val arrays = record("update" to NumericArray.of(steps), "scales" to NumericArray.of(scales))

@@ -3,7 +3,7 @@ package org.tinyaudiossl.federated.fleet
 import kotlin.random.Random
 
 /**
- * Repeats what fails with an error that [mayPass]: after a random part of 1, 2, 4, ... seconds, at most
+ * Repeat what fails with an error that [mayPass]: after a random part of 1, 2, 4, ... seconds, at most
  * [longestWaitS], [tries] times in all.
  */
 class Backoff(

@@ -8,7 +8,7 @@ import org.tinyaudiossl.federated.wire.ProtoFields
 import org.tinyaudiossl.federated.wire.ProtoWriter
 import org.tinyaudiossl.federated.wire.proto
 
-/** What a server says of a run; [settings] are those that whoever started it has given. */
+/** A run as the server describes it; [settings] are those that whoever started it has given. */
 data class Run(
     val id: Long,
     val appId: String,
@@ -34,7 +34,7 @@ class FleetClient(
     var nodeId = 0L
         private set
 
-    /** For servers without node authentication; one that has it knows its nodes already. */
+    /** Register this node at a server without node authentication; one that has it knows its nodes already. */
     fun register() {
         call("register-node") { bytes(1, publicPem) }
     }
@@ -51,7 +51,10 @@ class FleetClient(
         call("deactivate-node") { uint(1, nodeId) }
     }
 
-    /** @throws FleetException the server does not know this node. */
+    /**
+     * Tell the server that this node is there.
+     * @throws FleetException the server does not know it.
+     */
     fun heartbeat() {
         val reply = call("send-node-heartbeat") {
             node()
@@ -60,14 +63,14 @@ class FleetClient(
         if (!reply.bool(1)) throw FleetException("the server no longer knows this device")
     }
 
-    /** The metadata of the next message to this node, or null if none waits. */
+    /** Return the metadata of the next message to this node, or null if none waits. */
     fun pullMessage(): Metadata? = call("pull-messages") { node() }
         .messages(2)
         .firstOrNull()
         ?.let { MessageCodec.metadata(it.message(1)) }
 
     /**
-     * The content of an object.
+     * Return the content of an object.
      * @throws UnavailableException the server app is still sending it to the server.
      * @throws FleetException the server does not have it.
      */
@@ -90,7 +93,7 @@ class FleetClient(
         }
     }
 
-    /** Announces [message], whose object is [tree], which it took [runtimeS] to make. */
+    /** Announce [message], whose object is [tree], which it took [runtimeS] to make. */
     fun pushMessage(message: Message, tree: FlowerObject, runtimeS: Double): Wanted {
         val pushed = Message(message.metadata.copy(messageId = tree.id), message.payload)
         val reply = call("push-messages") {
@@ -102,7 +105,7 @@ class FleetClient(
         return Wanted(reply.strings(3).toSet(), reply.string(4))
     }
 
-    /** Returns whether the server has stored the object; it stores none twice, and none too late. */
+    /** Send an object, and return whether the server has stored it; it stores none twice, and none too late. */
     fun pushObject(runId: Long, sessionId: String, one: FlowerObject): Boolean {
         val reply = call("push-object") {
             node()

@@ -24,7 +24,7 @@ class FleetSession private constructor(
     val nodeId: Long get() = client.nodeId
 
     /**
-     * The metadata of a message to this node, or null if none waits. The server hands a message out
+     * Return the metadata of a message to this node, or null if none waits. The server hands a message out
      * once: one that is not answered is lost.
      */
     fun next(): Metadata? {
@@ -34,7 +34,7 @@ class FleetSession private constructor(
 
     fun run(runId: Long): Run = backoff.repeat { client.run(runId) }
 
-    /** The content of a message, of which arrays may take [maxArrayBytes]; the server may drop it then. */
+    /** Return the content of a message, of which arrays may take [maxArrayBytes]; the server may drop it then. */
     fun content(of: Metadata, maxArrayBytes: Long): RecordDict {
         val inflating = Inflating(maxArrayBytes) { id -> backoff.repeat { client.pullObject(of.runId, id) } }
         val found = inflating.content(of.messageId)
@@ -44,7 +44,7 @@ class FleetSession private constructor(
     }
 
     /**
-     * Answers a message, whose content need not have been pulled, after [runtimeS] of work.
+     * Answer a message, whose content need not have been pulled, after [runtimeS] of work.
      * @throws RunEndedException the server no longer waits for the answer.
      */
     fun reply(to: Metadata, payload: Payload, runtimeS: Double) {
@@ -68,7 +68,7 @@ class FleetSession private constructor(
         if (!isStored && tries == 1) throw RunEndedException("the server no longer waits for this answer")
     }
 
-    /** An answer counts only while its node is present: soon after one, the node is left to lapse. */
+    /** Sign off, but not soon after an answer: that counts only while its node is present, which then lapses. */
     override fun close() {
         heartbeats.close()
         if (nowS() - answeredAtS < PRESENT_S) return
@@ -80,10 +80,11 @@ class FleetSession private constructor(
     }
 
     companion object {
-        /** So long after the last heartbeat, the server still takes a node as present. */
+        /** Time after its last heartbeat in which the server still takes a node as present. */
         private const val PRESENT_S = 2 * FleetClient.HEARTBEAT_INTERVAL_S
 
         /**
+         * Have the server take this node as present.
          * @param activation repeats what [NotActivatedException] ends: a device that was killed can't
          * be activated again while the server takes it as present.
          */
@@ -97,7 +98,7 @@ class FleetSession private constructor(
             return FleetSession(client, backoff, nowS)
         }
 
-        /** Waits of 5 to 10 s, for more than [PRESENT_S] in all. */
+        /** Return waits of 5 to 10 s, for more than [PRESENT_S] in all. */
         fun untilAbsent(onWait: (FleetException, Double) -> Unit = { _, _ -> }) = Backoff(
             tries = 14,
             longestWaitS = 10.0,

@@ -8,13 +8,17 @@ import kotlin.concurrent.thread
 import kotlin.random.Random
 
 /**
- * Tells the server every 18 to 23 s that this device is there, as Flower does; a server that misses
+ * Tell the server every 18 to 23 s that this device is there, as Flower does; a server that misses
  * several takes it as gone. A server that can't be reached is tried again, whatever it takes.
  */
-class Heartbeats(private val beat: () -> Unit) : Closeable {
+class Heartbeats(
+    private val beat: () -> Unit,
+    private val periodS: Double = FleetClient.HEARTBEAT_INTERVAL_S - 5, // less the time of a call
+    private val retryS: Double = 5.0,
+) : Closeable {
     private val closed = CountDownLatch(1)
 
-    /** Why they ended, if the server refused one. */
+    /** The reason why they ended, if the server refused one. */
     @Volatile
     var failure: FleetException? = null
         private set
@@ -31,18 +35,13 @@ class Heartbeats(private val beat: () -> Unit) : Closeable {
         while (!closed.await((1000 * waitS).toLong(), TimeUnit.MILLISECONDS)) {
             waitS = try {
                 beat()
-                PERIOD_S * Random.nextDouble(0.7, 0.9)
+                periodS * Random.nextDouble(0.7, 0.9)
             } catch (_: UnavailableException) {
-                RETRY_S
+                retryS
             } catch (error: IOException) {
                 failure = error as? FleetException ?: FleetException("a heartbeat failed: ${error.message}", error)
                 return
             }
         }
-    }
-
-    private companion object {
-        const val PERIOD_S = FleetClient.HEARTBEAT_INTERVAL_S - 5 // less the time of a call
-        const val RETRY_S = 5.0
     }
 }

@@ -58,7 +58,7 @@ class NodeKey(private val privateKey: PrivateKey, private val publicKey: PublicK
         }
 
         /**
-         * The key in [file], made there first if there is none, readable for its owner alone.
+         * Return the key in [file], made there first if there is none, readable for its owner alone.
          * @throws IOException the file can't be read or written, or holds no such key.
          */
         fun open(file: File): NodeKey {

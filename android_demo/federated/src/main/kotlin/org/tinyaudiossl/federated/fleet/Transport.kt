@@ -21,6 +21,7 @@ import javax.net.ssl.SSLException
 import javax.net.ssl.SSLSocketFactory
 import javax.net.ssl.TrustManagerFactory
 import kotlin.io.encoding.Base64
+import kotlin.math.abs
 import org.json.JSONException
 import org.json.JSONObject
 
@@ -42,7 +43,7 @@ class Transport(
     private val publicKey = Base64.encode(key.publicPem)
 
     /**
-     * The server's answer to [request].
+     * Send [request], and return the server's answer.
      * @throws FleetException the server can't be reached or trusted, or refuses; no other exception.
      */
     fun post(path: String, request: ByteArray): ByteArray = try {
@@ -72,6 +73,7 @@ class Transport(
             "content-type" to MEDIA_TYPE,
             "accept" to MEDIA_TYPE,
             "accept-encoding" to "identity",
+            "user-agent" to USER_AGENT,
             "flwr-package-name" to "flwr",
             "flwr-package-version" to PROTOCOL_VERSION,
             "flwr-component-name" to "SuperNode",
@@ -82,7 +84,7 @@ class Transport(
         headers.forEach(connection::setRequestProperty)
     }
 
-    /** Java gives what came before a connection was lost, as if it were all. */
+    /** Return [body] if it is all of the answer: Java takes what came before a connection was lost for all of it. */
     private fun whole(connection: HttpURLConnection, body: ByteArray): ByteArray {
         val announced = connection.getHeaderField("content-length")?.toLongOrNull() ?: return body
         if (body.size.toLong() == announced) return body
@@ -107,7 +109,7 @@ class Transport(
         if (serverMs > 0 && aheadS !in -OLDEST_SIGNATURE_S..NEWEST_SIGNATURE_S) {
             val direction = if (aheadS > 0) "ahead of" else "behind"
             return WrongClockException(
-                "this device's clock is ${Math.abs(aheadS)} s $direction that of $address, so its " +
+                "this device's clock is ${abs(aheadS)} s $direction that of $address, so its " +
                     "signatures are refused; set the clock",
             )
         }
@@ -131,6 +133,7 @@ class Transport(
     companion object {
         /** The version of Flower whose protocol this is. */
         const val PROTOCOL_VERSION = "1.41.0"
+        private const val USER_AGENT = "tiny-audio-device" // Android's own names the model of the phone
         private const val MEDIA_TYPE = "application/protobuf"
         private const val MAX_RESPONSE_BYTES = 16 shl 20 // an object is a piece of 5 MiB by default
         private const val NO_STATUS = -1 // Java's, of an answer that was cut off in its first line

@@ -1,6 +1,6 @@
 package org.tinyaudiossl.federated.records
 
-/** Turns messages into Flower's objects, with the bytes and ids that Python gives. */
+/** Turn messages into Flower's objects, with the bytes and ids that Python gives. */
 object Deflating {
     /** Flower's own default: arrays are sent in pieces of so many bytes. */
     const val CHUNK_BYTES = 5 * 1024 * 1024
@@ -43,7 +43,7 @@ object Deflating {
         .joinToString(", ", "{", "}") { (name, one) -> "${quoted(name)}: \"${one.id}\"" }
         .toByteArray()
 
-    /** JSON as Python writes it: everything but ASCII as an escape. */
+    /** Return JSON as Python writes it: everything but ASCII as an escape. */
     private fun quoted(text: String): String = text.map { char ->
         when {
             char == '"' || char == '\\' -> "\\$char"

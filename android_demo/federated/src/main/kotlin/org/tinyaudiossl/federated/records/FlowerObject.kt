@@ -11,7 +11,7 @@ class FlowerObject(val type: String, body: ByteArray, val children: List<FlowerO
         "$type ${children.map { it.id }.distinct().joinToString(",")} ${body.size}\u0000".toByteArray() + body
     val id: String = sha256Hex(content)
 
-    /** Each object below this one and itself, children first, once each. */
+    /** Return each object below this one, and itself, once: children first. */
     fun all(): Map<String, FlowerObject> {
         val found = LinkedHashMap<String, FlowerObject>()
         children.forEach { found.putAll(it.all()) }
@@ -36,14 +36,17 @@ internal class ObjectContent(private val content: ByteArray) {
     val childIds: List<String> get() = head[1].split(',').filter(String::isNotEmpty)
     val body: ByteArray get() = content.copyOfRange(divider + 1, content.size)
 
-    /** @throws RecordException the object has another type. */
+    /**
+     * Return this object.
+     * @throws RecordException it has another type.
+     */
     fun expect(wanted: String): ObjectContent {
         if (type != wanted) throw RecordException("an object of type $type; expected $wanted")
         return this
     }
 }
 
-/** SHA-256 in hexadecimal. */
+/** Return the SHA-256 in hexadecimal. */
 fun sha256Hex(content: ByteArray): String = MessageDigest.getInstance("SHA-256")
     .digest(content)
     .joinToString("") { "%02x".format(it) }

@@ -5,7 +5,7 @@ import org.json.JSONException
 import org.json.JSONObject
 
 /**
- * Reads a message's content from its objects, from the top down, so that an array of more than
+ * Read a message's content from its objects, from the top down, so that an array of more than
  * [maxArrayBytes] is refused by what it announces, before its numbers are pulled.
  *
  * @param pull gives the content of an object by its id.
@@ -14,7 +14,7 @@ class Inflating(private val maxArrayBytes: Long, private val pull: (String) -> B
     private var announcedBytes = 0L
 
     /**
-     * The content of the message whose object has [messageId].
+     * Return the content of the message whose object has [messageId].
      * @throws RecordException an object is damaged or of another kind, or arrays are too large.
      */
     fun content(messageId: String): RecordDict = try {

@@ -14,7 +14,7 @@ data class Metadata(
     val sourceTaskId: Long?,
     val destinationTaskId: Long?,
 ) {
-    /** The metadata of a reply that is made at [nowS], seconds of Unix time. */
+    /** Return the metadata of a reply that is made at [nowS], seconds of Unix time. */
     fun ofReply(nowS: Double) = Metadata(
         runId,
         messageId = "",

@@ -6,7 +6,10 @@ import org.tinyaudiossl.federated.wire.proto
 
 /** Messages without their content as Protobuf, in the bytes that Flower's Python gives. */
 internal object MessageCodec {
-    /** [withContent]: an empty content stands for that of the objects, as in `PushMessages`. */
+    /**
+     * Return a message's bytes.
+     * @param withContent adds an empty content, which stands for the message's objects in `PushMessages`.
+     */
     fun encode(message: Message, withContent: Boolean): ByteArray = proto {
         message(1) { metadata(message.metadata) }
         when (val payload = message.payload) {

@@ -12,7 +12,7 @@ internal object NpyFormat {
     private const val LONGEST_HEAD = 1024
     private const val GROWTH = 21 // NumPy leaves room for a first length of so many digits
 
-    /** The head that NumPy writes, to the byte. */
+    /** Return the head that NumPy writes, to the byte. */
     fun head(dtype: DType, shape: List<Int>): ByteArray {
         val room = if (shape.isEmpty()) 0 else GROWTH - shape.first().toString().length
         val text = text(dtype, shape) + " ".repeat(room)
@@ -21,7 +21,10 @@ internal object NpyFormat {
         return MAGIC + byteArrayOf(length.toByte(), (length shr 8).toByte()) + padded
     }
 
-    /** @throws RecordException [npy] is no such file, or one of another format or shape. */
+    /**
+     * Return the numbers of a file, to be read from position 0.
+     * @throws RecordException [npy] is not such a file, or has another format or shape.
+     */
     fun numbers(dtype: DType, shape: List<Int>, npy: ByteArray): ByteBuffer {
         val file = ByteBuffer.wrap(npy).order(ByteOrder.LITTLE_ENDIAN)
         if (npy.size < PREFIX || !npy.copyOf(MAGIC.size).contentEquals(MAGIC)) {
@@ -41,14 +44,14 @@ internal object NpyFormat {
     }
 
     /**
-     * An array of the format and shape that the file's head says.
-     * @throws RecordException [npy] is no such file, or of a format that no array here has.
+     * Return an array of the format and shape that the file's head gives.
+     * @throws RecordException [npy] is not such a file, or has a format that no array here has.
      */
     fun array(npy: ByteArray): NumericArray {
         val head = HEAD.find(String(npy, 0, minOf(npy.size, LONGEST_HEAD), Charsets.ISO_8859_1))
             ?: throw RecordException("an array that is not an .npy file of version 1.0 in row order")
         val (code, lengths) = head.destructured
-        val dtype = DType.values().firstOrNull { it.code == code } ?: throw RecordException("an array of format $code")
+        val dtype = DType.entries.firstOrNull { it.code == code } ?: throw RecordException("an array of format $code")
         val shape = lengths.split(',').map(String::trim).filter(String::isNotEmpty).map {
             it.toIntOrNull() ?: throw RecordException("an array of shape ($lengths)")
         }

@@ -20,26 +20,32 @@ enum class DType(val code: String, val bytes: Int) {
     val pythonName = name.lowercase()
 
     companion object {
-        /** @throws RecordException no array here has this format. */
-        fun of(pythonName: String): DType = values().firstOrNull { it.pythonName == pythonName }
+        /**
+         * Return a format by its name in NumPy.
+         * @throws RecordException no array here has this format.
+         */
+        fun of(pythonName: String): DType = entries.firstOrNull { it.pythonName == pythonName }
             ?: throw RecordException(
-                "an array of $pythonName; expected one of ${values().joinToString { it.pythonName }}",
+                "an array of $pythonName; expected one of ${entries.joinToString { it.pythonName }}",
             )
     }
 }
 
 /** Flower's `Array`: numbers in row order, as a little-endian `.npy` file. */
 class NumericArray(val dtype: DType, val shape: List<Int>, val npy: ByteArray) {
-    /** How many numbers [shape] announces. */
+    /** Count of the numbers that [shape] announces. */
     val size: Long get() = shape.fold(1L) { product, length -> product * length }
 
     /**
-     * The numbers, to be read from position 0.
+     * Return the numbers, to be read from position 0.
      * @throws RecordException the file's head or length is not what [dtype] and [shape] say.
      */
     fun numbers(): ByteBuffer = NpyFormat.numbers(dtype, shape, npy)
 
-    /** @throws RecordException also if the numbers are not float32. */
+    /**
+     * Return the numbers of an array of float32.
+     * @throws RecordException as [numbers], or the array has another format.
+     */
     fun floats(): FloatArray {
         if (dtype != DType.FLOAT32) {
             throw RecordException("an array of ${dtype.pythonName}; expected float32")
@@ -57,7 +63,7 @@ class NumericArray(val dtype: DType, val shape: List<Int>, val npy: ByteArray) {
         fun of(values: LongArray): NumericArray =
             made(DType.INT64, values.size) { it.asLongBuffer().put(values) }
 
-        /** A float16 array; [bits] are its numbers' bits. */
+        /** Return a float16 array; [bits] are its numbers' bits. */
         fun ofHalfBits(bits: ShortArray): NumericArray =
             made(DType.FLOAT16, bits.size) { it.asShortBuffer().put(bits) }
 

@@ -15,7 +15,10 @@ internal object RecordCodec {
         }
     }
 
-    /** @throws RecordException a value is of no known kind. */
+    /**
+     * Return the values by name.
+     * @throws RecordException a value is of no known kind.
+     */
     fun decode(bytes: ByteArray): Map<String, Any> =
         ProtoFields(bytes).messages(1).associate { it.string(1) to value(it.message(2)) }
 

@@ -11,21 +11,33 @@ class MetricRecord(val values: Map<String, Any>) : Record
 
 /** Flower's `ConfigRecord`: as [MetricRecord], and Boolean, String, ByteArray and lists of these. */
 class ConfigRecord(val values: Map<String, Any>) : Record {
-    /** @throws RecordException there is no whole number of that name. */
+    /**
+     * Return a whole number.
+     * @throws RecordException there is none of that name.
+     */
     fun long(name: String): Long = value(name, "a whole number")
 
-    /** @throws RecordException there is no number of that name. */
+    /**
+     * Return a number with a fraction.
+     * @throws RecordException there is none of that name.
+     */
     fun double(name: String): Double = value(name, "a number with a fraction")
 
-    /** @throws RecordException there is no text of that name. */
+    /**
+     * Return a text.
+     * @throws RecordException there is none of that name.
+     */
     fun text(name: String): String = value(name, "a text")
 
-    /** @throws RecordException there is no list of byte strings of that name. */
+    /**
+     * Return a list of byte strings.
+     * @throws RecordException there is none of that name.
+     */
     fun blobs(name: String): List<ByteArray> = list(name).map {
         it as? ByteArray ?: throw RecordException("config $name holds values other than byte strings")
     }
 
-    /** Whole numbers without sign, whose upper half is negative here, such as ids of nodes. */
+    /** Return whole numbers without sign, such as ids of nodes; their upper half is negative here. */
     fun ids(name: String): List<Long> = list(name).map {
         when (it) {
             is Long -> it
@@ -37,12 +49,17 @@ class ConfigRecord(val values: Map<String, Any>) : Record {
     private fun list(name: String): List<*> = value<List<*>>(name, "a list")
 
     private inline fun <reified T> value(name: String, kind: String): T = values[name] as? T
-        ?: throw RecordException("config $name is ${if (name in values) "of another kind" else "missing"}; expected $kind")
+        ?: throw RecordException(
+            "config $name is ${if (name in values) "of another kind" else "missing"}; expected $kind",
+        )
 }
 
 /** Flower's `RecordDict`. */
 class RecordDict(val records: Map<String, Record>) {
-    /** @throws RecordException there is no such record of this kind. */
+    /**
+     * Return a record.
+     * @throws RecordException there is none of that name and kind.
+     */
     inline fun <reified T : Record> record(name: String): T = records[name] as? T
         ?: throw RecordException(
             "no ${T::class.java.simpleName} $name in a message; it has ${records.keys.joinToString()}",

@@ -19,7 +19,7 @@ internal class AgreementKey private constructor(private val privateKey: PrivateK
     val privatePem: ByteArray get() = Pem.encode(Pem.PRIVATE_KEY, privateKey.encoded).toByteArray()
 
     /**
-     * The secret shared with the owner of [otherPem], which both compute: ECDH, then HKDF with SHA-256
+     * Return the secret shared with the owner of [otherPem], which both compute: ECDH, then HKDF with SHA-256
      * (RFC 5869) without salt and info; 32 bytes in URL-safe Base64.
      * @throws RunRefusedException [otherPem] is no public key on this curve.
      */
@@ -44,7 +44,7 @@ internal class AgreementKey private constructor(private val privateKey: PrivateK
             return AgreementKey(pair.private, Pem.encode(Pem.PUBLIC_KEY, pair.public.encoded).toByteArray())
         }
 
-        /** The key of two PEM files. */
+        /** Return the key of two PEM files. */
         fun of(privatePem: ByteArray, publicPem: ByteArray): AgreementKey {
             val encoded = PKCS8EncodedKeySpec(Pem.decode(Pem.PRIVATE_KEY, String(privatePem)))
             return AgreementKey(KeyFactory.getInstance("EC").generatePrivate(encoded), publicPem)

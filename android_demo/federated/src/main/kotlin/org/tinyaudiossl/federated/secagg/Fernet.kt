@@ -19,7 +19,7 @@ internal class Fernet(key: ByteArray) {
     private val signing = raw.copyOf(KEY_BYTES)
     private val encrypting = SecretKeySpec(raw, KEY_BYTES, KEY_BYTES, "AES")
 
-    /** The token of a text at [timeS], seconds of Unix time. */
+    /** Return the token of a text at [timeS], seconds of Unix time. */
     fun encrypt(text: ByteArray, timeS: Long, random: SecureRandom): ByteArray {
         val iv = ByteArray(IV_BYTES).also(random::nextBytes)
         val cipher = Cipher.getInstance(CIPHER).apply { init(Cipher.ENCRYPT_MODE, encrypting, IvParameterSpec(iv)) }
@@ -28,13 +28,17 @@ internal class Fernet(key: ByteArray) {
         return Base64.UrlSafe.encode(signed + hmacSha256(signing, signed)).toByteArray()
     }
 
-    /** @throws RunRefusedException the token was made with another key, or is damaged. */
+    /**
+     * Return the text of a token.
+     * @throws RunRefusedException the token was made with another key, or is damaged.
+     */
     fun decrypt(token: ByteArray): ByteArray = try {
         val found = Base64.UrlSafe.decode(token)
         val signed = found.size - MAC_BYTES
         val start = HEAD_BYTES + IV_BYTES
         if (signed < start || found[0] != VERSION) throw damaged()
-        if (!MessageDigest.isEqual(hmacSha256(signing, found.copyOf(signed)), found.copyOfRange(signed, found.size))) throw damaged()
+        val mac = hmacSha256(signing, found.copyOf(signed))
+        if (!MessageDigest.isEqual(mac, found.copyOfRange(signed, found.size))) throw damaged()
         val cipher = Cipher.getInstance(CIPHER)
             .apply { init(Cipher.DECRYPT_MODE, encrypting, IvParameterSpec(found, HEAD_BYTES, IV_BYTES)) }
         cipher.doFinal(found, start, signed - start)

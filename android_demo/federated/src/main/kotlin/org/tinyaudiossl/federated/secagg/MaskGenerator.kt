@@ -20,7 +20,7 @@ internal class MaskGenerator(seed: ByteArray, modRange: Long) {
         }
     }
 
-    /** The next mask. */
+    /** Return the next mask. */
     fun next(): Long {
         while (true) {
             val drawn = word().toLong() and mask

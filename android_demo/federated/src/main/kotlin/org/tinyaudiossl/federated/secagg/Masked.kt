@@ -10,7 +10,7 @@ internal class Masked(
 ) : SecureAggregation.State {
 
     /**
-     * Gives away a share of the mask's seed of each node that has sent its update, and of the key for
+     * Give away a share of the mask's seed of each node that has sent its update, and of the key for
      * masks of each that has not: of no node both, since these together reveal its update.
      */
     fun unmask(asked: ConfigRecord): Map<String, Any> {

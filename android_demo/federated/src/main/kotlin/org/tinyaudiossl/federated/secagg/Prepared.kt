@@ -14,7 +14,7 @@ internal class Prepared private constructor(
     private val random: SecureRandom,
 ) : SecureAggregation.State {
 
-    /** Shares the seed of this device's own mask, and its key for masks, among the neighbors in [asked]. */
+    /** Share the seed of this device's own mask, and its key for masks, among the neighbors in [asked]. */
     fun shareKeys(asked: ConfigRecord): Pair<Sharing, Map<String, Any>> {
         val publicKeys = asked.values.keys.filter { it != "stage" }.associate { nodeId(it) to asked.blobs(it) }
         check(publicKeys)
@@ -72,7 +72,7 @@ internal class Prepared private constructor(
 
 /** One share each of a device's seed and of its key for masks. */
 internal class SharePair(val seed: ByteArray, val key: ByteArray) {
-    /** What [source] sends to [destination], to be encrypted. */
+    /** Return what [source] sends to [destination], to be encrypted. */
     fun letter(source: Long, destination: Long): ByteArray = ByteBuffer.allocate(HEAD_BYTES + seed.size + key.size)
         .order(ByteOrder.LITTLE_ENDIAN)
         .putLong(source).putLong(destination).putInt(seed.size).put(seed).put(key)
@@ -81,7 +81,10 @@ internal class SharePair(val seed: ByteArray, val key: ByteArray) {
     companion object {
         private const val HEAD_BYTES = 20
 
-        /** @throws RunRefusedException [letter] is not from [source] to [destination]. */
+        /**
+         * Read a letter.
+         * @throws RunRefusedException [letter] is not from [source] to [destination].
+         */
         fun read(letter: ByteArray, source: Long, destination: Long): SharePair {
             val found = ByteBuffer.wrap(letter).order(ByteOrder.LITTLE_ENDIAN)
             val isAddressed = letter.size >= HEAD_BYTES && found.long == source && found.long == destination

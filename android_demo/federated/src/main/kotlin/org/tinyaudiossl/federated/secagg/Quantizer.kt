@@ -4,7 +4,7 @@ import kotlin.math.ceil
 import kotlin.math.round
 
 /**
- * Turns a weighted update into whole numbers from 0 to [targetRange], rounded up or down at random so
+ * Turn a weighted update into whole numbers from 0 to [targetRange], rounded up or down at random so
  * that the mean is right; in float32, step by step as flwr's `quantize`.
  *
  * @param uniform draws from 0 (included) to 1.
@@ -14,10 +14,10 @@ internal class Quantizer(
     private val targetRange: Long,
     private val uniform: () -> Double,
 ) {
-    /** The weight of an update as a whole number: [targetRange] for [weight] of [maxWeight]. */
+    /** Return the weight of an update as a whole number: [targetRange] for [weight] of [maxWeight]. */
     fun factor(weight: Long, maxWeight: Double): Long = round(weight / maxWeight * targetRange).toLong()
 
-    /** [update] times [factor] / [targetRange], as whole numbers. */
+    /** Return [update] times [factor] / [targetRange], as whole numbers. */
     fun quantized(update: FloatArray, factor: Long): LongArray {
         val ratio = (factor.toDouble() / targetRange).toFloat()
         val range = clippingRange.toFloat()

@@ -16,7 +16,8 @@ internal class RoundParameters(
         private const val LARGEST_MOD_RANGE = 1L shl 32
 
         /**
-         * @throws RecordException a parameter is missing.
+         * Read the parameters.
+         * @throws RecordException one is missing.
          * @throws RunRefusedException they hide nothing, or are not those of the run's [settings].
          */
         fun read(asked: ConfigRecord, settings: RunSettings): RoundParameters {
@@ -39,7 +40,9 @@ internal class RoundParameters(
             }
             val clippingRange = asked.double("clipping_range")
             val known = settings.number("secagg-range")
-            if (clippingRange != known) throw refusal("the server clips at $clippingRange; the run's secagg-range is $known")
+            if (clippingRange != known) {
+                throw refusal("the server clips at $clippingRange; the run's secagg-range is $known")
+            }
             val maxWeight = asked.double("max_weight")
             return RoundParameters(shares.toInt(), threshold.toInt(), clippingRange, targetRange, modRange, maxWeight)
         }

@@ -25,7 +25,7 @@ class SecureAggregation(private val nodeId: Long, private val random: SecureRand
     val isIdle: Boolean get() = state == null
 
     /**
-     * Answers the server's [asked] of one stage. After an error the state is that of before.
+     * Answer the server's [asked] of one stage. After an error the state is that of before.
      *
      * @param train is called in the third stage alone.
      * @throws RecordException something is missing in [asked].
@@ -46,8 +46,8 @@ class SecureAggregation(private val nodeId: Long, private val random: SecureRand
     }
 }
 
-/** The refusal of one stage, which ends the round for this device. */
+/** Return the refusal of one stage, which ends the round for this device. */
 internal fun refusal(why: String) = RunRefusedException("secure aggregation: $why", Reason.UNPROTECTED)
 
-/** Ids of nodes as Flower writes them: with a sign, unless one needs all 64 bits. */
+/** Return ids of nodes as Flower writes them: with a sign, unless one needs all 64 bits. */
 internal fun idValues(ids: List<Long>): List<Any> = if (ids.any { it < 0 }) ids.map { it.toULong() } else ids

@@ -13,21 +13,23 @@ internal object Shamir {
     private const val BLOCK = 16
     private const val REDUCTION = 0x87L
 
-    /** [count] shares of [secret], of which any [threshold] give it. */
+    /** Return [count] shares of [secret], of which any [threshold] give it. */
     fun split(secret: ByteArray, threshold: Int, count: Int, random: SecureRandom): List<ByteArray> {
         val padding = BLOCK - secret.size % BLOCK
         val padded = secret + ByteArray(padding) { padding.toByte() }
-        val shares = List(count) { ByteBuffer.allocate(4 + padded.size) }
-        shares.forEachIndexed { i, share -> share.order(ByteOrder.LITTLE_ENDIAN).putInt(i + 1).order(ByteOrder.BIG_ENDIAN) }
+        val shares = List(count) { i ->
+            val share = ByteBuffer.allocate(4 + padded.size)
+            share.order(ByteOrder.LITTLE_ENDIAN).putInt(i + 1).order(ByteOrder.BIG_ENDIAN)
+        }
         for (start in padded.indices step BLOCK) {
-            val random = List(threshold - 1) { Element.read(ByteArray(BLOCK).also(random::nextBytes), 0) }
-            val coefficients = random + Element.read(padded, start)
+            val drawn = List(threshold - 1) { Element.read(ByteArray(BLOCK).also(random::nextBytes), 0) }
+            val coefficients = drawn + Element.read(padded, start)
             shares.forEachIndexed { i, share -> valueAt(i + 1, coefficients).write(share) }
         }
         return shares.map { it.array() }
     }
 
-    /** The polynomial's value by Horner's rule; the first coefficient is that of the highest power. */
+    /** Return the polynomial's value by Horner's rule; the first coefficient is that of the highest power. */
     private fun valueAt(x: Int, coefficients: List<Element>): Element =
         coefficients.fold(Element(0, 0)) { value, coefficient -> value.times(x) + coefficient }
 
@@ -35,7 +37,7 @@ internal object Shamir {
     private class Element(private val high: Long, private val low: Long) {
         operator fun plus(other: Element) = Element(high xor other.high, low xor other.low)
 
-        /** The product with the element whose bits are those of [factor]. */
+        /** Return the product with the element whose bits are those of [factor]. */
         fun times(factor: Int): Element {
             var product = Element(0, 0)
             var power = this

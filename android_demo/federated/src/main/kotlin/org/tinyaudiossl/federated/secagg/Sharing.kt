@@ -16,7 +16,7 @@ internal class Sharing(
     private val random: SecureRandom,
 ) : SecureAggregation.State {
 
-    /** Takes the neighbors' shares in [asked], trains, and masks the update. */
+    /** Take the neighbors' shares in [asked], train, and mask the update. */
     fun mask(asked: ConfigRecord, train: () -> WeightedUpdate): Pair<Masked, Map<String, Any>> {
         val shares = neighborsShares(asked)
         val masked = masked(train(), shares.keys)
@@ -40,7 +40,10 @@ internal class Sharing(
         }
     }
 
-    /** The weight and the update as whole numbers, plus this device's mask, plus or less one for each neighbor. */
+    /**
+     * Return the weight and the update as whole numbers, plus this device's mask, plus or less one for
+     * each neighbor.
+     */
     private fun masked(trained: WeightedUpdate, neighbors: Set<Long>): List<LongArray> {
         val quantizer = Quantizer(parameters.clippingRange, parameters.targetRange, random::nextDouble)
         if (trained.weight > parameters.maxWeight) {

@@ -2,9 +2,10 @@ package org.tinyaudiossl.federated.training
 
 import kotlin.math.PI
 import kotlin.math.cos
+import kotlin.math.pow
 import kotlin.math.sqrt
 
-/** What of a run's settings concerns the optimizer; steps are those of the whole run. */
+/** A run's settings of the optimizer; steps are those of the whole run. */
 data class OptimizerSettings(
     val steps: Int,
     val learningRate: Double,
@@ -12,7 +13,7 @@ data class OptimizerSettings(
     val weightDecay: Double,
     val gradientClip: Double,
 ) {
-    /** The learning rate of step 0, 1, ...: a linear rise, then half a cosine to zero. */
+    /** Return the learning rate of step 0, 1, ...: a linear rise, then half a cosine to zero. */
     fun learningRateOf(step: Int): Double {
         val warmup = minOf(warmupSteps, steps / 2)
         if (step < warmup) return learningRate * (step + 1) / warmup
@@ -37,14 +38,14 @@ internal class AdamW(parameters: List<Shape>, private val settings: OptimizerSet
     private val square = FloatArray(decays.size)
     private var taken = 0
 
-    /** Changes [weights] by one step, which is number [step] of the run; clips [gradients] in place. */
+    /** Change [weights] by one step, which is number [step] of the run, and clip [gradients] in place. */
     fun step(weights: FloatArray, gradients: FloatArray, step: Int) {
         clip(gradients)
         taken++
         val rate = settings.learningRateOf(step)
         val kept = (1 - rate * settings.weightDecay).toFloat()
-        val size = (-rate / (1 - Math.pow(BETA_1, taken.toDouble()))).toFloat()
-        val root = sqrt(1 - Math.pow(BETA_2, taken.toDouble())).toFloat()
+        val size = (-rate / (1 - BETA_1.pow(taken))).toFloat()
+        val root = sqrt(1 - BETA_2.pow(taken)).toFloat()
         for (i in weights.indices) {
             val gradient = gradients[i]
             if (decays[i]) weights[i] *= kept

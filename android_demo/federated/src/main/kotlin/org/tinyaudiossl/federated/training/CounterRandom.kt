@@ -10,7 +10,7 @@ internal object CounterRandom {
     const val TASK = 2L
     private const val GAMMA = -0x61c8864680b583ebL // 0x9e3779b97f4a7c15
 
-    /** 64 bits for several numbers; their order matters. */
+    /** Return 64 bits for several numbers; their order matters. */
     fun hashOf(vararg numbers: Long): Long {
         var found = 0L
         for (number in numbers) {
@@ -22,7 +22,7 @@ internal object CounterRandom {
         return found
     }
 
-    /** An integer in 0..[largest] for several numbers. */
+    /** Return an integer in 0..[largest] for several numbers. */
     fun integer(largest: Int, vararg numbers: Long): Int =
         (((hashOf(*numbers) ushr 32) * (largest + 1L)) ushr 32).toInt()
 }

@@ -17,7 +17,7 @@ internal class Crops(
     private var epoch = -1L
     private var order = entries
 
-    /** The clips of step 0, 1, ... of the run: `[batch, samples]`. */
+    /** Return the clips of step 0, 1, ... of the run: `[batch, samples]`. */
     fun read(step: Int): FloatArray {
         val clips = FloatArray(batchSize * cropSamples)
         for (row in 0 until batchSize) {

@@ -28,7 +28,7 @@ data class SliceLayout(
 )
 
 /**
- * What a device has to know, made by `tiny-audio-ssl federate device-folder`: the artifacts of
+ * All that a device has to know, made by `tiny-audio-ssl federate device-folder`: the artifacts of
  * training and front-end, the app that it takes part in, and what they were made from.
  */
 class DeviceFolder private constructor(
@@ -48,7 +48,10 @@ class DeviceFolder private constructor(
         private const val FILE = "device.json"
         private const val FORMAT_VERSION = 1
 
-        /** @throws DeviceFolderException it is missing, of another version, cut short or altered. */
+        /**
+         * Read a device's folder.
+         * @throws DeviceFolderException it is missing, of another version, cut short or altered.
+         */
         fun open(folder: File): DeviceFolder {
             val file = File(folder, FILE)
             if (!file.isFile) {
@@ -97,7 +100,7 @@ class DeviceFolder private constructor(
             )
         }
 
-        /** The app's own settings; a JSON number is whole or not as Python wrote it. */
+        /** Return the app's own settings; a JSON number is whole or not as Python wrote it. */
         internal fun settings(json: JSONObject): Map<String, Any> = json.keys().asSequence().associateWith { key ->
             json.get(key).let { if (it is Int) it.toLong() else it }
         }

@@ -17,7 +17,7 @@ class LocalTraining(
     private val slices = Slices(folder.layout)
 
     /**
-     * Trains for the steps of a round; seed, round and client decide every draw.
+     * Train for the steps of a round; seed, round and client decide every draw.
      * @throws RunRefusedException there is too little to train on, or a step is not finite.
      * @throws EngineException the runtime fails.
      */
@@ -41,7 +41,10 @@ class LocalTraining(
             val loss = engine.gradients(weights, inputs, gradients)
             addPull(pull.toFloat(), weights, request.weights, gradients)
             if (!loss.isFinite() || gradients.any { !it.isFinite() }) {
-                throw RunRefusedException("loss or gradients of step ${step - first} are not finite", Reason.DIVERGED)
+                throw RunRefusedException(
+                    "loss or gradients of step ${step - first} are not finite",
+                    Reason.DIVERGED,
+                )
             }
             optimizer.step(weights, gradients, step)
             losses += loss
@@ -52,12 +55,15 @@ class LocalTraining(
     private fun check(settings: RunSettings) {
         val batch = settings.whole("batch-size")
         if (batch != folder.layout.batchSize.toLong()) {
-            throw RunRefusedException("the run's batch-size is $batch; this device's artifact takes ${folder.layout.batchSize}")
+            throw RunRefusedException(
+                "the run's batch-size is $batch; this device's artifact takes ${folder.layout.batchSize}",
+            )
         }
         val needed = if (folder.layout.task == "cola") 2 else 1 // COLA compares clips with one another
         if (recordings.count < needed) {
             throw RunRefusedException(
-                "${recordings.count} recordings of ${folder.cropSamples / 16_000.0} s or more; expected at least $needed",
+                "${recordings.count} recordings of ${folder.cropSamples / 16_000.0} s or more; " +
+                    "expected at least $needed",
                 Reason.TOO_FEW_CLIPS,
             )
         }
@@ -71,7 +77,7 @@ class LocalTraining(
         gradientClip = settings.number("gradient-clip"),
     )
 
-    /** The gradient of strength / 2 |w - sent|^2: Li et al. 2018, arXiv 1812.06127, equation 2. */
+    /** Add the gradient of strength / 2 |w - sent|^2: Li et al. 2018, arXiv 1812.06127, equation 2. */
     private fun addPull(strength: Float, weights: FloatArray, sent: FloatArray, gradients: FloatArray) {
         if (strength == 0f) return
         for (i in weights.indices) gradients[i] += strength * (weights[i] - sent[i])

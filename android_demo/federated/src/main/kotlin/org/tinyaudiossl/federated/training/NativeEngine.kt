@@ -46,15 +46,18 @@ class NativeEngine(library: File, private val folder: DeviceFolder) : TrainingEn
         throw EngineException("ExecuTorch: ${error.message}", error)
     }
 
-    /** Implemented in engine.cpp; each throws IllegalStateException with ExecuTorch's own words. */
+    /**
+     * Open a program. This function and those below are in engine.cpp.
+     * @throws IllegalStateException ExecuTorch fails; the message is its own.
+     */
     private external fun open(path: String): Long
 
     private external fun free(program: Long)
 
-    /** The first output of a program's `forward`. */
+    /** Return the first output of a program's `forward`. */
     private external fun forward(program: Long, inputs: Array<FloatArray>, shapes: Array<LongArray>): FloatArray
 
-    /** Finds the parameters [names] of [sizes] in a training program, which shows them after a first run. */
+    /** Find the parameters [names] of [sizes] in a training program, which shows them after a first run. */
     private external fun prepare(
         program: Long,
         names: Array<String>,
@@ -63,7 +66,7 @@ class NativeEngine(library: File, private val folder: DeviceFolder) : TrainingEn
         shapes: Array<LongArray>,
     )
 
-    /** The loss at [weights]; writes the gradients, in the order of `prepare`. */
+    /** Return the loss at [weights], and write the gradients, in the order of `prepare`. */
     private external fun step(
         program: Long,
         weights: FloatArray,

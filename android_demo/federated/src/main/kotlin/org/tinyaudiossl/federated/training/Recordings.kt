@@ -26,7 +26,7 @@ class Recordings(folder: File, cropSamples: Int, onSkipped: (String) -> Unit) {
 
     fun samples(index: Int): Int = files[index].samples
 
-    /** Writes [samples] numbers in -1..1 into [target] from [offset] on. */
+    /** Write [samples] numbers in -1..1 into [target] from [offset] on. */
     fun read(index: Int, start: Int, samples: Int, target: FloatArray, offset: Int) =
         files[index].read(start, samples, target, offset)
 
@@ -52,12 +52,15 @@ internal class WavFile private constructor(private val file: File, private val d
     }
 
     companion object {
-        /** @throws IOException [file] is no WAV file of 16-bit, mono, 16 kHz. */
+        /**
+         * Open a file.
+         * @throws IOException [file] is not a WAV file of 16-bit, mono, 16 kHz.
+         */
         fun open(file: File): WavFile = RandomAccessFile(file, "r").use { opened(file, it) }
 
         private fun opened(file: File, input: RandomAccessFile): WavFile {
             val head = part(input, 12)
-            if (text(head, 0) != "RIFF" || text(head, 8) != "WAVE") throw IOException("no WAV file")
+            if (text(head, 0) != "RIFF" || text(head, 8) != "WAVE") throw IOException("not a WAV file")
             var isKnown = false
             while (true) {
                 val chunk = part(input, 8)
@@ -79,8 +82,8 @@ internal class WavFile private constructor(private val file: File, private val d
             format.getShort(2).toInt() == 1 && format.getInt(4) == 16_000 && format.getShort(14).toInt() == 16
 
         private fun part(input: RandomAccessFile, size: Int): ByteBuffer {
-            val bytes = ByteArray(size)
-            input.readFully(bytes)
+            if (size > input.length() - input.filePointer) throw IOException("cut short")
+            val bytes = ByteArray(size).also(input::readFully)
             return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
         }
 

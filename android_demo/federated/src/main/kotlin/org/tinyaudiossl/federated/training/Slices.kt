@@ -16,7 +16,7 @@ internal class Slices(private val layout: SliceLayout) {
         }
     }
 
-    /** The task's inputs by name; [key] begins the numbers of every integer that is drawn. */
+    /** Return the task's inputs by name; [key] begins the numbers of every integer that is drawn. */
     fun draw(logMels: FloatArray, key: LongArray): Map<String, FloatArray> = when (layout.task) {
         "temporal-gap" -> temporalGap(logMels, key)
         "cola" -> {
@@ -36,7 +36,7 @@ internal class Slices(private val layout: SliceLayout) {
         )
     }
 
-    /** The first frames of both slices of each clip. */
+    /** Return the first frames of both slices of each clip. */
     private fun pairs(key: LongArray): Pair<IntArray, IntArray> {
         val drawn = integers(layout.clipFrames - layout.sliceFrames, 2 * layout.batchSize, key)
         return drawn.copyOf(layout.batchSize) to drawn.copyOfRange(layout.batchSize, drawn.size)
@@ -60,7 +60,7 @@ internal class Slices(private val layout: SliceLayout) {
     private fun cut(logMels: FloatArray, starts: IntArray): FloatArray =
         FloatArray(layout.batchSize * layout.bands * layout.sliceFrames).also { cut(logMels, starts, it, 0, 1) }
 
-    /** A slice of each clip, as channel [place] of [channels] of [into] `[batch, channels, bands, frames]`. */
+    /** Copy a slice of each clip, as channel [place] of [channels] of [into] `[batch, channels, bands, frames]`. */
     private fun cut(logMels: FloatArray, starts: IntArray, into: FloatArray, place: Int, channels: Int) {
         for (row in starts.indices) {
             for (band in 0 until layout.bands) {

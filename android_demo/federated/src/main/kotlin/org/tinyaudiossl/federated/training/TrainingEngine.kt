@@ -9,14 +9,14 @@ class EngineException(message: String, cause: Throwable? = null) : IOException(m
 /** The runtime that computes log-mels, losses and gradients, for one [DeviceFolder]. */
 interface TrainingEngine : Closeable {
     /**
-     * The log-mels `[batch, 1, bands, frames]` of [clips] `[batch, samples]`: mono, -1..1, 16 kHz.
+     * Return the log-mels `[batch, 1, bands, frames]` of [clips] `[batch, samples]`: mono, -1..1, 16 kHz.
      * @throws EngineException the runtime fails.
      */
     fun logMel(clips: FloatArray): FloatArray
 
     /**
-     * The loss on [inputs], in the order of the artifact, at [weights]. Its gradients go to
-     * [gradients]; both vectors hold all parameters, one after another.
+     * Return the loss on [inputs], in the order of the artifact, at [weights], and write its gradients
+     * to [gradients]; both vectors hold all parameters, one after another.
      * @throws EngineException the runtime fails.
      */
     fun gradients(weights: FloatArray, inputs: List<FloatArray>, gradients: FloatArray): Float

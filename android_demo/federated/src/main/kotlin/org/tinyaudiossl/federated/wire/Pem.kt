@@ -11,7 +11,10 @@ object Pem {
     fun encode(label: String, content: ByteArray): String =
         Base64.encode(content).chunked(64).joinToString("\n", "-----BEGIN $label-----\n", "\n-----END $label-----\n")
 
-    /** @throws IllegalArgumentException [text] has no section of that label, or one that is no Base64. */
+    /**
+     * Return the content of the first section of a label.
+     * @throws IllegalArgumentException [text] has no section of that label, or one that is not Base64.
+     */
     fun decode(label: String, text: String): ByteArray {
         val begin = "-----BEGIN $label-----"
         val found = text.substringAfter(begin, "").substringBefore("-----END $label-----", "")

@@ -2,7 +2,7 @@ package org.tinyaudiossl.federated.wire
 
 import java.io.IOException
 
-/** Bytes that are no Protobuf message of the expected kind. */
+/** Bytes that are not a Protobuf message of the expected kind. */
 class ProtoException(message: String) : IOException(message)
 
 /**

@@ -3,7 +3,7 @@ package org.tinyaudiossl.federated.wire
 import java.io.ByteArrayOutputStream
 
 /**
- * Writes the fields of one Protobuf message. Calls in ascending order of the field numbers give the
+ * Write the fields of one Protobuf message. Calls in ascending order of the field numbers give the
  * bytes that Python gives. Like proto3, [uint], [double], [string] and [bytes] leave out a default
  * value; the functions of a `oneof` pass `always`.
  */
@@ -12,7 +12,7 @@ class ProtoWriter {
 
     fun toBytes(): ByteArray = out.toByteArray()
 
-    /** A `uint64`, `int32` or `bool`; a negative number is the upper half of the `uint64`s. */
+    /** Write a `uint64`, `int32` or `bool`; a negative number is the upper half of the `uint64`s. */
     fun uint(field: Int, value: Long, always: Boolean = false) {
         if (value == 0L && !always) return
         tag(field, VARINT)
@@ -37,7 +37,7 @@ class ProtoWriter {
         out.write(value)
     }
 
-    /** A message within this one; an empty one is written too. */
+    /** Write a message within this one, even an empty one. */
     fun message(field: Int, fill: ProtoWriter.() -> Unit) =
         bytes(field, ProtoWriter().apply(fill).toBytes(), always = true)
 
@@ -78,5 +78,5 @@ class ProtoWriter {
     }
 }
 
-/** The bytes of one Protobuf message. */
+/** Return the bytes of one Protobuf message. */
 fun proto(fill: ProtoWriter.() -> Unit): ByteArray = ProtoWriter().apply(fill).toBytes()

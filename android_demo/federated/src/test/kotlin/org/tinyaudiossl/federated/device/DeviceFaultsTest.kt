@@ -5,6 +5,7 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertTrue
+import org.tinyaudiossl.federated.littleEndianFloats
 import org.tinyaudiossl.federated.records.ArrayRecord
 import org.tinyaudiossl.federated.training.TrainingEngine
 
@@ -30,9 +31,7 @@ class DeviceFaultsTest {
         return FloatArray(steps.remaining()) { steps.get(it) * scale }
     }
 
-    private fun kept(): FloatArray = FloatArray(7).also {
-        java.nio.ByteBuffer.wrap(residual.readBytes()).order(java.nio.ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it)
-    }
+    private fun kept(): FloatArray = residual.readBytes().littleEndianFloats()
 
     @Test
     fun aDeviceThatWasKilledAddsTheErrorThatItHadKept() {

@@ -67,8 +67,9 @@ class DeviceTest {
         val failed = place.answered(FakeServer(run, asked()), place.device(place.clips(3, pcm), broken))
         assertEquals("EngineException; see the device's log", failed.reason)
         assertTrue(place.logged.any { "secret-0.wav" in it })
-        for (encoding in Encoding.values()) {
-            val server = place.answered(FakeServer(place.run("encoding" to encoding.name.lowercase()), asked()), place.device(place.clips(3, pcm)))
+        for (encoding in Encoding.entries) {
+            val run = place.run("encoding" to encoding.name.lowercase())
+            val server = place.answered(FakeServer(run, asked()), place.device(place.clips(3, pcm)))
             val sent = String(server.sent.toByteArray() + failed.sent.toByteArray(), Charsets.ISO_8859_1)
             assertFalse("secret" in sent)
             for (at in 0 until 26) {
