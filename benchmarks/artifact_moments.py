@@ -22,14 +22,17 @@ Listen = Callable[[Wave], NDArray[np.float32]]  # embeddings [moments, D]
 def moments_of(artifact: Path, recordings: Sequence[Recording]) -> Moments:
     """Embed recordings with an artifact that takes a stream or a waveform.
 
-    Levels are those of the samples that are new at each moment.
+    Levels are those of the samples that are new at each moment. A moment with silence before the
+    sound counts only if the sound is shorter than what the encoder reads.
     """
     content = manifest.read(artifact.parent)
     (entry,) = (one for one in content["artifacts"] if one["file"] == artifact.name)
     learned, window = content["encoder"]["learned_dim"], int(content["window_samples"])
     if "stream" in entry:
-        shortest = hop = int(entry["stream"]["packet_samples"])
-        listen = _stream(artifact)
+        hop = int(entry["stream"]["packet_samples"])
+        whole = entry["stream"]["slice_frames"] > entry["stream"]["packet_frames"]
+        shortest = hop * entry["stream"]["packets"] if whole else hop
+        listen = _stream(artifact, skipped=shortest // hop - 1)
     else:
         shortest, hop = window, window // 4
         listen = _windows(artifact, window, hop)
@@ -44,12 +47,12 @@ def moments_of(artifact: Path, recordings: Sequence[Recording]) -> Moments:
     return Moments(recordings, vectors, levels, hop / SAMPLE_RATE_HZ)
 
 
-def _stream(artifact: Path) -> Listen:
+def _stream(artifact: Path, skipped: int) -> Listen:
     stream = Stream.open(artifact, threads=1)
 
     def listen(sound: Wave) -> NDArray[np.float32]:
         stream.reset()
-        return np.array([moment.embedding for moment in stream.push(sound)])
+        return np.array([moment.embedding for moment in stream.push(sound)])[skipped:]
 
     return listen
 

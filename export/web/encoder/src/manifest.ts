@@ -31,6 +31,7 @@ export interface Artifact {
   readonly embeddingDim: number;
   readonly learnedDim: number; // of the first part of an embedding, which the log-mel's statistics follow
   readonly windowSamples: number; // of sound behind an embedding
+  readonly fullAfterSamples: number; // of sound, until the encoder reads nothing but it, no silence before it
   readonly asTrained: boolean; // false for a stream of other slices than the encoder was trained on
   readonly state: readonly State[]; // of a stream
   readonly heads: readonly Head[];
@@ -163,6 +164,7 @@ function readArtifact(entry: Json, content: Json): Artifact {
     embeddingDim: dim,
     learnedDim: learnedDim(content, dim),
     windowSamples: number(entry.stream?.window_samples ?? content.window_samples),
+    fullAfterSamples: fullAfterSamples(entry.stream, number(content.window_samples)),
     asTrained: entry.stream?.as_trained ?? true,
     state: (entry.stream?.state ?? []).map((one: Json) => ({
       input: String(one.input),
@@ -173,6 +175,12 @@ function readArtifact(entry: Json, content: Json): Artifact {
       .map((head) => ({ name: String(head.output), labels: head.labels.map(String) }))
       .filter((head) => names.includes(head.name)),
   };
+}
+
+function fullAfterSamples(stream: Json | undefined, windowSamples: number): number {
+  if (!stream) return windowSamples;
+  const packets = stream.slice_frames > stream.packet_frames ? number(stream.packets) : 1;
+  return packets * number(stream.packet_samples);
 }
 
 function learnedDim(content: Json, dim: number): number {

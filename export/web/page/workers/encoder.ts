@@ -67,11 +67,11 @@ async function whole(moments: Moments, pcm: Float32Array): Promise<Moment[]> {
   return moments.push(pcm);
 }
 
-/** Puts silence before a sound that is shorter than a window, as a microphone would hear it. */
+/** Puts silence before a sound that is shorter than what the encoder reads. */
 function padded(pcm: Float32Array, artifact: Artifact): Float32Array {
-  const missing = artifact.kind === "stream" ? 0 : artifact.windowSamples - pcm.length;
+  const missing = artifact.fullAfterSamples - pcm.length;
   if (missing <= 0) return pcm;
-  const longer = new Float32Array(artifact.windowSamples);
+  const longer = new Float32Array(artifact.fullAfterSamples);
   longer.set(pcm, missing);
   return longer;
 }

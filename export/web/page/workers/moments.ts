@@ -3,7 +3,10 @@ import { Framer } from "../../encoder/src/framer.js";
 import { rms } from "../../encoder/src/vectors.js";
 import type { Moment } from "../protocol.js";
 
-/** Turns sound into embeddings, each with the level of what is new in it. */
+/**
+ * Turns sound into embeddings, each with the level of what is new in it. Leaves out those at the start that
+ * have silence before the sound.
+ */
 export class Moments {
   private readonly hops: Framer;
 
@@ -15,8 +18,8 @@ export class Moments {
     const found: Moment[] = [];
     for (const { samples } of this.hops.push(pcm)) {
       const level = rms(samples);
-      for (const { vector, learned, scores } of await this.encoder.push(samples)) {
-        found.push({ vector, learned, scores, level });
+      for (const { vector, learned, scores, endSample } of await this.encoder.push(samples)) {
+        if (endSample >= this.encoder.artifact.fullAfterSamples) found.push({ vector, learned, scores, level });
       }
     }
     return found;
