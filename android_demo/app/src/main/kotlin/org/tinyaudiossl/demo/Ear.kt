@@ -89,6 +89,7 @@ class Ear(val encoder: TinyAudioEncoder, private val soundsFile: File, clips: Cl
         history.addLevel(level)
         if (keepsClips) recorder.push(pcm, count)
         for (found in encoder.push(pcm, count)) {
+            if (found.endSample < encoder.artifact.fullAfterSamples) continue // silence before the sound
             history.addEmbedding(found.vector)
             synchronized(lock) { teaching?.add(found.learned, level) }
             match = sounds.nearest(present.add(found.learned, level))

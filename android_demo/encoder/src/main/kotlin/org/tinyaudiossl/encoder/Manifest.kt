@@ -29,6 +29,7 @@ data class Artifact(
     val windowSamples: Int, // that an embedding has heard
     val state: List<State>, // of a stream
     val learnedDim: Int = embeddingDim, // the first numbers, behind which are the log-mel's statistics
+    val fullAfterSamples: Int = 0, // of sound, until the encoder reads nothing but it, no silence before it
     val asTrained: Boolean = true, // false for a stream of other slices than the encoder was trained on
 ) {
     /** @throws ManifestException [found] is not the artifact: absent, cut short or altered. */
@@ -135,8 +136,14 @@ data class Manifest(
                     State(it.getString("input"), it.getString("output"), shape(it))
                 },
                 learnedDim = (dim - statistics).takeIf { it > 0 } ?: dim,
+                fullAfterSamples = stream?.let(::fullAfterSamples) ?: window,
                 asTrained = stream?.optBoolean("as_trained", true) ?: true,
             )
+        }
+
+        private fun fullAfterSamples(stream: JSONObject): Int {
+            val whole = stream.getInt("slice_frames") > stream.getInt("packet_frames")
+            return stream.getInt("packet_samples") * if (whole) stream.getInt("packets") else 1
         }
 
         private fun background(entry: JSONObject) = BackgroundFile(

@@ -18,7 +18,12 @@ class ManifestTest {
         folder.deleteRecursively()
     }
 
-    private fun write(file: String = "a.onnx", version: Int = 3, hash: String? = null): Manifest {
+    private fun write(
+        file: String = "a.onnx",
+        version: Int = 3,
+        hash: String? = null,
+        sliceFrames: Int = 16,
+    ): Manifest {
         File(folder, "a.onnx").writeBytes(bytes)
         File(folder, Manifest.FILE).writeText(
             """{"format_version": $version, "sample_rate_hz": 16000, "window_samples": 15600, "later": {},
@@ -27,7 +32,8 @@ class ManifestTest {
               "bytes": ${bytes.size}, "format": "onnx", "precision": "fp32",
               "input": {"kind": "stream", "name": "packet", "shape": ["batch", 2560]},
               "outputs": [{"name": "embedding", "shape": ["batch", 768]}, {"name": "heard", "shape": ["batch", 1]}],
-              "stream": {"packet_samples": 2560, "window_samples": 15360, "state": [
+              "stream": {"packet_samples": 2560, "packet_frames": 16, "slice_frames": $sliceFrames, "packets": 6,
+                "window_samples": 15360, "state": [
                 {"input": "past", "output": "next_past", "shape": ["batch", 240]},
                 {"input": "summaries", "output": "next_summaries", "shape": ["batch", 6, 897]}]}}]}""",
         )
@@ -47,6 +53,8 @@ class ManifestTest {
         assertEquals(listOf("embedding", "heard"), artifact.outputs)
         assertEquals(listOf("past" to 240, "summaries" to 6 * 897), artifact.state.map { it.input to it.size })
         artifact.check(File(folder, "a.onnx"))
+        assertEquals(2560, artifact.fullAfterSamples)
+        assertEquals(15_360, write(sliceFrames = 96).artifacts.single().fullAfterSamples) // read anew each time
     }
 
     @Test
