@@ -1,4 +1,4 @@
-"""What an ONNX artifact hears of recordings, at the moments at which apps and pages listen."""
+"""Embed recordings with an ONNX artifact, at the moments at which apps and pages listen."""
 
 from __future__ import annotations
 

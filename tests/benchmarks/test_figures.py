@@ -164,11 +164,12 @@ def test_a_native_device_takes_a_tenth_of_the_time(tables):
 
 def test_taught_sounds(tables):
     rows, *_ = tables
-    found = rows.only("few_shot", model="small", task="sounds", examples="3", way="as the app")
+    listens = {"model": "small", "artifact": "stream.int8", "where": "desktop"}
+    found = rows.only("page_few_shot", **listens, task="sounds", examples="3")
     right, wrong, unknown = (
         f"{100 * float(found[name]):.0f} %" for name in ("correct", "wrong", "others_unknown")
     )
-    expected = f"`small` names {right} correctly and {wrong} wrongly; {unknown} of other sounds"
+    expected = f"the int8 stream of `small` names {right} correctly and {wrong} wrongly; {unknown} of other sounds"
     assert expected in shown("README.md")
 
 
