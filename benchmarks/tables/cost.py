@@ -287,12 +287,6 @@ def throughput_table() -> str:
     return markdown(["clips from", *header], lines)
 
 
-def training_minutes(steps: int) -> str:
-    """Return the minutes that `steps` steps of `mobile` take."""
-    (row,) = where("throughput", what="cache", encoder="mobile")
-    return decimals(steps * int(row["batch_size"]) / float(row["clips_per_s"]) / 60, 0)
-
-
 def memory_mb(what: str) -> str:
     """Return the memory of a training process, in MB."""
     (row,) = where("throughput", what=what)
