@@ -110,6 +110,7 @@ def test_native_devices_need_a_program_and_an_artifact(tmp_path, capsys):
     for count, program in ((1, None), (1, tmp_path), (3, tmp_path)):
         with pytest.raises(UserError, match="expected no more native devices than clients, --nat"):
             deploy(config, [tmp_path] * 2, native_devices=count, native_program=program)
-    command = ["federate", "loopback", str(tmp_path), "--clients", "1", "--native-devices", "1"]
+    audio = [str(tmp_path), str(tmp_path)]
+    command = ["federate", "loopback", *audio, "--clients", "2", "--native-devices", "1"]
     assert cli.run([*command, "--out", str(tmp_path / "run")]) == 2
-    assert "1 native devices of 1 clients, program not given" in capsys.readouterr().err
+    assert "1 native devices of 2 clients, program not given" in capsys.readouterr().err

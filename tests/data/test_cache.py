@@ -378,7 +378,10 @@ if __name__ == "__main__":
 
 
 def test_workers_decode_the_same_and_show_progress(folder: Path) -> None:
-    done = subprocess.run(script(folder, 2), capture_output=True, text=True, check=True)
+    as_terminal = os.environ | {"FORCE_COLOR": "1"}  # a pipe gets no bar
+    done = subprocess.run(
+        script(folder, 2), env=as_terminal, capture_output=True, text=True, check=True
+    )
     assert "decoding files" in done.stderr and "6/6" in done.stderr and done.stdout == ""
     assert len(shards(folder)) > 1
     modified = [path.stat().st_mtime_ns for path in shards(folder)]

@@ -39,10 +39,9 @@ def test_every_embedding_is_the_offline_models(encoder_name, pooling, readout, p
 
 
 @pytest.mark.parametrize("pooling", get_args(Pooling))
-@pytest.mark.parametrize("packet_ms", [80, 160])
-def test_an_encoder_of_whole_windows_reads_the_last_slice(encoder_name, pooling, packet_ms):
-    model = small(encoder_name, 96, pooling=pooling, readout=("last", "middle", "mel"))
-    shape = stream_shape(model, packet_ms, WINDOW_SAMPLES)
+def test_an_encoder_of_whole_windows_reads_the_last_slice(pooling):
+    model = small("dense", 96, pooling=pooling, readout=("last", "middle", "mel"))
+    shape = stream_shape(model, 160, WINDOW_SAMPLES)
     assert shape.is_sliding and shape.slice_frames == 96
     found = list(eager(model, shape).push(sound()))
     torch.testing.assert_close(

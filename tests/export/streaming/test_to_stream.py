@@ -42,7 +42,7 @@ EXPORTS = {
     "mobile.fp32.pte": (MOBILE, {"format": "executorch", "precision": "fp32"}),
     "separable.int8.onnx": (SEPARABLE, {"format": "onnx", "precision": "int8"}),
     "whole.onnx": (WHOLE, {"format": "onnx"}),
-    "whole.pte": (WHOLE, {"format": "executorch"}),
+    "whole.pte": (WHOLE, {"format": "executorch", "precision": "int8"}),
     "separable.int8.pte": (SEPARABLE, {"format": "executorch", "precision": "int8"}),
 }
 
