@@ -26,7 +26,7 @@ quickstart: $(VENV)/.run
 	@echo "The two files for a phone are in runs/mine/export, with their manifest.json"
 
 test: $(VENV)/.test page-for-tests
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

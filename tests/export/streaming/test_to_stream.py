@@ -37,12 +37,12 @@ SEPARABLE = EncoderConfig("separable", width=0.25, pooling="max", readout=("last
 DENSE = EncoderConfig("dense", width=0.5, readout=("last", "middle", "mel"))
 WHOLE = EncoderConfig("dense", width=0.5, slice_frames=96)  # as the shipped encoders read
 EXPORTS = {
-    "dense.pte": (DENSE, {"format": "executorch", "precision": ("fp32", "int8")}),
+    "dense.int8.pte": (DENSE, {"format": "executorch", "precision": "int8"}),
     "mobile.onnx": (MOBILE, {"format": "onnx"}),
     "mobile.fp32.pte": (MOBILE, {"format": "executorch", "precision": "fp32"}),
     "separable.int8.onnx": (SEPARABLE, {"format": "onnx", "precision": "int8"}),
     "whole.onnx": (WHOLE, {"format": "onnx"}),
-    "whole.pte": (WHOLE, {"format": "executorch", "precision": "int8"}),
+    "whole.fp32.pte": (WHOLE, {"format": "executorch", "precision": "fp32"}),
     "separable.int8.pte": (SEPARABLE, {"format": "executorch", "precision": "int8"}),
 }
 
@@ -106,7 +106,7 @@ def test_manifest_says_how_to_drive_it(exported):
         assert stream["state"][0]["shape"] == [batch, PAST]
 
 
-@pytest.mark.parametrize("exported", ["mobile.onnx", "whole.pte"], indirect=True)
+@pytest.mark.parametrize("exported", ["mobile.onnx", "whole.fp32.pte"], indirect=True)
 def test_bench_times_a_packet(exported):
     rows = bench(exported.folder, runs=2, warm_up=0)
     assert rows[0].artifact == "eager stream" and len(rows) == 1 + len(exported.artifacts)
