@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import mean
+
 from tables.rows import decimals, listed, markdown, rows, where
 
 TASKS, AVERAGE = "pretext_tasks", "average"
@@ -23,11 +25,25 @@ def clips() -> str:
 
 def below(reference: str) -> str:
     """Name the tasks whose mean accuracy is below that of an embedding that nothing taught."""
-    means = {row["embedding"]: float(row["accuracy"]) for row in where(TASKS, task=AVERAGE)}
+    means = {name: mean(found) for name, found in _by_seed().items()}
     trained = {row["embedding"] for row in rows(TASKS) if row["steps"] != "0"}
     return listed(
         f"`{name}`" for name in means if name in trained and means[name] < means[reference]
     )
+
+
+def several_seeds() -> str:
+    """Name the tasks that were trained with more than one seed, with their number of seeds."""
+    counts = {name: len(found) for name, found in _by_seed().items() if len(found) > 1}
+    return listed(f"`{name}` ({count})" for name, count in counts.items())
+
+
+def _by_seed() -> dict[str, list[float]]:
+    """Return the mean accuracy of ten tasks of each embedding, a value for each seed."""
+    found: dict[str, list[float]] = {}
+    for row in where(TASKS, task=AVERAGE):
+        found.setdefault(row["embedding"], []).append(float(row["accuracy"]))
+    return found
 
 
 def outcomes_table() -> str:
