@@ -13,6 +13,7 @@ from tiny_audio_ssl.audio import io as audio
 from tiny_audio_ssl.audio.io import SAMPLE_RATE_HZ
 from tiny_audio_ssl.export import manifest
 from tiny_audio_ssl.export.runtimes import open_outputs
+from tiny_audio_ssl.export.streaming.stream_encoder import StreamShape
 from tiny_audio_ssl.export.streaming.stream_runtime import Stream
 
 Wave = NDArray[np.float32]
@@ -29,10 +30,10 @@ def moments_of(artifact: Path, recordings: Sequence[Recording]) -> Moments:
     (entry,) = (one for one in content["artifacts"] if one["file"] == artifact.name)
     learned, window = content["encoder"]["learned_dim"], int(content["window_samples"])
     if "stream" in entry:
-        hop = int(entry["stream"]["packet_samples"])
-        whole = entry["stream"]["slice_frames"] > entry["stream"]["packet_frames"]
-        shortest = hop * entry["stream"]["packets"] if whole else hop
-        listen = _stream(artifact, skipped=shortest // hop - 1)
+        hop, shape = int(entry["stream"]["packet_samples"]), StreamShape.read(entry["stream"])
+        packets = shape.packets if shape.is_sliding else 1
+        shortest = hop * packets
+        listen = _stream(artifact, skipped=packets - 1)
     else:
         shortest, hop = window, window // 4
         listen = _windows(artifact, window, hop)

@@ -176,8 +176,7 @@ def entry_of(path: Path) -> Entry:
 
 
 def counted(found: checkpoint.Checkpoint, stream: dict[str, Any]) -> dict[str, Any]:
-    shape = StreamShape(*(stream[name] for name in StreamShape.__dataclass_fields__))
-    step = stream_network(found.model, shape)
+    step = stream_network(found.model, StreamShape.read(stream))
     packet = multiply_adds(step, *step.start())
     window = multiply_adds(found.model, torch.zeros(1, stream["window_samples"]))
     return {

@@ -69,6 +69,7 @@ def test_flower_has_every_option_of_the_unit(unit):
 def service_of(unit: Path) -> configparser.SectionProxy:
     """Return the settings of a unit's service."""
     parsed = configparser.ConfigParser(strict=False)
+    # Keeps the case of the keys, as systemd reads them; typeshed takes it for a method.
     parsed.optionxform = str  # type: ignore[assignment,method-assign]
     parsed.read_string(unit.read_text().replace("\\\n", ""))
     return parsed["Service"]

@@ -38,8 +38,7 @@ def build_network(content: Mapping[str, Any], entry: Mapping[str, Any]) -> nn.Mo
             return product.stream.module
         return products.product_network(product, model.frontend, entry["input"]["kind"])
     if stream := entry.get("stream"):
-        sizes = {name: stream[name] for name in StreamShape.__dataclass_fields__}
-        return stream_network(model, StreamShape(**sizes)).eval()
+        return stream_network(model, StreamShape.read(stream)).eval()
     return forms.network(model, entry["input"]["kind"])
 
 

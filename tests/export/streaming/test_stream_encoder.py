@@ -26,7 +26,7 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 
 @pytest.mark.parametrize("pooling", get_args(Pooling))
-@pytest.mark.parametrize("readout", ["mel", "last middle mel"])
+@pytest.mark.parametrize("readout", ["last", "middle", "mel", "last middle mel"])
 @pytest.mark.parametrize("packet_ms", [80, 320])
 def test_every_embedding_is_the_offline_models(encoder_name, pooling, readout, packet_ms):
     model = small(encoder_name, 16, pooling=pooling, readout=tuple(readout.split()))

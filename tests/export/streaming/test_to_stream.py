@@ -37,7 +37,7 @@ SEPARABLE = EncoderConfig("separable", width=0.25, pooling="max", readout=("last
 DENSE = EncoderConfig("dense", width=0.5, readout=("last", "middle", "mel"))
 WHOLE = EncoderConfig("dense", width=0.5, slice_frames=96)  # as the shipped encoders read
 EXPORTS = {
-    "dense.int8.pte": (DENSE, {"format": "executorch", "precision": "int8"}),
+    "dense.pte": (DENSE, {"format": "executorch", "precision": ("fp32", "int8")}),
     "mobile.onnx": (MOBILE, {"format": "onnx"}),
     "mobile.fp32.pte": (MOBILE, {"format": "executorch", "precision": "fp32"}),
     "separable.int8.onnx": (SEPARABLE, {"format": "onnx", "precision": "int8"}),

@@ -59,7 +59,7 @@ class SlidingEncoder(nn.Module):
         self, packet: Tensor, past: Tensor, frames: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         samples = torch.cat([past, packet], dim=1)
-        frames = torch.cat([frames, self.frontend(samples) - self.silence], dim=3)
+        frames = self._slice(samples, frames)
         logmel = frames + self.silence
         middle, last = self.maps(logmel)
         embedding = self.readout(logmel, middle, last)
@@ -71,8 +71,15 @@ class SlidingEncoder(nn.Module):
 
     def logmel(self, packet: Tensor, past: Tensor, frames: Tensor) -> Tensor:
         """Return what the encoder reads in a step, [B, 1, bands, slice_frames]."""
-        fresh = self.frontend(torch.cat([past, packet], dim=1))
-        return torch.cat([frames + self.silence, fresh], dim=3)
+        return self._slice(torch.cat([past, packet], dim=1), frames) + self.silence
+
+    def _slice(self, samples: Tensor, frames: Tensor) -> Tensor:
+        """Return the frames before the packet and its own, all relative to silence."""
+        return torch.cat([frames, self._fresh(samples)], dim=3)
+
+    def _fresh(self, samples: Tensor) -> Tensor:
+        relative: Tensor = self.frontend(samples) - self.silence
+        return relative
 
     def start(self, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
         """Return a silent packet and the state that a stream starts with."""
@@ -91,7 +98,7 @@ class SlidingEncoder(nn.Module):
         samples = waveforms.unfold(1, length, packet * self.shape.packets).flatten(0, 1)
         before = samples.unfold(1, past + packet, packet)[:, :-1]  # [B, packets - 1, past + packet]
         with torch.no_grad():
-            frames = [self.frontend(one.contiguous()) - self.silence for one in before.unbind(1)]
+            frames = [self._fresh(one.contiguous()) for one in before.unbind(1)]
         packets = samples[:, -packet:].contiguous()
         return packets, samples[:, -packet - past : -packet].contiguous(), torch.cat(frames, dim=3)
 

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +49,11 @@ class StreamShape:
     packet_frames: int
     slice_frames: int  # of the encoder; a whole number in a packet, or one slice is the window
     packets: int  # in the window
+
+    @classmethod
+    def read(cls, stream: Mapping[str, Any]) -> StreamShape:
+        """Return the sizes that the `stream` of a manifest's entry states."""
+        return cls(stream["packet_frames"], stream["slice_frames"], stream["packets"])
 
     @property
     def is_sliding(self) -> bool:
