@@ -15,7 +15,7 @@ import tyro
 
 from tiny_audio_ssl.commands.registry import COMMANDS
 from tiny_audio_ssl.errors import UserError
-from tiny_audio_ssl.utils.console import PlainConsole, prose_wrapped, takes_styles
+from tiny_audio_ssl.utils.console import PlainConsole, help_tidied, takes_styles
 from tiny_audio_ssl.utils.files import FULL_OR_READ_ONLY
 from tiny_audio_ssl.utils.light_imports import absent
 from tiny_audio_ssl.utils.quiet import as_program
@@ -76,7 +76,7 @@ def parse(argv: list[str]) -> Command:
     name, options = (argv[0], argv[1:]) if argv else ("--help", [])
     tyro._experimental_options["ansi_codes"] = takes_styles(sys.stdout, sys.stderr)
     if name.startswith("-"):
-        with prose_wrapped():
+        with help_tidied():
             tyro.extras.subcommand_cli_from_dict(
                 {command: _stub(entry.summary) for command, entry in COMMANDS.items()},
                 args=argv or ["--help"],
@@ -87,7 +87,7 @@ def parse(argv: list[str]) -> Command:
         raise UserError(f"command {name!r} is not known; choose from {', '.join(COMMANDS)}")
     kind = COMMANDS[name].load().with_options(options)
     program = f"{PROGRAM} {name} {kind.first_word}".rstrip()
-    with prose_wrapped():
+    with help_tidied():
         return tyro.cli(kind, args=options, prog=program)
 
 

@@ -85,7 +85,7 @@ def listed(options: dict[str, str]) -> Iterator[str]:
     """Yield a definition list; an option that may be left out needs no `None`."""
     for option, text in options.items():
         if "--help" not in option:
-            text = text.removesuffix("(default: None)").removesuffix("(default: )").rstrip()
+            text = text.removesuffix("(default: None)").rstrip()
             yield f"`{option.replace('{None}|', '')}`\n:   {text}\n"
 
 

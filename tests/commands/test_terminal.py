@@ -72,6 +72,7 @@ def test_help(run, monkeypatch, command):
     assert (narrow.code, narrow.err) == (0, "") and "\x1b" not in narrow.out
     assert max(map(len, narrow.out.splitlines())) <= 60
     assert words(narrow.out) == words(wide.out)  # none is cut
+    assert not re.search(r"\(default:[\s│]*\)", narrow.out + wide.out)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

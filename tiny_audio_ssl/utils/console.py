@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -20,6 +21,8 @@ from rich.text import Text
 from tiny_audio_ssl.utils.text import visible
 
 UNLIMITED = 10_000  # characters in a line
+# Also where its two parts are on two lines of a frame.
+EMPTY_DEFAULT = re.compile(r"\(default:((?:\x1b\[[0-9;]*m|[\s│])*)\)")
 
 
 def takes_styles(*streams: TextIO) -> bool:
@@ -86,30 +89,33 @@ def _plain(text: Any) -> Any:
 
 
 @contextlib.contextmanager
-def prose_wrapped() -> Iterator[None]:
-    """Break long lines on stdout between words, where a terminal would break them anywhere."""
-    if not sys.stdout.isatty():
-        yield
-        return
+def help_tidied() -> Iterator[None]:
+    """Print the help texts of tyro without the empty defaults `(default: )`.
+
+    On a terminal, long lines of prose break between words, where it would break them anywhere.
+    """
     held = _Held(sys.stdout)
     try:
         with contextlib.redirect_stdout(held):
             yield
     finally:
-        width = shutil.get_terminal_size().columns
-        for line in held.getvalue().splitlines():
+        # In their place are spaces, since a frame is drawn around the lines.
+        shown = EMPTY_DEFAULT.sub(lambda found: f"{' ' * 9}{found[1]} ", held.getvalue())
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
+        for line in shown.splitlines():
             is_prose = len(line) > width and "\x1b" not in line
             print(textwrap.fill(line, width, break_on_hyphens=False) if is_prose else line)
 
 
 class _Held(io.StringIO):
-    """Text for a terminal, held back."""
+    """Text for a stream, held back."""
 
     encoding = ""
 
-    def __init__(self, terminal: TextIO) -> None:
+    def __init__(self, stream: TextIO) -> None:
         super().__init__()
-        self.encoding = terminal.encoding
+        self.encoding = stream.encoding
+        self._is_terminal = stream.isatty()
 
     def isatty(self) -> bool:
-        return True
+        return self._is_terminal
