@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import types
@@ -24,6 +25,9 @@ from tiny_audio_ssl.models.bodies import ENCODERS
 from tiny_audio_ssl.pretext import PRETEXTS
 
 torch.set_num_threads(1)
+
+# With Python's defaults the collector takes a seventh of the time: it looks through all of PyTorch.
+gc.set_threshold(100_000, 20, 20)
 
 # Files that take longest begin first, so that no process works alone at the end.
 LONGEST = (

@@ -51,6 +51,7 @@ from tiny_audio_ssl.export.windows import Window, stack
 from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoders import WaveformEncoder
 from tiny_audio_ssl.pretext.product import Product
+from tiny_audio_ssl.utils.collector import collections_paused
 from tiny_audio_ssl.utils.files import sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
 
@@ -119,6 +120,7 @@ class ArtifactBuilder:
             found.append((replace(artifact, tried=chosen.tried), entry))
         return found
 
+    @collections_paused()
     def make(self, form: Form, folder: Path) -> Made:
         """Make one artifact in `folder`. Raises `UserError` if it fails at either end of a size
         range."""

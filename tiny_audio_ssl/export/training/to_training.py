@@ -38,6 +38,7 @@ from tiny_audio_ssl.training import run_task
 from tiny_audio_ssl.training.config import PretrainConfig
 from tiny_audio_ssl.training.run_settings import settings_of
 from tiny_audio_ssl.utils.claim import claimed_target
+from tiny_audio_ssl.utils.collector import collections_paused
 from tiny_audio_ssl.utils.extras import require
 from tiny_audio_ssl.utils.files import atomic_folder, sha256
 from tiny_audio_ssl.utils.quiet import exporters_hushed
@@ -250,6 +251,7 @@ def example(frontend: LogMel, config: PretrainConfig, pretext: Pretext, batch_si
     return {name: value.contiguous() for name, value in inputs.items()}
 
 
+@collections_paused()
 def to_training(step: nn.Module, inputs: Sequence[Tensor], target: Path) -> dict[str, int]:
     """Write loss and gradients of `step` as a .pte; return its operators with the count of each.
 
