@@ -13,6 +13,7 @@ from tables.rows import (
     kilobytes,
     listed,
     markdown,
+    only,
     rows,
     where,
 )
@@ -366,6 +367,21 @@ def page_sizes_table() -> str:
         for row in rows("browser_sizes")
     ]
     return markdown(["encoder", "part", "files", "kB", "kB compressed"], lines)
+
+
+def two_cores_table() -> str:
+    """Ways to use two cores x tasks: clips a second, and how many times those of one core."""
+    tasks = list(dict.fromkeys(row["task"] for row in rows("two_cores")))
+    lines = []
+    for way in dict.fromkeys(row["way"] for row in rows("two_cores")):
+        cells = [way]
+        for task in tasks:
+            row = only("two_cores", way=way, task=task)
+            interval = f"[{row['low_95']}, {row['high_95']}]"
+            cells += [f"{float(row['clips_per_s']):,.0f}", f"{row['times_one_core']} {interval}"]
+        lines.append(cells)
+    header = [text for task in tasks for text in (f"{task}, clips/s", "times one core [95 %]")]
+    return markdown(["way", *header], lines)
 
 
 def training_speed_table() -> str:

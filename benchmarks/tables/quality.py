@@ -18,6 +18,8 @@ from tables.rows import (
 )
 
 AVERAGE = "average"
+READOUTS = ("last", "last middle", "last middle mel")
+DEFAULT_READOUT, SOUNDS_TASK = "last middle", "ESC-50 fold 4"
 NAMES = {"supervised": "supervised, from scratch", "multi-head": "supervised, multi-head"}
 SHORT = {
     "ESC-50 fold 4": "ESC-50 f4",
@@ -227,3 +229,25 @@ def estimate_table() -> str:
         lines.append([task, *figures])
     header = ["correlation of ranks", "best by the estimate", "best measured"]
     return markdown(["task", *header], lines)
+
+
+def ablations_table() -> str:
+    """Variants of the recipe: seeds, mean accuracy of ten tasks by readout, and of ESC-50."""
+    lines = []
+    for variant in dict.fromkeys(row["variant"] for row in rows("ablations")):
+        seeds = sorted({row["seed"] for row in where("ablations", variant=variant)})
+        cells = [variant, str(len(seeds))]
+        for readout in READOUTS:
+            cells.append(over_seeds(ablation_means(variant, readout).values()))
+        sounds = where("ablations", variant=variant, readout=DEFAULT_READOUT, task=SOUNDS_TASK)
+        lines.append([*cells, over_seeds(row["accuracy"] for row in sounds)])
+    return markdown(["variant", "seeds", *READOUTS, f"ESC-50, {DEFAULT_READOUT}"], lines)
+
+
+def ablation_means(variant: str, readout: str) -> dict[str, float]:
+    """Return the mean accuracy of the ten tasks by seed."""
+    found = where("ablations", variant=variant, readout=readout)
+    return {
+        seed: mean(float(row["accuracy"]) for row in found if row["seed"] == seed)
+        for seed in sorted({row["seed"] for row in found})
+    }

@@ -214,3 +214,13 @@ def test_the_help_text_has_the_multiply_adds(tables):
     assert found == {name: expected[name] for name in found}
     assert set(found) == {"mobile", "separable", "dense", "shared"}
     assert EncoderConfig().name in found
+
+
+def test_two_threads_are_faster_than_two_processes(tables):
+    rows, *_ = tables
+    threads, processes = (
+        sum(float(row["times_one_core"]) for row in rows.where("two_cores", way=way)) / 2
+        for way in ("two threads", "two processes")
+    )
+    said = f"two threads train {threads:.1f} times as fast as one, two processes {processes:.1f}"
+    assert said in shown("docs/training.md")

@@ -50,6 +50,7 @@ def test_every_file_of_results_is_on_the_page(results_table):
             "search": "tiny-audio-ssl search",
             "latency": "latency_results.py",
             "corpus": "python benchmarks/corpus",
+            "ablations": "benchmarks/weights/ablations.py",
             "comparison_tasks": "benchmarks/comparison.py",
             "browser_sizes": "benchmarks/browser.py",
             "encoder_artifacts": "results/encoder_artifacts.csv",
@@ -69,6 +70,15 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     (tmp_path / "estimate.csv").write_text(
         "task,worker,dependence,accuracy,correlation\nwords,mfcc,0.1,0.6,-1\nwords,lps,0.2,0.7,-1\n"
         "voices,mfcc,0.1,0.9,\nvoices,lps,0.2,0.9,\n"
+    )
+    (tmp_path / "ablations.csv").write_text(
+        "variant,seed,readout,dim,task,accuracy\n"
+        + "".join(
+            f"no noise,{seed},{readout},9,{task},{0.8 + seed / 10}\n"
+            for seed in (0, 1)
+            for readout in ("last", "last middle", "last middle mel")
+            for task in ("ESC-10", "ESC-50 fold 4")
+        )
     )
     (tmp_path / "native_device.csv").write_text(
         "device,measure,value\npython,most_mb,617.2\nnative,most_mb,99.7\nnative,core_s_to_start,0.3\n"
@@ -95,6 +105,7 @@ def test_sections_of_results_that_are_measured_apart(results_table, tmp_path, mo
     text = results_table.page()
     assert "| way to learn | 9 labels | 780 labels |" in text
     assert "| CLAR | 0.700 [0.600, 0.800] | 0.900 |" in text
+    assert "| no noise | 2 | .850 | .850 | .850 | .850 |" in text
     assert "33 % of fp32 and 50 % of int8" in text
     assert "trace adds 1.5 microseconds to every operator" in text
     assert "| executorch | encoder | Convolution | 60.0 | 30.0 | 2.00 |" in text
