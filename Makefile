@@ -83,17 +83,20 @@ wheel: $(VENV)/.run web
 clean:
 	rm -rf $(VENV) build dist site *.egg-info $(WEB)/node_modules $(WEB)/encoder/dist tiny_audio_ssl/export/page
 
+# Python compiles a module when it is first imported; of most packages, few modules ever are.
+INSTALL := $(BIN)/pip install --quiet --no-compile --config-settings editable_mode=compat --editable
+
 # One pip call each, so that all pins are resolved together.
 $(VENV)/.run: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval]"
+	$(INSTALL) ".[executorch,onnx,eval]"
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,byproducts,docs,dev]"
+	$(INSTALL) ".[executorch,onnx,eval,federated,peers,corpus,speech-lab,byproducts,docs,dev]"
 	touch $@ $(VENV)/.run $(VENV)/.federated
 
 $(VENV)/.federated: pyproject.toml | $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable ".[executorch,onnx,eval,federated]"
+	$(INSTALL) ".[executorch,onnx,eval,federated]"
 	touch $@ $(VENV)/.run
 
 $(VENV):
