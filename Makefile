@@ -7,6 +7,8 @@ PYTHON ?= $(shell for v in 14 13 12 11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
+# Python compiles a module when it is first imported; of most packages, few modules ever are.
+INSTALL := $(BIN)/pip install --quiet --no-compile --config-settings editable_mode=compat --editable
 
 .PHONY: quickstart test lint lint-types lint-others docs bench results federate web page-for-tests wheel clean
 
@@ -82,9 +84,6 @@ wheel: $(VENV)/.run web
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info $(WEB)/node_modules $(WEB)/encoder/dist tiny_audio_ssl/export/page
-
-# Python compiles a module when it is first imported; of most packages, few modules ever are.
-INSTALL := $(BIN)/pip install --quiet --no-compile --config-settings editable_mode=compat --editable
 
 # One pip call each, so that all pins are resolved together.
 $(VENV)/.run: pyproject.toml | $(VENV)
