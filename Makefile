@@ -7,7 +7,9 @@ PYTHON ?= $(shell for v in 14 13 12 11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
-# Python compiles a module when it is first imported; of most packages, few modules ever are.
+# Python compiles a module when it is first imported, and keeps the result, also where the environment
+# asks for the opposite; of most packages, few modules are ever imported.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/pip install --quiet --no-compile --config-settings editable_mode=compat --editable
 
 .PHONY: quickstart test lint lint-types lint-others docs bench results federate web page-for-tests wheel clean

@@ -37,6 +37,7 @@ def cpu_s(arguments: Sequence[str], tree: Path, exit_code: int = 0) -> float:
     """Run a command of the version in `tree`; return the processor time of all its processes."""
     with TemporaryDirectory(prefix="timed-") as folder:
         environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each start compiles all modules
         began = children_s()
         done = subprocess.run(
             [sys.executable, "-c", MAIN, *arguments],
