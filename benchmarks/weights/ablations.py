@@ -39,6 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without the teacher of words": {"teachers": (MN04, VOICES)},
     "without the teacher of voices": {"teachers": (MN04, WORDS)},
     "with a teacher of pitch": {"teachers": (*train.TEACHERS, "swiftf0_targets")},
+    "head with a hidden layer": {"hidden": 1024},
     BOTH_TIERS: {},
     "one view of each window": {"views": 1, "passes": 16},
     "nothing mixed": {"mix": 0.0},

@@ -61,6 +61,8 @@ class Train:
     """Share of the views to which noise is added in a step, at 10 to 40 dB. Default: 0.25 for
     small, and 0 for tiny, which is too small for it: its mean accuracy on clean sound falls by
     0.01, that of small by 0.002."""
+    hidden: int = 0
+    """Hidden size of the head that predicts the teachers' embeddings; 0 for a linear map."""
     body: Literal["dense", "mobile", "separable"] = "dense"
     """Architecture of the encoder."""
     seed: int = 0
@@ -83,6 +85,7 @@ def configuration(train: Train) -> PretrainConfig:
         weights=tuple(paths.get(name, "-") for name in train.teachers),
         importance=tuple(IMPORTANCE[name] for name in train.teachers),
         speech_teacher=tuple(name for name in OF_SPEECH if name in train.teachers),
+        hidden=train.hidden,
         views=train.views,
         mix=train.mix,
         band_limited=train.band_limited,

@@ -13,6 +13,7 @@ import pytest
 import torch
 from support.audio_files import write
 from support.runs import at_step, chord
+from torch import nn
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.embedding.hear_model import HearModel
@@ -70,9 +71,12 @@ def some_clips(count: int = 12, extra: int = 0) -> torch.Tensor:
     return loudness * torch.randn(count, SAMPLES + extra, generator=rng)
 
 
-def test_loss_is_the_distance_of_unit_vectors(teacher, rng):
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_loss_is_the_distance_of_unit_vectors(hidden, teacher, rng):
     """|s/|s| - t/|t||^2, t standardized, row after row."""
-    task, encoder = make(teacher=teacher)
+    task, encoder = make(teacher=teacher, hidden=hidden)
+    layers = [layer for layer in task.head.modules() if isinstance(layer, nn.Linear)]
+    assert [layer.out_features for layer in layers] == ([5, 3] if hidden else [3])
     clips = some_clips()
     task.fit(clips)
     inputs = task.inputs(LogMel(FRONTEND), clips, rng)

@@ -39,6 +39,9 @@ class DistillationConfig(PretextConfig):
     speech_teacher: tuple[str, ...] = ()
     """Teachers used on speech only: on recordings whose column `kind` in the manifest is `speech`
     or `words`. Needs --pretext.views."""
+    hidden: int = 0
+    """Hidden size of the network between the embedding and the teachers' embeddings, which is
+    discarded with the task. 0: a linear map. With more, embeddings of the last layer get better."""
     clip_ms: float = WINDOW_MS
     """Length of the clips that teachers and encoder receive."""
     mix: float = 0.5
@@ -68,6 +71,7 @@ class DistillationConfig(PretextConfig):
         self._check_teachers()
         check_numbers(
             self,
+            hidden=COUNT_OR_0,
             clip_ms=DURATION_MS,
             mix=SHARE,
             views=COUNT_OR_0,

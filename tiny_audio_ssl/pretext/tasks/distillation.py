@@ -18,6 +18,7 @@ from tiny_audio_ssl.models.frontend_config import FrontendConfig
 from tiny_audio_ssl.pretext.base import Inputs, Pretext
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 from tiny_audio_ssl.pretext.parts import sampling
+from tiny_audio_ssl.pretext.parts.heads import perceptron
 from tiny_audio_ssl.pretext.parts.noise import add_noise
 from tiny_audio_ssl.pretext.parts.targets import LOG_MEL, SPEECH, Targets, target_name
 from tiny_audio_ssl.pretext.parts.teachers import BATCH, Teachers
@@ -62,7 +63,10 @@ class Distillation(Pretext):
         super().__init__(config, encoder, frontend)
         self.teachers = Teachers(config)
         dim = sum(self.teachers.dims)
-        self.head = nn.Linear(encoder.feature_dim, dim)  # of all teachers, side by side
+        size, hidden = encoder.feature_dim, config.hidden
+        self.head = (  # of all teachers, side by side
+            perceptron(size, hidden, dim, encoder.config.norm) if hidden else nn.Linear(size, dim)
+        )
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("inverse_std", torch.ones(dim))
 
