@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -32,3 +33,12 @@ def test_help_names_every_option(device_program):
     assert done.returncode == 0 and not done.stderr
     options = ("state", "key", "server", "authority", "folder", "clips", "engine", "releases")
     assert [one for one in options if f"\n  --{one} " not in done.stdout] == []
+
+
+def test_classes_come_from_the_archive_made_when_it_was_built(device_program, tmp_path):
+    log = tmp_path / "classes.log"
+    options = {"_JAVA_OPTIONS": f"-Xlog:class+load=info:file={log}"}
+    command = [device_program, "--state", tmp_path / "state", "--key"]
+    subprocess.run(command, env=os.environ | options, check=True, capture_output=True)
+    loaded = [line for line in log.read_text().splitlines() if " org.tinyaudiossl." in line]
+    assert loaded and [line for line in loaded if "shared objects file" not in line] == []
