@@ -1,12 +1,12 @@
 """Compare readouts: embeddings made of several parts of the same weights.
 
-python benchmarks/readout.py DATA runs/quality/audio2vec-cbow-mobile runs/quality/...
+python benchmarks/readout.py DATA small runs/quality/audio2vec-cbow-mobile runs/quality/...
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,29 +17,35 @@ from rich.console import Console
 from rich.table import Table
 
 import tiny_audio_ssl
-from tiny_audio_ssl.embedding import embedder as embedding
+from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoder_config import ReadoutPart
-from tiny_audio_ssl.utils.files import write_rows
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, MiddleScale, ReadoutPart
+from tiny_audio_ssl.models.names import is_name
+from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 HERE = Path(__file__).parent
-READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (
-    ("last",),
-    ("last", "middle"),
-    ("last", "mel"),
-    ("last", "middle", "mel"),
-    ("mel",),
-)
+READOUTS: dict[str, tuple[tuple[ReadoutPart, ...], MiddleScale]] = {
+    "last": (("last",), "linear"),
+    "last middle": (("last", "middle"), "linear"),
+    "last log-middle": (("last", "middle"), "log"),
+    "last mel": (("last", "mel"), "linear"),
+    "last middle mel": (("last", "middle", "mel"), "linear"),
+    "last log-middle mel": (("last", "middle", "mel"), "log"),
+    "mel": (("mel",), "linear"),
+}
 
 
 @dataclass(frozen=True)
 class Compare:
+    """Write one row for each run, readout and task. Rows of other runs are kept."""
+
     data: Annotated[Path, tyro.conf.Positional]
     """Folder with the labeled manifests."""
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Runs, or models that come with the package."""
     csv: Path = HERE / "results" / "readout.csv"
     suite: Path = HERE / "suites" / "small.toml"
 
@@ -47,29 +53,43 @@ class Compare:
 def main(options: Compare) -> None:
     tasks = [open_task(task) for task in read_suite(options.suite, options.data)]
     rows = [row for run in options.runs for row in judged(run, tasks)]
-    write_rows(options.csv, rows)
+    known = read_rows(options.csv) if options.csv.exists() else []
+    own = {(row["pretext"], row["encoder"]) for row in rows}
+    kept = [row for row in known if (row["pretext"], row["encoder"]) not in own]
+    write_rows(options.csv, [*rows, *kept])
     show([row for row in rows if row["task"] == AVERAGE])
 
 
-def judged(run: Path, tasks: list[OpenedTask]) -> Iterator[dict[str, Any]]:
-    made = checkpoint.load(run).run
-    for parts in READOUTS:
-        model = embedding.load(run, parts)
-        found = {task.task.name: evaluate(model, task, "linear") for task in tasks}
+def judged(run: str, tasks: list[OpenedTask]) -> Iterator[dict[str, Any]]:
+    found = checkpoint.load(run)
+    config = found.model.encoder.config
+    for name, (parts, scale) in READOUTS.items():
+        model = read_out(found, replace(config, readout=parts, middle_scale=scale))
+        scores = {task.task.name: evaluate(model, task, "linear") for task in tasks}
         about = {
-            "pretext": made["task"],
-            "encoder": made["encoder"]["name"],
-            "readout": " ".join(parts),
+            "pretext": found.run["task"],
+            "encoder": run if is_name(run) else config.name,
+            "readout": name,
             "dim": model.dim,
         }
-        end = {"steps": made["training"]["steps"], "tiny_audio_ssl": tiny_audio_ssl.__version__}
-        for name, score in found.items():
+        end = {
+            "steps": found.run["training"]["steps"],
+            "tiny_audio_ssl": tiny_audio_ssl.__version__,
+        }
+        for task, score in scores.items():
             low, high = map(rounded, score.interval)
             accuracy = round(score.accuracy, 4)
-            figures = {"task": name, "accuracy": accuracy, "low_95": low, "high_95": high}
+            figures = {"task": task, "accuracy": accuracy, "low_95": low, "high_95": high}
             yield {**about, **figures, **end}
-        mean = round(float(np.mean([score.accuracy for score in found.values()])), 4)
+        mean = round(float(np.mean([score.accuracy for score in scores.values()])), 4)
         yield {**about, "task": AVERAGE, "accuracy": mean, "low_95": "", "high_95": "", **end}
+
+
+def read_out(found: checkpoint.Checkpoint, config: EncoderConfig) -> Embedder:
+    """Return an encoder with the same weights and another readout."""
+    model = checkpoint.untrained(found.model.frontend.config, config, seed=0)
+    model.load_state_dict(found.model.state_dict())
+    return Embedder(model)
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -112,8 +112,9 @@ def readout_table() -> str:
     for readout in dict.fromkeys(row["readout"] for row in found):
         cells = [readout]
         for pretext, encoder in runs:
-            row = only("readout", task=AVERAGE, readout=readout, pretext=pretext, encoder=encoder)
-            cells += [accuracy(row["accuracy"]), row["dim"]]
+            same = {"readout": readout, "pretext": pretext, "encoder": encoder}
+            row = next(iter(where("readout", task=AVERAGE, **same)), None)
+            cells += [accuracy(row["accuracy"]), row["dim"]] if row else ["", ""]
         lines.append(cells)
     header = [text for pretext, encoder in runs for text in (f"{pretext}, `{encoder}`", "size")]
     return markdown(["readout", *header], lines)

@@ -3,7 +3,8 @@
 PYTHONPATH=benchmarks/peers python benchmarks/weights/ablations.py DATA CORPUS/windows.csv \\
     --both-tiers BOTH/windows.csv --mn04 mn04_as.safetensors --out runs/ablations
 
-DATA holds the labeled sets of `suites/small.toml`. Runs and scores that are there are kept, so it
+DATA holds the labeled sets of `suites/small.toml`. All embeddings have `middle` on a linear scale,
+whichever the shipped encoders have. Runs and scores that are there are kept, so it
 may be stopped at any time, and `--variants` adds others later.
 """
 
@@ -33,13 +34,18 @@ READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (
     ("last", "middle", "mel"),
 )
 BOTH_TIERS = "both license tiers"
+LINEAR = "linear head"
 VARIANTS: dict[str, dict[str, Any]] = {
     "as shipped": {},
-    "mn04_as alone": {"teachers": (MN04,)},
-    "without the teacher of words": {"teachers": (MN04, VOICES)},
-    "without the teacher of voices": {"teachers": (MN04, WORDS)},
-    "with a teacher of pitch": {"teachers": (*train.TEACHERS, "swiftf0_targets")},
-    "head with a hidden layer": {"hidden": 1024},
+    LINEAR: {"hidden": 0},
+    f"{LINEAR}, mn04_as alone": {"hidden": 0, "teachers": (MN04,)},
+    f"{LINEAR}, no teacher of words": {"hidden": 0, "teachers": (MN04, VOICES)},
+    f"{LINEAR}, no teacher of voices": {"hidden": 0, "teachers": (MN04, WORDS)},
+    f"{LINEAR}, with a teacher of pitch": {
+        "hidden": 0,
+        "teachers": (*train.TEACHERS, "swiftf0_targets"),
+    },
+    f"{LINEAR}, no noise": {"hidden": 0, "noise": 0.0},
     BOTH_TIERS: {},
     "one view of each window": {"views": 1, "passes": 16},
     "nothing mixed": {"mix": 0.0},
@@ -83,9 +89,12 @@ def main(ablations: Ablations) -> None:
             if any(row["variant"] == variant and row["seed"] == str(seed) for row in rows):
                 continue
             run = ablations.out / f"{variant.replace(' ', '-')}-{seed}"
-            changes: dict[str, Any] = {"size": "small", "passes": ablations.passes} | VARIANTS[
-                variant
-            ]
+            changes: dict[str, Any] = {
+                "size": "small",
+                "passes": ablations.passes,
+                "middle_scale": "linear",
+                **VARIANTS[variant],
+            }
             given: dict[str, Any] = {
                 "windows": ablations.both_tiers if variant == BOTH_TIERS else ablations.windows,
                 "mn04": ablations.mn04,

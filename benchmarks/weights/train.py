@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, MiddleScale
 from tiny_audio_ssl.pretext.configs.distillation import DistillationConfig
 from tiny_audio_ssl.training import runs
 from tiny_audio_ssl.training.config import PretrainConfig, TrainingConfig
@@ -61,10 +61,13 @@ class Train:
     """Share of the views to which noise is added in a step, at 10 to 40 dB. Default: 0.25 for
     small, and 0 for tiny, which is too small for it: its mean accuracy on clean sound falls by
     0.01, that of small by 0.002."""
-    hidden: int = 0
-    """Hidden size of the head that predicts the teachers' embeddings; 0 for a linear map."""
+    hidden: int = 1024
+    """Hidden size of the head that predicts the teachers' embeddings; 0 for a linear map, which
+    leaves the encoder's last layer less accurate by 0.016 after a fifth of the passes."""
     body: Literal["dense", "mobile", "separable"] = "dense"
     """Architecture of the encoder."""
+    middle_scale: MiddleScale = "log"
+    """Scale of the means of the early layer in the embedding, which training does not depend on."""
     seed: int = 0
     cache_dir: Path | None = None
     """Folder for decoded audio and targets."""
@@ -108,7 +111,12 @@ def configuration(train: Train) -> PretrainConfig:
         validate_every=1000,
         checkpoint_every=1000,
     )
-    encoder = EncoderConfig(train.body, width=WIDTHS[train.size], readout=("last", "middle"))
+    encoder = EncoderConfig(
+        train.body,
+        width=WIDTHS[train.size],
+        readout=("last", "middle"),
+        middle_scale=train.middle_scale,
+    )
     return PretrainConfig("distillation", pretext, encoder, training=training)
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl import UserError
+from tiny_audio_ssl.models.bodies import ENCODERS
 from tiny_audio_ssl.models.encoder_config import EncoderConfig, Pooling
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.models.frontend import LogMel
@@ -120,6 +123,28 @@ def test_readout_concatenates_its_parts(encoder_name, rng):
     slices = torch.cat([until_middle(logmel[..., s : s + 32]) for s in (0, 32, 38)], dim=3)
     middle = slices.mean(dim=3).flatten(1)
     torch.testing.assert_close(rest[:, : -4 * BANDS], middle, rtol=1e-4, atol=1e-5)
+
+
+def test_middle_on_a_logarithmic_scale(encoder_name, rng):
+    readout = ("last", "middle", "mel")
+    plain = Encoder(EncoderConfig(encoder_name, readout=readout), BANDS).eval()
+    config = EncoderConfig(encoder_name, readout=readout, middle_scale="log")
+    log = Encoder(config, BANDS).eval()
+    log.load_state_dict(plain.state_dict())
+    logmel = torch.randn(2, 1, BANDS, 70, generator=rng)
+    middle = slice(plain.feature_dim, plain.learned_dim)
+    expected = plain.embed(logmel)
+    expected[:, middle] = expected[:, middle].double().log1p().float()
+    torch.testing.assert_close(log.embed(logmel), expected)
+
+
+def test_logarithm_of_maps_that_may_be_negative_is_refused():
+    def body(config):
+        made = ENCODERS["mobile"](config)
+        return replace(made, blocks=nn.Sequential(*made.blocks, nn.Identity()))
+
+    with pytest.raises(UserError, match="does not end in a ReLU; choose linear"):
+        Encoder(EncoderConfig(middle_scale="log"), BANDS, body)
 
 
 def test_single_frame_can_be_read(encoder_name, rng):

@@ -169,3 +169,15 @@ ENCODERS: dict[str, BuildBody] = {
     "shared": shared,
     "sinc-mobile": sinc_mobile,
 }
+
+
+def never_negative(body: nn.Sequential) -> bool:
+    """Return whether every block ends in a ReLU, perhaps pooled: no map has negative values then,
+    nor do the sums of residual blocks."""
+    for block in body:
+        layers = [m for m in block.modules() if not list(m.children())]
+        while layers and isinstance(layers[-1], nn.MaxPool2d):
+            layers.pop()
+        if not layers or not isinstance(layers[-1], nn.ReLU):
+            return False
+    return True

@@ -12,6 +12,7 @@ from tiny_audio_ssl.utils.ranges import COUNT, Range, check_numbers
 Norm = Literal["batch", "group"]
 Pooling = Literal["mean_max", "max", "attention"]
 ReadoutPart = Literal["last", "middle", "mel"]
+MiddleScale = Literal["linear", "log"]
 PARTS: tuple[ReadoutPart, ...] = ("last", "middle", "mel")
 
 # The keys of `bodies.ENCODERS`.
@@ -53,6 +54,9 @@ class EncoderConfig:
     """Parts of the embedding. `last`: the last layer, the only part that is trained; `middle`: the
     mean of an early layer over time; `mel`: mean, standard deviation, maximum and change of the
     log-mel."""
+    middle_scale: MiddleScale = "linear"
+    """Scale of `middle` in the embedding. `linear`: as the layer gives it; `log`: log(1 + x), which
+    linear probes read better. Training does not depend on it."""
     norm: Norm = "batch"
     """Normalization. `batch` folds into the convolutions and costs nothing on a phone; `group` does
     not depend on the batch but costs time on a phone."""

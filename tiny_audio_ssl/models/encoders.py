@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from tiny_audio_ssl.models.bodies import ENCODERS, BuildBody, halved, is_conv
+from tiny_audio_ssl.errors import UserError
+from tiny_audio_ssl.models.bodies import ENCODERS, BuildBody, halved, is_conv, never_negative
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.pooling import AttentivePooling
@@ -48,7 +49,12 @@ class Encoder(nn.Module):
             self.attention = AttentivePooling(self.channels * self.rows)
         plain = config.pooling != "max" and config.projection_dim is None
         self.project = nn.Identity() if plain else nn.Linear(pooled, self.feature_dim)
-        self.readout = Readout(config.readout)
+        if config.middle_scale == "log" and not never_negative(self.body):
+            raise UserError(
+                f"middle_scale log: the maps of {config.name} may be negative, since a block does "
+                "not end in a ReLU; choose linear"
+            )
+        self.readout = Readout(config.readout, config.middle_scale)
         middle_block = self.body[made.middle]
         self.middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
         middle = self.middle_channels * halved(bands, made.middle_halvings)

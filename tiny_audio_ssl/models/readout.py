@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tiny_audio_ssl.models.encoder_config import ReadoutPart
+from tiny_audio_ssl.models.encoder_config import MiddleScale, ReadoutPart
 
 MEL_STATISTICS = 4
 
@@ -23,9 +23,10 @@ class Readout(nn.Module):
     in float32.
     """
 
-    def __init__(self, parts: Sequence[ReadoutPart]) -> None:
+    def __init__(self, parts: Sequence[ReadoutPart], middle_scale: MiddleScale = "linear") -> None:
         super().__init__()
         self.parts = tuple(parts)
+        self.middle_scale = middle_scale
 
     def forward(self, logmel: Tensor, middle: Tensor, last: Tensor) -> Tensor:
         """logmel [B, 1, bands, frames], middle maps [B, C, R, T'], last embedding [B, D']."""
@@ -34,10 +35,15 @@ class Readout(nn.Module):
             if part == "last":
                 found.append(last)
             elif part == "middle":
-                found.append(middle.mean(dim=3).flatten(1))
+                found.append(self.scaled_middle(middle.mean(dim=3).flatten(1)))
             else:
                 found.append(mel_statistics(logmel))
         return found[0] if len(found) == 1 else torch.cat(found, dim=1)
+
+    def scaled_middle(self, mean: Tensor) -> Tensor:
+        """Return the mean of the middle maps, of any shape, as it stands in the embedding."""
+        # Not log1p, which XNNPACK does not have.
+        return torch.log(1.0 + mean) if self.middle_scale == "log" else mean
 
     def dim(self, bands: int, middle: int, last: int) -> int:
         """Return the size of the embedding.

@@ -68,7 +68,7 @@ def pretrain(
         config: settings of the run; the defaults if None.
         start: run, checkpoint or model name whose encoder and front-end statistics the run starts
             from. Encoder and front-end settings then come from it. If given, they must be the
-            same, except for `readout` and `slice_frames`.
+            same, except for `readout`, `middle_scale` and `slice_frames`.
         group_column: manifest column whose groups (speakers, sessions) are held out whole.
         opened: the recordings of `source`, if they are open already, for several runs on one
             large corpus.

@@ -12,7 +12,8 @@ from tiny_audio_ssl.models.checkpoint import Checkpoint
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
-FREE = ("slice_frames", "readout")  # settings of an encoder that its weights do not depend on
+# Settings of an encoder that its weights do not depend on.
+FREE = ("slice_frames", "readout", "middle_scale")
 
 
 def settings_from(start: Checkpoint) -> dict[str, Any]:

@@ -49,6 +49,16 @@ def test_an_encoder_of_whole_windows_reads_the_last_slice(pooling):
     )
 
 
+@pytest.mark.parametrize("slice_frames", [16, 96])
+def test_middle_on_a_logarithmic_scale(slice_frames):
+    model = small("dense", slice_frames, readout=("last", "middle"), middle_scale="log")
+    shape = stream_shape(model, 160, WINDOW_SAMPLES)
+    found = list(eager(model, shape).push(sound()))
+    torch.testing.assert_close(
+        joined(found), expected(model, shape, sound(), found), atol=2e-5, rtol=1e-4
+    )
+
+
 @pytest.mark.parametrize("projection_dim", [None, 24])
 def test_linear_layer_behind_the_pooling(projection_dim):
     model = small(projection_dim=projection_dim)

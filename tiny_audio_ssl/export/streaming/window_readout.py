@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tiny_audio_ssl.models.bodies import never_negative
 from tiny_audio_ssl.models.encoders import Encoder
 from tiny_audio_ssl.models.pooling import deviation, moments
 
@@ -29,7 +30,7 @@ class WindowReadout(nn.Module):
     def __init__(self, encoder: Encoder, bands: int, packet_frames: int) -> None:
         super().__init__()
         self.packet_frames = packet_frames
-        self.parts = encoder.readout.parts
+        self.parts, self.scaled_middle = encoder.readout.parts, encoder.readout.scaled_middle
         self.global_max = encoder.config.pooling == "max"
         self.attention = encoder.attention
         self.project = encoder.project
@@ -47,7 +48,7 @@ class WindowReadout(nn.Module):
         if "last" in self.averaged and last.shape[3] == 1 and self.attention is None:
             self.largest = {"last": self.averaged["last"]} | self.largest
         # The zeros of a packet that is not there are no larger than what is never negative.
-        self.masks_absent = bool(set(self.largest) - {"last"}) or not _never_negative(encoder.body)
+        self.masks_absent = bool(set(self.largest) - {"last"}) or not never_negative(encoder.body)
 
     def summary(self, logmel: Tensor, middle: Tensor, last: Tensor, before: Tensor) -> Tensor:
         """Summarize a packet for its window: [B, 1, size]; `before`: the summary before it."""
@@ -110,7 +111,7 @@ class WindowReadout(nn.Module):
                 plain = isinstance(self.project, nn.Identity)
                 found += pooled if plain else [self.project(_joined(pooled))]
             elif part == "middle":
-                found.append(mean["middle"])
+                found.append(self.scaled_middle(mean["middle"]))
             else:
                 # Variance within packets, and that of their means around the window's
                 # (Chan, Golub and LeVeque, 1979, equation 2.1).
@@ -147,18 +148,6 @@ class WindowReadout(nn.Module):
                 break
             begin += size
         return summaries[..., begin : begin + self.averaged[name]]
-
-
-def _never_negative(body: nn.Sequential) -> bool:
-    """Return whether every block ends in a ReLU, perhaps pooled: no map has negative values then,
-    nor do the sums of residual blocks."""
-    for block in body:
-        layers = [m for m in block.modules() if not list(m.children())]
-        while layers and isinstance(layers[-1], nn.MaxPool2d):
-            layers.pop()
-        if not layers or not isinstance(layers[-1], nn.ReLU):
-            return False
-    return True
 
 
 def _log_sum_exp(scores: Tensor) -> Tensor:
