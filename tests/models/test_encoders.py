@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiny_audio_ssl import UserError
 from tiny_audio_ssl.models.bodies import ENCODERS
-from tiny_audio_ssl.models.encoder_config import EncoderConfig, Pooling
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, Pooling, readout_text
 from tiny_audio_ssl.models.encoders import Encoder, WaveformEncoder, multiply_adds, parameter_count
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
@@ -136,6 +136,11 @@ def test_middle_on_a_logarithmic_scale(encoder_name, rng):
     expected = plain.embed(logmel)
     expected[:, middle] = expected[:, middle].double().log1p().float()
     torch.testing.assert_close(log.embed(logmel), expected)
+
+
+def test_readout_in_words():
+    assert readout_text(("last", "middle"), "log") == "last middle (log(1 + middle))"
+    assert readout_text(("last", "mel"), "log") == "last mel"
 
 
 def test_logarithm_of_maps_that_may_be_negative_is_refused():

@@ -15,6 +15,7 @@ from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.evaluation.probing.scores import Score
 from tiny_audio_ssl.export.config import NOT_STATED
 from tiny_audio_ssl.models.checkpoint import Checkpoint
+from tiny_audio_ssl.models.encoder_config import readout_text
 from tiny_audio_ssl.models.encoders import multiply_adds
 from tiny_audio_ssl.utils.files import atomic_file
 from tiny_audio_ssl.utils.text import markdown
@@ -131,7 +132,7 @@ def _training(loaded: Checkpoint, content: Mapping[str, Any]) -> list[tuple[str,
         ("steps", f"{progress.get('step', NOT_STATED)}"),
         ("parameters", f"{encoder['parameters']:,}"),
         ("multiply-adds a window", f"{encoder['multiply_adds']:,} (front-end {frontend:,})"),
-        ("readout", " ".join(encoder["readout"])),
+        ("readout", readout_text(encoder["readout"], encoder.get("middle_scale", "linear"))),
         ("weights", f"sha256 {content['checkpoint']['model_sha256']}"),
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tiny_audio_ssl.export.config import NOT_STATED
 from tiny_audio_ssl.export.model_card import LIMITS, front_matter, table
-from tiny_audio_ssl.models.encoder_config import EncoderConfig
+from tiny_audio_ssl.models.encoder_config import EncoderConfig, readout_text
 from tiny_audio_ssl.utils.text import markdown
 
 USE = """\
@@ -64,7 +64,7 @@ def _model(
         ("parameters", f"{facts['parameters']:,}"),
         ("multiply-adds of 0.975 s", f"{cost['encoder']:,} (front-end {cost['frontend']:,})"),
         ("embedding size", f"{facts['embedding_dim']:,}"),
-        ("readout", " ".join(encoder.readout)),
+        ("readout", readout_text(encoder.readout, encoder.middle_scale)),
         ("weights", f"{kilobytes:.0f} kB, float16; loaded as float32"),
     ]
 

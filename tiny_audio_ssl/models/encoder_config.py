@@ -28,6 +28,12 @@ def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
     return tuple(part for part in PARTS if part in parts)
 
 
+def readout_text(parts: Sequence[str], middle_scale: str) -> str:
+    """Return what an embedding consists of, in words."""
+    note = " (log(1 + middle))" if middle_scale == "log" and "middle" in parts else ""
+    return " ".join(parts) + note
+
+
 @dataclass(frozen=True)
 class EncoderConfig:
     """Architecture and size of the encoder."""

@@ -241,13 +241,19 @@ def labeled_sounds(tmp_path):
     return manifest
 
 
-def pretrained(source, run, cache, teachers, **settings):
+def pretrained(source, run, cache, teachers, seed=0, **settings):
     config = PretrainConfig(
         "distillation",
         Distillation.Config(teacher=teachers, clip_ms=500, views=2, **settings),
         SMALL,
         training=TrainingConfig(
-            steps=4, batch_size=4, warmup_steps=1, checkpoint_every=2, held_out=0, accelerator="cpu"
+            steps=4,
+            batch_size=4,
+            warmup_steps=1,
+            checkpoint_every=2,
+            held_out=0,
+            seed=seed,
+            accelerator="cpu",
         ),
     )
     return runs.pretrain(source, run, config, cache_dir=cache, progress=False)
@@ -266,6 +272,17 @@ def test_targets_are_computed_once(teachers, labeled_sounds, tmp_path):
     elsewhere = at_step(tmp_path / "one", tmp_path / "four", 2)
     resumed = runs.resume(elsewhere, cache_dir=tmp_path / "new-cache", progress=False)
     assert resumed.loss == first.loss and sum(asked) == 2 * 2 * 2
+
+
+def test_seeds_of_the_training_may_share_views(teachers, labeled_sounds, tmp_path):
+    cache, settings = tmp_path / "cache", {"views_seed": 7}
+    first = pretrained(labeled_sounds, tmp_path / "one", cache, teachers[1:], **settings)
+    asked = sys.modules["second_teacher"].calls
+    assert sum(asked) == 2 * 6
+    second = pretrained(labeled_sounds, tmp_path / "two", cache, teachers[1:], 1, **settings)
+    assert sum(asked) == 2 * 6 and second.loss != first.loss
+    pretrained(labeled_sounds, tmp_path / "three", cache, teachers[1:], 1)
+    assert sum(asked) == 2 * 2 * 6
 
 
 def test_targets_of_another_teacher_are_computed_anew(teachers, labeled_sounds, tmp_path):

@@ -50,6 +50,9 @@ class DistillationConfig(PretextConfig):
     """Views of each recording (of each segment of a long one) whose log-mels and targets are
     computed once, before training, and cached: about 14 kB each. 0: the teachers run in every step.
     """
+    views_seed: int | None = None
+    """Seed that the views are drawn with. Default: that of the training. Runs with several seeds of
+    the training and one of these share their targets."""
     band_limited: float = 0.0
     """Share of the views without content above 4 kHz. Needs --pretext.views."""
     roll_frames: int = 8
@@ -75,6 +78,7 @@ class DistillationConfig(PretextConfig):
             clip_ms=DURATION_MS,
             mix=SHARE,
             views=COUNT_OR_0,
+            views_seed=COUNT_OR_0,
             band_limited=SHARE,
             roll_frames=COUNT_OR_0,
             level_db=NOT_NEGATIVE,

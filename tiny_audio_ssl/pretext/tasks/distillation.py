@@ -105,7 +105,8 @@ class Distillation(Pretext):
         config = self.config
         if not config.views:
             return None
-        drawn = (config.views, config.mix, config.band_limited, segment_s, seed)
+        views_seed = seed if config.views_seed is None else config.views_seed
+        drawn = (config.views, config.mix, config.band_limited, segment_s, views_seed)
         views = Views(recordings, self._samples, *drawn)
         return Targets(views, self.teachers, self.frontend).rows(folder, progress)
 
