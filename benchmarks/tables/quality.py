@@ -16,11 +16,11 @@ from tables.rows import (
     rows,
     where,
 )
+from tiny_audio_ssl.models.names import shipped
 
 AVERAGE = "average"
 READOUTS = ("last", "last middle", "last middle mel")
 DEFAULT_READOUT, SOUNDS_TASK = "last middle", "ESC-50 fold 4"
-SHIPPED = ("small", "tiny")
 NAMES = {"supervised": "supervised, from scratch", "multi-head": "supervised, multi-head"}
 SHORT = {
     "ESC-50 fold 4": "ESC-50 f4",
@@ -126,7 +126,7 @@ def readout_gain(readout: str, than: str) -> str:
     pretext tasks; not over the models of the package."""
     gains = []
     for row in where("readout", task=AVERAGE, readout=readout):
-        if row["encoder"] in SHIPPED:
+        if row["encoder"] in shipped():
             continue
         same = {"pretext": row["pretext"], "encoder": row["encoder"]}
         other = only("readout", task=AVERAGE, readout=than, **same)
