@@ -4,8 +4,8 @@ PYTHONPATH=benchmarks/peers python benchmarks/weights/ablations.py DATA CORPUS/w
     --both-tiers BOTH/windows.csv --mn04 mn04_as.safetensors --out runs/ablations
 
 DATA holds the labeled sets of `suites/small.toml`. All embeddings have `middle` on a linear scale,
-whichever the shipped encoders have. Runs and scores that are there are kept, so it
-may be stopped at any time, and `--variants` adds others later.
+whichever the shipped encoders have. Runs and scores that are there are kept, so it may be stopped
+at any time, and `--variants` adds others later.
 """
 
 from __future__ import annotations

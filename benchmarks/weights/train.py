@@ -4,8 +4,9 @@ PYTHONPATH=benchmarks/peers python benchmarks/weights/train.py small CORPUS/wind
     --mn04 mn04_as.safetensors --out runs/small
 
 The shipped encoders were trained on `python benchmarks/corpus CORPUS --tier permissive --windows
-90000 --folders free_speech free_sounds`. A run that is there already is continued. Targets are computed once, and shared by all runs
-on the same corpus, whatever their seed: about half an hour on one core. Needs the extra `peers`.
+90000 --folders free_speech free_sounds`. A run that is there already is continued. Targets are
+computed once, and shared by all runs on the same corpus, whatever their seed: about half an hour on
+one core. Needs the extra `peers`.
 """
 
 from __future__ import annotations
