@@ -37,7 +37,6 @@ HEAVY = {
     "torchao",
     "torchmetrics",
     "transformers",
-    "umap",
 }
 ENDS_AT_ONCE = {
     "--version": ["--version"],
@@ -66,7 +65,6 @@ SLOW_PARTS = {
     "torchao",
     "torchmetrics",
     "transformers",
-    "umap",
 }
 CLASSIFIERS = {"scipy", "sklearn"}
 RUNTIMES = {"executorch", "onnxruntime"}

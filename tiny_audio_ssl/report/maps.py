@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tiny_audio_ssl.embedding.embedder import Floats
 from tiny_audio_ssl.errors import UserError
 from tiny_audio_ssl.utils.extras import require
 
-FEWEST_FOR_UMAP = 15  # size of its neighborhoods; fewer sounds have no structure to find
+FEWEST_FOR_TSNE = 15  # fewer sounds have no structure to find
+PERPLEXITY = 30  # of t-SNE: about the number of neighbors that each sound is kept near to
 SEED = 0
 Ints = NDArray[np.int64]
 
@@ -57,35 +54,23 @@ def neighbors(unit: Floats, count: int) -> tuple[Ints, Floats]:
 
 def layout(unit: Floats) -> tuple[Floats, str]:
     """Map [n, D] to coordinates [n, 2] within 0..1 on one scale; return them and the method."""
-    if len(unit) < FEWEST_FOR_UMAP:
+    if len(unit) < FEWEST_FOR_TSNE:
         return _fitted(_principal(unit)), (
-            f"First two principal components, as {len(unit)} sounds are too few for UMAP"
+            f"First two principal components, as {len(unit)} sounds are too few for t-SNE"
         )
     if np.linalg.matrix_rank(unit) < 2:
         return _fitted(_principal(unit)), (
             "First two principal components, as all embeddings lie on one line: the encoder has "
             "collapsed"
         )
-    return _fitted(_umap(unit)), f"UMAP, {FEWEST_FOR_UMAP} neighbors"
+    return _fitted(_tsne(unit)), "t-SNE"
 
 
-def _umap(unit: Floats) -> Floats:
-    # Otherwise, numba sets up colors of its own, and resets the terminal's at the program's end.
-    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
-    umap = require("umap", "eval")
-    nearest, cosines = neighbors(unit, FEWEST_FOR_UMAP - 1)
-    itself = np.arange(len(unit))[:, None]
-    known = (
-        np.hstack([itself, nearest]),
-        np.hstack([np.zeros(itself.shape, np.float32), np.maximum(0, 1 - cosines)]),
-    )
-    # Passing known neighbors halves the time that UMAP takes to start.
-    model = umap.UMAP(FEWEST_FOR_UMAP, random_state=SEED, precomputed_knn=(*known, None))
-    threads = torch.get_num_threads()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a seed limiting UMAP to one thread
-        places: Floats = model.fit_transform(unit)
-    torch.set_num_threads(threads)  # UMAP sets OpenMP's number of threads, which torch shares
+def _tsne(unit: Floats) -> Floats:
+    tsne = require("sklearn.manifold", "eval").TSNE
+    perplexity = min(PERPLEXITY, (len(unit) - 1) / 3)
+    model = tsne(perplexity=perplexity, metric="cosine", random_state=SEED, n_jobs=1)
+    places: Floats = model.fit_transform(unit)
     return places
 
 
