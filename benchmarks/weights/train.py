@@ -91,7 +91,7 @@ def configuration(train: Train) -> PretrainConfig:
         speech_teacher=tuple(name for name in OF_SPEECH if name in train.teachers),
         hidden=train.hidden,
         views=train.views,
-        views_seed=0,  # of all seeds of the training, so that they share their targets
+        views_seed=0,  # with held_out_seed: all seeds of the training share their targets
         mix=train.mix,
         band_limited=train.band_limited,
         level_db=train.level_db,
@@ -108,6 +108,7 @@ def configuration(train: Train) -> PretrainConfig:
         gradient_clip=5.0,
         average=0.999,
         held_out=0.01,
+        held_out_seed=0,
         seed=train.seed,
         log_every=100,
         validate_every=1000,

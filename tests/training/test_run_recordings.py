@@ -58,6 +58,16 @@ def test_copies_are_trained_on_or_held_out_together(folder, tmp_path, caplog):
     assert "16 of 25 recordings are copies of others" in caplog.text
 
 
+def test_seeds_of_the_training_may_hold_out_the_same_recordings(folder, tmp_path):
+    def held_out(name: str, **seeds: int) -> set[str]:
+        pretrain(folder, tmp_path / name, held_out=0.4, **seeds)
+        return {row["path"] for row in listed(tmp_path / name) if row["split"] == "held_out"}
+
+    first = held_out("first", seed=1)
+    assert held_out("same", seed=2, held_out_seed=1) == first
+    assert held_out("other", seed=2) != first
+
+
 def test_nothing_is_said_where_there_are_no_copies(folder, tmp_path, caplog):
     pretrain(folder, tmp_path / "run")
     assert "copies" not in caplog.text

@@ -54,6 +54,9 @@ class TrainingConfig:
     held_out: float = 0.05
     """Share of the recordings held out for validation and for comparing artifacts with the model.
     """
+    held_out_seed: int | None = None
+    """Seed that the held-out recordings are drawn with. Default: `seed`. Runs with the same seed here
+    hold out the same recordings, whatever the seed of their training."""
     segment_s: float = 10.0
     """Length of a segment. A longer recording counts once for each segment, including a last
     partial one."""
@@ -78,6 +81,11 @@ class TrainingConfig:
     compile: bool = False
     """Compile encoder and task with torch.compile: slower start, faster steps on GPUs."""
 
+    @property
+    def split_seed(self) -> int:
+        """Return the seed that the held-out recordings are drawn with."""
+        return self.seed if self.held_out_seed is None else self.held_out_seed
+
     def __post_init__(self) -> None:
         check_numbers(
             self,
@@ -91,6 +99,7 @@ class TrainingConfig:
             gradient_clip=POSITIVE,
             seed=SEED,
             held_out=SHARE_BELOW_1,
+            held_out_seed=SEED,
             segment_s=DURATION_S,
             log_every=COUNT,
             validate_every=COUNT,

@@ -121,7 +121,7 @@ def pretrain(
         check_most_usable(source, recordings)
         contents = recordings.contents()
         train, held_out = split_recordings(
-            recordings, contents, config.training.held_out, config.training.seed, group_column
+            recordings, contents, config.training.held_out, config.training.split_seed, group_column
         )
         if fabric.is_global_zero:
             write_recordings(

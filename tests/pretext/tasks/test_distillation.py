@@ -241,7 +241,7 @@ def labeled_sounds(tmp_path):
     return manifest
 
 
-def pretrained(source, run, cache, teachers, seed=0, **settings):
+def pretrained(source, run, cache, teachers, seed=0, held_out=0.0, **settings):
     config = PretrainConfig(
         "distillation",
         Distillation.Config(teacher=teachers, clip_ms=500, views=2, **settings),
@@ -251,7 +251,8 @@ def pretrained(source, run, cache, teachers, seed=0, **settings):
             batch_size=4,
             warmup_steps=1,
             checkpoint_every=2,
-            held_out=0,
+            held_out=held_out,
+            held_out_seed=0,
             seed=seed,
             accelerator="cpu",
         ),
@@ -275,7 +276,8 @@ def test_targets_are_computed_once(teachers, labeled_sounds, tmp_path):
 
 
 def test_seeds_of_the_training_may_share_views(teachers, labeled_sounds, tmp_path):
-    cache, settings = tmp_path / "cache", {"views_seed": 7}
+    """Recordings that are held out have views, too."""
+    cache, settings = tmp_path / "cache", {"views_seed": 7, "held_out": 0.4}
     first = pretrained(labeled_sounds, tmp_path / "one", cache, teachers[1:], **settings)
     asked = sys.modules["second_teacher"].calls
     assert sum(asked) == 2 * 6
