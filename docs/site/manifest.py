@@ -38,7 +38,8 @@ def page() -> Iterator[str]:
         yield f"## {name}\n"
         if "description" in kind:
             yield f"{kind['description']}\n"
-        yield from table(kind)
+        if "properties" in kind:
+            yield from table(kind)
 
 
 def table(schema: Schema) -> Iterator[str]:
