@@ -99,6 +99,31 @@ def encoder_artifact_table() -> str:
     return markdown(["encoder", *(" ".join(kind) for kind in kinds)], lines)
 
 
+def product_artifact_table() -> str:
+    """Products x inputs: size, closeness to the task and shortest time, in both formats."""
+    found = where("product_artifacts", precision="fp32")
+    lines = []
+    for product, kind in dict.fromkeys((row["product"], row["input"]) for row in found):
+        own = {r["runtime"]: r for r in found if (r["product"], r["input"]) == (product, kind)}
+        formats = [own["executorch"], own["onnxruntime"]]
+        piece = "packet" if kind == "stream" else "window"
+        lines.append(
+            [
+                f"`{product}`",
+                f"`{formats[0]['task']}`",
+                f"{piece} of {float(formats[0]['window_ms']):g} ms",
+                *map(product_cell, formats),
+            ]
+        )
+    return markdown(["product", "task", "input", "executorch", "onnxruntime"], lines)
+
+
+def product_cell(row: Row) -> str:
+    """Return what an artifact costs; unit ids have no SNR."""
+    snr = f"{float(row['snr_db']):.0f} dB, " if row["snr_db"] else ""
+    return f"{kilobytes(row['bytes'])} kB, {snr}{decimals(row['min_ms'], 2)} ms"
+
+
 def body_table() -> str:
     """Bodies x formats and precisions: milliseconds from waveform to embedding, and the ratio."""
     whole = where("bodies", part="whole")

@@ -55,8 +55,8 @@ class TrainingConfig:
     """Share of the recordings held out for validation and for comparing artifacts with the model.
     """
     held_out_seed: int | None = None
-    """Seed that the held-out recordings are drawn with. Default: `seed`. Runs with the same seed here
-    hold out the same recordings, whatever the seed of their training."""
+    """Seed that the held-out recordings are drawn with. Default: `seed`. Runs with the same seed
+    here hold out the same recordings, whatever the seed of their training."""
     segment_s: float = 10.0
     """Length of a segment. A longer recording counts once for each segment, including a last
     partial one."""

@@ -38,9 +38,10 @@ class Spice(Pretext):
     target stop there. One normalization of all bands keeps shifts what they are.
 
     The paper has a constant-Q transform, with windows as long as each frequency needs; here all
-    frequencies share a window of 128 ms, which blurs the harmonics of voices below 80 Hz. A
-    thousand steps are too few: y then rises with the pitch but not in proportion to it, and YIN and
-    CREPE are far more accurate. The paper trains on some fifteen times as many slices.
+    frequencies share a window of 128 ms, which blurs the harmonics of voices below 80 Hz. The paper
+    trains on some fifteen times as many slices. What was learned here in 1,000 to 4,000 steps is
+    far less accurate than YIN and CREPE: y rises with the pitch, but about half as much, since the
+    envelope of a spectrum shows the shift, too (docs/byproducts.md has what was tried).
     """
 
     paper = "Gfeller, Frank, Roblek, Sharifi, Tagliasacchi, Velimirovic 2020, arXiv 1910.11664"
