@@ -51,8 +51,8 @@ class DistillationConfig(PretextConfig):
     computed once, before training, and cached: about 14 kB each. 0: the teachers run in every step.
     """
     views_seed: int | None = None
-    """Seed that the views are drawn with. Default: that of the training. Runs with the same seed here
-    and the same --held-out-seed share their targets, whatever the seed of their training."""
+    """Seed that the views are drawn with. Default: that of the training. Runs with the same seed
+    here and the same --held-out-seed share their targets, whatever the seed of their training."""
     band_limited: float = 0.0
     """Share of the views without content above 4 kHz. Needs --pretext.views."""
     roll_frames: int = 8
