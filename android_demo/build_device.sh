@@ -33,7 +33,9 @@ compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-r
 java -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
   -no-stdlib -no-reflect -jvm-target 1.8 -Werror -module-name federated \
   -classpath "$libraries" -d "$out/classes" "${sources[@]}"
+mkdir -p "$out/tmp" # for the folders that tests leave behind
 cat >"$out/java.args" <<ARGS
+-Djava.io.tmpdir=$out/tmp
 -XX:TieredStopAtLevel=1
 -XX:+UseSerialGC
 -Xmx96m

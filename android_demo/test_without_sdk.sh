@@ -24,7 +24,7 @@ libraries=$kotlin/kotlin-stdlib.jar:$kotlin/kotlin-test.jar:$kotlin/kotlin-test-
 libraries=$libraries:$java/junit4.jar:$java/hamcrest-all.jar:$java/com.android.json.jar
 
 echo "test classes"
-mkdir -p "$out"/{test-classes,onnxruntime,docs}
+mkdir -p "$out"/{test-classes,onnxruntime,docs,tmp}
 # The page that tells how to use the library is compiled too.
 sed -n '/^```kotlin$/,/^```$/{/^```/!p}' "$here/../docs/android.md" >"$out/docs/Page.kt"
 compiler=$(printf '%s:' "$kotlin"/{kotlin-compiler,kotlin-stdlib,kotlin-script-runtime,kotlin-reflect,kotlin-daemon-client,kotlinx-coroutines-core-jvm,annotations-13.0}.jar)
@@ -42,6 +42,7 @@ gcc -shared -fPIC -O1 "$here/without_sdk/onnxruntime_names.c" -o "$out/onnxrunti
   -Wl,-soname,"$name" -Wl,--version-script,"$out/onnxruntime/names.map"
 
 cat >"$out/java.args" <<ARGS
+-Djava.io.tmpdir=$out/tmp
 -XX:TieredStopAtLevel=1
 -Djava.awt.headless=true
 -Dres=$here/app/src/main/res:$here/app/src/federated/res

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from statistics import mean
 
+import numpy as np
 from tables.rows import decimals, listed, markdown, rows, where
 
 TASKS, AVERAGE = "pretext_tasks", "average"
+ENCODER, OTHER = "dense", "mobile"
 LOSS, AHEAD, PART = "loss", "ahead/", "/"
 GIVEN = ("hidden/error-of-mean", "hidden/error-of-interpolation")  # by no weights at all
 
@@ -26,7 +28,7 @@ def clips() -> str:
 def below(reference: str) -> str:
     """Name the tasks whose mean accuracy is below that of an embedding that nothing taught."""
     means = {name: mean(found) for name, found in _by_seed().items()}
-    trained = {row["embedding"] for row in rows(TASKS) if row["steps"] != "0"}
+    trained = _trained(ENCODER)
     return listed(
         f"`{name}`" for name in means if name in trained and means[name] < means[reference]
     )
@@ -38,11 +40,31 @@ def several_seeds() -> str:
     return listed(f"`{name}` ({count})" for name, count in counts.items())
 
 
-def _by_seed() -> dict[str, list[float]]:
+def with_other_encoder() -> int:
+    """Count the tasks that the other encoder was trained by, too."""
+    return len(_trained(OTHER))
+
+
+def agreement() -> str:
+    """Return Spearman's rank correlation of the tasks' means with both encoders."""
+    ours, others = (_by_seed(encoder) for encoder in (ENCODER, OTHER))
+    names = sorted(_trained(ENCODER) & _trained(OTHER))
+    ranks = [
+        np.argsort(np.argsort([mean(found[name]) for name in names])) for found in (ours, others)
+    ]
+    return decimals(float(np.corrcoef(*ranks)[0, 1]), 2)
+
+
+def _trained(encoder: str) -> set[str]:
+    return {row["embedding"] for row in where(TASKS, encoder=encoder) if row["steps"] != "0"}
+
+
+def _by_seed(encoder: str = ENCODER) -> dict[str, list[float]]:
     """Return the mean accuracy of ten tasks of each embedding, a value for each seed."""
     found: dict[str, list[float]] = {}
     for row in where(TASKS, task=AVERAGE):
-        found.setdefault(row["embedding"], []).append(float(row["accuracy"]))
+        if row["encoder"] in ("", encoder):
+            found.setdefault(row["embedding"], []).append(float(row["accuracy"]))
     return found
 
 
