@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from statistics import mean
+from statistics import correlation, mean
 
-import numpy as np
 from tables.rows import decimals, listed, markdown, rows, where
 
 TASKS, AVERAGE = "pretext_tasks", "average"
@@ -47,12 +46,12 @@ def with_other_encoder() -> int:
 
 def agreement() -> str:
     """Return Spearman's rank correlation of the tasks' means with both encoders."""
-    ours, others = (_by_seed(encoder) for encoder in (ENCODER, OTHER))
     names = sorted(_trained(ENCODER) & _trained(OTHER))
-    ranks = [
-        np.argsort(np.argsort([mean(found[name]) for name in names])) for found in (ours, others)
-    ]
-    return decimals(float(np.corrcoef(*ranks)[0, 1]), 2)
+    ranks = []
+    for found in (_by_seed(ENCODER), _by_seed(OTHER)):
+        means = [mean(found[name]) for name in names]
+        ranks.append([sorted(means).index(value) for value in means])
+    return decimals(correlation(*ranks), 2)
 
 
 def _trained(encoder: str) -> set[str]:
