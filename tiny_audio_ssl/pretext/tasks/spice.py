@@ -39,9 +39,10 @@ class Spice(Pretext):
 
     The paper has a constant-Q transform, with windows as long as each frequency needs; here all
     frequencies share a window of 128 ms, which blurs the harmonics of voices below 80 Hz. The paper
-    trains on some fifteen times as many slices. What was learned here in 1,000 to 4,000 steps is
-    far less accurate than YIN and CREPE: y rises with the pitch, but about half as much, since the
-    envelope of a spectrum shows the shift, too (docs/byproducts.md has what was tried).
+    trains on some fifteen times as many slices. What was learned here is far less accurate than
+    YIN and CREPE: y changes less than the pitch, since the envelope of a spectrum shows the shift,
+    too. More steps with the encoder `dense`, a higher learning rate, a weaker decoder and a random
+    equalizer on each view did not help.
     """
 
     paper = "Gfeller, Frank, Roblek, Sharifi, Tagliasacchi, Velimirovic 2020, arXiv 1910.11664"
