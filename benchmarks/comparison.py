@@ -65,8 +65,8 @@ class Comparison:
     data: Annotated[Path, tyro.conf.Positional]
     """Folder with the labeled manifests."""
     ours: tuple[str, ...] = ()
-    """NAME=RUN of our encoders: each with its own readout, with the full one, and the first of
-    them with random weights."""
+    """NAME=RUN of our encoders: each with its own readout, with the full one (all rows of all
+    parts), and the first of them with random weights."""
     weights: Path | None = None
     """Folder with yamnet_spectra_in.tflite and mn04_as.safetensors; left out, these two are not
     compared."""
@@ -137,8 +137,8 @@ def opened(wanted: Comparison) -> dict[str, EmbeddingModel]:
 
 
 def full(model: Embedder) -> Embedder:
-    """Return the same encoder with all parts of the readout."""
-    found = checkpoint.load(model.name, PARTS)
+    """Return the same encoder with all parts of the readout, and all rows of each."""
+    found = checkpoint.load(model.name, PARTS, middle_dct=None, mel_dct=None)
     return Embedder(found.model, found.sha256, model.name)
 
 

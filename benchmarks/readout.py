@@ -1,12 +1,14 @@
 """Compare readouts: embeddings made of several parts of the same weights.
 
+The name of a readout says which parts, and after a colon how many cosine coefficients of each.
+
 python benchmarks/readout.py DATA small runs/quality/audio2vec-cbow-mobile runs/quality/...
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,19 +24,25 @@ from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
 from tiny_audio_ssl.models import checkpoint
-from tiny_audio_ssl.models.encoder_config import EncoderConfig, MiddleScale, ReadoutPart
+from tiny_audio_ssl.models.encoder_config import PARTS
 from tiny_audio_ssl.models.names import is_name
 from tiny_audio_ssl.utils.files import read_rows, write_rows
 
 HERE = Path(__file__).parent
-READOUTS: dict[str, tuple[tuple[ReadoutPart, ...], MiddleScale]] = {
-    "last": (("last",), "linear"),
-    "last middle": (("last", "middle"), "linear"),
-    "last log-middle": (("last", "middle"), "log"),
-    "last mel": (("last", "mel"), "linear"),
-    "last middle mel": (("last", "middle", "mel"), "linear"),
-    "last log-middle mel": (("last", "middle", "mel"), "log"),
-    "mel": (("mel",), "linear"),
+PLAIN = {"middle_scale": "linear", "middle_dct": None, "mel_dct": None}
+LOG = {"readout": PARTS, "middle_scale": "log"}
+READOUTS: dict[str, dict[str, Any]] = {
+    "last": {"readout": ("last",)},
+    "last middle": {"readout": ("last", "middle")},
+    "last log-middle": {"readout": ("last", "middle"), "middle_scale": "log"},
+    "last mel": {"readout": ("last", "mel")},
+    "last middle mel": {"readout": PARTS},
+    "last log-middle mel": LOG,
+    "last log-middle:8 mel:24": {**LOG, "middle_dct": 8, "mel_dct": 24},
+    "last log-middle:4 mel:24": {**LOG, "middle_dct": 4, "mel_dct": 24},
+    "last log-middle:4 mel:16": {**LOG, "middle_dct": 4, "mel_dct": 16},
+    "mel": {"readout": ("mel",)},
+    "mel:24": {"readout": ("mel",), "mel_dct": 24},
 }
 
 
@@ -61,14 +69,13 @@ def main(options: Compare) -> None:
 
 
 def judged(run: str, tasks: list[OpenedTask]) -> Iterator[dict[str, Any]]:
-    found = checkpoint.load(run)
-    config = found.model.encoder.config
-    for name, (parts, scale) in READOUTS.items():
-        model = read_out(found, replace(config, readout=parts, middle_scale=scale))
+    for name, settings in READOUTS.items():
+        found = checkpoint.load(run, **(PLAIN | settings))
+        model = Embedder(found.model)
         scores = {task.task.name: evaluate(model, task, "linear") for task in tasks}
         about = {
             "pretext": found.run["task"],
-            "encoder": run if is_name(run) else config.name,
+            "encoder": run if is_name(run) else found.model.encoder.config.name,
             "readout": name,
             "dim": model.dim,
         }
@@ -83,13 +90,6 @@ def judged(run: str, tasks: list[OpenedTask]) -> Iterator[dict[str, Any]]:
             yield {**about, **figures, **end}
         mean = round(float(np.mean([score.accuracy for score in scores.values()])), 4)
         yield {**about, "task": AVERAGE, "accuracy": mean, "low_95": "", "high_95": "", **end}
-
-
-def read_out(found: checkpoint.Checkpoint, config: EncoderConfig) -> Embedder:
-    """Return an encoder with the same weights and another readout."""
-    model = checkpoint.untrained(found.model.frontend.config, config, seed=0)
-    model.load_state_dict(found.model.state_dict())
-    return Embedder(model)
 
 
 def show(rows: list[dict[str, Any]]) -> None:

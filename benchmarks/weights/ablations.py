@@ -18,10 +18,11 @@ from typing import Annotated, Any
 import train
 import tyro
 
-from tiny_audio_ssl.embedding import embedder
+from tiny_audio_ssl.embedding.embedder import Embedder
 from tiny_audio_ssl.evaluation.datasets.suite import read_suite
 from tiny_audio_ssl.evaluation.probing.labeled import OpenedTask, open_task
 from tiny_audio_ssl.evaluation.probing.protocols import evaluate
+from tiny_audio_ssl.models import checkpoint
 from tiny_audio_ssl.models.encoder_config import ReadoutPart
 from tiny_audio_ssl.utils.files import read_rows, write_rows
 
@@ -33,6 +34,7 @@ READOUTS: tuple[tuple[ReadoutPart, ...], ...] = (
     ("last", "middle"),
     ("last", "middle", "mel"),
 )
+PLAIN = {"middle_scale": "linear", "middle_dct": None, "mel_dct": None}
 BOTH_TIERS = "both license tiers"
 LINEAR = "linear head"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -92,7 +94,6 @@ def main(ablations: Ablations) -> None:
             changes: dict[str, Any] = {
                 "size": "small",
                 "passes": ablations.passes,
-                "middle_scale": "linear",
                 **VARIANTS[variant],
             }
             given: dict[str, Any] = {
@@ -107,7 +108,7 @@ def main(ablations: Ablations) -> None:
 
 def _scored(run: Path, tasks: list[OpenedTask]) -> Iterator[dict[str, Any]]:
     for readout in READOUTS:
-        model = embedder.load(run, readout)
+        model = Embedder(checkpoint.load(run, readout, **PLAIN).model)
         for task in tasks:
             accuracy = evaluate(model, task, "linear").accuracy
             yield {

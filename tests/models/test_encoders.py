@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -138,9 +139,44 @@ def test_middle_on_a_logarithmic_scale(encoder_name, rng):
     torch.testing.assert_close(log.embed(logmel), expected)
 
 
+def test_cosine_coefficients_are_those_of_scipy(encoder_name, rng):
+    from scipy.fft import dct
+
+    readout = ("last", "middle", "mel")
+    plain = Encoder(EncoderConfig(encoder_name, readout=readout), BANDS).eval()
+    few = Encoder(EncoderConfig(encoder_name, readout=readout, middle_dct=3, mel_dct=5), BANDS)
+    few.load_state_dict(plain.state_dict())
+    logmel = torch.randn(2, 1, BANDS, 70, generator=rng)
+    found, full = few.eval().embed(logmel), plain.embed(logmel).detach().double().numpy()
+    assert found.shape == (2, few.embedding_dim)
+    middle, mel = full[:, plain.feature_dim : plain.learned_dim], full[:, plain.learned_dim :]
+    expected = [
+        full[:, : plain.feature_dim],
+        dct(middle.reshape(2, plain.middle_channels, -1), norm="ortho")[..., :3].reshape(2, -1),
+        dct(mel.reshape(2, 4, BANDS), norm="ortho")[..., :5].reshape(2, -1),
+    ]
+    assert few.learned_dim == few.embedding_dim - 4 * 5
+    np.testing.assert_allclose(
+        found.detach().numpy(), np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_more_cosine_coefficients_than_rows_are_all_there_are():
+    config = EncoderConfig(readout=("last", "middle", "mel"))
+    all_rows = Encoder(replace(config, middle_dct=1000, mel_dct=1000), BANDS)
+    assert all_rows.embedding_dim == Encoder(config, BANDS).embedding_dim
+
+
 def test_readout_in_words():
-    assert readout_text(("last", "middle"), "log") == "last middle (log(1 + middle))"
-    assert readout_text(("last", "mel"), "log") == "last mel"
+    def words(readout, **settings):
+        return readout_text(asdict(EncoderConfig(readout=readout, **settings)))
+
+    assert words(("last", "middle"), middle_scale="log") == "last middle (log(1 + middle))"
+    assert words(("last", "mel"), middle_scale="log", middle_dct=4) == "last mel"
+    assert words(("last", "middle", "mel"), middle_scale="log", middle_dct=4, mel_dct=24) == (
+        "last middle (log(1 + middle), 4 cosine coefficients) mel (24 cosine coefficients)"
+    )
+    assert readout_text({"name": "mobile", "readout": ["last"]}) == "last"  # of an old export
 
 
 def test_logarithm_of_maps_that_may_be_negative_is_refused():
@@ -166,6 +202,8 @@ def test_single_frame_can_be_read(encoder_name, rng):
         {"width": 0.0},
         {"projection_dim": 0},
         {"slice_frames": 0},
+        {"middle_dct": 0},
+        {"mel_dct": -1},
     ],
 )
 def test_impossible_settings_are_refused(wrong):

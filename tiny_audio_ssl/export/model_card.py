@@ -132,7 +132,7 @@ def _training(loaded: Checkpoint, content: Mapping[str, Any]) -> list[tuple[str,
         ("steps", f"{progress.get('step', NOT_STATED)}"),
         ("parameters", f"{encoder['parameters']:,}"),
         ("multiply-adds a window", f"{encoder['multiply_adds']:,} (front-end {frontend:,})"),
-        ("readout", readout_text(encoder["readout"], encoder.get("middle_scale", "linear"))),
+        ("readout", readout_text(encoder)),
         ("weights", f"sha256 {content['checkpoint']['model_sha256']}"),
     ]
 

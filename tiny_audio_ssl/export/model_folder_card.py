@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tiny_audio_ssl.export.config import NOT_STATED
@@ -64,7 +65,7 @@ def _model(
         ("parameters", f"{facts['parameters']:,}"),
         ("multiply-adds of 0.975 s", f"{cost['encoder']:,} (front-end {cost['frontend']:,})"),
         ("embedding size", f"{facts['embedding_dim']:,}"),
-        ("readout", readout_text(encoder.readout, encoder.middle_scale)),
+        ("readout", readout_text(asdict(encoder))),
         ("weights", f"{kilobytes:.0f} kB, float16; loaded as float32"),
     ]
 

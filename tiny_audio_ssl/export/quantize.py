@@ -223,7 +223,8 @@ def _float_nodes(graph: Any, network: nn.Module, float_linear: bool) -> list[str
 
     In the graph's order: those before the first quantized convolution, the pooling after the last
     one, and all after the embedding, which are heads. The encoders are chains. Attention consists
-    of products behind the convolutions, so with it a linear layer there stays float32 too.
+    of products behind the convolutions, so with it a linear layer there stays float32 too. The
+    products of the readout are told by the module that the exporter noted.
     """
     encoder = encoder_in(network)
     count = convolution_count(encoder.body[encoder.float_blocks :])
@@ -234,4 +235,12 @@ def _float_nodes(graph: Any, network: nn.Module, float_linear: bool) -> list[str
     pooling = [node for node in behind if node.op_type in kinds]
     embedding = next(i for i, node in enumerate(graph.node) if graph.output[0].name in node.output)
     heads = graph.node[embedding + 1 :]
-    return [node.name for node in (*graph.node[: convolutions[-count]], *pooling, *heads)]
+    readout = [node for node in behind if _is_in(node, "readout")]
+    front = graph.node[: convolutions[-count]]
+    return [node.name for node in (*front, *pooling, *readout, *heads)]
+
+
+def _is_in(node: Any, module: str) -> bool:
+    """Return whether an ONNX node was exported from a module of this name, or from one in it."""
+    notes = [note.value for note in node.metadata_props if note.key.endswith("name_scopes")]
+    return any(re.search(rf"['.]{module}['.]", note) for note in notes)

@@ -125,11 +125,14 @@ def check_replaceable(folder: Path, option: str = "--out") -> None:
         ) from error
 
 
-def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
+def load(
+    path: str | Path, readout: Sequence[str] | None = None, **readout_settings: Any
+) -> Checkpoint:
     """Load the last checkpoint of a run, a checkpoint folder such as `RUN/best`, or a model by its
     name (see `models.names`); all weights are float32 then.
 
     `readout` names other parts for the embedding than the checkpoint does; the weights stay.
+    `readout_settings` are `middle_scale`, `middle_dct` and `mel_dct` to use instead of its own.
 
     Raises `CheckpointError`: no checkpoint, a missing or altered file, a format or a setting of
     another version.
@@ -141,6 +144,7 @@ def load(path: str | Path, readout: Sequence[str] | None = None) -> Checkpoint:
         encoder = EncoderConfig.from_dict(config["encoder"])
         if readout:
             encoder = replace(encoder, readout=checked(readout))
+        encoder = replace(encoder, **readout_settings)
         model = untrained(FrontendConfig(**config["frontend"]), encoder, seed=0)
         model.load_state_dict(load_file(folder / MODEL))
     except _MISFITS as error:

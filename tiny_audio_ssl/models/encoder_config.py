@@ -28,10 +28,19 @@ def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
     return tuple(part for part in PARTS if part in parts)
 
 
-def readout_text(parts: Sequence[str], middle_scale: str) -> str:
-    """Return what an embedding consists of, in words."""
-    note = " (log(1 + middle))" if middle_scale == "log" and "middle" in parts else ""
-    return " ".join(parts) + note
+def readout_text(encoder: Mapping[str, Any]) -> str:
+    """Return what an embedding consists of, in words.
+
+    `encoder`: settings as in `EncoderConfig`, also of older versions, which lack the later ones.
+    """
+    notes: dict[str, list[str]] = {"middle": [], "mel": []}
+    if encoder.get("middle_scale") == "log":
+        notes["middle"].append("log(1 + middle)")
+    for part, found in notes.items():
+        if count := encoder.get(f"{part}_dct"):
+            found.append(f"{count} cosine coefficients")
+    words = [(part, ", ".join(notes.get(part, ()))) for part in encoder["readout"]]
+    return " ".join(f"{part} ({note})" if note else part for part, note in words)
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,12 @@ class EncoderConfig:
     middle_scale: MiddleScale = "linear"
     """Scale of `middle` in the embedding. `linear`: as the layer gives it; `log`: log(1 + x), which
     linear probes read better. Training does not depend on it."""
+    middle_dct: int | None = None
+    """Number of cosine coefficients (DCT-II) over the frequency rows of `middle` to keep for each
+    of its channels. Default: the rows themselves."""
+    mel_dct: int | None = None
+    """Number of cosine coefficients over the bands to keep of each statistic in `mel`. Default: the
+    bands themselves."""
     norm: Norm = "batch"
     """Normalization. `batch` folds into the convolutions and costs nothing on a phone; `group` does
     not depend on the batch but costs time on a phone."""
@@ -73,7 +88,12 @@ class EncoderConfig:
                 f"encoder {self.name!r} is not known; choose from {', '.join(ENCODER_NAMES)}"
             )
         check_numbers(
-            self, width=Range(0, 16, open_low=True), projection_dim=COUNT, slice_frames=COUNT
+            self,
+            width=Range(0, 16, open_low=True),
+            projection_dim=COUNT,
+            slice_frames=COUNT,
+            middle_dct=COUNT,
+            mel_dct=COUNT,
         )
         object.__setattr__(self, "readout", checked(self.readout))
 

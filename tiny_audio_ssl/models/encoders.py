@@ -15,7 +15,7 @@ from tiny_audio_ssl.models.bodies import ENCODERS, BuildBody, halved, is_conv, n
 from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend import LogMel
 from tiny_audio_ssl.models.pooling import AttentivePooling
-from tiny_audio_ssl.models.readout import MEL_STATISTICS, Readout
+from tiny_audio_ssl.models.readout import Readout
 from tiny_audio_ssl.utils.threads import compute_in_forked_processes
 
 compute_in_forked_processes()
@@ -54,16 +54,16 @@ class Encoder(nn.Module):
                 f"middle_scale log: the maps of {config.name} may be negative, since a block does "
                 "not end in a ReLU; choose linear"
             )
-        self.readout = Readout(config.readout, config.middle_scale)
         middle_block = self.body[made.middle]
         self.middle_channels = [m.out_channels for m in middle_block.modules() if is_conv(m)][-1]
-        middle = self.middle_channels * halved(bands, made.middle_halvings)
-        self.embedding_dim = self.readout.dim(bands, middle, self.feature_dim)
+        middle_shape = (self.middle_channels, halved(bands, made.middle_halvings))
+        self.readout = Readout(config, bands, middle_shape)
+        self.embedding_dim = self.readout.dim(self.feature_dim)
 
     @property
     def learned_dim(self) -> int:
         """Size of the first part of an embedding, which the weights decide: `last` and `middle`."""
-        mel = MEL_STATISTICS * self.bands if "mel" in self.readout.parts else 0
+        mel = self.readout.sizes["mel"] if "mel" in self.readout.parts else 0
         return self.embedding_dim - mel
 
     def forward(self, logmel: Tensor) -> Tensor:

@@ -6,12 +6,11 @@ the early maps still hold it, pitch and voice above all, and are computed anyway
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from tiny_audio_ssl.models.encoder_config import MiddleScale, ReadoutPart
+from tiny_audio_ssl.models.encoder_config import EncoderConfig
 
 MEL_STATISTICS = 4
 
@@ -23,10 +22,16 @@ class Readout(nn.Module):
     in float32.
     """
 
-    def __init__(self, parts: Sequence[ReadoutPart], middle_scale: MiddleScale = "linear") -> None:
+    def __init__(self, config: EncoderConfig, bands: int, middle_shape: tuple[int, int]) -> None:
+        """Build the readout of log-mels of `bands` bands and middle maps [channels, rows]."""
         super().__init__()
-        self.parts = tuple(parts)
-        self.middle_scale = middle_scale
+        self.parts, self.middle_scale = config.readout, config.middle_scale
+        self.middle_dct = _Dct(middle_shape[1], config.middle_dct)
+        self.mel_dct = _Dct(bands, config.mel_dct)
+        self.sizes = {
+            "middle": middle_shape[0] * self.middle_dct.size,
+            "mel": MEL_STATISTICS * self.mel_dct.size,
+        }
 
     def forward(self, logmel: Tensor, middle: Tensor, last: Tensor) -> Tensor:
         """logmel [B, 1, bands, frames], middle maps [B, C, R, T'], last embedding [B, D']."""
@@ -35,23 +40,46 @@ class Readout(nn.Module):
             if part == "last":
                 found.append(last)
             elif part == "middle":
-                found.append(self.scaled_middle(middle.mean(dim=3).flatten(1)))
+                found.append(self.middle_part(middle.mean(dim=3).flatten(1)))
             else:
-                found.append(mel_statistics(logmel))
+                found.append(self.mel_dct(mel_statistics(logmel)))
         return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
-    def scaled_middle(self, mean: Tensor) -> Tensor:
-        """Return the mean of the middle maps, of any shape, as it stands in the embedding."""
+    def middle_part(self, mean: Tensor) -> Tensor:
+        """Mean of the middle maps over time [B, C * R] -> what the embedding has of it [B, n]."""
         # Not log1p, which XNNPACK does not have.
-        return torch.log(1.0 + mean) if self.middle_scale == "log" else mean
+        scaled = torch.log(1.0 + mean) if self.middle_scale == "log" else mean
+        found: Tensor = self.middle_dct(scaled)
+        return found
 
-    def dim(self, bands: int, middle: int, last: int) -> int:
-        """Return the size of the embedding.
+    def dim(self, last: int) -> int:
+        """Return the size of the embedding; `last`: that of the last embedding."""
+        return sum(self.sizes.get(part, last) for part in self.parts)
 
-        `middle`: channels times rows of the middle maps; `last`: size of the last embedding.
-        """
-        sizes = {"last": last, "middle": middle, "mel": MEL_STATISTICS * bands}
-        return sum(sizes[part] for part in self.parts)
+
+class _Dct(nn.Module):
+    """The first cosine coefficients over frequency, [B, n * rows] -> [B, n * size].
+
+    The orthonormal DCT-II, which cepstral coefficients are made with: neighboring rows say nearly
+    the same, and the first coefficients, the shape of the spectrum. Without a size all stays as it
+    is.
+    """
+
+    def __init__(self, rows: int, size: int | None) -> None:
+        super().__init__()
+        self.rows, self.size = rows, min(size or rows, rows)
+        self.active = size is not None
+        order = torch.arange(self.size, dtype=torch.float64).unsqueeze(1)
+        angle = torch.pi * (torch.arange(rows, dtype=torch.float64) + 0.5) * order / rows
+        basis = angle.cos() * (2.0 / rows) ** 0.5
+        basis[0] /= 2.0**0.5
+        self.basis: Tensor
+        self.register_buffer("basis", basis.float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.active:
+            return x
+        return F.linear(x.reshape(x.shape[0], -1, self.rows), self.basis).flatten(1)
 
 
 def mel_statistics(logmel: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from tiny_audio_ssl.models.encoder_config import EncoderConfig
 from tiny_audio_ssl.models.frontend_config import FrontendConfig
 
 # Settings of an encoder that its weights do not depend on.
-FREE = ("slice_frames", "readout", "middle_scale")
+FREE = ("slice_frames", "readout", "middle_scale", "middle_dct", "mel_dct")
 
 
 def settings_from(start: Checkpoint) -> dict[str, Any]:

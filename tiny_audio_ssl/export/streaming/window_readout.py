@@ -30,7 +30,7 @@ class WindowReadout(nn.Module):
     def __init__(self, encoder: Encoder, bands: int, packet_frames: int) -> None:
         super().__init__()
         self.packet_frames = packet_frames
-        self.parts, self.scaled_middle = encoder.readout.parts, encoder.readout.scaled_middle
+        self.readout, self.parts = encoder.readout, encoder.readout.parts
         self.global_max = encoder.config.pooling == "max"
         self.attention = encoder.attention
         self.project = encoder.project
@@ -111,7 +111,7 @@ class WindowReadout(nn.Module):
                 plain = isinstance(self.project, nn.Identity)
                 found += pooled if plain else [self.project(_joined(pooled))]
             elif part == "middle":
-                found.append(self.scaled_middle(mean["middle"]))
+                found.append(self.readout.middle_part(mean["middle"]))
             else:
                 # Variance within packets, and that of their means around the window's
                 # (Chan, Golub and LeVeque, 1979, equation 2.1).
@@ -120,7 +120,10 @@ class WindowReadout(nn.Module):
                 # The oldest packet's first frame has no neighbor in the window.
                 change = mean["change"] * heard - self._part(summaries[:, 0], "edge")
                 change = change / (heard * float(self.packet_frames) - 1.0)
-                found += [mean["mel"], variance.sqrt(), largest["mel"], change]
+                statistics = torch.cat(
+                    [mean["mel"], variance.sqrt(), largest["mel"], change], dim=1
+                )
+                found.append(self.readout.mel_dct(statistics))
         return _joined(found), heard
 
     def sums(self, summaries: Tensor, present: Tensor) -> Tensor:
