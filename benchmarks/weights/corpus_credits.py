@@ -76,8 +76,9 @@ def notice(rows: Sequence[Row]) -> str:
     for source, own in _by(rows, "source").items():
         parts.append(f"{source} {own[0]['version']}".strip())
         for license, files in _by(own, "license").items():
-            named = {ADDRESS.sub("", one_line(row["author"])).strip() for row in files}
-            authors = "; ".join(sorted(named - {""}, key=str.lower)) or "authors not named"
+            named = {ADDRESS.sub("", one_line(row["author"])).strip() for row in files} - {""}
+            in_order = sorted(named, key=lambda name: (name.lower(), name))
+            authors = "; ".join(in_order) or "authors not named"
             line = f"{license}: {authors}"
             parts.append(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="    "))
     return "\n".join(parts)

@@ -21,6 +21,7 @@ from tiny_audio_ssl.embedding.comparison import Comparison, unit
 from tiny_audio_ssl.errors import UserError
 
 PRESENT_S = 2.0  # what is heard now
+LEARNED_PART = ", the learned part alone, as load(model, readout=['last', 'middle']) embeds"
 LOUD = 0.5  # moments below that share of the loudest level are no part of an example
 
 Floats = NDArray[np.float64]
@@ -67,8 +68,9 @@ class TaughtSounds:
             raise UserError("a taught sound needs a name")
         if vector.ndim != 1 or not np.isfinite(vector).all() or sizes - {vector.shape}:
             wanted = f"{next(iter(sizes))[0]} finite numbers" if sizes else "finite numbers, [D]"
+            hint = LEARNED_PART if self.comparison.dim else ""
             raise UserError(
-                f"{name}: an embedding of shape {list(vector.shape)}; expected {wanted}"
+                f"{name}: an embedding of shape {list(vector.shape)}; expected {wanted}{hint}"
             )
         own = (*self.examples.get(name, ()), unit(vector))
         return replace(self, examples={**self.examples, name: own})

@@ -31,7 +31,7 @@ def checked(parts: Sequence[str]) -> tuple[ReadoutPart, ...]:
 def readout_text(encoder: Mapping[str, Any]) -> str:
     """Return what an embedding consists of, in words.
 
-    `encoder`: settings as in `EncoderConfig`, also of older versions, which lack the later ones.
+    Takes the settings of an `EncoderConfig`; those of older versions lack the later ones.
     """
     notes: dict[str, list[str]] = {"middle": [], "mel": []}
     if encoder.get("middle_scale") == "log":
