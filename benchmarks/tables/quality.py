@@ -121,6 +121,11 @@ def readout_table() -> str:
     return markdown(["readout", *header], lines)
 
 
+def readout_accuracy(encoder: str, readout: str, task: str) -> str:
+    """Return the accuracy of one task with a readout."""
+    return accuracy(only("readout", encoder=encoder, readout=readout, task=task)["accuracy"])
+
+
 def readout_gain(readout: str, than: str) -> str:
     """Return how many points of accuracy a readout is better than another, over the runs of
     pretext tasks; not over the models of the package."""

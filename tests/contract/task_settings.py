@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "hubert": {**HIDDEN, "clusters": (2,)},
     "seqrq-ae": {"steps": 8, "size": 32, "entries": 32},
     "spice": {"slices": 2, "hidden": 32},
-    "cae-mae": {"slice_ms": 175},
+    "cae-mae": {"slice_ms": 135},
     "cdpam": {"slice_ms": 175, "temperature": 0.2, "hidden": 64, "projection": 32},
     "analysis-by-synthesis": {"clip_ms": 175, "slices": 2},
     "vq-wav2vec": {**STEPS, "entries": 8},
