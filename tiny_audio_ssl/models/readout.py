@@ -58,28 +58,32 @@ class Readout(nn.Module):
 
 
 class _Dct(nn.Module):
-    """The first cosine coefficients over frequency, [B, n * rows] -> [B, n * size].
+    """The first cosine coefficients over frequency: [B, n * rows] -> [B, n * size].
 
-    The orthonormal DCT-II, which cepstral coefficients are made with: neighboring rows say nearly
-    the same, and the first coefficients, the shape of the spectrum. Without a size all stays as it
-    is.
+    The orthonormal DCT-II, as in cepstral coefficients: the first ones hold the shape of the
+    spectrum, and the others little, since neighboring rows are alike. Without a `size`, the rows
+    stay as they are.
     """
 
     def __init__(self, rows: int, size: int | None) -> None:
         super().__init__()
         self.rows, self.size = rows, min(size or rows, rows)
-        self.active = size is not None
-        order = torch.arange(self.size, dtype=torch.float64).unsqueeze(1)
-        angle = torch.pi * (torch.arange(rows, dtype=torch.float64) + 0.5) * order / rows
-        basis = angle.cos() * (2.0 / rows) ** 0.5
-        basis[0] /= 2.0**0.5
-        self.basis: Tensor
-        self.register_buffer("basis", basis.float(), persistent=False)
+        self.basis: Tensor | None
+        self.register_buffer("basis", _cosines(rows, size) if size else None, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.active:
+        if self.basis is None:
             return x
         return F.linear(x.reshape(x.shape[0], -1, self.rows), self.basis).flatten(1)
+
+
+def _cosines(rows: int, size: int) -> Tensor:
+    """Return the first rows of the orthonormal DCT-II's matrix: [size, rows], or [rows, rows]."""
+    order = torch.arange(min(size, rows), dtype=torch.float64).unsqueeze(1)
+    angle = torch.pi * (torch.arange(rows, dtype=torch.float64) + 0.5) * order / rows
+    basis: Tensor = angle.cos() * (2.0 / rows) ** 0.5
+    basis[0] /= 2.0**0.5
+    return basis.float()
 
 
 def mel_statistics(logmel: Tensor) -> Tensor:
