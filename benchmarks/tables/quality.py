@@ -106,9 +106,10 @@ def below(encoder: str, reference: str) -> str:
 
 
 def readout_table() -> str:
-    """Readouts x runs: mean accuracy of ten tasks, and size of the embedding."""
+    """Readouts x runs: mean accuracy of ten tasks, size of the embedding, and time."""
     found = where("readout", task=AVERAGE)
     runs = list(dict.fromkeys((row["pretext"], row["encoder"]) for row in found))
+    timed = {row["model"] for row in rows("readout_time")}
     lines = []
     for readout in dict.fromkeys(row["readout"] for row in found):
         cells = [readout]
@@ -116,14 +117,28 @@ def readout_table() -> str:
             same = {"readout": readout, "pretext": pretext, "encoder": encoder}
             row = next(iter(where("readout", task=AVERAGE, **same)), None)
             cells += [accuracy(row["accuracy"]), row["dim"]] if row else ["", ""]
+            if encoder in timed:
+                times = where("readout_time", model=encoder, readout=readout)
+                cells.append(decimals(times[0]["times_of_last"], 2) if times else "")
         lines.append(cells)
-    header = [text for pretext, encoder in runs for text in (f"{pretext}, `{encoder}`", "size")]
+    header = []
+    for pretext, encoder in runs:
+        header += [f"{pretext}, `{encoder}`", "size", *(["time"] if encoder in timed else [])]
     return markdown(["readout", *header], lines)
 
 
 def readout_accuracy(encoder: str, readout: str, task: str) -> str:
     """Return the accuracy of one task with a readout."""
     return accuracy(only("readout", encoder=encoder, readout=readout, task=task)["accuracy"])
+
+
+def readout_time_added(readout: str, than: str) -> str:
+    """Return by how many percent a readout takes longer than another, over the timed models."""
+    added = []
+    for row in where("readout_time", readout=readout):
+        other = only("readout_time", model=row["model"], readout=than)
+        added.append(100 * (float(row["times_of_last"]) / float(other["times_of_last"]) - 1))
+    return between(added, 0)
 
 
 def readout_gain(readout: str, than: str) -> str:
