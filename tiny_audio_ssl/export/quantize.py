@@ -224,7 +224,7 @@ def _float_nodes(graph: Any, network: nn.Module, float_linear: bool) -> list[str
     In the graph's order: those before the first quantized convolution, the pooling after the last
     one, and all after the embedding, which are heads. The encoders are chains. Attention consists
     of products behind the convolutions, so with it a linear layer there stays float32 too. The
-    products of the readout are told by the module that the exporter noted.
+    readout's products are found by the module names that the exporter notes on its nodes.
     """
     encoder = encoder_in(network)
     count = convolution_count(encoder.body[encoder.float_blocks :])
