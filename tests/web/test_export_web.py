@@ -66,7 +66,8 @@ def test_the_library_can_be_packed(built):
 def test_an_altered_background_is_found(exported, tmp_path):
     copied = tmp_path / "copied"
     shutil.copytree(exported, copied)
-    assert manifest.trusted(copied)["background"]["dim"] == load("tiny").dim
+    learned_dim = load("tiny").model.encoder.learned_dim
+    assert manifest.trusted(copied)["background"]["dim"] == learned_dim
     content = bytearray((copied / "background.bin").read_bytes())
     content[-1] ^= 1
     (copied / "background.bin").write_bytes(content)
