@@ -50,8 +50,15 @@ def test_an_encoder_of_whole_windows_reads_the_last_slice(pooling):
 
 
 @pytest.mark.parametrize("slice_frames", [16, 96])
-def test_readout_of_the_shipped_models(slice_frames):
-    parts = {"readout": ("last", "middle", "mel"), "middle_dct": 3, "mel_dct": 5}
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"readout": ("last", "middle")},
+        {"readout": ("last", "middle", "mel"), "middle_dct": 3, "mel_dct": 5},
+    ],
+    ids=["all rows", "cosines"],
+)
+def test_middle_on_a_logarithmic_scale(slice_frames, parts):
     model = small("dense", slice_frames, middle_scale="log", **parts)
     shape = stream_shape(model, 160, WINDOW_SAMPLES)
     found = list(eager(model, shape).push(sound()))
